@@ -1,0 +1,14 @@
+//! `ecgraft compare`
+
+use clap::Args;
+
+use crate::Result;
+
+/// (compare)
+#[derive(Debug, Args)]
+pub struct Options {}
+
+/// Runs the command.
+pub fn run(_options: Options) -> Result<()> {
+    Err(crate::Error::internal("not built yet"))
+}

@@ -1,0 +1,86 @@
+//! The command line: one file per command.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::Result;
+
+mod architectures;
+mod check;
+mod compare;
+mod plan;
+mod query;
+mod run;
+mod runs;
+mod schema;
+mod show;
+mod simulate;
+
+/// Does a network that first learned to measure the heart classify ECGs better?
+#[derive(Debug, Parser)]
+#[command(
+    name = "ecgraft",
+    version,
+    propagate_version = true,
+    max_term_width = 100,
+    after_help = "For research. Not a medical device; not for diagnosis."
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+#[allow(missing_docs)]
+pub enum Command {
+    Run(run::Options),
+    Check(check::Options),
+    Plan(plan::Options),
+    Compare(compare::Options),
+    Runs(runs::Options),
+    Show(show::Options),
+    Query(query::Options),
+    Architectures(architectures::Options),
+    Simulate(simulate::Options),
+    Schema(schema::Options),
+}
+
+/// Which manifests.
+#[derive(Debug, Args)]
+pub struct Manifests {
+    /// Manifest files, or folders that are walked for *.toml
+    #[arg(value_name = "PATH", default_value = "experiments")]
+    pub paths: Vec<PathBuf>,
+}
+
+/// Where results are kept.
+#[derive(Debug, Args)]
+pub struct Results {
+    /// Folder of the store, checkpoints and cache
+    #[arg(long = "results", value_name = "DIR", default_value = "results")]
+    pub dir: PathBuf,
+}
+
+impl Cli {
+    /// Does what was asked.
+    ///
+    /// # Errors
+    /// What went wrong, as a message for the user.
+    pub fn run(self) -> Result<()> {
+        match self.command {
+            Command::Run(options) => run::run(options),
+            Command::Check(options) => check::run(options),
+            Command::Plan(options) => plan::run(options),
+            Command::Compare(options) => compare::run(options),
+            Command::Runs(options) => runs::run(options),
+            Command::Show(options) => show::run(options),
+            Command::Query(options) => query::run(options),
+            Command::Architectures(options) => architectures::run(options),
+            Command::Simulate(options) => simulate::run(options),
+            Command::Schema(options) => schema::run(options),
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! ecgraft answers one question with numbers that can be published: does a network first trained
+//! to measure the heart (HR, PR, QT, QRS) become a better ECG classifier, and which architecture,
+//! data mix and freeze schedule makes the most of it?
+//!
+//! Data flows one way through the modules, each knowing only those before it:
+//! [`manifest`] -> [`plan`] -> [`data`] -> [`ops`] and [`nn`] -> [`train`] -> [`store`] ->
+//! [`report`] -> [`cli`].
+//!
+//! For research. Not a medical device; nothing here is for diagnosis.
+#![warn(missing_docs)]
+
+pub mod cli;
+pub mod data;
+pub mod error;
+pub mod manifest;
+pub mod nn;
+pub mod ops;
+pub mod plan;
+pub mod report;
+pub mod seed;
+pub mod store;
+pub mod train;
+
+pub use error::{Error, Result};

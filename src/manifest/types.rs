@@ -1,0 +1,626 @@
+//! What a manifest says, typed, with every default filled in.
+//!
+//! Everything that decides a result derives `Serialize`; its JSON is what stage ids are hashed from.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// One manifest, checked: every name it refers to exists and every value is in range.
+#[derive(Clone, Debug)]
+pub struct Manifest {
+    /// The file it was read from.
+    pub path: PathBuf,
+    /// The text, as read.
+    pub text: String,
+    /// SHA-256 of the text, lower-case hexadecimal.
+    pub sha256: String,
+    /// The experiment's name; unique among manifests run together.
+    pub name: String,
+    /// What the experiment asks.
+    pub description: String,
+    /// Where records come from, by name.
+    pub sources: BTreeMap<String, Source>,
+    /// What every network sees.
+    pub signal: Signal,
+    /// What regression networks are trained on, by name.
+    pub mixes: BTreeMap<String, Mix>,
+    /// Networks, by name.
+    pub architectures: BTreeMap<String, Architecture>,
+    /// Freeze schedules of the transfer stage, by name.
+    pub freezes: BTreeMap<String, Freeze>,
+    /// Stage 1: regression, one separate network per target.
+    pub regression: Regression,
+    /// Stage 2: transfer to classification.
+    pub transfer: Transfer,
+    /// How numbers are made.
+    pub compute: Compute,
+    /// The lists whose every combination is a trial.
+    pub trials: Trials,
+}
+
+/// Where records come from.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Source {
+    /// The built-in simulator: HR, PR, QRS and QT are exact by construction.
+    Simulator {
+        /// How many records.
+        records: usize,
+        /// Seed of the records.
+        seed: u64,
+    },
+    /// The published DeepFake-ECG layout: `*.asc` files and a ground-truth CSV.
+    DeepfakeEcg {
+        /// The folder.
+        path: DataPath,
+    },
+    /// The PhysioNet layout of PTB-XL.
+    PtbXl {
+        /// The folder with `ptbxl_database.csv`.
+        path: DataPath,
+        /// The PTB-XL+ features CSV with the regression targets, if any.
+        features: Option<DataPath>,
+    },
+}
+
+/// A path in a manifest. Relative paths start at the manifest's folder; `$VAR` comes from the environment.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct DataPath {
+    /// As written in the manifest.
+    pub written: String,
+    /// The path it stands for, or the environment variable that is not set.
+    pub resolved: std::result::Result<PathBuf, String>,
+}
+
+/// A standard lead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub enum Lead {
+    I,
+    II,
+    III,
+    #[serde(rename = "aVR")]
+    AVR,
+    #[serde(rename = "aVL")]
+    AVL,
+    #[serde(rename = "aVF")]
+    AVF,
+    V1,
+    V2,
+    V3,
+    V4,
+    V5,
+    V6,
+}
+
+impl Lead {
+    /// The twelve leads in the usual order.
+    pub const ALL: [Lead; 12] = [
+        Lead::I,
+        Lead::II,
+        Lead::III,
+        Lead::AVR,
+        Lead::AVL,
+        Lead::AVF,
+        Lead::V1,
+        Lead::V2,
+        Lead::V3,
+        Lead::V4,
+        Lead::V5,
+        Lead::V6,
+    ];
+
+    /// The usual spelling: `I`, `aVR`, `V1` ...
+    pub fn name(self) -> &'static str {
+        ["I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6"][self as usize]
+    }
+
+    /// The lead with this name; upper and lower case are one (PTB-XL writes `AVR`).
+    pub fn parse(name: &str) -> Option<Lead> {
+        Lead::ALL.into_iter().find(|lead| lead.name().eq_ignore_ascii_case(name.trim()))
+    }
+}
+
+/// What every network sees.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Signal {
+    /// The leads, in the order of the network's input channels.
+    pub leads: Vec<Lead>,
+    /// Hz.
+    pub sampling_rate: f64,
+    /// s. Longer records are cropped, shorter ones refused.
+    pub duration: f64,
+    /// Hz: low and high edge of a zero-phase band-pass; none where absent.
+    pub bandpass: Option<[f64; 2]>,
+    /// How amplitudes are normalised.
+    pub normalize: Normalize,
+}
+
+impl Signal {
+    /// Samples per lead: `sampling_rate * duration`, rounded.
+    pub fn length(&self) -> usize {
+        (self.sampling_rate * self.duration).round() as usize
+    }
+}
+
+/// Amplitude normalisation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Normalize {
+    /// Per record and lead: mean 0, standard deviation 1.
+    ZScore,
+    /// Per record and lead: into 0 to 1.
+    MinMax,
+    /// As recorded, in mV.
+    None,
+    /// Per lead, with mean and standard deviation of the stage's own training records.
+    TrainZScore,
+}
+
+/// What regression networks are trained on.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Mix {
+    /// Total number of records; all that the parts offer where absent.
+    pub records: Option<usize>,
+    /// The parts.
+    pub parts: Vec<MixPart>,
+}
+
+/// One part of a mix.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct MixPart {
+    /// The source's name.
+    pub source: String,
+    /// Share of the mix; shares are exact, largest remainder first. Parts without shares take all they have.
+    pub share: Option<f64>,
+    /// Only records of these folds (PTB-XL's `strat_fold`); every allowed fold where absent.
+    pub folds: Option<Vec<u8>>,
+}
+
+/// A network architecture with its settings.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Architecture {
+    /// Convolution blocks.
+    Cnn(CnnConfig),
+    /// InceptionTime as used on PTB-XL; the study's "1D-CNN".
+    Inception1d(Inception1dConfig),
+}
+
+/// Settings of `cnn`: blocks of conv - batch norm - ReLU - max pool(2), then the head.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CnnConfig {
+    /// Output channels of each block. Default `[32, 64, 128]`.
+    pub channels: Vec<usize>,
+    /// Odd kernel size of each block, as many as `channels`. Default `[7, 5, 3]`.
+    pub kernels: Vec<usize>,
+    /// Hidden width of the head. Default 128.
+    pub head: usize,
+    /// Dropout before the head's last layer; half of it before its first. Default 0.5.
+    pub dropout: f64,
+}
+
+impl Default for CnnConfig {
+    fn default() -> Self {
+        Self { channels: vec![32, 64, 128], kernels: vec![7, 5, 3], head: 128, dropout: 0.5 }
+    }
+}
+
+/// Settings of `inception1d`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Inception1dConfig {
+    /// Number of inception blocks; a shortcut after every third. Default 6.
+    pub depth: usize,
+    /// Output channels of each of the four branches. Default 32.
+    pub filters: usize,
+    /// Nominal longest kernel k: the three branches have k, k/2 and k/4 taps, made odd by
+    /// taking one off an even number (40 gives 39, 19, 9). Default 40.
+    pub kernel: usize,
+    /// Channels of the bottleneck. Default 32.
+    pub bottleneck: usize,
+    /// Hidden width of the head. Default 128.
+    pub head: usize,
+    /// Dropout before the head's last layer; half of it before its first. Default 0.5.
+    pub dropout: f64,
+}
+
+impl Default for Inception1dConfig {
+    fn default() -> Self {
+        Self { depth: 6, filters: 32, kernel: 40, bottleneck: 32, head: 128, dropout: 0.5 }
+    }
+}
+
+impl Inception1dConfig {
+    /// Taps of the three branches, longest first.
+    pub fn kernels(&self) -> [usize; 3] {
+        [1, 2, 4].map(|part| {
+            let taps = (self.kernel / part).max(1);
+            taps - (1 - taps % 2)
+        })
+    }
+}
+
+impl Architecture {
+    /// The word of `kind`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Architecture::Cnn(_) => "cnn",
+            Architecture::Inception1d(_) => "inception1d",
+        }
+    }
+
+    /// Names of the backbone's blocks from the input up. The head is not among them.
+    pub fn blocks(&self) -> Vec<String> {
+        match self {
+            Architecture::Cnn(c) => (1..=c.channels.len()).map(|i| format!("block{i}")).collect(),
+            Architecture::Inception1d(c) => (1..=c.depth).map(|i| format!("block{i}")).collect(),
+        }
+    }
+}
+
+/// Which blocks hold still in the transfer stage, and for how long.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Freeze {
+    /// One after another; after the last everything is trained. Empty: fine-tune from the first step.
+    pub steps: Vec<FreezeStep>,
+    /// Running statistics of a frozen block.
+    pub batch_norm: BatchNormMode,
+    /// Learning-rate factors by block name glob (`head` is a name too); the first match in order counts.
+    pub learning_rate_scale: BTreeMap<String, f64>,
+}
+
+/// One step of a freeze schedule.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FreezeStep {
+    /// Block names; `*` and `?` match as in globs.
+    pub blocks: Vec<String>,
+    /// How many epochs; to the end where absent (only in the last step).
+    pub epochs: Option<usize>,
+}
+
+/// What the running statistics of a frozen block's batch norms do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BatchNormMode {
+    /// They hold still, and normalise.
+    #[default]
+    Frozen,
+    /// They follow the new data, though the weights hold still.
+    Adapt,
+}
+
+/// What a regression network measures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Target {
+    /// Heart rate, bpm.
+    Hr,
+    /// PR interval, ms.
+    Pr,
+    /// QT interval, ms.
+    Qt,
+    /// QRS duration, ms.
+    Qrs,
+}
+
+impl Target {
+    /// All four, in the order used everywhere.
+    pub const ALL: [Target; 4] = [Target::Hr, Target::Pr, Target::Qt, Target::Qrs];
+
+    /// `hr`, `pr`, `qt` or `qrs`.
+    pub fn name(self) -> &'static str {
+        ["hr", "pr", "qt", "qrs"][self as usize]
+    }
+
+    /// `bpm` or `ms`.
+    pub fn unit(self) -> &'static str {
+        if self == Target::Hr { "bpm" } else { "ms" }
+    }
+}
+
+/// Stage 1.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Regression {
+    /// One separate network for each.
+    pub targets: Vec<Target>,
+    /// Most epochs.
+    pub epochs: usize,
+    /// Records per step.
+    pub batch_size: usize,
+    /// The loss.
+    pub loss: RegressionLoss,
+    /// The optimiser.
+    pub optimizer: Optimizer,
+    /// The learning rate over time.
+    pub schedule: Schedule,
+    /// Stop when the validation loss has not improved; the best epoch's weights are the result.
+    pub early_stopping: Option<EarlyStopping>,
+    /// Share of each mix, by patient, that validates.
+    pub validation_share: f64,
+    /// Share of each mix, by patient, that is measured once at the end.
+    pub test_share: f64,
+    /// Random changes to training signals.
+    pub augment: Vec<Augment>,
+}
+
+/// Regression losses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RegressionLoss {
+    /// Mean absolute error.
+    Mae,
+    /// Mean squared error.
+    Mse,
+    /// Huber, delta 1 in units of the target's training standard deviation.
+    Huber,
+}
+
+/// Optimisers.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Optimizer {
+    /// Adam (Kingma 2015); weight decay as L2 in the gradient.
+    Adam {
+        /// Step size.
+        learning_rate: f64,
+        /// L2 factor.
+        weight_decay: f64,
+        /// Decay of the two moments.
+        betas: [f64; 2],
+    },
+    /// AdamW (Loshchilov 2019); decoupled weight decay.
+    Adamw {
+        /// Step size.
+        learning_rate: f64,
+        /// Decay factor.
+        weight_decay: f64,
+        /// Decay of the two moments.
+        betas: [f64; 2],
+    },
+    /// Stochastic gradient descent.
+    Sgd {
+        /// Step size.
+        learning_rate: f64,
+        /// L2 factor.
+        weight_decay: f64,
+        /// Momentum; 0 is none.
+        momentum: f64,
+        /// Nesterov's form.
+        nesterov: bool,
+    },
+}
+
+impl Optimizer {
+    /// The step size before any schedule.
+    pub fn learning_rate(&self) -> f64 {
+        match self {
+            Optimizer::Adam { learning_rate, .. }
+            | Optimizer::Adamw { learning_rate, .. }
+            | Optimizer::Sgd { learning_rate, .. } => *learning_rate,
+        }
+    }
+}
+
+/// The learning rate over time.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Schedule {
+    /// It stays.
+    Constant,
+    /// Times gamma after each epoch.
+    Exponential {
+        /// The factor.
+        gamma: f64,
+    },
+    /// Half a cosine from the learning rate to 0 over the epochs, after a linear warm-up.
+    Cosine {
+        /// Epochs of linear warm-up.
+        warmup_epochs: f64,
+    },
+    /// Up from 1/25 to the learning rate over `warmup_share` of the steps, then down to 1/10,000, by cosines (Smith 2018).
+    OneCycle {
+        /// Share of the steps that go up.
+        warmup_share: f64,
+    },
+    /// Times factor when the watched validation metric has not improved for `patience` epochs.
+    Plateau {
+        /// The factor.
+        factor: f64,
+        /// Epochs to wait.
+        patience: usize,
+    },
+}
+
+/// When to stop early.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct EarlyStopping {
+    /// Epochs without improvement before stopping.
+    pub patience: usize,
+    /// What is watched on validation data.
+    pub metric: StoppingMetric,
+}
+
+/// What early stopping watches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StoppingMetric {
+    /// The stage's loss; lower is better.
+    Loss,
+    /// Macro AUC; higher is better. Transfer only.
+    MacroAuc,
+    /// Accuracy; higher is better. Transfer only.
+    Accuracy,
+    /// Macro F1; higher is better. Transfer only.
+    MacroF1,
+}
+
+/// A random change to training signals, drawn anew for each record and epoch.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Augment {
+    /// White noise, in units of the normalised signal.
+    GaussianNoise {
+        /// Standard deviation.
+        sd: f64,
+    },
+    /// A slow sine (0.05 to 0.5 Hz) with random phase, one per record, scaled by lead.
+    BaselineWander {
+        /// Its largest amplitude, in units of the normalised signal.
+        amplitude: f64,
+    },
+    /// Each lead is zeroed with probability p.
+    LeadDropout {
+        /// The probability.
+        p: f64,
+    },
+    /// A random window of this duration is kept, the rest zeroed.
+    RandomCrop {
+        /// s.
+        duration: f64,
+    },
+}
+
+/// Stage 2.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Transfer {
+    /// The source's name; PTB-XL layout.
+    pub source: String,
+    /// The task.
+    pub task: Task,
+    /// One class per record or several.
+    pub labels: Labels,
+    /// The classes, in the order of the network's outputs.
+    pub classes: Vec<Superclass>,
+    /// Folds for training.
+    pub train_folds: Vec<u8>,
+    /// Folds that choose the epoch.
+    pub validation_folds: Vec<u8>,
+    /// Folds read once, at the end.
+    pub test_folds: Vec<u8>,
+    /// Most epochs.
+    pub epochs: usize,
+    /// Records per step.
+    pub batch_size: usize,
+    /// The optimiser.
+    pub optimizer: Optimizer,
+    /// The learning rate over time.
+    pub schedule: Schedule,
+    /// When to stop.
+    pub early_stopping: Option<EarlyStopping>,
+    /// Weights of the classes in the loss.
+    pub class_weights: ClassWeights,
+    /// Random changes to training signals.
+    pub augment: Vec<Augment>,
+}
+
+/// Classification tasks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Task {
+    /// PTB-XL's five diagnostic superclasses.
+    Superclass,
+}
+
+/// PTB-XL's diagnostic superclasses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Superclass {
+    /// Normal ECG.
+    Norm,
+    /// Myocardial infarction.
+    Mi,
+    /// ST/T change.
+    Sttc,
+    /// Conduction disturbance.
+    Cd,
+    /// Hypertrophy.
+    Hyp,
+}
+
+impl Superclass {
+    /// All five, in PTB-XL's order.
+    pub const ALL: [Superclass; 5] =
+        [Superclass::Norm, Superclass::Mi, Superclass::Sttc, Superclass::Cd, Superclass::Hyp];
+
+    /// `NORM`, `MI`, `STTC`, `CD` or `HYP`.
+    pub fn name(self) -> &'static str {
+        ["NORM", "MI", "STTC", "CD", "HYP"][self as usize]
+    }
+
+    /// The class with this name, exactly as PTB-XL writes it.
+    pub fn parse(name: &str) -> Option<Superclass> {
+        Superclass::ALL.into_iter().find(|class| class.name() == name)
+    }
+}
+
+/// How many classes a record may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Labels {
+    /// Only records with exactly one class; softmax (the study).
+    Single,
+    /// Every record with at least one class; a sigmoid per class (the PTB-XL benchmark).
+    Multi,
+}
+
+/// Weights of the classes in the loss.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClassWeights {
+    /// All 1.
+    None,
+    /// Inverse to the class frequency in the training records.
+    Balanced,
+}
+
+/// How numbers are made; part of a run's identity.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Compute {
+    /// Of CUDA convolutions and matrix products; the CPU is always f32.
+    pub precision: Precision,
+}
+
+/// Number format of CUDA convolutions and matrix products.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// 10-bit mantissa inputs, f32 sums.
+    Tf32,
+    /// Full f32.
+    F32,
+}
+
+/// Every combination of these lists is a trial.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Trials {
+    /// Mix names.
+    pub mix: Vec<String>,
+    /// Architecture names.
+    pub architecture: Vec<String>,
+    /// Which regression networks are grafted; several: features concatenated.
+    pub from: Vec<Vec<Target>>,
+    /// Freeze names.
+    pub freeze: Vec<String>,
+    /// Shares of the transfer training records.
+    pub label_fraction: Vec<f64>,
+    /// Seeds.
+    pub seed: Vec<u64>,
+    /// Add the from-scratch baseline for every architecture, fraction and seed.
+    pub scratch: bool,
+    /// Combinations to leave out.
+    pub exclude: Vec<Exclude>,
+}
+
+/// Leaves out every trial that agrees with all the keys given.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[allow(missing_docs)]
+pub struct Exclude {
+    pub mix: Option<String>,
+    pub architecture: Option<String>,
+    pub from: Option<Vec<Target>>,
+    pub freeze: Option<String>,
+    pub label_fraction: Option<f64>,
+    pub seed: Option<u64>,
+}

@@ -1,0 +1,74 @@
+//! Stage + dataset in, weights, curves and metrics out.
+
+pub mod metrics;
+
+/// What a stage leaves behind, beside its weights.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// Per-epoch values, in order.
+    pub epochs: Vec<EpochValue>,
+    /// The epoch whose weights were kept, from 1.
+    pub best_epoch: usize,
+    /// Regression stages: how well each split was measured.
+    pub regression: Vec<RegressionScore>,
+    /// Transfer stages: metrics by split, metric and class.
+    pub scores: Vec<Score>,
+    /// Transfer stages: probabilities on the test records.
+    pub predictions: Vec<Prediction>,
+    /// What the user should know (dropped records, absent classes), in plain sentences.
+    pub notes: Vec<String>,
+    /// Seconds of training and testing.
+    pub wall_s: f64,
+}
+
+/// One number of a learning curve.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EpochValue {
+    /// From 1.
+    pub epoch: usize,
+    /// `train` or `validation`.
+    pub split: &'static str,
+    /// `loss`, `macro_auc`, `learning_rate` ...
+    pub metric: &'static str,
+    /// Its value.
+    pub value: f64,
+}
+
+/// How well one target was measured on one split, in bpm or ms.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RegressionScore {
+    /// `hr`, `pr`, `qt`, `qrs`.
+    pub target: &'static str,
+    /// `validation` or `test`.
+    pub split: &'static str,
+    /// Number of records.
+    pub records: usize,
+    /// The metrics.
+    pub metrics: metrics::RegressionMetrics,
+}
+
+/// One classification metric.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Score {
+    /// `validation` or `test`.
+    pub split: &'static str,
+    /// `macro_auc`, `auc`, `f1`, `accuracy` ...
+    pub metric: &'static str,
+    /// The class, or `None` for a metric of all.
+    pub class: Option<&'static str>,
+    /// `None` where it is not defined (a class absent from the split).
+    pub value: Option<f64>,
+}
+
+/// The network's probability for one class of one test record.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prediction {
+    /// The record.
+    pub record_id: String,
+    /// Class name.
+    pub class: &'static str,
+    /// 0 to 1.
+    pub probability: f32,
+    /// Whether the record has the class.
+    pub label: bool,
+}
