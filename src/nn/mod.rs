@@ -1,1 +1,273 @@
-//! (nn)
+//! Networks: one or several backbones of named blocks, and a head.
+
+use dfdx::prelude::Storage;
+use rand_chacha::ChaCha8Rng;
+
+use crate::Result;
+use crate::manifest::{Architecture, BatchNormMode};
+use crate::ops::{Backend, Param, Tensor3, Trace, Var, combine, pool};
+
+mod cnn;
+mod head;
+mod inception1d;
+mod layer;
+#[cfg(test)]
+mod tests;
+
+use cnn::Cnn;
+use head::Head;
+use inception1d::Inception1d;
+
+/// What one pass through a network needs beside its input.
+#[derive(Debug)]
+pub struct Pass<D: Storage<f32>> {
+    /// The tape, or none.
+    pub trace: Trace<D>,
+    /// Batch statistics and dropout (training), or running statistics and none (inference).
+    pub training: bool,
+    /// Where dropout draws from.
+    pub random: ChaCha8Rng,
+}
+
+impl<D: Backend> Pass<D> {
+    /// Inference: nothing is traced, nothing is random.
+    pub fn inference() -> Self {
+        Self { trace: Trace::off(), training: false, random: crate::seed::stream(0, "unused", 0) }
+    }
+
+    /// A training step whose dropout draws from `random`.
+    pub fn training(random: ChaCha8Rng) -> Self {
+        Self { trace: Trace::on(), training: true, random }
+    }
+}
+
+/// What a value in a network is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Trained by the optimiser.
+    Parameter,
+    /// A batch norm's running mean or variance.
+    Statistic,
+}
+
+/// Where a value in a network is.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// Which backbone; `None` for the head.
+    pub backbone: Option<usize>,
+    /// `block1` ..., or `head`.
+    pub block: &'a str,
+    /// Name in the checkpoint, as PyTorch's `state_dict` would have it: `blocks.0.conv.weight`.
+    pub name: &'a str,
+    /// What it is.
+    pub role: Role,
+}
+
+/// Goes through the values of a layer: name, role, value.
+type Visit<'a, D> = dyn FnMut(&str, Role, &mut Param<D>) + 'a;
+
+/// Whether and how a block holds still.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Hold {
+    /// Its weights get no gradient.
+    pub frozen: bool,
+    /// What its running statistics do while it is frozen.
+    pub batch_norm: BatchNormMode,
+}
+
+impl Hold {
+    /// Whether batch norms use and move the batch's statistics.
+    fn batch_statistics(self, training: bool) -> bool {
+        training && (!self.frozen || self.batch_norm == BatchNormMode::Adapt)
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Kind<D: Storage<f32>> {
+    Cnn(Cnn<D>),
+    Inception1d(Inception1d<D>),
+}
+
+/// A backbone: (batch, leads, length) to features (batch, features, fewer or as many samples).
+#[derive(Clone, Debug)]
+pub struct Backbone<D: Storage<f32>> {
+    kind: Kind<D>,
+    names: Vec<String>,
+    holds: Vec<Hold>,
+}
+
+impl<D: Backend> Backbone<D> {
+    /// A fresh backbone; weights are drawn as PyTorch draws them (uniform in plus and minus
+    /// 1 / sqrt(fan in), He 2015 with a = sqrt 5).
+    ///
+    /// # Errors
+    /// Where the device fails.
+    pub fn new(device: &D, architecture: &Architecture, leads: usize, random: &mut ChaCha8Rng) -> Result<Self> {
+        let kind = match architecture {
+            Architecture::Cnn(config) => Kind::Cnn(Cnn::new(device, config, leads, random)?),
+            Architecture::Inception1d(config) => Kind::Inception1d(Inception1d::new(device, config, leads, random)?),
+        };
+        let names = architecture.blocks();
+        Ok(Self { kind, holds: vec![Hold::default(); names.len()], names })
+    }
+
+    /// Its blocks' names, from the input up.
+    pub fn blocks(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Whether all of it holds still, statistics included: its features are a fixed function of the input.
+    pub fn is_fixed(&self) -> bool {
+        self.holds.iter().all(|hold| hold.frozen && hold.batch_norm == BatchNormMode::Frozen)
+    }
+
+    /// Pooled features (batch, 2 features, 1): maximum and mean over time.
+    ///
+    /// # Errors
+    /// Where the device fails.
+    pub fn features(&mut self, x: &Var<D>, pass: &mut Pass<D>) -> Result<Var<D>> {
+        let y = match &mut self.kind {
+            Kind::Cnn(net) => net.forward(x, &self.holds, pass)?,
+            Kind::Inception1d(net) => net.forward(x, &self.holds, pass)?,
+        };
+        pool::concat_pool(&mut pass.trace, &y)
+    }
+
+    /// Goes through all values: block index, name, role, value.
+    fn visit(&mut self, f: &mut dyn FnMut(usize, &str, Role, &mut Param<D>)) {
+        match &mut self.kind {
+            Kind::Cnn(net) => net.visit(f),
+            Kind::Inception1d(net) => net.visit(f),
+        }
+    }
+
+    fn width(architecture: &Architecture) -> usize {
+        match architecture {
+            Architecture::Cnn(config) => config.channels.last().copied().unwrap_or(0),
+            Architecture::Inception1d(config) => 4 * config.filters,
+        }
+    }
+}
+
+/// One or several backbones whose pooled features are concatenated, and a head.
+#[derive(Clone, Debug)]
+pub struct Network<D: Storage<f32>> {
+    backbones: Vec<Backbone<D>>,
+    head: Head<D>,
+}
+
+impl<D: Backend> Network<D> {
+    /// A fresh network with `outputs` outputs on `backbones` copies of the architecture, each with
+    /// weights of its own.
+    ///
+    /// # Errors
+    /// Where the device fails.
+    pub fn new(
+        device: &D,
+        architecture: &Architecture,
+        leads: usize,
+        backbones: usize,
+        outputs: usize,
+        random: &mut ChaCha8Rng,
+    ) -> Result<Self> {
+        let parts: Result<Vec<_>> =
+            (0..backbones).map(|_| Backbone::new(device, architecture, leads, random)).collect();
+        let (hidden, dropout) = match architecture {
+            Architecture::Cnn(config) => (config.head, config.dropout),
+            Architecture::Inception1d(config) => (config.head, config.dropout),
+        };
+        let features = 2 * Backbone::<D>::width(architecture) * backbones;
+        Ok(Self { backbones: parts?, head: Head::new(device, features, hidden, outputs, dropout, random)? })
+    }
+
+    /// The backbones.
+    pub fn backbones(&self) -> &[Backbone<D>] {
+        &self.backbones
+    }
+
+    /// Sets which blocks hold still.
+    pub fn hold(&mut self, hold: impl Fn(&str) -> Hold) {
+        for backbone in &mut self.backbones {
+            backbone.holds = backbone.names.iter().map(|name| hold(name)).collect();
+            let holds = backbone.holds.clone();
+            backbone
+                .visit(&mut |block, _, role, param| param.trainable = role == Role::Parameter && !holds[block].frozen);
+        }
+        self.head.visit(&mut |_, role, param| param.trainable = role == Role::Parameter);
+    }
+
+    /// Whether every backbone is a fixed function of the input (see [`Backbone::is_fixed`]).
+    pub fn is_probe(&self) -> bool {
+        self.backbones.iter().all(Backbone::is_fixed)
+    }
+
+    /// Pooled features of all backbones (batch, features, 1) from `x` (batch, leads, length).
+    ///
+    /// # Errors
+    /// Where the device fails.
+    pub fn features(&mut self, x: &Var<D>, pass: &mut Pass<D>) -> Result<Var<D>> {
+        let mut parts =
+            self.backbones.iter_mut().map(|backbone| backbone.features(x, pass)).collect::<Result<Vec<_>>>()?;
+        match parts.len() {
+            1 => Ok(parts.remove(0)),
+            _ => combine::concat(&mut pass.trace, &parts),
+        }
+    }
+
+    /// Outputs (batch, outputs, 1) from pooled features.
+    ///
+    /// # Errors
+    /// Where the device fails.
+    pub fn head(&mut self, features: &Var<D>, pass: &mut Pass<D>) -> Result<Var<D>> {
+        self.head.forward(features, pass)
+    }
+
+    /// Outputs (batch, outputs, 1) from `x` (batch, leads, length): logits or standardised targets.
+    ///
+    /// # Errors
+    /// Where the device fails.
+    pub fn forward(&mut self, x: Tensor3<D>, pass: &mut Pass<D>) -> Result<Var<D>> {
+        let features = self.features(&Var::input(x), pass)?;
+        self.head(&features, pass)
+    }
+
+    /// Goes through all values in a fixed order. With several backbones their names start with
+    /// `backbones.N.`.
+    pub fn visit(&mut self, mut f: impl FnMut(Place<'_>, &mut Param<D>)) {
+        let several = self.backbones.len() > 1;
+        for (number, backbone) in self.backbones.iter_mut().enumerate() {
+            let names = backbone.names.clone();
+            backbone.visit(&mut |block, name, role, param| {
+                let full = if several { format!("backbones.{number}.{name}") } else { name.to_owned() };
+                f(Place { backbone: Some(number), block: &names[block], name: &full, role }, param);
+            });
+        }
+        self.head.visit(&mut |name, role, param| f(Place { backbone: None, block: "head", name, role }, param));
+    }
+
+    /// A copy of backbone `number` from another network of the same architecture, under this one's head.
+    pub fn graft(&mut self, number: usize, donor: &Network<D>) {
+        self.backbones[number] = donor.backbones[0].clone();
+    }
+
+    /// Number of trained values (running statistics not counted), whole and in each block of the
+    /// first backbone.
+    pub fn parameters(&mut self) -> (usize, Vec<(String, usize)>) {
+        let mut total = 0;
+        let mut blocks: Vec<(String, usize)> = Vec::new();
+        self.visit(|place, param| {
+            if place.role != Role::Parameter {
+                return;
+            }
+            let count = param.shape.iter().product();
+            total += count;
+            if place.backbone.unwrap_or(0) == 0 {
+                match blocks.iter_mut().find(|(name, _)| name == place.block) {
+                    Some((_, sum)) => *sum += count,
+                    None => blocks.push((place.block.to_owned(), count)),
+                }
+            }
+        });
+        (total, blocks)
+    }
+}

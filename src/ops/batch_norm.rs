@@ -260,7 +260,7 @@ impl Kernel for Cpu {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ops::gradient_check::{check, reference, values};
+    use crate::ops::gradient_check::{assert_close, check, reference, values};
 
     #[test]
     fn gradients_match_finite_differences() {
@@ -287,17 +287,35 @@ mod tests {
     fn equals_pytorch() {
         let device = Cpu::default();
         let reference = reference("ops");
-        let get = |name: &str| values(&reference, &format!("bn.{name}"));
-        let channels = get("gamma").1.len();
+        let get = |name: &str| values(&reference, &format!("bn_relu.{name}"));
+        let param = |name: &str| {
+            let (shape, values) = get(name);
+            Param::new(&device, shape, values).unwrap()
+        };
         let (shape, x) = get("x");
         let x = device.try_tensor_from_vec(x, (shape[0], shape[1], shape[2])).unwrap();
-        let [mut mean, mut var] = [0.0, 1.0].map(|v| Param::new(&device, vec![channels], vec![v; channels]).unwrap());
-        let gamma = Param::new(&device, vec![channels], get("gamma").1).unwrap();
-        let beta = Param::new(&device, vec![channels], get("beta").1).unwrap();
+        let (gamma, beta) = (param("gamma"), param("beta"));
+        let (mut mean, mut var) = (param("running_mean"), param("running_var"));
+        let mut normalize = |statistics| {
+            let mode = Mode { statistics, relu: true };
+            let y = batch_norm(&mut Trace::off(), &Var::input(x.clone()), &gamma, &beta, (&mut mean, &mut var), mode)
+                .unwrap();
+            view(&y.value).to_vec()
+        };
+        assert_close("y of running statistics", &normalize(Statistics::Running), &get("eval_y").1, 1e-5);
+        assert_close("y", &normalize(Statistics::Batch), &get("y").1, 1e-5);
+        assert_close("running mean", &mean.to_vec(), &get("running_mean_after").1, 1e-5);
+        assert_close("running var", &var.to_vec(), &get("running_var_after").1, 1e-5);
+
+        let statistics = device.batch_statistics(&x, &mut mean.value, &mut var.value).unwrap();
         let mode = Mode { statistics: Statistics::Batch, relu: true };
-        let y = batch_norm(&mut Trace::off(), &Var::input(x), &gamma, &beta, (&mut mean, &mut var), mode).unwrap();
-        crate::ops::gradient_check::assert_close("y", view(&y.value), &get("y").1, 1e-5);
-        crate::ops::gradient_check::assert_close("running mean", &mean.to_vec(), &get("running_mean_after").1, 1e-5);
-        crate::ops::gradient_check::assert_close("running var", &var.to_vec(), &get("running_var_after").1, 1e-5);
+        let [mut gx, mut ggamma, mut gbeta] = ["gx", "ggamma", "gbeta"].map(|name| vec![0.0; get(name).1.len()]);
+        let (gy, wanted) = (get("gy").1, (Some(&mut gx), Some(&mut ggamma), Some(&mut gbeta)));
+        device
+            .normalize_gradient(mode, &x, &statistics, &gamma.value, &beta.value, &gy, wanted.0, wanted.1, wanted.2)
+            .unwrap();
+        assert_close("gx", &gx, &get("gx").1, 1e-5);
+        assert_close("ggamma", &ggamma, &get("ggamma").1, 1e-5);
+        assert_close("gbeta", &gbeta, &get("gbeta").1, 1e-5);
     }
 }

@@ -1,4 +1,4 @@
-//! The fully connected layer: y\[b,o\] = sum over i of w\[o,i\] x\[b,i\] + bias\[o\].
+//! The fully connected layer: y\[b,o\] = sum over i of w\[o,i\] x\[b,i\] + bias\[o\], with or without ReLU.
 
 use dfdx::prelude::{Cpu, TensorFromVec};
 
@@ -9,13 +9,14 @@ use crate::Result;
 /// The layer on a device. Gradients are added to what the buffers hold.
 pub trait Kernel: Lend {
     /// y (batch, out, 1) from x (batch, in, 1), w (out, in) and bias (out).
-    fn linear(&self, x: &Tensor3<Self>, w: &Flat<Self>, bias: &Flat<Self>) -> Done<Tensor3<Self>, Self>;
-    /// Adds to the gradients that are wanted.
+    fn linear(&self, x: &Tensor3<Self>, w: &Flat<Self>, bias: &Flat<Self>, relu: bool) -> Done<Tensor3<Self>, Self>;
+    /// Adds to the gradients that are wanted; `y` is given where ReLU followed.
     #[allow(clippy::too_many_arguments)]
     fn linear_gradient(
         &self,
         x: &Tensor3<Self>,
         w: &Flat<Self>,
+        y: Option<&Tensor3<Self>>,
         outputs: usize,
         gy: &Self::Buffer,
         gx: Option<&mut Self::Buffer>,
@@ -24,23 +25,30 @@ pub trait Kernel: Lend {
     ) -> Done<(), Self>;
 }
 
-/// Applies `weight` (out, in) and `bias` (out) to `x` (batch, in, 1).
+/// Applies `weight` (out, in) and `bias` (out) to `x` (batch, in, 1), then ReLU if `relu`.
 ///
 /// # Errors
 /// Where the device fails.
-pub fn linear<D: Backend>(trace: &mut Trace<D>, x: &Var<D>, weight: &Param<D>, bias: &Param<D>) -> Result<Var<D>> {
+pub fn linear<D: Backend>(
+    trace: &mut Trace<D>,
+    x: &Var<D>,
+    weight: &Param<D>,
+    bias: &Param<D>,
+    relu: bool,
+) -> Result<Var<D>> {
     let (_, inputs, length) = x.dims();
     let outputs = weight.shape[0];
     assert!(length == 1 && weight.shape == [outputs, inputs], "linear: {:?} by {:?}", x.dims(), weight.shape);
     let device = x.value.device().clone();
-    let y = device.linear(&x.value, &weight.value, &bias.value).map_err(device_error)?;
+    let y = device.linear(&x.value, &weight.value, &bias.value, relu).map_err(device_error)?;
     let (x_wanted, w_wanted, b_wanted) = (x.traced, weight.trainable, bias.trainable);
     let traced = trace.wants(&[x_wanted, w_wanted, b_wanted]);
     if traced {
         let (x, w, b, ghost) = (x.value.clone(), weight.value.clone(), bias.value.clone(), y.ghost());
+        let kept = relu.then(|| y.clone());
         trace.record(move |grads| {
             with_gradients!(D, grads, ghost, gy, gx = &x, x_wanted, gw = &w, w_wanted, gb = &b, b_wanted => device
-                .linear_gradient(&x, &w, outputs, &gy, gx.as_mut(), gw.as_mut(), gb.as_mut()))
+                .linear_gradient(&x, &w, kept.as_ref(), outputs, &gy, gx.as_mut(), gw.as_mut(), gb.as_mut()))
         });
     }
     Ok(Var { value: y, traced })
@@ -60,12 +68,13 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
 }
 
 impl Kernel for Cpu {
-    fn linear(&self, x: &Tensor3<Cpu>, w: &Flat<Cpu>, bias: &Flat<Cpu>) -> Done<Tensor3<Cpu>, Cpu> {
+    fn linear(&self, x: &Tensor3<Cpu>, w: &Flat<Cpu>, bias: &Flat<Cpu>, relu: bool) -> Done<Tensor3<Cpu>, Cpu> {
         let (batch, inputs, _) = dims(x);
         let (w, bias) = (flat(w), flat(bias));
+        let floor = if relu { 0.0 } else { f32::NEG_INFINITY };
         let y = view(x)
             .chunks_exact(inputs)
-            .flat_map(|x| w.chunks_exact(inputs).zip(bias).map(move |(w, bias)| dot(w, x) + bias))
+            .flat_map(|x| w.chunks_exact(inputs).zip(bias).map(move |(w, bias)| (dot(w, x) + bias).max(floor)))
             .collect();
         self.try_tensor_from_vec(y, (batch, bias.len(), 1))
     }
@@ -74,6 +83,7 @@ impl Kernel for Cpu {
         &self,
         x: &Tensor3<Cpu>,
         w: &Flat<Cpu>,
+        y: Option<&Tensor3<Cpu>>,
         outputs: usize,
         gy: &Vec<f32>,
         mut gx: Option<&mut Vec<f32>>,
@@ -81,9 +91,12 @@ impl Kernel for Cpu {
         mut gbias: Option<&mut Vec<f32>>,
     ) -> Done<(), Cpu> {
         let (_, inputs, _) = dims(x);
-        let w = flat(w);
+        let (w, y) = (flat(w), y.map(view));
         for (b, (x, gy)) in view(x).chunks_exact(inputs).zip(gy.chunks_exact(outputs)).enumerate() {
             for (o, &g) in gy.iter().enumerate() {
+                if y.is_some_and(|y| y[b * outputs + o] <= 0.0) {
+                    continue;
+                }
                 let row = o * inputs..(o + 1) * inputs;
                 if let Some(gx) = &mut gx {
                     gx[b * inputs..][..inputs].iter_mut().zip(&w[row.clone()]).for_each(|(gx, w)| *gx += g * w);
@@ -107,8 +120,10 @@ mod tests {
 
     #[test]
     fn gradients_match_finite_differences() {
-        check(&[vec![3, 11], vec![4, 11], vec![4]], |trace, _, inputs| {
-            linear(trace, &inputs[0].as_var((3, 11, 1)), &inputs[1].param, &inputs[2].param)
-        });
+        for relu in [false, true] {
+            check(&[vec![3, 11], vec![4, 11], vec![4]], |trace, _, inputs| {
+                linear(trace, &inputs[0].as_var((3, 11, 1)), &inputs[1].param, &inputs[2].param, relu)
+            });
+        }
     }
 }

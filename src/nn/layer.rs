@@ -1,0 +1,98 @@
+//! Layers with weights of their own.
+
+use dfdx::prelude::Storage;
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+
+use super::{Hold, Pass, Role, Visit};
+use crate::Result;
+use crate::ops::batch_norm::{Mode, Statistics, batch_norm};
+use crate::ops::{Backend, Param, Var, conv1d, linear};
+
+/// `count` values uniform in plus and minus 1 / sqrt(fan in).
+fn uniform(count: usize, fan_in: usize, random: &mut ChaCha8Rng) -> Vec<f32> {
+    let bound = 1.0 / (fan_in as f64).sqrt();
+    (0..count).map(|_| ((random.random::<f64>() * 2.0 - 1.0) * bound) as f32).collect()
+}
+
+/// A convolution that keeps the length: odd taps, stride 1, no bias.
+#[derive(Clone, Debug)]
+pub(super) struct Conv<D: Storage<f32>> {
+    weight: Param<D>,
+}
+
+impl<D: Backend> Conv<D> {
+    pub(super) fn new(
+        device: &D,
+        inputs: usize,
+        outputs: usize,
+        kernel: usize,
+        random: &mut ChaCha8Rng,
+    ) -> Result<Self> {
+        let values = uniform(outputs * inputs * kernel, inputs * kernel, random);
+        Ok(Self { weight: Param::new(device, vec![outputs, inputs, kernel], values)? })
+    }
+
+    pub(super) fn forward(&self, x: &Var<D>, pass: &mut Pass<D>) -> Result<Var<D>> {
+        conv1d::conv1d(&mut pass.trace, x, &self.weight, 1, (self.weight.shape[2] - 1) / 2)
+    }
+
+    pub(super) fn visit(&mut self, prefix: &str, f: &mut Visit<'_, D>) {
+        f(&format!("{prefix}.weight"), Role::Parameter, &mut self.weight);
+    }
+}
+
+/// Batch norm, with or without ReLU.
+#[derive(Clone, Debug)]
+pub(super) struct BatchNorm<D: Storage<f32>> {
+    weight: Param<D>,
+    bias: Param<D>,
+    running_mean: Param<D>,
+    running_var: Param<D>,
+    relu: bool,
+}
+
+impl<D: Backend> BatchNorm<D> {
+    pub(super) fn new(device: &D, channels: usize, relu: bool) -> Result<Self> {
+        let all = |value: f32| Param::new(device, vec![channels], vec![value; channels]);
+        Ok(Self { weight: all(1.0)?, bias: all(0.0)?, running_mean: all(0.0)?, running_var: all(1.0)?, relu })
+    }
+
+    pub(super) fn forward(&mut self, x: &Var<D>, hold: Hold, pass: &mut Pass<D>) -> Result<Var<D>> {
+        let statistics = if hold.batch_statistics(pass.training) { Statistics::Batch } else { Statistics::Running };
+        let running = (&mut self.running_mean, &mut self.running_var);
+        batch_norm(&mut pass.trace, x, &self.weight, &self.bias, running, Mode { statistics, relu: self.relu })
+    }
+
+    pub(super) fn visit(&mut self, prefix: &str, f: &mut Visit<'_, D>) {
+        f(&format!("{prefix}.weight"), Role::Parameter, &mut self.weight);
+        f(&format!("{prefix}.bias"), Role::Parameter, &mut self.bias);
+        f(&format!("{prefix}.running_mean"), Role::Statistic, &mut self.running_mean);
+        f(&format!("{prefix}.running_var"), Role::Statistic, &mut self.running_var);
+    }
+}
+
+/// A fully connected layer, with or without ReLU.
+#[derive(Clone, Debug)]
+pub(super) struct Linear<D: Storage<f32>> {
+    weight: Param<D>,
+    bias: Param<D>,
+    relu: bool,
+}
+
+impl<D: Backend> Linear<D> {
+    pub(super) fn new(device: &D, inputs: usize, outputs: usize, relu: bool, random: &mut ChaCha8Rng) -> Result<Self> {
+        let weight = Param::new(device, vec![outputs, inputs], uniform(outputs * inputs, inputs, random))?;
+        let bias = Param::new(device, vec![outputs], uniform(outputs, inputs, random))?;
+        Ok(Self { weight, bias, relu })
+    }
+
+    pub(super) fn forward(&self, x: &Var<D>, pass: &mut Pass<D>) -> Result<Var<D>> {
+        linear::linear(&mut pass.trace, x, &self.weight, &self.bias, self.relu)
+    }
+
+    pub(super) fn visit(&mut self, prefix: &str, f: &mut Visit<'_, D>) {
+        f(&format!("{prefix}.weight"), Role::Parameter, &mut self.weight);
+        f(&format!("{prefix}.bias"), Role::Parameter, &mut self.bias);
+    }
+}
