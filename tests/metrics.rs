@@ -1,0 +1,235 @@
+//! Metrics against scikit-learn's (`fixtures/metrics/make.py`), and properties that hold for any data.
+
+use ecgraft::manifest::Labels;
+use ecgraft::train::Score;
+use ecgraft::train::metrics::{ClassificationMetrics, Confusion, auc, classification, regression};
+use rand::RngExt;
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+use serde_json::Value;
+
+const TOLERANCE: f64 = 1e-9;
+
+fn cases(file: &str) -> Vec<Value> {
+    let path = format!("{}/tests/fixtures/metrics/{file}", env!("CARGO_MANIFEST_DIR"));
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+fn numbers(value: &Value) -> Vec<f64> {
+    value.as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect()
+}
+
+fn labels(case: &Value) -> Labels {
+    match case["labels"].as_str().unwrap() {
+        "single" => Labels::Single,
+        "multi" => Labels::Multi,
+        other => panic!("{other}"),
+    }
+}
+
+fn measured(case: &Value) -> (usize, ClassificationMetrics) {
+    let classes = case["classes"].as_u64().unwrap() as usize;
+    let truth: Vec<bool> = numbers(&case["truth"]).iter().map(|y| *y == 1.0).collect();
+    (classes, classification(labels(case), classes, &numbers(&case["probabilities"]), &truth).unwrap())
+}
+
+/// Both absent, or both there and equal.
+fn assert_close(what: &str, found: Option<f64>, expected: &Value) {
+    let expected = if expected.is_null() { None } else { Some(expected.as_f64().unwrap()) };
+    let close = match (found, expected) {
+        (Some(a), Some(b)) => (a - b).abs() <= TOLERANCE,
+        (None, None) => true,
+        _ => false,
+    };
+    assert!(close, "{what}: {found:?}, expected {expected:?}");
+}
+
+#[test]
+fn classification_is_scikit_learns() {
+    for case in cases("classification.json") {
+        let (name, expected) = (case["name"].as_str().unwrap(), &case["expected"]);
+        let (classes, found) = measured(&case);
+        for (metric, value) in [
+            ("records", Some(found.records as f64)),
+            ("macro_auc", found.macro_auc),
+            ("accuracy", Some(found.accuracy)),
+            ("subset_accuracy", Some(found.subset_accuracy)),
+            ("macro_f1", found.macro_f1),
+            ("macro_precision", found.macro_precision),
+            ("macro_recall", found.macro_recall),
+            ("brier", Some(found.brier)),
+            ("expected_calibration_error", Some(found.expected_calibration_error)),
+        ] {
+            assert_close(&format!("{name}: {metric}"), value, &expected[metric]);
+        }
+        assert_eq!(found.per_class.len(), classes);
+        for (class, found) in found.per_class.iter().enumerate() {
+            let expected = &expected["per_class"][class];
+            for (metric, value) in [
+                ("positives", Some(found.positives as f64)),
+                ("auc", found.auc),
+                ("f1", found.f1),
+                ("precision", found.precision),
+                ("recall", found.recall),
+            ] {
+                assert_close(&format!("{name}: {metric} of class {class}"), value, &expected[metric]);
+            }
+        }
+        let confusion = match found.confusion {
+            Confusion::Single(counts) => serde_json::json!(counts),
+            Confusion::Multi(tables) => serde_json::json!(tables),
+        };
+        assert_eq!(confusion, expected["confusion"], "{name}");
+        let known = |metric: &str| {
+            let classes = expected["per_class"].as_array().unwrap();
+            classes.iter().filter(|class| !class[metric].is_null()).count()
+        };
+        assert_eq!((found.classes_counted, found.auc_classes_counted), (known("f1"), known("auc")), "{name}");
+    }
+}
+
+#[test]
+fn regression_is_scikit_learns() {
+    for case in cases("regression.json") {
+        let name = case["name"].as_str().unwrap();
+        let found = regression(&numbers(&case["truth"]), &numbers(&case["predicted"])).unwrap();
+        assert_close(&format!("{name}: mae"), Some(found.mae), &case["mae"]);
+        assert_close(&format!("{name}: rmse"), Some(found.rmse), &case["rmse"]);
+        assert_close(&format!("{name}: r2"), found.r2, &case["r2"]);
+        assert_close(&format!("{name}: pearson_r"), found.pearson_r, &case["pearson_r"]);
+    }
+}
+
+/// The pairs with a higher positive, counted one by one.
+fn auc_by_pairs(scores: &[f64], positive: &[bool]) -> f64 {
+    let of = |which| scores.iter().zip(positive).filter(move |(_, p)| **p == which).map(|(s, _)| *s);
+    let wins = |a: f64, b: f64| if a > b { 1.0 } else { f64::from(u8::from(a == b)) / 2.0 };
+    let total: f64 = of(true).map(|a| of(false).map(|b| wins(a, b)).sum::<f64>()).sum();
+    total / (of(true).count() * of(false).count()) as f64
+}
+
+#[test]
+fn auc_knows_order_only() {
+    let mut random = ChaCha8Rng::seed_from_u64(1);
+    for round in 0..200 {
+        let records = random.random_range(2..80);
+        let levels = random.random_range(1..40); // few levels: many ties
+        let mut positive: Vec<bool> = (0..records).map(|_| random.random()).collect();
+        (positive[0], positive[1]) = (true, false);
+        let scores: Vec<f64> = (0..records).map(|_| f64::from(random.random_range(0..=levels)) / 64.0).collect();
+        let found = auc(&scores, &positive).unwrap();
+        assert!((found - auc_by_pairs(&scores, &positive)).abs() < 1e-12, "round {round}");
+
+        let reversed: Vec<f64> = scores.iter().map(|s| 1.0 - s).collect();
+        assert!((auc(&reversed, &positive).unwrap() - (1.0 - found)).abs() < 1e-12, "round {round}");
+        let opposite: Vec<bool> = positive.iter().map(|p| !p).collect();
+        assert!((auc(&scores, &opposite).unwrap() - (1.0 - found)).abs() < 1e-12, "round {round}");
+        let stretched: Vec<f64> = scores.iter().map(|s| s.powi(3) - 0.5).collect();
+        assert_eq!(auc(&stretched, &positive), Some(found), "round {round}");
+    }
+}
+
+#[test]
+fn order_of_records_does_not_matter() {
+    let mut random = ChaCha8Rng::seed_from_u64(2);
+    for case in cases("classification.json") {
+        let (classes, found) = measured(&case);
+        let (probabilities, truth) = (numbers(&case["probabilities"]), numbers(&case["truth"]));
+        let mut rows: Vec<(&[f64], &[f64])> = probabilities.chunks(classes).zip(truth.chunks(classes)).collect();
+        rows.shuffle(&mut random);
+        let probabilities: Vec<f64> = rows.iter().flat_map(|(p, _)| p.iter().copied()).collect();
+        let truth: Vec<bool> = rows.iter().flat_map(|(_, y)| y.iter().map(|y| *y == 1.0)).collect();
+        let shuffled = classification(labels(&case), classes, &probabilities, &truth).unwrap();
+
+        assert_eq!(shuffled.per_class, found.per_class);
+        assert_eq!(shuffled.confusion, found.confusion);
+        assert_eq!(shuffled.accuracy, found.accuracy);
+        assert!((shuffled.brier - found.brier).abs() < 1e-12);
+        assert!((shuffled.expected_calibration_error - found.expected_calibration_error).abs() < 1e-12);
+    }
+}
+
+/// What a network gives are `f32`; decisions and counts are those of the same numbers in `f64`.
+#[test]
+fn single_precision_is_welcome() {
+    for case in cases("classification.json") {
+        let (classes, found) = measured(&case);
+        let probabilities: Vec<f32> = numbers(&case["probabilities"]).iter().map(|p| *p as f32).collect();
+        let truth: Vec<bool> = numbers(&case["truth"]).iter().map(|y| *y == 1.0).collect();
+        let single = classification(labels(&case), classes, &probabilities, &truth).unwrap();
+        assert_eq!(single.per_class, found.per_class);
+        assert_eq!(single.confusion, found.confusion);
+        assert!((single.brier - found.brier).abs() < 1e-6);
+    }
+}
+
+#[test]
+fn bad_input_is_refused_with_its_place() {
+    let refused = |labels, classes, probabilities: &[f64], truth: &[bool]| {
+        classification(labels, classes, probabilities, truth).unwrap_err()
+    };
+    let (single, multi) = (Labels::Single, Labels::Multi);
+    let truth = [true, false, false, true];
+    for (probabilities, said) in [
+        ([0.5, 0.5, f64::NAN, 0.5], "class 1 of record 2 is NaN"),
+        ([0.5, f64::INFINITY, 0.5, 0.5], "class 2 of record 1 is inf"),
+        ([0.5, 0.5, 0.5, -2.0], "class 2 of record 2 is -2"),
+    ] {
+        for labels in [single, multi] {
+            let message = refused(labels, 2, &probabilities, &truth);
+            assert!(message.contains(said), "{message}");
+        }
+    }
+    assert!(refused(multi, 2, &[], &[]).contains("no records"));
+    assert!(refused(multi, 0, &[0.5], &[true]).contains("no classes"));
+    assert!(refused(multi, 2, &[0.5, 0.5], &truth).contains("2 probabilities but 4 labels"));
+    assert!(refused(multi, 3, &[0.5; 4], &truth).contains("whole number of records"));
+    assert!(refused(single, 2, &[0.5, 0.5, 0.5, 0.4], &truth).contains("record 2 sum to 0.9"));
+    assert!(refused(single, 2, &[0.5; 4], &[true, false, true, true]).contains("record 2 has 2 classes"));
+    assert!(refused(single, 2, &[0.5; 4], &[false, false, true, false]).contains("record 1 has 0 classes"));
+
+    assert!(regression(&[], &[]).unwrap_err().contains("no records"));
+    assert!(regression(&[1.0], &[1.0, 2.0]).unwrap_err().contains("1 true values but 2 predictions"));
+    assert!(regression(&[1.0, 2.0], &[1.0, f64::NAN]).unwrap_err().contains("prediction of record 2 of 2 is NaN"));
+    assert_eq!(auc(&[f64::NAN, 0.5], &[true, false]), None);
+}
+
+fn score(scores: &[Score], metric: &str, class: Option<&str>) -> Option<f64> {
+    let mut found = scores.iter().filter(|score| score.metric == metric && score.class == class);
+    let score = found.next().unwrap_or_else(|| panic!("no {metric} of {class:?}"));
+    assert!(found.next().is_none(), "two rows of {metric} of {class:?}");
+    score.value
+}
+
+#[test]
+fn scores_are_rows_for_the_store() {
+    // Truth A B B C, predicted A A B B; D never occurs.
+    let probabilities = [[0.7, 0.1, 0.1, 0.1], [0.6, 0.2, 0.1, 0.1], [0.1, 0.8, 0.1, 0.0], [0.2, 0.4, 0.3, 0.1]];
+    let truth = [[1, 0, 0, 0], [0, 1, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0]].concat();
+    let truth: Vec<bool> = truth.iter().map(|y| *y == 1).collect();
+    let classes = ["A", "B", "C", "D"];
+
+    let found = classification(Labels::Single, 4, &probabilities.concat(), &truth).unwrap();
+    let scores = found.scores("test", &classes);
+    assert!(scores.iter().all(|score| score.split == "test"));
+    assert_eq!(score(&scores, "accuracy", None), Some(0.5));
+    assert_eq!(score(&scores, "classes_counted", None), Some(3.0));
+    assert_eq!(score(&scores, "macro_recall", None), Some(0.5)); // (1 + 1/2 + 0) / 3
+    assert_eq!(score(&scores, "precision", Some("A")), Some(0.5));
+    assert_eq!(score(&scores, "precision", Some("C")), Some(0.0));
+    assert_eq!(score(&scores, "positives", Some("D")), Some(0.0));
+    assert_eq!(score(&scores, "auc", Some("D")), None);
+    assert_eq!(score(&scores, "confusion:A", Some("B")), Some(1.0)); // a B taken for an A
+    assert_eq!(score(&scores, "confusion:B", Some("A")), Some(0.0));
+    assert_eq!(score(&scores, "confusion:B", Some("C")), Some(1.0));
+    assert_eq!(scores.len(), 11 + 4 * 5 + 4 * 4);
+
+    let found = classification(Labels::Multi, 4, &probabilities.concat(), &truth).unwrap();
+    let scores = found.scores("validation", &classes);
+    let table = ["tn", "fp", "fn", "tp"].map(|metric| score(&scores, metric, Some("B")));
+    assert_eq!(table, [2.0, 0.0, 1.0, 1.0].map(Some));
+    assert_eq!(score(&scores, "accuracy", None), Some(13.0 / 16.0)); // wrong: A and B of the second, C of the last
+    assert_eq!(score(&scores, "subset_accuracy", None), Some(0.5));
+    assert_eq!(scores.len(), 11 + 4 * 5 + 4 * 4);
+}
