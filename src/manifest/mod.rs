@@ -17,3 +17,8 @@ pub fn load(paths: &[PathBuf]) -> Result<Vec<Manifest>> {
     let _ = paths;
     Ok(Vec::new())
 }
+
+/// Whether `name` matches `pattern`.
+pub fn glob_matches(pattern: &str, name: &str) -> bool {
+    pattern == "*" || pattern == name || pattern.strip_suffix('*').is_some_and(|start| name.starts_with(start))
+}

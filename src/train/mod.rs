@@ -1,7 +1,46 @@
 //! Stage + dataset in, weights, curves and metrics out.
 
+pub mod checkpoint;
 pub mod metrics;
 
+mod augment;
+mod examples;
+mod fit;
+mod freeze;
+mod optimizer;
+mod regression;
+mod schedule;
+#[cfg(test)]
+mod tests;
+mod transfer;
+
+pub use regression::regression;
+pub use transfer::{Graft, transfer};
+
+use std::collections::BTreeMap;
+
+use dfdx::prelude::Storage;
+
+use crate::nn::Network;
+
+/// Follows a stage while it trains, and may stop it.
+pub trait Watch {
+    /// An epoch is done; `text` tells how it went in a few words.
+    fn epoch(&mut self, epoch: usize, of: usize, text: &str);
+    /// Whether the user asked to stop.
+    fn stopped(&self) -> bool;
+}
+
+/// A trained stage.
+#[derive(Debug)]
+pub struct Trained<D: Storage<f32>> {
+    /// The best epoch's network.
+    pub network: Network<D>,
+    /// What it achieved.
+    pub outcome: Outcome,
+    /// What a reader of the checkpoint must know, such as `target_mean` and `target_sd`.
+    pub metadata: BTreeMap<String, String>,
+}
 /// What a stage leaves behind, beside its weights.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {

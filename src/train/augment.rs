@@ -1,0 +1,77 @@
+//! Random changes to training signals, drawn anew for each record and epoch.
+
+use std::f64::consts::TAU;
+
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, StandardNormal};
+
+use crate::manifest::Augment;
+
+/// Changes one record, (leads, length), in place.
+pub(super) fn apply(augments: &[Augment], sampling_rate: f64, length: usize, record: &mut [f32], random: &mut ChaCha8Rng) {
+    for augment in augments {
+        match *augment {
+            Augment::GaussianNoise { sd } => {
+                for value in record.iter_mut() {
+                    let noise: f32 = StandardNormal.sample(random);
+                    *value += sd as f32 * noise;
+                }
+            }
+            Augment::BaselineWander { amplitude } => {
+                let (frequency, phase) = (0.05 + 0.45 * random.random::<f64>(), TAU * random.random::<f64>());
+                for lead in record.chunks_exact_mut(length) {
+                    let size = amplitude * random.random::<f64>();
+                    for (i, value) in lead.iter_mut().enumerate() {
+                        *value += (size * (TAU * frequency * i as f64 / sampling_rate + phase).sin()) as f32;
+                    }
+                }
+            }
+            Augment::LeadDropout { p } => {
+                for lead in record.chunks_exact_mut(length) {
+                    if random.random::<f64>() < p {
+                        lead.fill(0.0);
+                    }
+                }
+            }
+            Augment::RandomCrop { duration } => {
+                let kept = ((duration * sampling_rate).round() as usize).min(length);
+                let start = random.random_range(0..=length - kept);
+                for lead in record.chunks_exact_mut(length) {
+                    lead[..start].fill(0.0);
+                    lead[start + kept..].fill(0.0);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn changed(augment: Augment) -> Vec<f32> {
+        let mut record = vec![1.0; 8 * 1000];
+        apply(&[augment], 100.0, 1000, &mut record, &mut crate::seed::stream(5, "augment", 1));
+        record
+    }
+
+    #[test]
+    fn each_does_what_it_says() {
+        let noisy = changed(Augment::GaussianNoise { sd: 0.5 });
+        let sd = (noisy.iter().map(|x| f64::from(x - 1.0).powi(2)).sum::<f64>() / noisy.len() as f64).sqrt();
+        assert!((sd - 0.5).abs() < 0.02, "{sd}");
+
+        let wander = changed(Augment::BaselineWander { amplitude: 0.2 });
+        let largest = wander.iter().map(|x| (x - 1.0).abs()).fold(0.0, f32::max);
+        assert!(largest > 0.01 && largest <= 0.2 + 1e-6, "{largest}");
+
+        let dropped = changed(Augment::LeadDropout { p: 0.5 });
+        let gone = dropped.chunks_exact(1000).filter(|lead| lead.iter().all(|x| *x == 0.0)).count();
+        let whole = dropped.chunks_exact(1000).filter(|lead| lead.iter().all(|x| *x == 1.0)).count();
+        assert!(gone > 0 && whole > 0 && gone + whole == 8, "{gone} {whole}");
+
+        let cropped = changed(Augment::RandomCrop { duration: 9.0 });
+        assert!(cropped.chunks_exact(1000).all(|lead| lead.iter().filter(|x| **x == 1.0).count() == 900));
+    }
+}

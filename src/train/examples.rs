@@ -1,0 +1,155 @@
+//! Records as a network sees them: batches of signals, and what they are measured against.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::Result;
+use crate::data::{Dataset, Datasets, Pick};
+use crate::error::Error;
+use crate::manifest::{Augment, Normalize, Signal};
+use crate::ops::loss::Loss;
+
+use super::augment;
+
+/// What each example is measured against.
+#[derive(Clone, Debug)]
+pub(super) enum Truth {
+    /// Standardised numbers.
+    Numbers(Vec<f32>),
+    /// One class each.
+    Classes(Vec<usize>),
+    /// Several classes each, (examples, classes).
+    Several(Vec<bool>),
+}
+
+/// Signals and truths of one split.
+#[derive(Debug)]
+pub(super) struct Examples<'a> {
+    datasets: &'a Datasets,
+    picks: &'a [Pick],
+    scaling: Option<&'a Scaling>,
+    /// What they are measured against.
+    pub truth: Truth,
+    /// (leads, length).
+    pub shape: (usize, usize),
+}
+
+/// `train-z-score`: mean and standard deviation of each lead over the training records.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Scaling {
+    leads: Vec<[f32; 2]>,
+}
+
+impl Scaling {
+    /// From the training records, where the manifest asks for it.
+    pub(super) fn of(signal: &Signal, datasets: &Datasets, train: &[Pick]) -> Result<Option<Self>> {
+        if signal.normalize != Normalize::TrainZScore {
+            return Ok(None);
+        }
+        let mut sums = vec![[0f64; 2]; signal.leads.len()];
+        let mut count = 0usize;
+        for pick in train {
+            let (dataset, record) = find(datasets, pick)?;
+            for (sum, lead) in sums.iter_mut().zip(record.chunks_exact(dataset.length)) {
+                for &value in lead {
+                    sum[0] += f64::from(value);
+                    sum[1] += f64::from(value) * f64::from(value);
+                }
+            }
+            count += dataset.length;
+        }
+        let leads = sums
+            .iter()
+            .map(|[sum, squares]| {
+                let mean = sum / count.max(1) as f64;
+                let sd = (squares / count.max(1) as f64 - mean * mean).max(0.0).sqrt();
+                [mean as f32, if sd > 0.0 { (1.0 / sd) as f32 } else { 0.0 }]
+            })
+            .collect();
+        Ok(Some(Self { leads }))
+    }
+
+    /// For the checkpoint: mean and standard deviation by lead.
+    pub(super) fn describe(&self, metadata: &mut BTreeMap<String, String>) {
+        let text = |values: Vec<f32>| values.iter().map(|v| v.to_string()).collect::<Vec<_>>().join(",");
+        metadata.insert("lead_mean".into(), text(self.leads.iter().map(|lead| lead[0]).collect()));
+        metadata.insert("lead_inverse_sd".into(), text(self.leads.iter().map(|lead| lead[1]).collect()));
+    }
+}
+
+/// The dataset and signal of a pick.
+fn find<'a>(datasets: &'a Datasets, pick: &Pick) -> Result<(&'a Arc<Dataset>, &'a [f32])> {
+    let dataset = datasets.get(&*pick.source).ok_or_else(|| Error::internal(format!("source {} is not loaded", pick.source)))?;
+    Ok((dataset, dataset.signal(pick.record)))
+}
+
+impl<'a> Examples<'a> {
+    pub(super) fn new(signal: &Signal, datasets: &'a Datasets, picks: &'a [Pick], scaling: Option<&'a Scaling>, truth: Truth) -> Self {
+        Self { datasets, picks, scaling, truth, shape: (signal.leads.len(), signal.length()) }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.picks.len()
+    }
+
+    /// Signals of the examples `indices`, (batch, leads, length); changed where `augments` says so.
+    pub(super) fn signals(&self, indices: &[usize], augments: Option<&Augments<'_>>) -> Result<Vec<f32>> {
+        let (leads, length) = self.shape;
+        let mut batch = vec![0.0; indices.len() * leads * length];
+        for (to, &index) in batch.chunks_exact_mut(leads * length).zip(indices) {
+            let (_, signal) = find(self.datasets, &self.picks[index])?;
+            to.copy_from_slice(signal);
+            if let Some(scaling) = self.scaling {
+                for (lead, [mean, inverse]) in to.chunks_exact_mut(length).zip(&scaling.leads) {
+                    lead.iter_mut().for_each(|value| *value = (*value - mean) * inverse);
+                }
+            }
+            if let Some(Augments { list, sampling_rate, seed, epoch }) = augments {
+                let mut random = crate::seed::stream(*seed, "augment", ((*epoch as u64) << 32) + index as u64);
+                augment::apply(list, *sampling_rate, length, to, &mut random);
+            }
+        }
+        Ok(batch)
+    }
+}
+
+/// Which random changes, and from which stream.
+#[derive(Debug)]
+pub(super) struct Augments<'a> {
+    pub list: &'a [Augment],
+    pub sampling_rate: f64,
+    pub seed: u64,
+    pub epoch: usize,
+}
+
+/// How outputs are measured against truths.
+#[derive(Clone, Debug)]
+pub(super) enum Objective {
+    Mae,
+    Mse,
+    Huber,
+    /// Softmax, weights by class.
+    Softmax(Vec<f32>),
+    /// A sigmoid per class, weights of positives by class.
+    Sigmoid(Vec<f32>),
+}
+
+impl Objective {
+    /// The loss of the examples `indices`.
+    pub(super) fn loss(&self, truth: &Truth, indices: &[usize]) -> Result<Loss> {
+        Ok(match (self, truth) {
+            (Objective::Mae, Truth::Numbers(t)) => Loss::Mae(indices.iter().map(|&i| t[i]).collect()),
+            (Objective::Mse, Truth::Numbers(t)) => Loss::Mse(indices.iter().map(|&i| t[i]).collect()),
+            (Objective::Huber, Truth::Numbers(t)) => Loss::Huber(indices.iter().map(|&i| t[i]).collect()),
+            (Objective::Softmax(weights), Truth::Classes(t)) => {
+                Loss::CrossEntropy { classes: indices.iter().map(|&i| t[i]).collect(), weights: weights.clone() }
+            }
+            (Objective::Sigmoid(weights), Truth::Several(t)) => {
+                let width = weights.len();
+                let labels = indices.iter().flat_map(|&i| t[i * width..][..width].iter().copied()).collect();
+                Loss::BinaryCrossEntropy { labels, weights: weights.clone() }
+            }
+            _ => return Err(Error::internal("the objective does not fit the truth")),
+        })
+    }
+}

@@ -1,0 +1,218 @@
+//! One stage's training, from the first step to the choice of the best epoch.
+
+use dfdx::prelude::Storage;
+use rand::seq::SliceRandom;
+
+use crate::Result;
+use crate::error::Error;
+use crate::manifest::{Augment, EarlyStopping, Freeze, Optimizer as OptimizerSettings, Schedule};
+use crate::nn::{Network, Pass};
+use crate::ops::loss::loss;
+use crate::ops::{Backend, Tensor3, Var, device_error};
+
+use super::examples::{Augments, Examples, Objective};
+use super::optimizer::Optimizer;
+use super::schedule::LearningRate;
+use super::{EpochValue, Watch, freeze};
+
+/// Examples in one pass where nothing is trained.
+const INFERENCE_BATCH: usize = 64;
+
+/// Everything that decides how a network is trained.
+#[derive(Debug)]
+pub(super) struct Recipe<'a> {
+    pub epochs: usize,
+    pub batch_size: usize,
+    pub optimizer: &'a OptimizerSettings,
+    pub schedule: &'a Schedule,
+    pub early_stopping: Option<&'a EarlyStopping>,
+    pub objective: Objective,
+    pub freeze: &'a Freeze,
+    pub augment: &'a [Augment],
+    pub sampling_rate: f64,
+    pub seed: u64,
+}
+
+/// What validation says of an epoch.
+#[derive(Debug)]
+pub(super) struct Judgement {
+    /// The watched metric, higher is better.
+    pub score: f64,
+    /// For the learning curves.
+    pub values: Vec<(&'static str, f64)>,
+    /// For the progress line.
+    pub text: String,
+}
+
+/// The best epoch's network and how it came about.
+pub(super) struct Fitted<D: Storage<f32>> {
+    pub network: Network<D>,
+    pub best_epoch: usize,
+    pub epochs: Vec<EpochValue>,
+}
+
+/// Trains `net`; after each epoch `judge` gets the outputs on the validation examples, (examples,
+/// outputs). The network of the epoch with the best score is returned, a copy taken at that epoch.
+pub(super) fn fit<D: Backend>(
+    device: &D,
+    mut net: Network<D>,
+    recipe: &Recipe<'_>,
+    train: &Examples<'_>,
+    validation: &Examples<'_>,
+    judge: &mut dyn FnMut(&[f32]) -> Result<Judgement>,
+    watch: &mut dyn Watch,
+) -> Result<Fitted<D>> {
+    let mut optimizer = Optimizer::new(recipe.optimizer);
+    let mut rate = LearningRate::new(recipe.schedule, recipe.epochs);
+    let mut curves = Vec::new();
+    let mut best: Option<(f64, usize, Network<D>)> = None;
+    let mut phase = None;
+    let mut cached: Option<[Features; 2]> = None;
+
+    for epoch in 0..recipe.epochs {
+        let now = Some(freeze::phase(recipe.freeze, epoch));
+        if phase != now {
+            phase = now;
+            net.hold(|block| freeze::hold(recipe.freeze, epoch, block));
+            // A backbone that is a fixed function of its input is run once, not once an epoch.
+            let fixed = net.is_probe() && recipe.augment.is_empty();
+            cached = if fixed { Some([Features::of(device, &mut net, train)?, Features::of(device, &mut net, validation)?]) } else { None };
+        }
+        let [train_features, validation_features] = match &cached {
+            Some([train, validation]) => [Some(train), Some(validation)],
+            None => [None, None],
+        };
+
+        let mut order: Vec<usize> = (0..train.len()).collect();
+        order.shuffle(&mut crate::seed::stream(recipe.seed, "shuffle", epoch as u64));
+        let batches = batches(&order, recipe.batch_size);
+        let augments = Augments { list: recipe.augment, sampling_rate: recipe.sampling_rate, seed: recipe.seed, epoch };
+        let mut sum = 0.0;
+        for (step, batch) in batches.iter().enumerate() {
+            if watch.stopped() {
+                return Err(Error::interrupted());
+            }
+            let number = (epoch * batches.len() + step) as u64;
+            let mut pass = Pass::training(crate::seed::stream(recipe.seed, "dropout", number));
+            let output = match train_features {
+                Some(features) => net.head(&Var::input(features.batch(device, batch)?), &mut pass)?,
+                None => net.forward(signals(device, train, batch, Some(&augments))?, &mut pass)?,
+            };
+            let target = recipe.objective.loss(&train.truth, batch)?;
+            let (scalar, value) = loss(&mut pass.trace, &output, &target)?;
+            if !value.is_finite() {
+                return Err(Error::user(format!(
+                    "the training loss became {value} in epoch {}; lower optimizer.learning_rate or look for extreme values in the data",
+                    epoch + 1
+                )));
+            }
+            let mut gradients = pass.trace.backward(scalar)?;
+            let factor = rate.factor(epoch, step as f64 / batches.len() as f64);
+            optimizer.step(device, &mut net, &mut gradients, factor, &|block| freeze::scale(recipe.freeze, block))?;
+            sum += value * batch.len() as f64;
+        }
+
+        let outputs = predict(device, &mut net, validation, validation_features, watch)?;
+        let judgement = judge(&outputs)?;
+        let mut note = |split, metric, value| curves.push(EpochValue { epoch: epoch + 1, split, metric, value });
+        note("train", "loss", sum / train.len() as f64);
+        note("train", "learning_rate", recipe.optimizer.learning_rate() * rate.factor(epoch, 0.0));
+        for (metric, value) in &judgement.values {
+            note("validation", metric, *value);
+        }
+        watch.epoch(epoch + 1, recipe.epochs, &judgement.text);
+
+        let improved = judgement.score.is_finite() && best.as_ref().is_none_or(|(score, _, _)| judgement.score > *score);
+        if improved {
+            best = Some((judgement.score, epoch, net.clone()));
+        }
+        rate.epoch_done(improved);
+        let waited = best.as_ref().map_or(epoch + 1, |(_, best, _)| epoch - best);
+        if recipe.early_stopping.is_some_and(|stopping| waited >= stopping.patience) {
+            break;
+        }
+    }
+    let (_, epoch, network) = best.ok_or_else(|| Error::user("no epoch gave a finite validation score; lower optimizer.learning_rate"))?;
+    Ok(Fitted { network, best_epoch: epoch + 1, epochs: curves })
+}
+
+/// Batches of `size` in the order given. A last one of a single example, on which batch norm is
+/// not defined, joins the one before it.
+fn batches(order: &[usize], size: usize) -> Vec<&[usize]> {
+    let mut batches: Vec<&[usize]> = order.chunks(size).collect();
+    if batches.len() > 1 && batches.last().is_some_and(|batch| batch.len() == 1) {
+        batches.truncate(batches.len() - 2);
+        batches.push(&order[batches.len() * size..]);
+    }
+    batches
+}
+
+fn signals<D: Backend>(device: &D, examples: &Examples<'_>, indices: &[usize], augments: Option<&Augments<'_>>) -> Result<Tensor3<D>> {
+    let (leads, length) = examples.shape;
+    let values = examples.signals(indices, augments.filter(|augments| !augments.list.is_empty()))?;
+    device.try_tensor_from_vec(values, (indices.len(), leads, length)).map_err(device_error)
+}
+
+/// Outputs for all examples, (examples, outputs), in order.
+pub(super) fn predict<D: Backend>(
+    device: &D,
+    net: &mut Network<D>,
+    examples: &Examples<'_>,
+    features: Option<&Features>,
+    watch: &dyn Watch,
+) -> Result<Vec<f32>> {
+    let mut outputs = Vec::new();
+    let order: Vec<usize> = (0..examples.len()).collect();
+    for batch in order.chunks(INFERENCE_BATCH) {
+        if watch.stopped() {
+            return Err(Error::interrupted());
+        }
+        let mut pass = Pass::inference();
+        let output = match features {
+            Some(features) => net.head(&Var::input(features.batch(device, batch)?), &mut pass)?,
+            None => net.forward(signals(device, examples, batch, None)?, &mut pass)?,
+        };
+        outputs.extend(output.value.as_vec());
+    }
+    Ok(outputs)
+}
+
+/// Pooled features of all examples of a split, from a backbone that holds still.
+#[derive(Debug)]
+pub(super) struct Features {
+    width: usize,
+    values: Vec<f32>,
+}
+
+impl Features {
+    fn of<D: Backend>(device: &D, net: &mut Network<D>, examples: &Examples<'_>) -> Result<Self> {
+        let (mut values, mut width) = (Vec::new(), 0);
+        let order: Vec<usize> = (0..examples.len()).collect();
+        for batch in order.chunks(INFERENCE_BATCH) {
+            let features = net.features(&Var::input(signals(device, examples, batch, None)?), &mut Pass::inference())?;
+            width = features.dims().1;
+            values.extend(features.value.as_vec());
+        }
+        Ok(Self { width, values })
+    }
+
+    /// (batch, features, 1).
+    fn batch<D: Backend>(&self, device: &D, indices: &[usize]) -> Result<Tensor3<D>> {
+        let rows = indices.iter().flat_map(|&i| self.values[i * self.width..][..self.width].iter().copied()).collect();
+        device.try_tensor_from_vec(rows, (indices.len(), self.width, 1)).map_err(device_error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_last_batch_of_one_joins_the_one_before() {
+        let order: Vec<usize> = (0..9).collect();
+        let sizes = |count: usize, size: usize| super::batches(&order[..count], size).iter().map(|b| b.len()).collect::<Vec<_>>();
+        assert_eq!(sizes(9, 4), [4, 5]);
+        assert_eq!(sizes(8, 4), [4, 4]);
+        assert_eq!(sizes(7, 4), [4, 3]);
+        assert_eq!(sizes(1, 4), [1]);
+        assert_eq!(super::batches(&order, 4).concat(), order);
+    }
+}

@@ -1,0 +1,200 @@
+//! Stage 2: a classifier on grafted or fresh backbones.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use dfdx::prelude::Storage;
+
+use crate::Result;
+use crate::data::{Datasets, Pick, Record, Split};
+use crate::error::Error;
+use crate::manifest::{Architecture, ClassWeights, Freeze, Labels, Manifest, StoppingMetric, Superclass};
+use crate::nn::Network;
+use crate::ops::Backend;
+
+use super::examples::{Examples, Objective, Scaling, Truth};
+use super::fit::{Judgement, Recipe, fit, predict};
+use super::metrics::{self, ClassificationMetrics};
+use super::{Outcome, Prediction, Trained, Watch};
+
+/// What a classifier starts from.
+#[derive(Debug)]
+pub struct Graft<'a, D: Storage<f32>> {
+    /// The regression networks whose backbones are grafted; none from scratch.
+    pub donors: &'a [Network<D>],
+    /// Which blocks hold still; `None` from scratch.
+    pub freeze: Option<&'a Freeze>,
+}
+
+/// Trains a classifier of `architecture` on the records of `split`, and tests the best epoch once.
+///
+/// # Errors
+/// Where training fails or diverges, or the watch says stop.
+#[allow(clippy::too_many_arguments)]
+pub fn transfer<D: Backend>(
+    device: &D,
+    manifest: &Manifest,
+    architecture: &Architecture,
+    graft: &Graft<'_, D>,
+    seed: u64,
+    split: &Split,
+    datasets: &Datasets,
+    watch: &mut dyn Watch,
+) -> Result<Trained<D>> {
+    let started = Instant::now();
+    let (signal, settings) = (&manifest.signal, &manifest.transfer);
+    let classes = &settings.classes;
+    let scaling = Scaling::of(signal, datasets, &split.train)?;
+    let examples = |picks| -> Result<Examples<'_>> {
+        Ok(Examples::new(signal, datasets, picks, scaling.as_ref(), truth(datasets, picks, classes, settings.labels)?))
+    };
+    let (train, validation, test) = (examples(&split.train)?, examples(&split.validation)?, examples(&split.test)?);
+    let objective = objective(&train.truth, classes.len(), settings.labels, settings.class_weights);
+
+    let no_freeze = Freeze::default();
+    let recipe = Recipe {
+        epochs: settings.epochs,
+        batch_size: settings.batch_size,
+        optimizer: &settings.optimizer,
+        schedule: &settings.schedule,
+        early_stopping: settings.early_stopping.as_ref(),
+        objective: objective.clone(),
+        freeze: graft.freeze.unwrap_or(&no_freeze),
+        augment: &settings.augment,
+        sampling_rate: signal.sampling_rate,
+        seed,
+    };
+    let watched = settings.early_stopping.as_ref().map_or(StoppingMetric::MacroAuc, |stopping| stopping.metric);
+    let every: Vec<usize> = (0..validation.len()).collect();
+    let mut judge = |outputs: &[f32]| {
+        let (loss, _) = objective.loss(&validation.truth, &every)?.of(outputs);
+        let measured = measure(&probabilities(outputs, classes.len(), settings.labels), &validation.truth, classes.len(), settings.labels)?;
+        let auc = measured.macro_auc.unwrap_or(f64::NAN);
+        let mut values = vec![("loss", loss), ("accuracy", measured.accuracy)];
+        values.extend(measured.macro_auc.map(|auc| ("macro_auc", auc)));
+        values.extend(measured.macro_f1.map(|f1| ("macro_f1", f1)));
+        let score = match watched {
+            StoppingMetric::Loss => -loss,
+            StoppingMetric::MacroAuc => auc,
+            StoppingMetric::Accuracy => measured.accuracy,
+            StoppingMetric::MacroF1 => measured.macro_f1.unwrap_or(f64::NAN),
+        };
+        Ok(Judgement { score, values, text: format!("AUC {auc:.3}") })
+    };
+    let backbones = graft.donors.len().max(1);
+    let random = &mut crate::seed::stream(seed, "transfer weights", 0);
+    let mut net = Network::new(device, architecture, signal.leads.len(), backbones, classes.len(), random)?;
+    for (number, donor) in graft.donors.iter().enumerate() {
+        net.graft(number, donor);
+    }
+    let mut fitted = fit(device, net, &recipe, &train, &validation, &mut judge, watch)?;
+
+    let names: Vec<&'static str> = classes.iter().map(|class| class.name()).collect();
+    let (mut scores, mut predictions, mut notes) = (Vec::new(), Vec::new(), split.notes.clone());
+    for (name, picks, examples) in [("validation", &split.validation, &validation), ("test", &split.test, &test)] {
+        let outputs = predict(device, &mut fitted.network, examples, None, watch)?;
+        let probabilities = probabilities(&outputs, classes.len(), settings.labels);
+        let measured = measure(&probabilities, &examples.truth, classes.len(), settings.labels)?;
+        scores.extend(measured.scores(name, &names));
+        if name == "test" {
+            for (class, name) in measured.per_class.iter().zip(&names) {
+                if class.auc.is_none() {
+                    notes.push(format!("class {name} has no AUC on the test records: {} of {} have it; macro AUC leaves it out", class.positives, picks.len()));
+                }
+            }
+            predictions = listed(datasets, picks, classes, &probabilities)?;
+        }
+    }
+    let mut metadata = BTreeMap::from([("classes".to_owned(), names.join(","))]);
+    if let Some(scaling) = &scaling {
+        scaling.describe(&mut metadata);
+    }
+    let outcome = Outcome {
+        epochs: fitted.epochs,
+        best_epoch: fitted.best_epoch,
+        scores,
+        predictions,
+        notes,
+        wall_s: started.elapsed().as_secs_f64(),
+        ..Outcome::default()
+    };
+    Ok(Trained { network: fitted.network, outcome, metadata })
+}
+
+fn record<'a>(datasets: &'a Datasets, pick: &Pick) -> Result<&'a Record> {
+    let record = datasets.get(&*pick.source).and_then(|dataset| dataset.records.get(pick.record));
+    record.ok_or_else(|| Error::internal(format!("record {} of {} is not loaded", pick.record, pick.source)))
+}
+
+fn truth(datasets: &Datasets, picks: &[Pick], classes: &[Superclass], labels: Labels) -> Result<Truth> {
+    let mut several = Vec::with_capacity(picks.len() * classes.len());
+    for pick in picks {
+        let record = record(datasets, pick)?;
+        several.extend(classes.iter().map(|class| record.has(*class)));
+    }
+    Ok(match labels {
+        Labels::Multi => Truth::Several(several),
+        Labels::Single => {
+            let first = |row: &[bool]| row.iter().position(|has| *has).ok_or_else(|| Error::internal("a record without a class was picked"));
+            Truth::Classes(several.chunks_exact(classes.len()).map(first).collect::<Result<_>>()?)
+        }
+    })
+}
+
+/// The loss, with class weights from the training records: for softmax records / (classes x records
+/// of the class), as scikit-learn's "balanced"; for sigmoids negatives / positives of the class.
+fn objective(truth: &Truth, classes: usize, labels: Labels, weights: ClassWeights) -> Objective {
+    let hot = one_hot(truth, classes);
+    let records = hot.len() / classes;
+    let positives: Vec<usize> = (0..classes).map(|class| hot.iter().skip(class).step_by(classes).filter(|has| **has).count()).collect();
+    let weight = |positives: usize| match (weights, labels) {
+        (ClassWeights::None, _) => 1.0,
+        (ClassWeights::Balanced, _) if positives == 0 => 1.0,
+        (ClassWeights::Balanced, Labels::Single) => records as f32 / (classes * positives) as f32,
+        (ClassWeights::Balanced, Labels::Multi) => ((records - positives) as f32 / positives as f32).max(f32::MIN_POSITIVE),
+    };
+    let weights = positives.into_iter().map(weight).collect();
+    match labels {
+        Labels::Single => Objective::Softmax(weights),
+        Labels::Multi => Objective::Sigmoid(weights),
+    }
+}
+
+fn one_hot(truth: &Truth, classes: usize) -> Vec<bool> {
+    match truth {
+        Truth::Several(several) => several.clone(),
+        Truth::Classes(of) => of.iter().flat_map(|&class| (0..classes).map(move |k| k == class)).collect(),
+        Truth::Numbers(_) => Vec::new(),
+    }
+}
+
+/// Softmax over the classes, or a sigmoid each.
+fn probabilities(outputs: &[f32], classes: usize, labels: Labels) -> Vec<f32> {
+    match labels {
+        Labels::Multi => outputs.iter().map(|&z| (1.0 / (1.0 + (-f64::from(z)).exp())) as f32).collect(),
+        Labels::Single => outputs
+            .chunks_exact(classes)
+            .flat_map(|row| {
+                let top = f64::from(row.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+                let powers: Vec<f64> = row.iter().map(|&z| (f64::from(z) - top).exp()).collect();
+                let total: f64 = powers.iter().sum();
+                powers.into_iter().map(move |power| (power / total) as f32)
+            })
+            .collect(),
+    }
+}
+
+fn measure(probabilities: &[f32], truth: &Truth, classes: usize, labels: Labels) -> Result<ClassificationMetrics> {
+    metrics::classification(labels, classes, probabilities, &one_hot(truth, classes)).map_err(Error::user)
+}
+
+fn listed(datasets: &Datasets, picks: &[Pick], classes: &[Superclass], probabilities: &[f32]) -> Result<Vec<Prediction>> {
+    let mut list = Vec::with_capacity(probabilities.len());
+    for (pick, row) in picks.iter().zip(probabilities.chunks_exact(classes.len())) {
+        let record = record(datasets, pick)?;
+        for (class, &probability) in classes.iter().zip(row) {
+            list.push(Prediction { record_id: record.id.clone(), class: class.name(), probability, label: record.has(*class) });
+        }
+    }
+    Ok(list)
+}
