@@ -19,3 +19,37 @@ pub fn expected_calibration_error(stated: impl Iterator<Item = (f64, bool)>) -> 
     }
     surplus.iter().map(|s| s.abs()).sum::<f64>() / records.max(1) as f64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of two probabilities of which only the first comes true: in one bin they make up for each
+    /// other, |1 - (a + b)| / 2, in two they do not, ((1 - a) + b) / 2. All by hand.
+    #[test]
+    fn bins_are_open_below_and_closed_above() {
+        for (a, b, expected) in [
+            (0.2, 0.15, 0.325), // both in (2/15, 3/15]
+            (0.2, 0.21, 0.505),
+            (0.6, 0.55, 0.075), // both in (8/15, 9/15]
+            (0.6, 0.61, 0.505),
+            (0.0, 0.05, 0.475), // 0 is in the first bin
+            (0.05, 0.1, 0.525),
+            (0.95, 1.0, 0.475), // 1 is in the last
+            (0.9, 0.95, 0.525),
+        ] {
+            let found = expected_calibration_error([(a, true), (b, false)].into_iter());
+            assert!((found - expected).abs() < 1e-12, "{a} and {b}: {found}, expected {expected}");
+        }
+    }
+
+    /// Every edge m / 15 belongs to the bin it closes.
+    #[test]
+    fn edges_are_where_they_are_said_to_be() {
+        for m in 1..=CALIBRATION_BINS {
+            let (edge, below) = (m as f64 / 15.0, (m as f64 - 0.5) / 15.0);
+            let found = expected_calibration_error([(edge, true), (below, false)].into_iter());
+            assert!((found - (1.0 - edge - below).abs() / 2.0).abs() < 1e-12, "edge {m}");
+        }
+    }
+}
