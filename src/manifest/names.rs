@@ -1,7 +1,7 @@
 //! The nearest known name to one that is not known.
 
 /// How a message goes on after "unknown ... `name`": the nearest known name, or all of them.
-pub(super) fn hint<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+pub(crate) fn hint<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let known: Vec<&str> = known.into_iter().collect();
     match nearest(name, &known) {
         Some(near) => format!("; did you mean `{near}`?"),
@@ -17,7 +17,7 @@ pub(super) fn list<T: AsRef<str>>(names: &[T]) -> String {
 
 /// The known name with the smallest edit distance (Damerau-Levenshtein; case, `-` and `_` do not
 /// count), if at most a third of its letters differ.
-fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+pub(super) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     let plain = |text: &str| text.to_lowercase().replace(['-', '_', ' '], "");
     let name = plain(name);
     known

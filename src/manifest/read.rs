@@ -185,7 +185,8 @@ impl Reader<'_> {
                 None => {
                     let known = keys.iter().filter(|key| !key.later).map(|key| key.name);
                     let hint = names::hint(name, known.chain(kind.then_some("kind")));
-                    let message = format!("unknown key `{name}` in {what}{}{hint}", other_home(&hint, name));
+                    let home = other_home(&hint, name);
+                    let message = format!("unknown key `{name}` in {what}{hint}{home}");
                     self.problem_at(name, key.span(), message);
                 }
             }
@@ -195,7 +196,13 @@ impl Reader<'_> {
             let value = match table.get(key.name) {
                 Some(value) => self.step(key.name.into(), &key.of, value).unwrap_or_else(|| self.stand_in(key)),
                 None => {
-                    if let Default::Required = key.default {
+                    // A misspelt key was already told.
+                    let near = |written: &str| names::nearest(written, &[key.name]).is_some();
+                    let is_misspelt = table
+                        .keys()
+                        .map(|written| written.get_ref().as_ref())
+                        .any(|written| keys.iter().all(|key| key.name != written) && near(written));
+                    if matches!(key.default, Default::Required) && !is_misspelt {
                         self.problem_at(key.name, span.clone(), format!("{what} needs the key `{}`", key.name));
                     }
                     self.stand_in(key)
