@@ -217,8 +217,8 @@ fn each_fault_is_shown_with_its_place_and_the_nearest_name() {
         // types and ranges
         ("[regression]\nepochs = '3'", 2, 10, "'3'", "`epochs` must be a whole number, not the text \"3\""),
         ("[regression]\nepochs = 2.5", 2, 10, "2.5", "`epochs` must be a whole number, not the number 2.5"),
-        ("[regression]\nepochs = 0", 2, 10, "0", "`epochs` is 0; it must be at least 1 and at most 1000000"),
-        ("[transfer]\nbatch_size = -1", 2, 14, "-1", "`batch_size` is -1; it must be at least 1 and at most 65536"),
+        ("[regression]\nepochs = 0", 2, 10, "0", "`epochs` is 0; it must be from 1 to 1000000"),
+        ("[transfer]\nbatch_size = -1", 2, 14, "-1", "`batch_size` is -1; it must be from 1 to 65536"),
         ("[transfer]\noptimizer = { learning_rate = 0 }", 2, 31, "0", "`learning_rate` is 0; it must be above 0"),
         ("[signal]\nduration = nan", 2, 12, "nan", "`duration` is nan; it must be a finite number"),
         ("[trials]\nlabel_fraction = [0.1, 0, 1.5]\nseed = []", 2, 24, "0", ""),
@@ -439,7 +439,7 @@ fn all_problems_are_told_at_once_in_the_order_of_the_text_and_none_twice() {
         [
             (1, "unknown key `nam` in the manifest; did you mean `name`?"),
             (1, "the transfer stage needs a source of kind `ptb-xl`; declare one under [sources]"),
-            (3, "`epochs` is 0; it must be at least 1 and at most 1000000"),
+            (3, "`epochs` is 0; it must be from 1 to 1000000"),
             (4, "unknown key `los` in `regression`; did you mean `loss`?"),
             (6, "unknown architecture `cn`; did you mean `cnn`?"),
             (8, "no architecture is called `b`; known: `a`"),
@@ -484,6 +484,33 @@ fn folders_are_walked_in_name_order_and_problems_of_all_files_come_together() {
         assert!(message.contains(part), "{part} is not in\n{message}");
     }
     std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn the_commands_say_what_they_found() {
+    let ecgraft = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_ecgraft"));
+        let output = command.args(arguments).env_remove("ECG_DATA").output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    let contract = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/manifests/contract.toml");
+    let (code, out, _) = ecgraft(&["check", contract]);
+    assert_eq!(code, Some(0));
+    assert!(out.starts_with("everything  ") && out.ends_with("\nok: 1 manifest\n"), "{out}");
+    assert!(out.contains("2 mixes x 1 architecture x 2 grafts x 3 freezes x 2 label fractions x 3 seeds"), "{out}");
+    assert!(out.contains("note: not set: $ECG_DATA"), "{out}");
+    let (code, out, error) = ecgraft(&["check", "gone.toml"]);
+    assert_eq!((code, &out[..], &error[..]), (Some(2), "", "error: gone.toml: no such file or folder\n"));
+
+    let (_, out, _) = ecgraft(&["schema"]);
+    assert_eq!(serde_json::from_str::<Value>(&out).unwrap(), schema());
+
+    let (_, out, _) = ecgraft(&["architectures", "inception1d"]);
+    for part in ["bottleneck", "Channels of the bottleneck.", "block1, block2, block3, block4, block5, block6"] {
+        assert!(out.contains(part), "{out}");
+    }
+    let (code, _, error) = ecgraft(&["architectures", "cn"]);
+    assert_eq!((code, &error[..]), (Some(2), "error: unknown architecture `cn`; did you mean `cnn`?\n"));
 }
 
 #[test]

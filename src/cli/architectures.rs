@@ -56,7 +56,7 @@ fn overview() -> String {
     for kind in ARCHITECTURE.later {
         table.add_row([kind, "not in this build", "", ""]);
     }
-    format!("{table}\n\nKeys of one kind: ecgraft architectures KIND\n")
+    format!("{}\n\nKeys of one kind: ecgraft architectures KIND\n", table.trim_fmt())
 }
 
 /// The keys of one kind, and its blocks.
@@ -65,7 +65,7 @@ fn explain(kind: &Kind) -> String {
     for key in kind.keys {
         table.add_row([key.name, &type_of(&key.of), default_of(key), key.doc]);
     }
-    let mut text = format!("{}: {}\n\n{table}\n", kind.name, kind.doc);
+    let mut text = format!("{}: {}\n\n{}\n", kind.name, kind.doc, table.trim_fmt());
     if let Some(architecture) = default_architecture(kind.name) {
         for (what, value) in facts(&architecture) {
             text.push_str(&format!("\n{what}: {value}"));

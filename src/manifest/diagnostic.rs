@@ -39,7 +39,7 @@ impl Diagnostic {
         Self {
             path: path.to_path_buf(),
             line: before.matches('\n').count() + 1,
-            column: text[line_start..start].chars().count() + 1,
+            column: text[line_start..start].chars().filter(|c| *c != '\u{feff}').count() + 1,
             message: message.into(),
             source_line: text[line_start..line_end].trim_end_matches('\r').trim_start_matches('\u{feff}').to_string(),
             width: faulty.chars().count().max(1),

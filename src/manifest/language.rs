@@ -218,6 +218,9 @@ impl Range {
 
 impl std::fmt::Display for Range {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if !self.above && !self.below && self.max.is_finite() {
+            return write!(f, "from {} to {}", self.min, self.max);
+        }
         write!(f, "{} {}", if self.above { "above" } else { "at least" }, self.min)?;
         if self.max.is_finite() {
             write!(f, " and {} {}", if self.below { "below" } else { "at most" }, self.max)?;

@@ -16,11 +16,13 @@ pub(super) fn list<T: AsRef<str>>(names: &[T]) -> String {
 }
 
 /// The known name with the smallest edit distance (Damerau-Levenshtein; case, `-` and `_` do not
-/// count), if at most a third of its letters differ.
+/// count), if at most a third of its letters differ; else the shortest that has all of `name` in it.
 pub(super) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     let plain = |text: &str| text.to_lowercase().replace(['-', '_', ' '], "");
     let name = plain(name);
-    known
+    let longer =
+        known.iter().filter(|other| name.len() > 2 && plain(other).contains(&name)).min_by_key(|other| other.len());
+    let closest = known
         .iter()
         .map(|other| {
             let plain = plain(other);
@@ -29,7 +31,8 @@ pub(super) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
         })
         .filter(|(distance, longest, _)| *distance <= (longest / 3).max(1) && distance < longest)
         .min_by_key(|(distance, ..)| *distance)
-        .map(|(_, _, other)| other)
+        .map(|(_, _, other)| other);
+    closest.or(longer.copied())
 }
 
 #[cfg(test)]
@@ -42,6 +45,7 @@ mod tests {
         assert_eq!(hint("epoch", known), "; did you mean `epochs`?");
         assert_eq!(hint("batch-sise", known), "; did you mean `batch_size`?");
         assert_eq!(hint("LOSS", known), "; did you mean `loss`?");
+        assert_eq!(hint("size", known), "; did you mean `batch_size`?");
         assert_eq!(hint("temperature", known), "; known: `epochs`, `batch_size`, `loss`");
         assert_eq!(hint("x", []), "; none is declared");
     }

@@ -80,6 +80,10 @@ impl Reader<'_> {
                     self.problem(span, format!("`{}` is empty", self.name()));
                     return None;
                 }
+                if *min > 0 && text.contains(char::is_control) {
+                    self.problem(span, format!("`{}` has a line break or another control character", self.name()));
+                    return None;
+                }
                 Some(Value::String(text.to_string()))
             }
             (Type::Path, DeValue::String(text)) => match path::resolve(text, self.folder, self.env) {
@@ -145,8 +149,9 @@ impl Reader<'_> {
                 let mut read = Map::new();
                 for (key, value) in table {
                     let name = key.get_ref().to_string();
-                    if name.trim().is_empty() {
-                        self.problem(key.span(), format!("a name in `{}` is empty", self.name()));
+                    if name.trim().is_empty() || name.contains(char::is_control) {
+                        let message = format!("a name in `{}` is empty or has a control character", self.name());
+                        self.problem_at(&name, key.span(), message);
                     }
                     if let Some(value) = self.step(name.clone(), of, value) {
                         read.insert(name, value);
