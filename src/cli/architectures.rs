@@ -1,14 +1,116 @@
 //! `ecgraft architectures`
 
 use clap::Args;
+use comfy_table::{ContentArrangement, Table, presets};
 
-use crate::Result;
+use crate::manifest::keys::ARCHITECTURE;
+use crate::manifest::language::{Default, Key, Kind, Type};
+use crate::manifest::{Architecture, default_architecture, hint};
+use crate::{Error, Result};
 
-/// (architectures)
+/// List the kinds of architectures, or explain one: its keys and the names of its blocks
 #[derive(Debug, Args)]
-pub struct Options {}
+#[command(after_help = "\
+Examples:
+  ecgraft architectures
+  ecgraft architectures inception1d
+
+The names of blocks are what `freezes` in a manifest refer to.")]
+pub struct Options {
+    /// The kind to explain
+    #[arg(value_name = "KIND")]
+    kind: Option<String>,
+}
 
 /// Runs the command.
-pub fn run(_options: Options) -> Result<()> {
-    Err(crate::Error::internal("not built yet"))
+///
+/// # Errors
+/// A user error for a kind that is not known or not in this build.
+pub fn run(options: Options) -> Result<()> {
+    match options.kind {
+        None => super::print(&overview()),
+        Some(name) => super::print(&explain(find(&name)?)),
+    }
+}
+
+fn find(name: &str) -> Result<&'static Kind> {
+    let names = || ARCHITECTURE.known.iter().map(|kind| kind.name);
+    ARCHITECTURE.find(name).ok_or_else(|| {
+        let available: Vec<&str> = names().collect();
+        Error::user(if ARCHITECTURE.later.contains(&name) {
+            format!("`{name}` is not available in this build; available: {}", available.join(", "))
+        } else {
+            format!("unknown architecture `{name}`{}", hint(name, names()))
+        })
+    })
+}
+
+/// One row for each kind.
+fn overview() -> String {
+    let mut table = table(&["kind", "what it is", "keys", "blocks"]);
+    for kind in ARCHITECTURE.known {
+        let keys: Vec<&str> = kind.keys.iter().map(|key| key.name).collect();
+        let blocks = default_architecture(kind.name).map(|architecture| blocks(&architecture)).unwrap_or_default();
+        table.add_row([kind.name, kind.doc, &keys.join(", "), &blocks]);
+    }
+    for kind in ARCHITECTURE.later {
+        table.add_row([kind, "not in this build", "", ""]);
+    }
+    format!("{}\n\nKeys of one kind: ecgraft architectures KIND\n", table.trim_fmt())
+}
+
+/// The keys of one kind, and its blocks.
+fn explain(kind: &Kind) -> String {
+    let mut table = table(&["key", "type", "default", "meaning"]);
+    for key in kind.keys {
+        table.add_row([key.name, &type_of(&key.of), default_of(key), key.doc]);
+    }
+    let mut text = format!("{}: {}\n\n{}\n", kind.name, kind.doc, table.trim_fmt());
+    if let Some(architecture) = default_architecture(kind.name) {
+        for (what, value) in facts(&architecture) {
+            text.push_str(&format!("\n{what}: {value}"));
+        }
+    }
+    text.push('\n');
+    text
+}
+
+/// What follows from the settings of a network, by name.
+fn facts(architecture: &Architecture) -> Vec<(&'static str, String)> {
+    vec![("blocks, from the input up, at defaults", blocks(architecture))]
+}
+
+/// `block1`, `block2` ... `block6`
+fn blocks(architecture: &Architecture) -> String {
+    architecture.blocks().join(", ")
+}
+
+fn type_of(of: &Type) -> String {
+    match of {
+        Type::Integer(range) => format!("whole number, {range}"),
+        Type::Number(range) => format!("number, {range}"),
+        Type::List { of, .. } => format!("list: {}", type_of(of)),
+        Type::Bool => "true or false".into(),
+        Type::Word(words) => words.known.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(" or "),
+        Type::Text(_) | Type::Path | Type::Name(_) => "text".into(),
+        Type::Table(_) | Type::Kind(_) | Type::Named(_) => "table".into(),
+    }
+}
+
+fn default_of(key: &Key) -> &'static str {
+    match key.default {
+        Default::Json(default) => default,
+        Default::Absent(absent) => absent,
+        Default::Required => "(required)",
+    }
+}
+
+fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_content_arrangement(ContentArrangement::Dynamic).set_header(header);
+    if !table.is_tty() {
+        table.set_width(100);
+    }
+    table
 }

@@ -2,13 +2,73 @@
 
 use clap::Args;
 
+use super::Manifests;
 use crate::Result;
+use crate::manifest::{self, Manifest};
 
-/// (check)
+/// Check manifests: every key, word, range and reference, without reading any data
 #[derive(Debug, Args)]
-pub struct Options {}
+#[command(after_help = "\
+Examples:
+  ecgraft check
+  ecgraft check experiments/freezes.toml
+
+Exits with 2 and shows every problem with file, line and column where something is wrong.")]
+pub struct Options {
+    #[command(flatten)]
+    manifests: Manifests,
+}
 
 /// Runs the command.
-pub fn run(_options: Options) -> Result<()> {
-    Err(crate::Error::internal("not built yet"))
+///
+/// # Errors
+/// A user error with all problems of all manifests.
+pub fn run(options: Options) -> Result<()> {
+    let manifests = manifest::load(&options.manifests.paths)?;
+    let mut text: String = manifests.iter().map(line).collect();
+    let one = manifests.len() == 1;
+    text.push_str(&format!("ok: {} {}\n", manifests.len(), if one { "manifest" } else { "manifests" }));
+    super::print(&text)
+}
+
+/// Name, path, the lists of trials and, where variables are not set, a note.
+fn line(manifest: &Manifest) -> String {
+    let mut line = format!("{}  {}  {}\n", manifest.name, manifest.path.display(), lists(manifest));
+    let missing = manifest.missing_variables();
+    if !missing.is_empty() {
+        let missing: Vec<String> = missing.iter().map(|name| format!("${name}")).collect();
+        line.push_str(&format!("  note: not set: {}; it cannot run here\n", missing.join(", ")));
+    }
+    line
+}
+
+/// "2 mixes x 1 architecture x 2 grafts x 3 freezes x 1 label fraction x 3 seeds, and from scratch"
+fn lists(manifest: &Manifest) -> String {
+    let trials = &manifest.trials;
+    let grafted = !trials.mix.is_empty();
+    let lists = [
+        (trials.mix.len(), "mix", "mixes", grafted),
+        (trials.architecture.len(), "architecture", "architectures", true),
+        (trials.from.len(), "graft", "grafts", grafted),
+        (trials.freeze.len(), "freeze", "freezes", grafted),
+        (trials.label_fraction.len(), "label fraction", "label fractions", true),
+        (trials.seed.len(), "seed", "seeds", true),
+    ];
+    let lists = lists.iter().filter(|(.., shown)| *shown);
+    let lists: Vec<String> =
+        lists.map(|(count, one, several, _)| format!("{count} {}", if *count == 1 { one } else { several })).collect();
+    let mut text = lists.join(" x ");
+    match (grafted, trials.scratch) {
+        (true, true) => text.push_str(", and from scratch"),
+        (false, _) => text.push_str(", only from scratch"),
+        (true, false) => {}
+    }
+    if !trials.exclude.is_empty() {
+        text.push_str(&format!(", less {}", count(trials.exclude.len())));
+    }
+    text
+}
+
+fn count(exclusions: usize) -> String {
+    format!("{exclusions} {}", if exclusions == 1 { "exclusion" } else { "exclusions" })
 }

@@ -84,3 +84,18 @@ impl Cli {
         }
     }
 }
+
+/// Writes `text` to standard output. A reader that closed it early (`ecgraft ... | head`) is no error.
+///
+/// # Errors
+/// An internal error where it cannot be written.
+pub(crate) fn print(text: &str) -> Result<()> {
+    use std::io::{ErrorKind, Write};
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(crate::Error::internal(format!("standard output cannot be written: {error}")))
+        }
+        _ => Ok(()),
+    }
+}

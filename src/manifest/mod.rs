@@ -1,21 +1,248 @@
 //! The manifest language: TOML text in, a typed and checked [`Manifest`] out.
+//!
+//! One description of the language (every key with type, unit, range, default and meaning) drives the
+//! reading, the checks of keys and words, the defaults and the JSON [`schema`].
 
+mod checks;
+mod diagnostic;
+mod glob;
+pub(crate) mod keys;
+pub(crate) mod language;
+mod names;
+mod path;
+mod places;
+mod read;
+mod schema;
+mod trial_checks;
 mod types;
 
+pub use diagnostic::Diagnostic;
+pub use glob::glob_matches;
+pub use schema::schema;
 pub use types::*;
 
-use std::path::PathBuf;
+pub(crate) use names::hint;
 
-use crate::Result;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use toml::de::DeTable;
+use walkdir::WalkDir;
+
+use crate::{Error, Result};
+use places::Problem;
 
 /// Reads the manifests at `paths`: files as they are, folders walked for `*.toml`, in name order.
+/// A file that is reached twice is read once.
 ///
 /// # Errors
 /// One user error that lists every problem of every manifest, each with file, line, column, the
-/// offending text and, for unknown names, the nearest known one.
+/// offending text and, for unknown names, the nearest known one. A path that does not exist and a
+/// folder without manifests are problems too.
 pub fn load(paths: &[PathBuf]) -> Result<Vec<Manifest>> {
-    let _ = paths;
-    Ok(Vec::new())
+    // Each with its place: number of the file (0 for the paths themselves), line, column.
+    let mut problems: Vec<((usize, usize, usize), String)> = Vec::new();
+    let mut manifests: Vec<Manifest> = Vec::new();
+    let (files, faulty_paths) = files(paths);
+    problems.extend(faulty_paths.into_iter().map(|message| ((0, 0, 0), message)));
+    for (number, file) in (1..).zip(&files) {
+        let placed = |diagnostic: Diagnostic| ((number, diagnostic.line, diagnostic.column), diagnostic.to_string());
+        match std::fs::read(file).map(String::from_utf8) {
+            Err(error) => problems.push(((number, 0, 0), format!("{}: cannot be read: {error}", file.display()))),
+            Ok(Err(error)) => {
+                let valid = error.utf8_error().valid_up_to();
+                let text = String::from_utf8_lossy(error.as_bytes());
+                let message = "not UTF-8; save the manifest as UTF-8 text";
+                problems.push(placed(Diagnostic::new(file, &text, valid..valid + 1, message)));
+            }
+            Ok(Ok(text)) => match parse(file, &text, &|name| std::env::var(name).ok()) {
+                Err(diagnostics) => problems.extend(diagnostics.into_iter().map(placed)),
+                Ok(manifest) => {
+                    if let Some(first) = manifests.iter().find(|first| first.name == manifest.name) {
+                        let message = format!(
+                            "the name `{}` is taken by {}; names are unique among manifests run together",
+                            manifest.name,
+                            first.path.display()
+                        );
+                        problems.push(placed(Diagnostic::new(file, &text, name_span(&text), message)));
+                    }
+                    manifests.push(manifest);
+                }
+            },
+        }
+    }
+    problems.sort_by_key(|(place, _)| *place);
+    let problems: Vec<String> = problems.into_iter().map(|(_, problem)| problem).collect();
+    match problems.as_slice() {
+        [] => Ok(manifests),
+        [problem] => Err(Error::user(problem.as_str())),
+        several => Err(Error::user(format!("{} problems in the manifests\n\n{}", several.len(), several.join("\n\n")))),
+    }
+}
+
+/// The files that `paths` stand for, each once, and what is wrong with the paths.
+fn files(paths: &[PathBuf]) -> (Vec<PathBuf>, Vec<String>) {
+    let mut problems = Vec::new();
+    let mut seen = BTreeSet::new();
+    let mut files = Vec::new();
+    for path in paths {
+        let before = files.len();
+        let mut found = 0;
+        if path.is_dir() {
+            for entry in WalkDir::new(path).follow_links(true).sort_by_file_name() {
+                match entry {
+                    Ok(entry) if entry.path().extension().is_some_and(|extension| extension == "toml") => {
+                        if entry.file_type().is_file() {
+                            found += 1;
+                            files.push(entry.into_path());
+                        }
+                    }
+                    Ok(_) => {}
+                    Err(error) => problems.push(format!("{}: cannot be walked: {error}", path.display())),
+                }
+            }
+            if found == 0 {
+                problems.push(format!("{}: no manifests (*.toml) in this folder", path.display()));
+            }
+        } else if path.exists() {
+            files.push(path.clone());
+        } else {
+            problems.push(format!("{}: no such file or folder", path.display()));
+        }
+        let new = files.split_off(before);
+        files.extend(new.into_iter().filter(|file| seen.insert(file.canonicalize().unwrap_or_else(|_| file.clone()))));
+    }
+    (files, problems)
+}
+
+/// Where the value of `name` stands in a manifest that was parsed.
+fn name_span(text: &str) -> std::ops::Range<usize> {
+    DeTable::parse(text).ok().and_then(|table| table.get_ref().get("name").map(toml::Spanned::span)).unwrap_or(0..0)
+}
+
+/// Parses and checks one manifest: `path` names it in messages, and relative paths in it start at its
+/// folder; `env` gives the values of environment variables.
+///
+/// A variable that is not set is no error here: see [`Manifest::missing_variables`].
+///
+/// # Errors
+/// All its problems, in the order of the text.
+///
+/// ```
+/// use ecgraft::manifest::parse;
+/// let text = "name = \"a\"\n[regression]\nepoch = 3\n";
+/// let problems = parse("a.toml".as_ref(), text, &|_| None).unwrap_err();
+/// assert_eq!((problems[0].line, problems[0].column), (3, 1));
+/// assert_eq!(problems[0].message, "unknown key `epoch` in `regression`; did you mean `epochs`?");
+/// ```
+pub fn parse(
+    path: &Path,
+    text: &str,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> std::result::Result<Manifest, Vec<Diagnostic>> {
+    let (document, errors) = DeTable::parse_recoverable(text);
+    let mut syntax: Vec<Problem> = Vec::new();
+    for error in &errors {
+        let span = error.span().unwrap_or(text.len()..text.len());
+        let message = error.message().trim_end_matches(", expected nothing").to_string();
+        // What follows on the same line is mostly a consequence of the first error in it.
+        let is_consequence = syntax
+            .last()
+            .is_some_and(|last| text.get(last.span.start..span.start).is_some_and(|gap| !gap.contains('\n')));
+        if !is_consequence {
+            syntax.push(Problem { span, message });
+        }
+    }
+    if !syntax.is_empty() {
+        return Err(diagnostics(path, text, syntax));
+    }
+
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let mut read = read::manifest(&document, folder, env);
+    trial_checks::complete(&mut read);
+    let mut problems = read.problems;
+    match typed(path, text, read.json) {
+        Ok(manifest) => {
+            problems.extend(checks::all(&manifest, &read.places));
+            problems.extend(trial_checks::all(&manifest, &read.places));
+            if problems.is_empty() { Ok(manifest) } else { Err(diagnostics(path, text, problems)) }
+        }
+        Err(error) => {
+            if problems.is_empty() {
+                let message = format!("ecgraft misreads this manifest, a fault of ecgraft: {error}");
+                problems.push(Problem { span: 0..0, message });
+            }
+            Err(diagnostics(path, text, problems))
+        }
+    }
+}
+
+/// The architecture of this kind with all settings at their defaults.
+pub(crate) fn default_architecture(kind: &str) -> Option<Architecture> {
+    let json = serde_json::json!({ "kind": kind });
+    let of = language::Type::Kind(&keys::ARCHITECTURE);
+    serde_json::from_value(read::default_value(&of, &json, Path::new(""), &|_| None)).ok()
+}
+
+fn diagnostics(path: &Path, text: &str, mut problems: Vec<Problem>) -> Vec<Diagnostic> {
+    problems.sort_by_key(|problem| problem.span.start);
+    problems.into_iter().map(|problem| Diagnostic::new(path, text, problem.span, problem.message)).collect()
+}
+
+fn typed(path: &Path, text: &str, mut json: Value) -> serde_json::Result<Manifest> {
+    fn part<T: DeserializeOwned>(json: &mut Value, key: &str) -> serde_json::Result<T> {
+        serde_json::from_value(json.get_mut(key).map(Value::take).unwrap_or_default())
+    }
+    let json = &mut json;
+    let mut manifest = Manifest {
+        path: path.to_path_buf(),
+        text: text.to_string(),
+        sha256: crate::seed::sha256_hex(text.as_bytes()),
+        name: part(json, "name")?,
+        description: part(json, "description")?,
+        sources: part(json, "sources")?,
+        signal: part(json, "signal")?,
+        mixes: part(json, "mixes")?,
+        architectures: part(json, "architectures")?,
+        freezes: part(json, "freezes")?,
+        regression: part(json, "regression")?,
+        transfer: part(json, "transfer")?,
+        compute: part(json, "compute")?,
+        trials: part(json, "trials")?,
+    };
+    manifest.freezes.entry("none".into()).or_default();
+    Ok(manifest)
+}
+
+impl Manifest {
+    /// The sources that the trials need, each once: the transfer source, then those of the mixes in
+    /// the order of the trials.
+    pub fn used_sources(&self) -> Vec<String> {
+        let mixes = self.trials.mix.iter().filter_map(|name| self.mixes.get(name));
+        let parts = mixes.flat_map(|mix| mix.parts.iter().map(|part| &part.source));
+        let mut used: Vec<String> = Vec::new();
+        for source in std::iter::once(&self.transfer.source).chain(parts) {
+            if !used.contains(source) {
+                used.push(source.clone());
+            }
+        }
+        used
+    }
+
+    /// The environment variables in paths of [`Manifest::used_sources`] that are not set, each once.
+    pub fn missing_variables(&self) -> Vec<String> {
+        let sources = self.used_sources();
+        let sources = sources.iter().filter_map(|name| self.sources.get(name));
+        let mut missing: Vec<String> = Vec::new();
+        for variable in sources.flat_map(Source::paths).filter_map(|path| path.resolved.as_ref().err()) {
+            if !missing.contains(variable) {
+                missing.push(variable.clone());
+            }
+        }
+        missing
+    }
 }
 
 /// Whether `name` matches `pattern`.

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::glob_matches;
+
 /// One manifest, checked: every name it refers to exists and every value is in range.
 #[derive(Clone, Debug)]
 pub struct Manifest {
@@ -41,8 +43,8 @@ pub struct Manifest {
 }
 
 /// Where records come from.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, tag = "kind", rename_all = "kebab-case")]
 pub enum Source {
     /// The built-in simulator: HR, PR, QRS and QT are exact by construction.
     Simulator {
@@ -65,8 +67,29 @@ pub enum Source {
     },
 }
 
+impl Source {
+    /// The word of `kind`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Source::Simulator { .. } => "simulator",
+            Source::DeepfakeEcg { .. } => "deepfake-ecg",
+            Source::PtbXl { .. } => "ptb-xl",
+        }
+    }
+
+    /// The paths it is read from.
+    pub fn paths(&self) -> Vec<&DataPath> {
+        match self {
+            Source::Simulator { .. } => Vec::new(),
+            Source::DeepfakeEcg { path } => vec![path],
+            Source::PtbXl { path, features } => std::iter::once(path).chain(features).collect(),
+        }
+    }
+}
+
 /// A path in a manifest. Relative paths start at the manifest's folder; `$VAR` comes from the environment.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct DataPath {
     /// As written in the manifest.
     pub written: String,
@@ -124,7 +147,8 @@ impl Lead {
 }
 
 /// What every network sees.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Signal {
     /// The leads, in the order of the network's input channels.
     pub leads: Vec<Lead>,
@@ -160,7 +184,8 @@ pub enum Normalize {
 }
 
 /// What regression networks are trained on.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Mix {
     /// Total number of records; all that the parts offer where absent.
     pub records: Option<usize>,
@@ -169,7 +194,8 @@ pub struct Mix {
 }
 
 /// One part of a mix.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct MixPart {
     /// The source's name.
     pub source: String,
@@ -180,8 +206,8 @@ pub struct MixPart {
 }
 
 /// A network architecture with its settings.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(tag = "kind", rename_all = "lowercase")]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, tag = "kind", rename_all = "lowercase")]
 pub enum Architecture {
     /// Convolution blocks.
     Cnn(CnnConfig),
@@ -190,7 +216,8 @@ pub enum Architecture {
 }
 
 /// Settings of `cnn`: blocks of conv - batch norm - ReLU - max pool(2), then the head.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct CnnConfig {
     /// Output channels of each block. Default `[32, 64, 128]`.
     pub channels: Vec<usize>,
@@ -209,7 +236,8 @@ impl Default for CnnConfig {
 }
 
 /// Settings of `inception1d`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Inception1dConfig {
     /// Number of inception blocks; a shortcut after every third. Default 6.
     pub depth: usize,
@@ -261,18 +289,30 @@ impl Architecture {
 }
 
 /// Which blocks hold still in the transfer stage, and for how long.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Freeze {
     /// One after another; after the last everything is trained. Empty: fine-tune from the first step.
     pub steps: Vec<FreezeStep>,
     /// Running statistics of a frozen block.
     pub batch_norm: BatchNormMode,
-    /// Learning-rate factors by block name glob (`head` is a name too); the first match in order counts.
+    /// Learning-rate factors by block name glob (`head` is a name too). Of several that match, the longest counts:
+    /// see [`Freeze::scale`].
     pub learning_rate_scale: BTreeMap<String, f64>,
 }
 
+impl Freeze {
+    /// The learning-rate factor of a block (or of `head`): that of the longest matching name of
+    /// `learning_rate_scale` (of equally long ones the first in alphabetical order), 1 where none matches.
+    pub fn scale(&self, block: &str) -> f64 {
+        let matching = self.learning_rate_scale.iter().filter(|(pattern, _)| glob_matches(pattern, block));
+        matching.rev().max_by_key(|(pattern, _)| pattern.chars().count()).map_or(1.0, |(_, scale)| *scale)
+    }
+}
+
 /// One step of a freeze schedule.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct FreezeStep {
     /// Block names; `*` and `?` match as in globs.
     pub blocks: Vec<String>,
@@ -321,7 +361,8 @@ impl Target {
 }
 
 /// Stage 1.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Regression {
     /// One separate network for each.
     pub targets: Vec<Target>,
@@ -358,8 +399,8 @@ pub enum RegressionLoss {
 }
 
 /// Optimisers.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(tag = "kind", rename_all = "lowercase")]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, tag = "kind", rename_all = "lowercase")]
 pub enum Optimizer {
     /// Adam (Kingma 2015); weight decay as L2 in the gradient.
     Adam {
@@ -404,8 +445,8 @@ impl Optimizer {
 }
 
 /// The learning rate over time.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, tag = "kind", rename_all = "kebab-case")]
 pub enum Schedule {
     /// It stays.
     Constant,
@@ -434,7 +475,8 @@ pub enum Schedule {
 }
 
 /// When to stop early.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct EarlyStopping {
     /// Epochs without improvement before stopping.
     pub patience: usize,
@@ -457,8 +499,8 @@ pub enum StoppingMetric {
 }
 
 /// A random change to training signals, drawn anew for each record and epoch.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, tag = "kind", rename_all = "kebab-case")]
 pub enum Augment {
     /// White noise, in units of the normalised signal.
     GaussianNoise {
@@ -483,7 +525,8 @@ pub enum Augment {
 }
 
 /// Stage 2.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Transfer {
     /// The source's name; PTB-XL layout.
     pub source: String,
@@ -576,7 +619,8 @@ pub enum ClassWeights {
 }
 
 /// How numbers are made; part of a run's identity.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Compute {
     /// Of CUDA convolutions and matrix products; the CPU is always f32.
     pub precision: Precision,
@@ -593,7 +637,8 @@ pub enum Precision {
 }
 
 /// Every combination of these lists is a trial.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Trials {
     /// Mix names.
     pub mix: Vec<String>,
@@ -614,7 +659,8 @@ pub struct Trials {
 }
 
 /// Leaves out every trial that agrees with all the keys given.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct Exclude {
     pub mix: Option<String>,

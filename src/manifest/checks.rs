@@ -1,0 +1,246 @@
+//! What must hold between values: signal, mixes, the two stages, architectures.
+
+use std::collections::BTreeSet;
+
+use super::places::{Places, Problem};
+use super::*;
+
+/// All problems of the manifest but for those of its trials.
+pub(super) fn all(manifest: &Manifest, places: &Places) -> Vec<Problem> {
+    let mut checks = Checks { manifest, places, problems: Vec::new() };
+    checks.signal();
+    for (name, mix) in &manifest.mixes {
+        checks.mix(name, mix);
+    }
+    for (name, architecture) in &manifest.architectures {
+        checks.architecture(name, architecture);
+    }
+    checks.regression();
+    checks.transfer();
+    checks.problems
+}
+
+/// Collects problems; a value that was already faulty gets no second one.
+pub(super) struct Checks<'a> {
+    pub manifest: &'a Manifest,
+    pub places: &'a Places,
+    pub problems: Vec<Problem>,
+}
+
+impl Checks<'_> {
+    /// Notes a problem at `place`, unless one was noted there when it was read.
+    pub fn problem(&mut self, place: &[&str], message: String) {
+        if self.places.is_sound(place) {
+            self.problems.push(Problem { span: self.places.span(place), message });
+        }
+    }
+
+    fn signal(&mut self) {
+        let signal = &self.manifest.signal;
+        let Some([low, high]) = signal.bandpass else { return };
+        let nyquist = signal.sampling_rate / 2.0;
+        if low >= high {
+            self.problem(
+                &["signal", "bandpass"],
+                format!("the low edge, {low} Hz, is not below the high edge, {high} Hz"),
+            );
+        } else if high >= nyquist && self.places.is_sound(&["signal", "sampling_rate"]) {
+            let message = format!("the high edge, {high} Hz, is not below half the sampling rate, {nyquist} Hz");
+            self.problem(&["signal", "bandpass", "1"], message);
+        }
+    }
+
+    fn mix(&mut self, name: &str, mix: &Mix) {
+        let place = ["mixes", name, "parts"];
+        if !self.places.is_sound(&place) {
+            return;
+        }
+        let shares: Vec<f64> = mix.parts.iter().filter_map(|part| part.share).collect();
+        let sum: f64 = shares.iter().sum();
+        if !shares.is_empty() && shares.len() < mix.parts.len() {
+            self.problem(&place, format!("either all parts of `{name}` have a `share` or none has"));
+        } else if !shares.is_empty() && (sum - 1.0).abs() > 1e-9 {
+            self.problem(
+                &place,
+                format!("the shares of `{name}` are {} together; they must be 1", (sum * 1e9).round() / 1e9),
+            );
+        }
+        for (index, part) in mix.parts.iter().enumerate() {
+            self.part(name, mix, index, part);
+        }
+    }
+
+    fn part(&mut self, name: &str, mix: &Mix, index: usize, part: &MixPart) {
+        let manifest = self.manifest;
+        let step = index.to_string();
+        let at_source = ["mixes", name, "parts", &step, "source"];
+        let at_folds = ["mixes", name, "parts", &step, "folds"];
+        let Some(source) = manifest.sources.get(&part.source) else { return };
+        if let Some(folds) = &part.folds {
+            let kept = [
+                ("validation_folds", &manifest.transfer.validation_folds),
+                ("test_folds", &manifest.transfer.test_folds),
+            ];
+            if !matches!(source, Source::PtbXl { .. }) {
+                let message = format!(
+                    "only sources of kind `ptb-xl` have folds; `{}` is of kind `{}`",
+                    part.source,
+                    source.kind()
+                );
+                self.problem(&at_folds, message);
+            } else if self.places.is_sound(&["transfer"]) && self.is_transfer_data(&part.source, source) {
+                for (key, kept) in kept {
+                    let common: Vec<u8> = folds.iter().copied().filter(|fold| kept.contains(fold)).collect();
+                    if !common.is_empty() {
+                        let message = format!(
+                            "{} also in transfer.{key}: the mix would train on patients the transfer stage is tested on",
+                            are(&common)
+                        );
+                        self.problem(&at_folds, message);
+                    }
+                }
+            }
+        }
+        if let Source::PtbXl { features: None, .. } = source
+            && manifest.trials.mix.iter().any(|used| used == name)
+            && self.places.is_sound(&["sources", &part.source])
+        {
+            let message = format!(
+                "`{}` has no regression targets; set sources.{}.features to the PTB-XL+ features CSV",
+                part.source, part.source
+            );
+            self.problem(&at_source, message);
+        }
+        let earlier = mix.parts[..index].iter().find(|earlier| {
+            earlier.source == part.source
+                && match (&earlier.folds, &part.folds) {
+                    (Some(a), Some(b)) => a.iter().any(|fold| b.contains(fold)),
+                    _ => true,
+                }
+        });
+        if earlier.is_some() {
+            self.problem(&at_source, format!("an earlier part of `{name}` already draws from the same records"));
+        }
+    }
+
+    /// Whether the source is the transfer source, by name or by folder.
+    fn is_transfer_data(&self, name: &str, source: &Source) -> bool {
+        let transfer = &self.manifest.transfer.source;
+        let folder = |source: &Source| match source {
+            Source::PtbXl { path, .. } => Some((path.written.clone(), path.resolved.clone())),
+            _ => None,
+        };
+        name == transfer || self.manifest.sources.get(transfer).is_some_and(|other| folder(other) == folder(source))
+    }
+
+    fn architecture(&mut self, name: &str, architecture: &Architecture) {
+        let Architecture::Cnn(cnn) = architecture else { return };
+        let at = |key| ["architectures", name, key];
+        for (index, kernel) in cnn.kernels.iter().enumerate().filter(|(_, kernel)| *kernel % 2 == 0) {
+            let message = format!("the kernel size {kernel} is even; kernels of a `cnn` are odd");
+            self.problem(&["architectures", name, "kernels", &index.to_string()], message);
+        }
+        let (channels, kernels) = (cnn.channels.len(), cnn.kernels.len());
+        let key = if self.places.is_written(&at("kernels")) { "kernels" } else { "channels" };
+        if channels != kernels && self.places.is_sound(&at("channels")) && self.places.is_sound(&at("kernels")) {
+            let by_default = if self.places.is_written(&at("kernels")) && self.places.is_written(&at("channels")) {
+                ""
+            } else {
+                ", one of them by default"
+            };
+            let message =
+                format!("`channels` has {channels} items and `kernels` {kernels}{by_default}; they must be as many");
+            self.problem(&at(key), message);
+        }
+        let signal = &self.manifest.signal;
+        if signal.length() >> channels.min(60) == 0 && self.places.is_sound(&["signal"]) {
+            let message = format!(
+                "{channels} blocks halve the signal to nothing: it has {} samples ({} s at {} Hz)",
+                signal.length(),
+                signal.duration,
+                signal.sampling_rate
+            );
+            self.problem(&at("channels"), message);
+        }
+    }
+
+    fn regression(&mut self) {
+        let regression = &self.manifest.regression;
+        let (validation, test) = (regression.validation_share, regression.test_share);
+        if validation + test >= 1.0 && self.places.is_sound(&["regression", "test_share"]) {
+            let message = format!(
+                "`validation_share` ({validation}) and `test_share` ({test}) leave no training records; together they must be below 1"
+            );
+            let key = if self.places.is_written(&["regression", "validation_share"]) {
+                "validation_share"
+            } else {
+                "test_share"
+            };
+            self.problem(&["regression", key], message);
+        }
+        self.training("regression", &regression.augment, &regression.schedule, regression.epochs);
+    }
+
+    fn transfer(&mut self) {
+        let manifest = self.manifest;
+        let transfer = &manifest.transfer;
+        if let Some(source) = manifest.sources.get(&transfer.source)
+            && !matches!(source, Source::PtbXl { .. })
+        {
+            let message = format!(
+                "`{}` is of kind `{}`, which has no classes; the transfer stage needs a source of kind `ptb-xl`",
+                transfer.source,
+                source.kind()
+            );
+            self.problem(&["transfer", "source"], message);
+        }
+        let sets = [
+            ("train_folds", &transfer.train_folds),
+            ("validation_folds", &transfer.validation_folds),
+            ("test_folds", &transfer.test_folds),
+        ];
+        for (index, (key, folds)) in sets.iter().enumerate() {
+            for (other_key, other) in &sets[..index] {
+                let common: Vec<u8> = folds.iter().copied().filter(|fold| other.contains(fold)).collect();
+                // Point at what was written: a default cannot be at fault.
+                let (at, elsewhere) =
+                    if self.places.is_written(&["transfer", key]) { (key, other_key) } else { (other_key, key) };
+                if !common.is_empty() && self.places.is_sound(&["transfer", elsewhere]) {
+                    self.problem(
+                        &["transfer", at],
+                        format!("{} also in transfer.{elsewhere}; the sets of folds must not overlap", are(&common)),
+                    );
+                }
+            }
+        }
+        self.training("transfer", &transfer.augment, &transfer.schedule, transfer.epochs);
+    }
+
+    fn training(&mut self, stage: &str, augment: &[Augment], schedule: &Schedule, epochs: usize) {
+        let available = self.manifest.signal.duration;
+        for (index, augment) in augment.iter().enumerate() {
+            if let Augment::RandomCrop { duration } = augment
+                && *duration > available
+                && self.places.is_sound(&["signal", "duration"])
+            {
+                let message = format!("the crop of {duration} s is longer than `signal.duration`, {available} s");
+                self.problem(&[stage, "augment", &index.to_string(), "duration"], message);
+            }
+        }
+        if let Schedule::Cosine { warmup_epochs } = schedule
+            && *warmup_epochs >= epochs as f64
+            && self.places.is_sound(&[stage, "epochs"])
+        {
+            let message =
+                format!("the warm-up of {warmup_epochs} epochs is not shorter than the stage's {epochs} epochs");
+            self.problem(&[stage, "schedule", "warmup_epochs"], message);
+        }
+    }
+}
+
+/// "fold 9 is", "folds 9, 10 are"
+fn are(folds: &[u8]) -> String {
+    let folds: BTreeSet<u8> = folds.iter().copied().collect();
+    let list = folds.iter().map(u8::to_string).collect::<Vec<_>>().join(", ");
+    if folds.len() == 1 { format!("fold {list} is") } else { format!("folds {list} are") }
+}

@@ -1,0 +1,97 @@
+//! Architectures and freezes.
+
+use super::{count, list, sequence, words};
+use crate::manifest::language::{Key, Kind, Kinds, Range, Type, Words};
+
+const HEAD: Key = Key::new("head", count(1.0, 65536.0), "128", "Hidden width of the head.");
+const DROPOUT: Key = Key::new(
+    "dropout",
+    Type::Number(Range::from_below(0.0, 1.0)),
+    "0.5",
+    "Dropout before the head's last layer; half of it before its first.",
+);
+
+/// Architectures.
+pub(crate) const ARCHITECTURE: Kinds = Kinds {
+    what: "architecture",
+    default: None,
+    known: &[
+        Kind {
+            name: "cnn",
+            doc: "Blocks of convolution, batch norm, ReLU and max pooling by 2.",
+            keys: &[
+                Key::new(
+                    "channels",
+                    sequence(&count(1.0, 8192.0), 1, 16),
+                    "[32, 64, 128]",
+                    "Output channels of each block.",
+                ),
+                Key::new(
+                    "kernels",
+                    sequence(&count(1.0, 1023.0), 1, 16),
+                    "[7, 5, 3]",
+                    "Odd kernel size of each block, as many as `channels`.",
+                ),
+                HEAD,
+                DROPOUT,
+            ],
+        },
+        Kind {
+            name: "inception1d",
+            doc: "InceptionTime as used on PTB-XL.",
+            keys: &[
+                Key::new("depth", count(1.0, 64.0), "6", "Number of inception blocks; a shortcut after every third."),
+                Key::new("filters", count(1.0, 4096.0), "32", "Output channels of each of the four branches."),
+                Key::new(
+                    "kernel",
+                    count(1.0, 1023.0),
+                    "40",
+                    "Nominal longest kernel k: the branches have k, k/2 and k/4 taps, made odd by taking one off an even number.",
+                ),
+                Key::new("bottleneck", count(1.0, 4096.0), "32", "Channels of the bottleneck."),
+                HEAD,
+                DROPOUT,
+            ],
+        },
+    ],
+    later: &["rnn", "lstm", "gru", "vit", "resnet1d", "xresnet1d"],
+};
+
+const BATCH_NORM: Words = words(
+    "batch-norm mode",
+    &[
+        ("frozen", "running statistics of a frozen block hold still, and normalise"),
+        ("adapt", "they follow the new data, though the weights hold still"),
+    ],
+);
+
+pub(super) const FREEZE: &[Key] = &[
+    Key::new(
+        "steps",
+        sequence(&Type::Table(STEP), 0, usize::MAX),
+        "[]",
+        "One after another; after the last everything is trained. Empty: fine-tune from the first step.",
+    ),
+    Key::new(
+        "batch_norm",
+        Type::Word(&BATCH_NORM),
+        "\"frozen\"",
+        "What the running statistics of a frozen block's batch norms do.",
+    ),
+    Key::new(
+        "learning_rate_scale",
+        Type::Named(&Type::Number(Range::from_to(0.0, 1000.0))),
+        "{}",
+        "Discriminative learning rates: factors by block name (`*` and `?` as in globs; `head` is a name too). Of several names that match, the longest counts.",
+    ),
+];
+
+const STEP: &[Key] = &[
+    Key::new(
+        "blocks",
+        list(&Type::Text(1), 1),
+        r#"["*"]"#,
+        "Blocks that hold still (`*` and `?` as in globs); `ecgraft architectures KIND` lists their names. `stem` is known to every kind: the layers before the first block, if it has any.",
+    ),
+    Key::optional("epochs", count(1.0, 1e6), "to the end; only in the last step", "4", "How many epochs."),
+];

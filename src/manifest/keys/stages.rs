@@ -1,0 +1,284 @@
+//! The two stages, and what both are trained with.
+
+use super::{FOLD, SHARE, count, list, sequence, words};
+use crate::manifest::language::{Default, Key, Kind, Kinds, Names, Range, Type, Words};
+
+const TARGET: Words = Words {
+    what: "target",
+    known: &[
+        ("hr", "heart rate, bpm"),
+        ("pr", "PR interval, ms"),
+        ("qt", "QT interval, ms"),
+        ("qrs", "QRS duration, ms"),
+    ],
+    later: &[],
+    nested_later: Some("one network with several targets"),
+};
+
+pub(super) const GRAFT: Words = Words { later: &["classification"], nested_later: None, ..TARGET };
+
+const LOSS: Words = Words {
+    what: "loss",
+    known: &[
+        ("mae", "mean absolute error"),
+        ("mse", "mean squared error"),
+        ("huber", "Huber, delta 1 in units of the target's training standard deviation"),
+    ],
+    later: &["smooth-l1", "log-cosh", "quantile"],
+    nested_later: None,
+};
+
+const WEIGHT_DECAY: Type = Type::Number(Range::from_below(0.0, 1.0));
+const LEARNING_RATE: Type = Type::Number(Range::above(0.0));
+const BETAS: Key = Key::new(
+    "betas",
+    sequence(&Type::Number(Range::from_below(0.0, 1.0)), 2, 2),
+    "[0.9, 0.999]",
+    "Decay of the two moments.",
+);
+
+const OPTIMIZER: Kinds = Kinds {
+    what: "optimizer",
+    default: Some("adam"),
+    known: &[
+        Kind {
+            name: "adam",
+            doc: "Adam (Kingma 2015).",
+            keys: &[
+                Key::new("learning_rate", LEARNING_RATE, "0.001", "Step size."),
+                Key::new("weight_decay", WEIGHT_DECAY, "0.0", "L2 factor, in the gradient."),
+                BETAS,
+            ],
+        },
+        Kind {
+            name: "adamw",
+            doc: "AdamW (Loshchilov 2019).",
+            keys: &[
+                Key::new("learning_rate", LEARNING_RATE, "0.001", "Step size."),
+                Key::new("weight_decay", WEIGHT_DECAY, "0.01", "Decoupled decay factor."),
+                BETAS,
+            ],
+        },
+        Kind {
+            name: "sgd",
+            doc: "Stochastic gradient descent.",
+            keys: &[
+                Key::new("learning_rate", LEARNING_RATE, "0.01", "Step size."),
+                Key::new("weight_decay", WEIGHT_DECAY, "0.0", "L2 factor, in the gradient."),
+                Key::new("momentum", Type::Number(Range::from_below(0.0, 1.0)), "0.9", "Momentum; 0 is none."),
+                Key::new("nesterov", Type::Bool, "false", "Nesterov's form of momentum."),
+            ],
+        },
+    ],
+    later: &["rmsprop"],
+};
+
+const SCHEDULE: Kinds = Kinds {
+    what: "schedule",
+    default: Some("exponential"),
+    known: &[
+        Kind { name: "constant", doc: "The learning rate stays.", keys: &[] },
+        Kind {
+            name: "exponential",
+            doc: "Times gamma after each epoch.",
+            keys: &[Key::new("gamma", SHARE, "0.99", "The factor.")],
+        },
+        Kind {
+            name: "cosine",
+            doc: "Half a cosine down to 0 over the epochs, after a linear warm-up.",
+            keys: &[Key::new(
+                "warmup_epochs",
+                Type::Number(Range::at_least(0.0)),
+                "0.0",
+                "Length of the warm-up; less than the stage's `epochs`.",
+            )
+            .unit("epochs")],
+        },
+        Kind {
+            name: "one-cycle",
+            doc: "Up from 1/25 of the learning rate, then down to 1/10,000 (Smith 2018).",
+            keys: &[Key::new(
+                "warmup_share",
+                Type::Number(Range::between(0.0, 1.0)),
+                "0.3",
+                "Share of the steps that go up.",
+            )],
+        },
+        Kind {
+            name: "plateau",
+            doc: "Times factor when the watched validation metric has not improved for `patience` epochs.",
+            keys: &[
+                Key::new("factor", Type::Number(Range::between(0.0, 1.0)), "0.5", "The factor."),
+                Key::new("patience", count(1.0, 1e6), "3", "How long to wait.").unit("epochs"),
+            ],
+        },
+    ],
+    later: &[],
+};
+
+const AUGMENT: Kinds = Kinds {
+    what: "augmentation",
+    default: None,
+    known: &[
+        Kind {
+            name: "gaussian-noise",
+            doc: "White noise.",
+            keys: &[Key::new("sd", Type::Number(Range::at_least(0.0)), "0.05", "Standard deviation.")
+                .unit("normalised signal")],
+        },
+        Kind {
+            name: "baseline-wander",
+            doc: "A slow sine (0.05 to 0.5 Hz) with random phase, one per record, scaled by lead.",
+            keys: &[Key::new("amplitude", Type::Number(Range::at_least(0.0)), "0.1", "Its largest amplitude.")
+                .unit("normalised signal")],
+        },
+        Kind {
+            name: "lead-dropout",
+            doc: "Each lead is zeroed with probability p.",
+            keys: &[Key::new("p", Type::Number(Range::from_below(0.0, 1.0)), "0.1", "The probability.")],
+        },
+        Kind {
+            name: "random-crop",
+            doc: "A random window is kept, the rest zeroed.",
+            keys: &[Key::new(
+                "duration",
+                Type::Number(Range::above(0.0)),
+                "9.0",
+                "Length of the window, at most `signal.duration`.",
+            )
+            .unit("s")],
+        },
+    ],
+    later: &[],
+};
+
+const AUGMENTS: Key = Key::new(
+    "augment",
+    sequence(&Type::Kind(&AUGMENT), 0, usize::MAX),
+    "[]",
+    "Random changes to training signals, drawn anew for each record and epoch.",
+);
+const BATCH_SIZE: Key = Key::new("batch_size", count(1.0, 65536.0), "32", "Records per step.");
+const OPTIMIZER_KEY: Key = Key::new("optimizer", Type::Kind(&OPTIMIZER), "{}", "The optimiser.");
+const SCHEDULE_KEY: Key = Key::new("schedule", Type::Kind(&SCHEDULE), "{}", "The learning rate over time.");
+const PATIENCE: Key =
+    Key::new("patience", count(1.0, 1e6), "5", "How long without improvement before stopping.").unit("epochs");
+const STOPPING_DOC: &str =
+    "Stop when the watched value has not improved. The best epoch's weights are the stage's result.";
+
+pub(super) const REGRESSION: &[Key] = &[
+    Key::new("targets", list(&Type::Word(&TARGET), 1), r#"["hr", "pr", "qt", "qrs"]"#, "One network for each.")
+        .unit("bpm, ms, ms, ms"),
+    Key::new("epochs", count(1.0, 1e6), "20", "Most epochs."),
+    BATCH_SIZE,
+    Key::new("loss", Type::Word(&LOSS), "\"mae\"", "The loss."),
+    OPTIMIZER_KEY,
+    SCHEDULE_KEY,
+    Key::optional(
+        "early_stopping",
+        Type::Table(&[
+            PATIENCE,
+            Key::new(
+                "metric",
+                Type::Word(&words("metric of the regression stage", &[("loss", "the validation loss")])),
+                "\"loss\"",
+                "What is watched on validation data.",
+            ),
+        ]),
+        "all epochs are trained",
+        r#"{ "patience": 5 }"#,
+        STOPPING_DOC,
+    ),
+    Key::new(
+        "validation_share",
+        Type::Number(Range::between(0.0, 1.0)),
+        "0.1",
+        "Share of each mix, by patient, that chooses the epoch.",
+    ),
+    Key::new(
+        "test_share",
+        Type::Number(Range::from_below(0.0, 1.0)),
+        "0.1",
+        "Share of each mix, by patient, that is measured once at the end.",
+    ),
+    AUGMENTS,
+];
+
+const TASK: Words = Words {
+    what: "task",
+    known: &[("superclass", "PTB-XL's five diagnostic superclasses")],
+    later: &["diagnostic", "subclass", "form", "rhythm", "all"],
+    nested_later: None,
+};
+
+const LABELS: Words = words(
+    "labelling",
+    &[
+        ("single", "only records with exactly one class; softmax"),
+        ("multi", "every record with at least one class; a sigmoid per class"),
+    ],
+);
+
+const CLASS: Words = words(
+    "class",
+    &[
+        ("NORM", "normal ECG"),
+        ("MI", "myocardial infarction"),
+        ("STTC", "ST/T change"),
+        ("CD", "conduction disturbance"),
+        ("HYP", "hypertrophy"),
+    ],
+);
+
+const METRIC: Words = words(
+    "metric of the transfer stage",
+    &[
+        ("loss", "the validation loss"),
+        ("macro_auc", "macro-averaged area under the ROC curve"),
+        ("accuracy", "share of right answers"),
+        ("macro_f1", "macro-averaged F1"),
+    ],
+);
+
+const CLASS_WEIGHTS: Words = words(
+    "class weighting",
+    &[("none", "all 1"), ("balanced", "inverse to the class frequency in the training records")],
+);
+
+pub(super) const TRANSFER: &[Key] = &[
+    Key::optional(
+        "source",
+        Type::Name(Names::Source),
+        "the manifest's only source of kind `ptb-xl`",
+        "\"ptbxl\"",
+        "The source of the records, of kind `ptb-xl`.",
+    ),
+    Key::new("task", Type::Word(&TASK), "\"superclass\"", "What is classified."),
+    Key::new("labels", Type::Word(&LABELS), "\"single\"", "One class per record or several."),
+    Key::new(
+        "classes",
+        list(&Type::Word(&CLASS), 2),
+        r#"["NORM", "MI", "STTC", "CD", "HYP"]"#,
+        "The classes, in the order of the network's outputs.",
+    ),
+    Key::new("train_folds", list(&FOLD, 1), "[1, 2, 3, 4, 5, 6, 7, 8]", "Folds for training."),
+    Key::new("validation_folds", list(&FOLD, 1), "[9]", "Folds that choose the epoch."),
+    Key::new("test_folds", list(&FOLD, 1), "[10]", "Folds read once, at the end."),
+    Key::new("epochs", count(1.0, 1e6), "30", "Most epochs."),
+    BATCH_SIZE,
+    OPTIMIZER_KEY,
+    SCHEDULE_KEY,
+    Key::optional(
+        "early_stopping",
+        Type::Table(&[
+            Key { default: Default::Json("8"), ..PATIENCE },
+            Key::new("metric", Type::Word(&METRIC), "\"macro_auc\"", "What is watched on validation data."),
+        ]),
+        "all epochs are trained",
+        r#"{ "patience": 8, "metric": "macro_auc" }"#,
+        STOPPING_DOC,
+    ),
+    Key::new("class_weights", Type::Word(&CLASS_WEIGHTS), "\"none\"", "Weights of the classes in the loss."),
+    AUGMENTS,
+    Key::later("fusion", "How the features of several grafted networks are joined."),
+];

@@ -1,0 +1,230 @@
+//! How the manifest language is described: one description from which come the reading of manifests,
+//! their defaults, the checks of keys, words and ranges, and the JSON Schema.
+
+/// One key of a table.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Key {
+    /// As written.
+    pub name: &'static str,
+    /// What its value is.
+    pub of: Type,
+    /// What holds where it is not written.
+    pub default: Default,
+    /// Unit of the value; empty where it has none.
+    pub unit: &'static str,
+    /// What it means.
+    pub doc: &'static str,
+    /// A value as JSON, for keys without a default; empty where there is none.
+    pub example: &'static str,
+    /// Known, but not in this build.
+    pub later: bool,
+}
+
+/// What holds where a key is not written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Default {
+    /// The key must be written.
+    Required,
+    /// This value, as JSON; within it, defaults hold again.
+    Json(&'static str),
+    /// No value; the text says what follows from that.
+    Absent(&'static str),
+}
+
+/// What a value is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Type {
+    /// `true` or `false`.
+    Bool,
+    /// Text with at least this many characters.
+    Text(usize),
+    /// A path with `$VAR`.
+    Path,
+    /// A whole number.
+    Integer(Range),
+    /// A number.
+    Number(Range),
+    /// One of some words.
+    Word(&'static Words),
+    /// A name declared elsewhere in the manifest.
+    Name(Names),
+    /// A list.
+    List {
+        /// What its items are.
+        of: &'static Type,
+        /// Fewest items.
+        min: usize,
+        /// Most items.
+        max: usize,
+        /// Whether no item may come twice.
+        unique: bool,
+    },
+    /// A table with these keys.
+    Table(&'static [Key]),
+    /// A table whose `kind` decides its keys.
+    Kind(&'static Kinds),
+    /// A table from names of the user's choice to values of one type.
+    Named(&'static Type),
+}
+
+/// What names can stand for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Names {
+    Source,
+    Mix,
+    Architecture,
+    Freeze,
+}
+
+impl Names {
+    /// All of them.
+    pub const ALL: [Names; 4] = [Names::Source, Names::Mix, Names::Architecture, Names::Freeze];
+
+    /// The word for one.
+    pub fn word(self) -> &'static str {
+        ["source", "mix", "architecture", "freeze"][self as usize]
+    }
+
+    /// The table that declares them.
+    pub fn table(self) -> &'static str {
+        ["sources", "mixes", "architectures", "freezes"][self as usize]
+    }
+}
+
+/// Words a value can be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Words {
+    /// What such a word is called in messages.
+    pub what: &'static str,
+    /// The words and what they mean.
+    pub known: &'static [(&'static str, &'static str)],
+    /// Words that are known but not in this build.
+    pub later: &'static [&'static str],
+    /// What a list in place of the word would mean; known but not in this build.
+    pub nested_later: Option<&'static str>,
+}
+
+/// Kinds a table can be of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kinds {
+    /// What such a table is called in messages.
+    pub what: &'static str,
+    /// The kind where none is written.
+    pub default: Option<&'static str>,
+    /// The kinds.
+    pub known: &'static [Kind],
+    /// Kinds that are known but not in this build.
+    pub later: &'static [&'static str],
+}
+
+/// One kind of a table, with its keys beside `kind`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kind {
+    pub name: &'static str,
+    pub doc: &'static str,
+    pub keys: &'static [Key],
+}
+
+impl Kinds {
+    /// The kind with this name.
+    pub fn find(&self, name: &str) -> Option<&'static Kind> {
+        self.known.iter().find(|kind| kind.name == name)
+    }
+}
+
+impl Key {
+    /// A key with a default, as JSON.
+    pub const fn new(name: &'static str, of: Type, default: &'static str, doc: &'static str) -> Self {
+        Self { name, of, default: Default::Json(default), unit: "", doc, example: "", later: false }
+    }
+
+    /// A key that must be written.
+    pub const fn required(name: &'static str, of: Type, example: &'static str, doc: &'static str) -> Self {
+        Self { name, of, default: Default::Required, unit: "", doc, example, later: false }
+    }
+
+    /// A key without a default value; `absent` says what holds without it.
+    pub const fn optional(
+        name: &'static str,
+        of: Type,
+        absent: &'static str,
+        example: &'static str,
+        doc: &'static str,
+    ) -> Self {
+        Self { name, of, default: Default::Absent(absent), unit: "", doc, example, later: false }
+    }
+
+    /// A key of a later version.
+    pub const fn later(name: &'static str, doc: &'static str) -> Self {
+        Self { name, of: Type::Bool, default: Default::Absent(""), unit: "", doc, example: "", later: true }
+    }
+
+    /// The same with a unit.
+    pub const fn unit(mut self, unit: &'static str) -> Self {
+        self.unit = unit;
+        self
+    }
+}
+
+/// Numbers that a value may be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Range {
+    pub min: f64,
+    /// Whether `min` itself is too small.
+    pub above: bool,
+    pub max: f64,
+    /// Whether `max` itself is too large.
+    pub below: bool,
+}
+
+impl Range {
+    /// From `min` to `max`, both allowed.
+    pub const fn from_to(min: f64, max: f64) -> Self {
+        Self { min, above: false, max, below: false }
+    }
+
+    /// Above `min`, up to `max`.
+    pub const fn above_to(min: f64, max: f64) -> Self {
+        Self { min, above: true, max, below: false }
+    }
+
+    /// Above `min`, below `max`.
+    pub const fn between(min: f64, max: f64) -> Self {
+        Self { min, above: true, max, below: true }
+    }
+
+    /// From `min`, below `max`.
+    pub const fn from_below(min: f64, max: f64) -> Self {
+        Self { min, above: false, max, below: true }
+    }
+
+    /// At least `min`.
+    pub const fn at_least(min: f64) -> Self {
+        Self { min, above: false, max: f64::INFINITY, below: false }
+    }
+
+    /// Above `min`.
+    pub const fn above(min: f64) -> Self {
+        Self { min, above: true, max: f64::INFINITY, below: false }
+    }
+
+    /// Whether `value` is one of them.
+    pub fn contains(&self, value: f64) -> bool {
+        let low = if self.above { value > self.min } else { value >= self.min };
+        let high = if self.below { value < self.max } else { value <= self.max };
+        low && high
+    }
+}
+
+impl std::fmt::Display for Range {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if !self.above && !self.below && self.max.is_finite() {
+            return write!(f, "from {} to {}", self.min, self.max);
+        }
+        write!(f, "{} {}", if self.above { "above" } else { "at least" }, self.min)?;
+        if self.max.is_finite() {
+            write!(f, " and {} {}", if self.below { "below" } else { "at most" }, self.max)?;
+        }
+        Ok(())
+    }
+}

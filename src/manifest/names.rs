@@ -1,0 +1,52 @@
+//! The nearest known name to one that is not known.
+
+/// How a message goes on after "unknown ... `name`": the nearest known name, or all of them.
+pub(crate) fn hint<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    let known: Vec<&str> = known.into_iter().collect();
+    match nearest(name, &known) {
+        Some(near) => format!("; did you mean `{near}`?"),
+        None if known.is_empty() => "; none is declared".into(),
+        None => format!("; known: {}", list(&known)),
+    }
+}
+
+/// `a`, `b`, `c`
+pub(super) fn list<T: AsRef<str>>(names: &[T]) -> String {
+    names.iter().map(|name| format!("`{}`", name.as_ref())).collect::<Vec<_>>().join(", ")
+}
+
+/// The known name with the smallest edit distance (Damerau-Levenshtein; case, `-` and `_` do not
+/// count), if at most a third of its letters differ; else the shortest that has all of `name` in it.
+pub(super) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    let plain = |text: &str| text.to_lowercase().replace(['-', '_', ' '], "");
+    let name = plain(name);
+    let longer =
+        known.iter().filter(|other| name.len() > 2 && plain(other).contains(&name)).min_by_key(|other| other.len());
+    let closest = known
+        .iter()
+        .map(|other| {
+            let plain = plain(other);
+            let longest = name.chars().count().max(plain.chars().count());
+            (strsim::damerau_levenshtein(&name, &plain), longest, *other)
+        })
+        .filter(|(distance, longest, _)| *distance <= (longest / 3).max(1) && distance < longest)
+        .min_by_key(|(distance, ..)| *distance)
+        .map(|(_, _, other)| other);
+    closest.or(longer.copied())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::hint;
+
+    #[test]
+    fn a_near_name_is_offered_and_otherwise_all_are_listed() {
+        let known = ["epochs", "batch_size", "loss"];
+        assert_eq!(hint("epoch", known), "; did you mean `epochs`?");
+        assert_eq!(hint("batch-sise", known), "; did you mean `batch_size`?");
+        assert_eq!(hint("LOSS", known), "; did you mean `loss`?");
+        assert_eq!(hint("size", known), "; did you mean `batch_size`?");
+        assert_eq!(hint("temperature", known), "; known: `epochs`, `batch_size`, `loss`");
+        assert_eq!(hint("x", []), "; none is declared");
+    }
+}

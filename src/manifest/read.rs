@@ -1,0 +1,441 @@
+//! Reads a document by the description of the language: every value typed, in range, and defaults
+//! filled in; every problem noted with its place.
+
+use std::collections::BTreeMap;
+use std::ops::Range as Span;
+use std::path::Path;
+
+use serde_json::{Map, Value};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::language::{Default, Key, Kind, Kinds, Names, Range, Type, Words};
+use super::names;
+use super::places::{Places, Problem};
+use super::{keys, path};
+
+/// What was read: the whole manifest as JSON in the shape of its types.
+pub(super) struct Read {
+    /// With all defaults; stand-ins where a problem was noted.
+    pub json: Value,
+    /// Where values stand.
+    pub places: Places,
+    /// What is wrong.
+    pub problems: Vec<Problem>,
+}
+
+/// Reads `document`, a manifest in `folder`.
+pub(super) fn manifest(document: &Spanned<DeTable<'_>>, folder: &Path, env: &dyn Fn(&str) -> Option<String>) -> Read {
+    let declared = Names::ALL.into_iter().map(|names| (names, declared(document.get_ref(), names))).collect();
+    let mut reader =
+        Reader { folder, env, declared, place: Vec::new(), places: Places::default(), problems: Vec::new() };
+    let json = reader.table("the manifest", keys::MANIFEST, document.get_ref(), 0..0, false);
+    Read { json: Value::Object(json), places: reader.places, problems: reader.problems }
+}
+
+/// The names a document declares, also those whose values turn out to be faulty.
+fn declared(document: &DeTable<'_>, names: Names) -> Vec<String> {
+    let table = document.get(names.table()).and_then(|value| value.get_ref().as_table());
+    let mut declared: Vec<String> =
+        table.into_iter().flat_map(|table| table.keys()).map(|key| key.get_ref().to_string()).collect();
+    if names == Names::Freeze && !declared.iter().any(|name| name == "none") {
+        declared.push("none".into());
+    }
+    declared
+}
+
+struct Reader<'a> {
+    folder: &'a Path,
+    env: &'a dyn Fn(&str) -> Option<String>,
+    declared: BTreeMap<Names, Vec<String>>,
+    /// The way to the value being read.
+    place: Vec<String>,
+    places: Places,
+    problems: Vec<Problem>,
+}
+
+impl Reader<'_> {
+    /// Notes a problem of the value being read.
+    fn problem(&mut self, span: Span<usize>, message: impl Into<String>) {
+        self.places.mark_faulty(&self.place);
+        self.problems.push(Problem { span, message: message.into() });
+    }
+
+    /// The value at one step further down, or `None` where it is faulty.
+    fn step(&mut self, step: String, of: &Type, value: &Spanned<DeValue<'_>>) -> Option<Value> {
+        self.place.push(step);
+        self.places.insert(&self.place, value.span());
+        let read = self.value(of, value);
+        self.place.pop();
+        read
+    }
+
+    /// The value as JSON, or `None` where a problem was noted.
+    fn value(&mut self, of: &Type, value: &Spanned<DeValue<'_>>) -> Option<Value> {
+        let span = value.span();
+        match (of, value.get_ref()) {
+            (Type::Bool, DeValue::Boolean(value)) => Some(Value::Bool(*value)),
+            (Type::Text(min), DeValue::String(text)) => {
+                if text.trim().chars().count() < *min {
+                    self.problem(span, format!("`{}` is empty", self.name()));
+                    return None;
+                }
+                if *min > 0 && text.contains(char::is_control) {
+                    self.problem(span, format!("`{}` has a line break or another control character", self.name()));
+                    return None;
+                }
+                Some(Value::String(text.to_string()))
+            }
+            (Type::Path, DeValue::String(text)) => match path::resolve(text, self.folder, self.env) {
+                Ok(path) => serde_json::to_value(path).ok(),
+                Err(message) => {
+                    self.problem(span, message);
+                    None
+                }
+            },
+            (Type::Integer(range), DeValue::Integer(integer)) => {
+                match i64::from_str_radix(integer.as_str(), integer.radix()) {
+                    Ok(number) => self.in_range(range, number as f64, span).then(|| Value::from(number)),
+                    Err(_) => {
+                        self.problem(span, format!("`{}` is too large for a whole number", self.name()));
+                        None
+                    }
+                }
+            }
+            (Type::Number(range), DeValue::Integer(integer)) => {
+                let number = i64::from_str_radix(integer.as_str(), integer.radix()).unwrap_or(i64::MAX) as f64;
+                self.in_range(range, number, span).then(|| Value::from(number))
+            }
+            (Type::Number(range), DeValue::Float(float)) => {
+                let number: f64 = float.as_str().parse().unwrap_or(f64::NAN);
+                if !number.is_finite() {
+                    self.problem(span, format!("`{}` is {}; it must be a finite number", self.name(), float.as_str()));
+                    return None;
+                }
+                self.in_range(range, number, span).then(|| Value::from(number))
+            }
+            (Type::Word(words), DeValue::String(word)) => self.word(words, word, span),
+            (Type::Word(Words { nested_later: Some(meaning), .. }), DeValue::Array(_)) => {
+                self.problem(
+                    span,
+                    format!(
+                        "{meaning} is not available in this build; available: one network per target, in a plain list"
+                    ),
+                );
+                None
+            }
+            (Type::Name(names), DeValue::String(name)) => self.reference(*names, name, span),
+            (Type::List { of, min, max, unique }, DeValue::Array(array)) => {
+                let items = array.iter().enumerate();
+                let items: Vec<Option<Value>> =
+                    items.map(|(index, item)| self.step(index.to_string(), of, item)).collect();
+                self.list_length(*min, *max, items.len(), span);
+                if *unique {
+                    for (index, item) in items.iter().enumerate() {
+                        if item.is_some() && items[..index].contains(item) {
+                            let shown = item.as_ref().map(shown).unwrap_or_default();
+                            self.problem(array[index].span(), format!("{shown} comes twice in `{}`", self.name()));
+                        }
+                    }
+                }
+                Some(Value::Array(items.into_iter().flatten().collect()))
+            }
+            (Type::Table(keys), DeValue::Table(table)) => {
+                let what = self.here();
+                Some(Value::Object(self.table(&what, keys, table, span, false)))
+            }
+            (Type::Kind(kinds), DeValue::Table(table)) => self.kind(kinds, table, span),
+            (Type::Named(of), DeValue::Table(table)) => {
+                let mut read = Map::new();
+                for (key, value) in table {
+                    let name = key.get_ref().to_string();
+                    if name.trim().is_empty() || name.contains(char::is_control) {
+                        let message = format!("a name in `{}` is empty or has a control character", self.name());
+                        self.problem_at(&name, key.span(), message);
+                    }
+                    if let Some(value) = self.step(name.clone(), of, value) {
+                        read.insert(name, value);
+                    }
+                }
+                Some(Value::Object(read))
+            }
+            (of, found) => {
+                self.problem(span, format!("`{}` must be {}, not {}", self.name(), expected(of), article(found)));
+                None
+            }
+        }
+    }
+
+    /// A table with these keys; what is faulty is replaced by a stand-in.
+    fn table(
+        &mut self,
+        what: &str,
+        keys: &[Key],
+        table: &DeTable<'_>,
+        span: Span<usize>,
+        kind: bool,
+    ) -> Map<String, Value> {
+        for (key, _) in table {
+            let name = key.get_ref().as_ref();
+            match keys.iter().find(|key| key.name == name) {
+                Some(known) if known.later => {
+                    let message = format!(
+                        "`{name}` is not available in this build; available in {what}: {}",
+                        available(keys, kind)
+                    );
+                    self.problem_at(name, key.span(), message);
+                }
+                Some(_) => {}
+                None if kind && name == "kind" => {}
+                None => {
+                    let known = keys.iter().filter(|key| !key.later).map(|key| key.name);
+                    let hint = names::hint(name, known.chain(kind.then_some("kind")));
+                    let home = other_home(&hint, name);
+                    let message = format!("unknown key `{name}` in {what}{hint}{home}");
+                    self.problem_at(name, key.span(), message);
+                }
+            }
+        }
+        let mut read = Map::new();
+        for key in keys.iter().filter(|key| !key.later) {
+            let value = match table.get(key.name) {
+                Some(value) => self.step(key.name.into(), &key.of, value).unwrap_or_else(|| self.stand_in(key)),
+                None => {
+                    // A misspelt key was already told.
+                    let near = |written: &str| names::nearest(written, &[key.name]).is_some();
+                    let is_misspelt = table
+                        .keys()
+                        .map(|written| written.get_ref().as_ref())
+                        .any(|written| keys.iter().all(|key| key.name != written) && near(written));
+                    if matches!(key.default, Default::Required) && !is_misspelt {
+                        self.problem_at(key.name, span.clone(), format!("{what} needs the key `{}`", key.name));
+                    }
+                    self.stand_in(key)
+                }
+            };
+            read.insert(key.name.into(), value);
+        }
+        read
+    }
+
+    fn problem_at(&mut self, step: &str, span: Span<usize>, message: String) {
+        self.place.push(step.into());
+        self.problem(span, message);
+        self.place.pop();
+    }
+
+    /// A table whose `kind` decides its keys.
+    fn kind(&mut self, kinds: &Kinds, table: &DeTable<'_>, span: Span<usize>) -> Option<Value> {
+        let known: Vec<&str> = kinds.known.iter().map(|kind| kind.name).collect();
+        let kind: &Kind = match table.get("kind").map(|value| (value.span(), value.get_ref())) {
+            Some((_, DeValue::String(word))) if kinds.find(word).is_some() => kinds.find(word)?,
+            Some((span, DeValue::String(word))) => {
+                let message = unknown_word(kinds.what, word, &known, kinds.later);
+                self.problem(span, message);
+                return None;
+            }
+            Some((span, other)) => {
+                self.problem(span, format!("`kind` must be a text, not {}", article(other)));
+                return None;
+            }
+            None => match kinds.default.and_then(|name| kinds.find(name)) {
+                Some(kind) => kind,
+                None => {
+                    let message = format!("{} needs the key `kind`; known: {}", self.here(), names::list(&known));
+                    self.problem(span, message);
+                    return None;
+                }
+            },
+        };
+        let what = format!("{} of kind `{}`", self.here(), kind.name);
+        let mut read = self.table(&what, kind.keys, table, span, true);
+        read.insert("kind".into(), kind.name.into());
+        Some(Value::Object(read))
+    }
+
+    fn word(&mut self, words: &Words, word: &str, span: Span<usize>) -> Option<Value> {
+        let known: Vec<&str> = words.known.iter().map(|(word, _)| *word).collect();
+        if known.contains(&word) {
+            return Some(word.into());
+        }
+        self.problem(span, unknown_word(words.what, word, &known, words.later));
+        None
+    }
+
+    fn reference(&mut self, names: Names, name: &str, span: Span<usize>) -> Option<Value> {
+        let declared = &self.declared[&names];
+        if declared.iter().any(|known| known == name) {
+            return Some(name.into());
+        }
+        let hint = names::hint(name, declared.iter().map(String::as_str));
+        self.problem(span, format!("no {} is called `{name}`{hint}", names.word()));
+        None
+    }
+
+    fn in_range(&mut self, range: &Range, number: f64, span: Span<usize>) -> bool {
+        let inside = range.contains(number);
+        if !inside {
+            self.problem(span, format!("`{}` is {number}; it must be {range}", self.name()));
+        }
+        inside
+    }
+
+    fn list_length(&mut self, min: usize, max: usize, length: usize, span: Span<usize>) {
+        if (min..=max).contains(&length) {
+            return;
+        }
+        let items = |count: usize| format!("{count} {}", if count == 1 { "item" } else { "items" });
+        let needed = if min == max {
+            items(min)
+        } else if length < min {
+            format!("at least {}", items(min))
+        } else {
+            format!("at most {}", items(max))
+        };
+        self.problem(span, format!("`{}` needs {needed}, not {length}", self.name()));
+    }
+
+    /// What holds where a key is not written, or what it says is faulty.
+    fn stand_in(&self, key: &Key) -> Value {
+        match key.default {
+            Default::Json(json) => {
+                default_value(&key.of, &serde_json::from_str(json).unwrap_or(Value::Null), self.folder, self.env)
+            }
+            Default::Absent(_) => Value::Null,
+            Default::Required => match key.of {
+                Type::List { .. } => Value::Array(Vec::new()),
+                _ => Value::String(String::new()),
+            },
+        }
+    }
+
+    /// The key being read: `parts.source` of `mixes.half.parts[0].source` is `source`.
+    fn name(&self) -> String {
+        let is_index = |step: &String| step.bytes().all(|byte| byte.is_ascii_digit());
+        match self.place.iter().rposition(|step| !is_index(step)) {
+            Some(last) => dotted(&self.place[last..]),
+            None => dotted(&self.place),
+        }
+    }
+
+    /// The way to what is being read, as messages show it.
+    fn here(&self) -> String {
+        format!("`{}`", dotted(&self.place))
+    }
+}
+
+/// `mixes.half.parts[0]`
+fn dotted(place: &[String]) -> String {
+    place.iter().enumerate().fold(String::new(), |mut text, (depth, step)| {
+        if depth > 0 && step.bytes().all(|byte| byte.is_ascii_digit()) {
+            text.push_str(&format!("[{step}]"));
+        } else {
+            text.push_str(if depth > 0 { "." } else { "" });
+            text.push_str(step);
+        }
+        text
+    })
+}
+
+/// A default with the defaults of what is within it.
+pub(super) fn default_value(of: &Type, json: &Value, folder: &Path, env: &dyn Fn(&str) -> Option<String>) -> Value {
+    let keys = match (of, json) {
+        (Type::Path, Value::String(text)) => {
+            let path = path::resolve(text, folder, env).ok();
+            return path.and_then(|path| serde_json::to_value(path).ok()).unwrap_or(Value::Null);
+        }
+        (Type::Table(keys), Value::Object(_)) => *keys,
+        (Type::Kind(kinds), Value::Object(object)) => {
+            let name = object.get("kind").and_then(Value::as_str).or(kinds.default).unwrap_or_default();
+            return match kinds.find(name) {
+                Some(kind) => {
+                    let mut object = default_table(kind.keys, object, folder, env);
+                    object.insert("kind".into(), kind.name.into());
+                    Value::Object(object)
+                }
+                None => Value::Null,
+            };
+        }
+        _ => return json.clone(),
+    };
+    match json {
+        Value::Object(object) => Value::Object(default_table(keys, object, folder, env)),
+        _ => json.clone(),
+    }
+}
+
+fn default_table(
+    keys: &[Key],
+    written: &Map<String, Value>,
+    folder: &Path,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Map<String, Value> {
+    let keys = keys.iter().filter(|key| !key.later);
+    keys.map(|key| {
+        let json = written.get(key.name).cloned().or_else(|| match key.default {
+            Default::Json(json) => serde_json::from_str(json).ok(),
+            _ => None,
+        });
+        (key.name.to_string(), default_value(&key.of, &json.unwrap_or(Value::Null), folder, env))
+    })
+    .collect()
+}
+
+fn unknown_word(what: &str, word: &str, known: &[&str], later: &[&str]) -> String {
+    if later.contains(&word) {
+        return format!("`{word}` is not available in this build; available: {}", names::list(known));
+    }
+    format!("unknown {what} `{word}`{}", names::hint(word, known.iter().copied()))
+}
+
+/// For a key that is near none here: the table at the top where it belongs, if there is one.
+fn other_home(hint: &str, name: &str) -> String {
+    let homes: Vec<&str> = keys::MANIFEST
+        .iter()
+        .filter(|key| matches!(key.of, Type::Table(keys) if keys.iter().any(|key| key.name == name && !key.later)))
+        .map(|key| key.name)
+        .collect();
+    if homes.is_empty() || hint.starts_with("; did") {
+        String::new()
+    } else {
+        format!("; it belongs in {}", names::list(&homes))
+    }
+}
+
+fn available(keys: &[Key], kind: bool) -> String {
+    let known = keys.iter().filter(|key| !key.later).map(|key| key.name);
+    names::list(&known.chain(kind.then_some("kind")).collect::<Vec<_>>())
+}
+
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) => format!("`{text}`"),
+        other => format!("{other}"),
+    }
+}
+
+fn expected(of: &Type) -> &'static str {
+    match of {
+        Type::Bool => "`true` or `false`",
+        Type::Text(_) => "a text",
+        Type::Path => "a path in quotes",
+        Type::Integer(_) => "a whole number",
+        Type::Number(_) => "a number",
+        Type::Word(_) => "a word in quotes",
+        Type::Name(_) => "a name in quotes",
+        Type::List { .. } => "a list",
+        Type::Table(_) | Type::Kind(_) | Type::Named(_) => "a table",
+    }
+}
+
+fn article(found: &DeValue<'_>) -> String {
+    match found {
+        DeValue::String(text) => format!("the text \"{text}\""),
+        DeValue::Integer(number) => format!("the number {number}"),
+        DeValue::Float(number) => format!("the number {number}"),
+        DeValue::Boolean(value) => format!("{value}"),
+        DeValue::Datetime(_) => "a date".into(),
+        DeValue::Array(_) => "a list".into(),
+        DeValue::Table(_) => "a table".into(),
+    }
+}

@@ -1,0 +1,124 @@
+//! The JSON Schema of the language, for editors.
+
+use serde_json::{Map, Value, json};
+
+use super::keys;
+use super::language::{Default, Key, Kinds, Range, Type, Words};
+
+/// The manifest language as JSON Schema (draft 2020-12): every key with description, default, range
+/// and words. References between names are not in it; `ecgraft check` proves those.
+pub fn schema() -> Value {
+    let mut schema = table(keys::MANIFEST, None, true);
+    schema.insert("$schema".into(), "https://json-schema.org/draft/2020-12/schema".into());
+    schema.insert("title".into(), "ecgraft manifest".into());
+    Value::Object(schema)
+}
+
+/// An object with these keys and, for a table with kinds, its `kind`.
+fn table(keys: &[Key], kind: Option<(&str, &str)>, kind_is_required: bool) -> Map<String, Value> {
+    let mut properties = Map::new();
+    let mut required = Vec::new();
+    if let Some((name, doc)) = kind {
+        properties.insert("kind".into(), json!({ "const": name, "description": doc }));
+        if kind_is_required {
+            required.push("kind");
+        }
+    }
+    for key in keys.iter().filter(|key| !key.later) {
+        properties.insert(key.name.into(), property(key));
+        if let Default::Required = key.default {
+            required.push(key.name);
+        }
+    }
+    let mut object = Map::new();
+    object.insert("type".into(), "object".into());
+    object.insert("properties".into(), Value::Object(properties));
+    if !required.is_empty() {
+        object.insert("required".into(), json!(required));
+    }
+    object.insert("additionalProperties".into(), false.into());
+    object
+}
+
+fn property(key: &Key) -> Value {
+    let mut schema = of(&key.of);
+    let mut description = key.doc.to_string();
+    if !key.unit.is_empty() {
+        description.push_str(&format!(" Unit: {}.", key.unit));
+    }
+    let words = match key.of {
+        Type::Word(words) => words.known,
+        Type::List { of: Type::Word(words), .. } => words.known,
+        _ => &[],
+    };
+    if !words.is_empty() {
+        let meanings = words.iter().filter(|(_, meaning)| !meaning.is_empty());
+        let meanings: Vec<String> = meanings.map(|(word, meaning)| format!("`{word}`: {meaning}")).collect();
+        if !meanings.is_empty() {
+            description.push_str(&format!(" {}.", meanings.join("; ")));
+        }
+    }
+    match key.default {
+        Default::Json(default) => {
+            schema.insert("default".into(), serde_json::from_str(default).unwrap_or(Value::Null));
+        }
+        Default::Absent(absent) => description.push_str(&format!(" Without it: {absent}.")),
+        Default::Required => {}
+    }
+    if !key.example.is_empty() {
+        schema.insert("examples".into(), json!([serde_json::from_str(key.example).unwrap_or(Value::Null)]));
+    }
+    schema.insert("description".into(), description.into());
+    Value::Object(schema)
+}
+
+fn of(of: &Type) -> Map<String, Value> {
+    let value = match of {
+        Type::Bool => json!({ "type": "boolean" }),
+        Type::Text(0) | Type::Name(_) => json!({ "type": "string" }),
+        Type::Text(min) => json!({ "type": "string", "minLength": min }),
+        Type::Path => json!({ "type": "string", "minLength": 1 }),
+        Type::Integer(range) => number("integer", range),
+        Type::Number(range) => number("number", range),
+        Type::Word(Words { known, .. }) => {
+            json!({ "type": "string", "enum": known.iter().map(|(word, _)| *word).collect::<Vec<_>>() })
+        }
+        Type::List { of: item, min, max, unique } => {
+            let mut list = json!({ "type": "array", "items": self::of(item) });
+            if *min > 0 {
+                list["minItems"] = json!(min);
+            }
+            if *max < usize::MAX {
+                list["maxItems"] = json!(max);
+            }
+            if *unique {
+                list["uniqueItems"] = json!(true);
+            }
+            list
+        }
+        Type::Table(keys) => return table(keys, None, false),
+        Type::Kind(kinds) => json!({ "oneOf": variants(kinds) }),
+        Type::Named(value) => json!({ "type": "object", "additionalProperties": self::of(value) }),
+    };
+    match value {
+        Value::Object(object) => object,
+        _ => Map::new(),
+    }
+}
+
+fn variants(kinds: &Kinds) -> Vec<Value> {
+    let variant = |kind: &super::language::Kind| {
+        Value::Object(table(kind.keys, Some((kind.name, kind.doc)), kinds.default != Some(kind.name)))
+    };
+    kinds.known.iter().map(variant).collect()
+}
+
+fn number(kind: &str, range: &Range) -> Value {
+    let bound = |bound: f64| if kind == "integer" { json!(bound as i64) } else { json!(bound) };
+    let mut schema = json!({ "type": kind });
+    schema[if range.above { "exclusiveMinimum" } else { "minimum" }] = bound(range.min);
+    if range.max.is_finite() {
+        schema[if range.below { "exclusiveMaximum" } else { "maximum" }] = bound(range.max);
+    }
+    schema
+}

@@ -1,0 +1,220 @@
+//! What the trials take from the rest of the manifest: defaults that depend on it, and what must hold.
+
+use serde_json::{Value, json};
+
+use super::checks::Checks;
+use super::places::{Places, Problem};
+use super::read::Read;
+use super::*;
+
+/// Fills in the defaults that depend on what is declared: the transfer source, and the mixes,
+/// architectures and grafts of the trials.
+pub(super) fn complete(read: &mut Read) {
+    let names = |value: &Value| -> Vec<String> {
+        value.as_object().map(|object| object.keys().cloned().collect()).unwrap_or_default()
+    };
+    if read.json["transfer"]["source"].is_null() {
+        let sources = read.json["sources"].as_object();
+        let ptbxl: Vec<String> = sources
+            .into_iter()
+            .flatten()
+            .filter(|(_, source)| source["kind"] == "ptb-xl")
+            .map(|(name, _)| name.clone())
+            .collect();
+        let problem = match ptbxl.as_slice() {
+            [_] => None,
+            [] => Some("the transfer stage needs a source of kind `ptb-xl`; declare one under [sources]".to_string()),
+            several => Some(format!(
+                "several sources are of kind `ptb-xl`: {}; say which in transfer.source",
+                names::list(several)
+            )),
+        };
+        read.json["transfer"]["source"] = json!(ptbxl.first().cloned().unwrap_or_default());
+        let sound = read.places.is_sound(&["transfer", "source"]) && read.places.is_sound(&["sources"]);
+        if let Some(message) = problem.filter(|_| sound) {
+            read.problems.push(Problem { span: read.places.span(&["transfer"]), message });
+            read.places.mark_faulty(&["transfer".into(), "source".into()]);
+        }
+    }
+    for (key, table) in [("mix", "mixes"), ("architecture", "architectures")] {
+        if read.json["trials"][key].is_null() {
+            read.json["trials"][key] = json!(names(&read.json[table]));
+        }
+    }
+    if read.json["trials"]["from"].is_null() {
+        let without_mix = read.json["trials"]["mix"].as_array().is_none_or(Vec::is_empty);
+        read.json["trials"]["from"] = if without_mix { json!([]) } else { json!([read.json["regression"]["targets"]]) };
+    }
+}
+
+/// All problems of the trials.
+pub(super) fn all(manifest: &Manifest, places: &Places) -> Vec<Problem> {
+    let mut checks = Checks { manifest, places, problems: Vec::new() };
+    checks.lists();
+    checks.grafts();
+    checks.excludes();
+    for (name, freeze) in &manifest.freezes {
+        checks.freeze(name, freeze);
+    }
+    checks.problems
+}
+
+impl Checks<'_> {
+    fn lists(&mut self) {
+        let trials = &self.manifest.trials;
+        if trials.architecture.is_empty() && self.places.is_sound(&["architectures"]) {
+            let message = "there is no architecture; declare one under [architectures]";
+            self.problem(&["trials", "architecture"], message.into());
+        }
+        if trials.mix.is_empty() && self.places.is_sound(&["mixes"]) {
+            if !trials.scratch {
+                let message =
+                    "nothing to run: without mixes there are only from-scratch trials, and `scratch` is false";
+                self.problem(&["trials", "scratch"], message.into());
+            }
+            if !trials.from.is_empty() {
+                let message =
+                    "there is no mix to train these networks on; declare one under [mixes] and list it in trials.mix";
+                self.problem(&["trials", "from"], message.into());
+            }
+        }
+    }
+
+    fn grafts(&mut self) {
+        let from = &self.manifest.trials.from;
+        for (index, graft) in from.iter().enumerate() {
+            let step = index.to_string();
+            self.known_targets(&["trials", "from", &step], graft);
+            let same =
+                |other: &&Vec<Target>| other.len() == graft.len() && other.iter().all(|target| graft.contains(target));
+            if from[..index].iter().any(|other| same(&other)) {
+                self.problem(&["trials", "from", &step], "the same networks are grafted by an earlier item".into());
+            }
+        }
+    }
+
+    fn known_targets(&mut self, place: &[&str], graft: &[Target]) {
+        let targets = &self.manifest.regression.targets;
+        if !self.places.is_sound(&["regression", "targets"]) {
+            return;
+        }
+        for (index, target) in graft.iter().enumerate().filter(|(_, target)| !targets.contains(target)) {
+            let known: Vec<&str> = targets.iter().map(|target| target.name()).collect();
+            let message = format!("`{}` is not in regression.targets: {}", target.name(), names::list(&known));
+            self.problem(&[place, &[&index.to_string()]].concat(), message);
+        }
+    }
+
+    fn excludes(&mut self) {
+        let trials = &self.manifest.trials;
+        for (index, exclude) in trials.exclude.iter().enumerate() {
+            let step = index.to_string();
+            let place = ["trials", "exclude", &step];
+            if *exclude == Exclude::default() {
+                self.problem(
+                    &place,
+                    "without any key this leaves out every trial; name a mix, an architecture, ...".into(),
+                );
+            }
+            if let Some(from) = &exclude.from {
+                self.known_targets(&["trials", "exclude", &step, "from"], from);
+            }
+            if let Some(fraction) = exclude.label_fraction
+                && !trials.label_fraction.contains(&fraction)
+                && self.places.is_sound(&["trials", "label_fraction"])
+            {
+                let message = format!("{fraction} is not in trials.label_fraction: {:?}", trials.label_fraction);
+                self.problem(&["trials", "exclude", &step, "label_fraction"], message);
+            }
+            if let Some(seed) = exclude.seed
+                && !trials.seed.contains(&seed)
+                && self.places.is_sound(&["trials", "seed"])
+            {
+                let message = format!("{seed} is not in trials.seed: {:?}", trials.seed);
+                self.problem(&["trials", "exclude", &step, "seed"], message);
+            }
+        }
+    }
+
+    fn freeze(&mut self, name: &str, freeze: &Freeze) {
+        let last = freeze.steps.len().saturating_sub(1);
+        for (index, step) in freeze.steps.iter().enumerate() {
+            let step_text = index.to_string();
+            if step.epochs.is_none() && index < last {
+                let message = "a step without `epochs` lasts to the end; only the last step can";
+                self.problem(&["freezes", name, "steps", &step_text], message.into());
+            }
+            for (position, pattern) in step.blocks.iter().enumerate() {
+                let place = ["freezes", name, "steps", &step_text, "blocks", &position.to_string()];
+                self.pattern(name, pattern, &place, &["stem"]);
+            }
+            self.step_holds_a_block(name, step, &["freezes", name, "steps", &step_text, "blocks"]);
+        }
+        for pattern in freeze.learning_rate_scale.keys() {
+            self.pattern(name, pattern, &["freezes", name, "learning_rate_scale", pattern], &["stem", "head"]);
+        }
+    }
+
+    /// Names that are known but stand for nothing, such as `stem`, do not make a step.
+    fn step_holds_a_block(&mut self, freeze: &str, step: &FreezeStep, place: &[&str]) {
+        if !step.blocks.iter().all(|pattern| glob_matches(pattern, "stem")) {
+            return;
+        }
+        let holds = |blocks: &[String]| {
+            step.blocks.iter().any(|pattern| blocks.iter().any(|block| glob_matches(pattern, block)))
+        };
+        for (architecture, blocks) in self.manifest.meetings(freeze) {
+            if !holds(&blocks) {
+                let message = format!(
+                    "this step holds no block of architecture `{architecture}`; its blocks: {}",
+                    names::list(&blocks)
+                );
+                self.problem(place, message);
+            }
+        }
+    }
+
+    /// A block name must stand for a block of every architecture it is combined with, or for one of `others`.
+    fn pattern(&mut self, freeze: &str, pattern: &str, place: &[&str], others: &[&str]) {
+        if others.iter().any(|other| glob_matches(pattern, other)) {
+            return;
+        }
+        for (architecture, blocks) in self.manifest.meetings(freeze) {
+            if blocks.iter().any(|block| glob_matches(pattern, block)) {
+                continue;
+            }
+            let known =
+                blocks.iter().map(String::as_str).chain(others.iter().copied().filter(|other| *other == "head"));
+            let known: Vec<&str> = known.collect();
+            // All names are told even where one is near: the block may be of another architecture.
+            let hint = names::hint(pattern, known.iter().copied());
+            let near = if hint.contains('?') { format!("{hint} its") } else { "; its".into() };
+            let message = format!(
+                "no block of architecture `{architecture}` is called `{pattern}`{near} blocks: {}",
+                names::list(&known)
+            );
+            self.problem(place, message);
+        }
+    }
+}
+
+impl Manifest {
+    /// The architectures that trials combine with this freeze, with their blocks; combinations left
+    /// out by `exclude` whatever the other lists say are not among them.
+    fn meetings(&self, freeze: &str) -> Vec<(&str, Vec<String>)> {
+        if !self.trials.freeze.iter().any(|used| used == freeze) || self.trials.mix.is_empty() {
+            return Vec::new();
+        }
+        let is_excluded = |architecture: &str| {
+            self.trials.exclude.iter().any(|exclude| {
+                let Exclude { mix: None, from: None, label_fraction: None, seed: None, .. } = exclude else {
+                    return false;
+                };
+                exclude.architecture.as_deref().is_none_or(|name| name == architecture)
+                    && exclude.freeze.as_deref().is_none_or(|name| name == freeze)
+            })
+        };
+        let used = self.trials.architecture.iter().filter(|name| !is_excluded(name));
+        used.filter_map(|name| Some((name.as_str(), self.architectures.get(name)?.blocks()))).collect()
+    }
+}

@@ -1,0 +1,617 @@
+//! Manifests as a user writes them: what is read, and what is said of each fault.
+
+use std::path::{Path, PathBuf};
+
+use ecgraft::manifest::{
+    Architecture, BatchNormMode, CnnConfig, Diagnostic, EarlyStopping, Freeze, Inception1dConfig, Lead, Manifest,
+    Optimizer, Schedule, Source, StoppingMetric, Superclass, Target, load, parse, schema,
+};
+use serde_json::{Value, json};
+
+const CONTRACT: &str = include_str!("manifests/contract.toml");
+
+/// A small manifest in which each test changes one thing.
+const SMALL: &str = r#"name = "small"
+[sources]
+sim = { kind = "simulator" }
+ptbxl = { kind = "ptb-xl", path = "ptb-xl", features = "features.csv" }
+[mixes]
+synthetic = { parts = [{ source = "sim" }] }
+[architectures]
+net = { kind = "cnn" }
+"#;
+
+fn read(text: &str) -> Result<Manifest, Vec<Diagnostic>> {
+    parse(Path::new("study/m.toml"), text, &|name| (name == "ECG_DATA").then(|| "/data".to_string()))
+}
+
+fn good(text: &str) -> Manifest {
+    read(text).unwrap_or_else(|problems| panic!("{}", problems.iter().map(|p| format!("{p}\n")).collect::<String>()))
+}
+
+/// The problems of `text`, each with the underlined text.
+fn faults(text: &str) -> Vec<(usize, usize, String, String)> {
+    let problems = read(text).expect_err("the manifest has a fault");
+    let underlined = |p: &Diagnostic| p.source_line.chars().skip(p.column - 1).take(p.width).collect();
+    problems.iter().map(|p| (p.line, p.column, underlined(p), p.message.clone())).collect()
+}
+
+/// The only problem of the small manifest with `more` at its end; its line is counted from `more`.
+fn fault(more: &str) -> (usize, usize, String, String) {
+    let mut faults = faults(&format!("{SMALL}{more}"));
+    assert_eq!(faults.len(), 1, "{faults:#?}");
+    let (line, column, underlined, message) = faults.remove(0);
+    (line - SMALL.lines().count(), column, underlined, message)
+}
+
+#[test]
+fn the_contract_is_read_as_it_says() {
+    let manifest = good(CONTRACT);
+    assert_eq!(manifest.name, "everything");
+    assert_eq!(manifest.sources["simulated"], Source::Simulator { records: 2000, seed: 7 });
+    let Source::PtbXl { path, features: Some(features) } = &manifest.sources["ptbxl"] else { panic!() };
+    assert_eq!(path.written, "$ECG_DATA/ptb-xl");
+    assert_eq!(path.resolved, Ok(PathBuf::from("/data/ptb-xl")));
+    assert_eq!(features.resolved, Ok(PathBuf::from("/data/ptb-xl-plus/features/12sl_features.csv")));
+    assert_eq!(manifest.signal.bandpass, Some([0.5, 40.0]));
+    assert_eq!(manifest.signal.length(), 1000);
+    assert_eq!(manifest.mixes["half-real"].records, Some(1000));
+    assert_eq!(manifest.mixes["half-real"].parts[1].folds, Some(vec![1, 2, 3, 4]));
+    assert_eq!(manifest.architectures["inception"], Architecture::Inception1d(Inception1dConfig::default()));
+    assert_eq!(manifest.architectures["cnn"], Architecture::Cnn(CnnConfig::default()));
+    assert_eq!(manifest.freezes["none"], Freeze::default());
+    assert_eq!(manifest.freezes["gradual"].steps[1].epochs, Some(4));
+    assert_eq!(manifest.freezes["gradual"].scale("block3"), 0.1);
+    assert_eq!(manifest.freezes["gradual"].scale("head"), 1.0);
+    assert_eq!(manifest.regression.augment.len(), 4);
+    let stopping = EarlyStopping { patience: 5, metric: StoppingMetric::Loss };
+    assert_eq!(manifest.regression.early_stopping, Some(stopping));
+    assert_eq!(manifest.transfer.early_stopping.unwrap().metric, StoppingMetric::MacroAuc);
+    assert_eq!(manifest.trials.from, [vec![Target::Qrs], Target::ALL.to_vec()]);
+    assert_eq!(manifest.trials.exclude[0].freeze.as_deref(), Some("gradual"));
+    assert_eq!(manifest.text, CONTRACT);
+}
+
+#[test]
+fn a_small_manifest_gets_all_defaults() {
+    let manifest = good(SMALL);
+    let leads: Vec<&str> = manifest.signal.leads.iter().map(|lead: &Lead| lead.name()).collect();
+    assert_eq!(leads, ["I", "II", "V1", "V2", "V3", "V4", "V5", "V6"]);
+    assert_eq!(manifest.signal.bandpass, None);
+    let adam = Optimizer::Adam { learning_rate: 0.001, weight_decay: 0.0, betas: [0.9, 0.999] };
+    assert_eq!(manifest.regression.optimizer, adam);
+    assert_eq!(manifest.regression.schedule, Schedule::Exponential { gamma: 0.99 });
+    assert_eq!((manifest.regression.epochs, manifest.regression.batch_size), (20, 32));
+    assert_eq!((manifest.regression.validation_share, manifest.regression.test_share), (0.1, 0.1));
+    assert_eq!(manifest.regression.early_stopping, None);
+    assert_eq!(manifest.regression.augment, []);
+    assert_eq!(manifest.transfer.source, "ptbxl");
+    assert_eq!(manifest.transfer.classes, Superclass::ALL);
+    assert_eq!(manifest.transfer.train_folds, [1, 2, 3, 4, 5, 6, 7, 8]);
+    assert_eq!((manifest.transfer.validation_folds, manifest.transfer.test_folds), (vec![9], vec![10]));
+    assert_eq!(manifest.transfer.epochs, 30);
+    assert_eq!(manifest.freezes["none"].batch_norm, BatchNormMode::Frozen);
+    let trials = manifest.trials;
+    assert_eq!((trials.mix, trials.architecture), (vec!["synthetic".into()], vec!["net".to_string()]));
+    assert_eq!((trials.from, trials.freeze), (vec![Target::ALL.to_vec()], vec!["none".to_string()]));
+    assert_eq!((trials.label_fraction, trials.seed, trials.scratch), (vec![1.0], vec![0], true));
+    // Only the transfer source and the sources of the mixes in use.
+    assert_eq!(good(CONTRACT).used_sources(), ["ptbxl", "simulated"]);
+}
+
+#[test]
+fn without_mixes_there_is_only_scratch() {
+    let text = "name = 'a'\n[sources.p]\nkind = 'ptb-xl'\n[architectures.n]\nkind = 'cnn'\n";
+    let trials = good(text).trials;
+    assert!(trials.mix.is_empty() && trials.from.is_empty() && trials.scratch);
+    let faults = faults(&format!("{text}[trials]\nscratch = false\nfrom = [['hr']]\n"));
+    assert_eq!((faults[0].0, &faults[0].2[..]), (7, "false"));
+    assert!(faults[0].3.starts_with("nothing to run"), "{faults:?}");
+    assert!(faults[1].3.starts_with("there is no mix to train these networks on"), "{faults:?}");
+}
+
+#[test]
+fn variables_that_are_not_set_are_no_fault() {
+    let text = CONTRACT.replace("$ECG_DATA/ptb-xl\"", "$PTBXL/x\"").replace("$ECG_DATA/deep", "$DEEPFAKE/deep");
+    let manifest = good(&text);
+    assert_eq!(manifest.missing_variables(), ["PTBXL"], "`deepfake` is not used");
+    let Source::DeepfakeEcg { path } = &manifest.sources["deepfake"] else { panic!() };
+    assert_eq!(path.resolved, Err("DEEPFAKE".to_string()));
+    let Source::PtbXl { path, .. } = &good(SMALL).sources["ptbxl"] else { panic!() };
+    assert_eq!(path.resolved, Ok(PathBuf::from("study/ptb-xl")), "relative paths start at the manifest's folder");
+}
+
+/// What is added to the small manifest; line (from there) and column; the underlined text; the message.
+type Case = (&'static str, usize, usize, &'static str, &'static str);
+
+#[test]
+fn each_fault_is_shown_with_its_place_and_the_nearest_name() {
+    let cases: &[Case] = &[
+        // keys
+        ("[regresion]", 1, 2, "regresion", "unknown key `regresion` in the manifest; did you mean `regression`?"),
+        (
+            "[signal]\n  sampling-rate = 5",
+            2,
+            3,
+            "sampling-rate",
+            "unknown key `sampling-rate` in `signal`; did you mean `sampling_rate`?",
+        ),
+        (
+            "[compute]\nepochs = 5",
+            2,
+            1,
+            "epochs",
+            "unknown key `epochs` in `compute`; known: `precision`; it belongs in `regression`, `transfer`",
+        ),
+        ("[mixes.b]", 1, 1, "[mixes.b]", "`mixes.b` needs the key `parts`"),
+        (
+            "[architectures.b]\ndepth = 3",
+            1,
+            1,
+            "[architectures.b]",
+            "`architectures.b` needs the key `kind`; known: `cnn`, `inception1d`",
+        ),
+        (
+            "[architectures.b]\nkind = 'cnn'\nfilters = 3",
+            3,
+            1,
+            "filters",
+            "unknown key `filters` in `architectures.b` of kind `cnn`; known: `channels`, `kernels`, `head`, `dropout`, `kind`",
+        ),
+        // words
+        ("[regression]\nloss = \"mea\"", 2, 8, "\"mea\"", "unknown loss `mea`; did you mean `mae`?"),
+        ("[signal]\nleads = [\"I\", \"AVR\"]", 2, 15, "\"AVR\"", "unknown lead `AVR`; did you mean `aVR`?"),
+        (
+            "[regression]\noptimizer = { kind = \"adamww\" }",
+            2,
+            22,
+            "\"adamww\"",
+            "unknown optimizer `adamww`; did you mean `adamw`?",
+        ),
+        (
+            "[regression]\nearly_stopping = { metric = 'macro_auc' }",
+            2,
+            29,
+            "'macro_auc'",
+            "unknown metric of the regression stage `macro_auc`; known: `loss`",
+        ),
+        // references
+        (
+            "[mixes.b]\nparts = [{ source = 'simm' }]",
+            2,
+            21,
+            "'simm'",
+            "no source is called `simm`; did you mean `sim`?",
+        ),
+        (
+            "[trials]\nmix = ['synthetik']",
+            2,
+            8,
+            "'synthetik'",
+            "no mix is called `synthetik`; did you mean `synthetic`?",
+        ),
+        (
+            "[trials]\narchitecture = ['transformer']",
+            2,
+            17,
+            "'transformer'",
+            "no architecture is called `transformer`; known: `net`",
+        ),
+        ("[trials]\nfreeze = ['non']", 2, 11, "'non'", "no freeze is called `non`; did you mean `none`?"),
+        (
+            "[regression]\ntargets = ['qrs']\n[trials]\nfrom = [['qrs'], ['hr']]",
+            4,
+            19,
+            "'hr'",
+            "`hr` is not in regression.targets: `qrs`",
+        ),
+        ("[trials]\nexclude = [{ mix = 'real' }]", 2, 20, "'real'", "no mix is called `real`; known: `synthetic`"),
+        ("[trials]\nexclude = [{ seed = 1 }]", 2, 21, "1", "1 is not in trials.seed: [0]"),
+        (
+            "[trials]\nexclude = [{}]",
+            2,
+            12,
+            "{}",
+            "without any key this leaves out every trial; name a mix, an architecture, ...",
+        ),
+        // types and ranges
+        ("[regression]\nepochs = '3'", 2, 10, "'3'", "`epochs` must be a whole number, not the text \"3\""),
+        ("[regression]\nepochs = 2.5", 2, 10, "2.5", "`epochs` must be a whole number, not the number 2.5"),
+        ("[regression]\nepochs = 0", 2, 10, "0", "`epochs` is 0; it must be from 1 to 1000000"),
+        ("[transfer]\nbatch_size = -1", 2, 14, "-1", "`batch_size` is -1; it must be from 1 to 65536"),
+        ("[transfer]\noptimizer = { learning_rate = 0 }", 2, 31, "0", "`learning_rate` is 0; it must be above 0"),
+        ("[signal]\nduration = nan", 2, 12, "nan", "`duration` is nan; it must be a finite number"),
+        ("[trials]\nlabel_fraction = [0.1, 0, 1.5]\nseed = []", 2, 24, "0", ""),
+        ("[trials]\nseed = [1, 2, 1]", 2, 15, "1", "1 comes twice in `seed`"),
+        ("[transfer]\nclasses = ['NORM', 'MI', 'NORM']", 2, 26, "'NORM'", "`NORM` comes twice in `classes`"),
+        ("[transfer]\ntrain_folds = [0]", 2, 16, "0", ""),
+        (
+            "[sources.b]\nkind = 'ptb-xl'\npath = '~/x'\n[transfer]\nsource = 'ptbxl'",
+            3,
+            8,
+            "'~/x'",
+            "`~` is not expanded; write `$HOME`",
+        ),
+        // between values
+        ("[signal]\nbandpass = [40, 1]", 2, 12, "[40, 1]", "the low edge, 40 Hz, is not below the high edge, 1 Hz"),
+        (
+            "[signal]\nbandpass = [1, 50]",
+            2,
+            16,
+            "50",
+            "the high edge, 50 Hz, is not below half the sampling rate, 50 Hz",
+        ),
+        (
+            "[mixes.b]\nparts = [{ source = 'sim', share = 0.5 }, { source = 'ptbxl', share = 0.4 }]",
+            2,
+            9,
+            "[{ source = 'sim', share = 0.5 }, { source = 'ptbxl', share = 0.4 }]",
+            "the shares of `b` are 0.9 together; they must be 1",
+        ),
+        (
+            "[mixes.b]\nparts = [{ source = 'sim', share = 1 }, { source = 'ptbxl' }]",
+            2,
+            9,
+            "[{ source = 'sim', share = 1 }, { source = 'ptbxl' }]",
+            "either all parts of `b` have a `share` or none has",
+        ),
+        (
+            "[mixes.b]\nparts = [{ source = 'ptbxl', folds = [8, 9] }]",
+            2,
+            38,
+            "[8, 9]",
+            "fold 9 is also in transfer.validation_folds: the mix would train on patients the transfer stage is tested on",
+        ),
+        (
+            "[mixes.b]\nparts = [{ source = 'sim', folds = [8] }]",
+            2,
+            36,
+            "[8]",
+            "only sources of kind `ptb-xl` have folds; `sim` is of kind `simulator`",
+        ),
+        (
+            "[mixes.b]\nparts = [{ source = 'sim' }, { source = 'sim' }]",
+            2,
+            41,
+            "'sim'",
+            "an earlier part of `b` already draws from the same records",
+        ),
+        (
+            "[transfer]\nsource = 'sim'",
+            2,
+            10,
+            "'sim'",
+            "`sim` is of kind `simulator`, which has no classes; the transfer stage needs a source of kind `ptb-xl`",
+        ),
+        (
+            "[transfer]\ntest_folds = [8, 10]",
+            2,
+            14,
+            "[8, 10]",
+            "fold 8 is also in transfer.train_folds; the sets of folds must not overlap",
+        ),
+        (
+            "[transfer]\ntrain_folds = [1, 10]",
+            2,
+            15,
+            "[1, 10]",
+            "fold 10 is also in transfer.test_folds; the sets of folds must not overlap",
+        ),
+        (
+            "[regression]\ntest_share = 0.9",
+            2,
+            14,
+            "0.9",
+            "`validation_share` (0.1) and `test_share` (0.9) leave no training records; together they must be below 1",
+        ),
+        (
+            "[transfer]\naugment = [{ kind = 'random-crop', duration = 11 }]",
+            2,
+            47,
+            "11",
+            "the crop of 11 s is longer than `signal.duration`, 10 s",
+        ),
+        (
+            "[architectures.b]\nkind = 'cnn'\nkernels = [3, 4, 5]",
+            3,
+            15,
+            "4",
+            "the kernel size 4 is even; kernels of a `cnn` are odd",
+        ),
+        (
+            "[architectures.b]\nkind = 'cnn'\nchannels = [8, 8]",
+            3,
+            12,
+            "[8, 8]",
+            "`channels` has 2 items and `kernels` 3, one of them by default; they must be as many",
+        ),
+        (
+            "[freezes.f]\nsteps = [{ blocks = ['block1'] }, { blocks = ['block2'] }]",
+            2,
+            10,
+            "{ blocks = ['block1'] }",
+            "a step without `epochs` lasts to the end; only the last step can",
+        ),
+        (
+            "[freezes.f]\nsteps = [{ blocks = ['blok1', 'block?'] }]\n[trials]\nfreeze = ['f']",
+            2,
+            22,
+            "'blok1'",
+            "no block of architecture `net` is called `blok1`; did you mean `block1`? its blocks: `block1`, `block2`, `block3`",
+        ),
+        (
+            "[freezes.f]\nsteps = [{ blocks = ['stem'] }]\n[trials]\nfreeze = ['f']",
+            2,
+            21,
+            "['stem']",
+            "this step holds no block of architecture `net`; its blocks: `block1`, `block2`, `block3`",
+        ),
+        (
+            "[freezes.f]\nlearning_rate_scale = { 'conv*' = 1 }\n[trials]\nfreeze = ['f']",
+            2,
+            35,
+            "1",
+            "no block of architecture `net` is called `conv*`; its blocks: `block1`, `block2`, `block3`, `head`",
+        ),
+        (
+            "[trials]\nfrom = [['hr', 'qt'], ['qt', 'hr']]",
+            2,
+            23,
+            "['qt', 'hr']",
+            "the same networks are grafted by an earlier item",
+        ),
+        // of a later version
+        (
+            "[architectures.b]\nkind = 'lstm'",
+            2,
+            8,
+            "'lstm'",
+            "`lstm` is not available in this build; available: `cnn`, `inception1d`",
+        ),
+        (
+            "[trials]\nfrom = [['classification']]",
+            2,
+            10,
+            "'classification'",
+            "`classification` is not available in this build; available: `hr`, `pr`, `qt`, `qrs`",
+        ),
+        (
+            "[regression]\ntargets = [['hr', 'qt'], 'pr', 'hr', 'qt', 'qrs']",
+            2,
+            12,
+            "['hr', 'qt']",
+            "one network with several targets is not available in this build; available: one network per target, in a plain list",
+        ),
+        (
+            "[mixes.b]\nparts = [{ source = 'sim', where = 'x' }]",
+            2,
+            28,
+            "where",
+            "`where` is not available in this build; available in `mixes.b.parts[0]`: `source`, `share`, `folds`",
+        ),
+        ("[trials]\nfusion = 'sum'", 2, 1, "fusion", ""),
+        // syntax
+        ("[trials]\nseed = [1,, 2]", 2, 11, ",", ""),
+        ("[trials]\nseed = [0]\nseed = [1]", 3, 1, "seed", ""),
+    ];
+    let mut wrong = Vec::new();
+    for (more, line, column, underlined, message) in cases {
+        let text = format!("{SMALL}{more}\n");
+        let Err(problems) = read(&text) else {
+            wrong.push(format!("no problem was found in\n{more}"));
+            continue;
+        };
+        let first = &problems[0];
+        let shown: String = first.source_line.chars().skip(first.column - 1).take(first.width).collect();
+        let place = (first.line - SMALL.lines().count(), first.column);
+        if place != (*line, *column) || shown != *underlined || (!message.is_empty() && first.message != *message) {
+            wrong.push(format!("in\n{more}\nexpected {line}:{column} {underlined}: {message}\nfound {first}"));
+        } else if !message.is_empty() && problems.len() > 1 {
+            wrong.push(format!("in\n{more}\nmore than one problem: {}", problems[1]));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+#[test]
+fn an_excluded_combination_needs_no_matching_blocks() {
+    let more = "[architectures.deep]\nkind = 'inception1d'\n[freezes.f]\nsteps = [{ blocks = ['block6'] }]\n[trials]\nfreeze = ['none', 'f']\n";
+    assert!(fault(more).3.starts_with("no block of architecture `net` is called `block6`"));
+    good(&format!("{SMALL}{more}exclude = [{{ architecture = 'net', freeze = 'f' }}]\n"));
+}
+
+#[test]
+fn a_real_mix_needs_features() {
+    let text = SMALL.replace(", features = \"features.csv\"", "") + "[mixes.real]\nparts = [{ source = 'ptbxl' }]\n";
+    let faults = faults(&text);
+    assert_eq!(faults.len(), 1);
+    assert_eq!((faults[0].0, faults[0].1), (10, 21));
+    assert!(faults[0].3.starts_with("`ptbxl` has no regression targets; set sources.ptbxl.features"), "{faults:?}");
+}
+
+#[test]
+fn all_problems_are_told_at_once_in_the_order_of_the_text_and_none_twice() {
+    let text = "nam = 'x'\n[regression]\nepochs = 0\nlos = 'mae'\n[architectures.a]\nkind = 'cn'\n[trials]\narchitecture = ['a', 'b']\nmix = ['m']\n";
+    let faults = faults(text);
+    let told: Vec<(usize, &str)> = faults.iter().map(|(line, _, _, message)| (*line, message.as_str())).collect();
+    assert_eq!(
+        told,
+        [
+            (1, "unknown key `nam` in the manifest; did you mean `name`?"),
+            (1, "the transfer stage needs a source of kind `ptb-xl`; declare one under [sources]"),
+            (3, "`epochs` is 0; it must be from 1 to 1000000"),
+            (4, "unknown key `los` in `regression`; did you mean `loss`?"),
+            (6, "unknown architecture `cn`; did you mean `cnn`?"),
+            (8, "no architecture is called `b`; known: `a`"),
+            (9, "no mix is called `m`; none is declared"),
+        ]
+    );
+}
+
+#[test]
+fn folders_are_walked_in_name_order_and_problems_of_all_files_come_together() {
+    let folder = std::env::temp_dir().join(format!("ecgraft-manifests-{}", std::process::id()));
+    let write = |name: &str, text: &str| {
+        let path = folder.join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let b = write("good/b.toml", &SMALL.replace("small", "second"));
+    write("good/sub/c.toml", &SMALL.replace("small", "third"));
+    write("good/a.toml", &SMALL.replace("small", "first"));
+    write("good/readme.md", "not a manifest");
+    let names = |paths: &[PathBuf]| -> Vec<String> { load(paths).unwrap().into_iter().map(|m| m.name).collect() };
+    assert_eq!(names(&[folder.join("good")]), ["first", "second", "third"]);
+    assert_eq!(names(&[b, folder.join("good")]), ["second", "first", "third"], "each file once");
+
+    write("bad/a.toml", SMALL);
+    write("bad/b.toml", "name = 'x'\nx = = 1\n");
+    write("bad/c.toml", SMALL);
+    std::fs::create_dir_all(folder.join("empty")).unwrap();
+    let error = load(&[folder.join("bad"), folder.join("empty"), folder.join("gone")]).unwrap_err();
+    assert_eq!(error.exit_code(), 2);
+    let folder_text = folder.display().to_string();
+    let message = error.message.replace(&folder_text, "");
+    assert!(message.starts_with("4 problems in the manifests\n\n"), "{message}");
+    for part in [
+        "/empty: no manifests (*.toml) in this folder",
+        "/gone: no such file or folder",
+        "/bad/b.toml:2:5: ",
+        "2 | x = = 1\n  |     ^",
+        "/bad/c.toml:1:8: the name `small` is taken by /bad/a.toml; names are unique",
+    ] {
+        assert!(message.contains(part), "{part} is not in\n{message}");
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn the_commands_say_what_they_found() {
+    let ecgraft = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_ecgraft"));
+        let output = command.args(arguments).env_remove("ECG_DATA").output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    let contract = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/manifests/contract.toml");
+    let (code, out, _) = ecgraft(&["check", contract]);
+    assert_eq!(code, Some(0));
+    assert!(out.starts_with("everything  ") && out.ends_with("\nok: 1 manifest\n"), "{out}");
+    assert!(out.contains("2 mixes x 1 architecture x 2 grafts x 3 freezes x 2 label fractions x 3 seeds"), "{out}");
+    assert!(out.contains("note: not set: $ECG_DATA"), "{out}");
+    let (code, out, error) = ecgraft(&["check", "gone.toml"]);
+    assert_eq!((code, &out[..], &error[..]), (Some(2), "", "error: gone.toml: no such file or folder\n"));
+
+    let (_, out, _) = ecgraft(&["schema"]);
+    assert_eq!(serde_json::from_str::<Value>(&out).unwrap(), schema());
+
+    let (_, out, _) = ecgraft(&["architectures", "inception1d"]);
+    for part in ["bottleneck", "Channels of the bottleneck.", "block1, block2, block3, block4, block5, block6"] {
+        assert!(out.contains(part), "{out}");
+    }
+    let (code, _, error) = ecgraft(&["architectures", "cn"]);
+    assert_eq!((code, &error[..]), (Some(2), "error: unknown architecture `cn`; did you mean `cnn`?\n"));
+}
+
+#[test]
+fn the_contract_fits_the_schema() {
+    let schema = schema();
+    assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+    let document: Value = serde_json::to_value(toml::from_str::<toml::Table>(CONTRACT).unwrap()).unwrap();
+    assert_eq!(misfit(&schema, &document), None);
+    let mut other = document.clone();
+    other["regression"]["epoch"] = json!(1);
+    assert_eq!(misfit(&schema, &other), Some("epoch".into()));
+    other = document;
+    other["transfer"]["optimizer"]["kind"] = json!("sgd");
+    other["transfer"]["optimizer"]["betas"] = json!([0.9, 0.99]);
+    assert!(misfit(&schema, &other).is_some(), "`sgd` has no betas");
+}
+
+/// What does not fit, by the rules of JSON Schema that the manifest's schema uses.
+fn misfit(schema: &Value, value: &Value) -> Option<String> {
+    if let Some(variants) = schema["oneOf"].as_array() {
+        let fitting = variants.iter().filter(|variant| misfit(variant, value).is_none()).count();
+        return (fitting != 1).then(|| format!("{value} fits {fitting} kinds"));
+    }
+    let known = match schema["type"].as_str() {
+        Some("object") => value.is_object(),
+        Some("array") => value.is_array(),
+        Some("string") => value.is_string(),
+        Some("boolean") => value.is_boolean(),
+        Some("integer") => value.is_i64(),
+        Some("number") => value.is_number(),
+        _ => schema["const"] == *value,
+    };
+    let bounds = [
+        ("minimum", 1.0, false),
+        ("exclusiveMinimum", 1.0, true),
+        ("maximum", -1.0, false),
+        ("exclusiveMaximum", -1.0, true),
+    ];
+    let inside = bounds.iter().all(|(key, sign, open)| match (schema[key].as_f64(), value.as_f64()) {
+        (Some(bound), Some(value)) => sign * (value - bound) > 0.0 || (!open && value == bound),
+        _ => true,
+    });
+    let listed = schema["enum"].as_array().is_none_or(|words| words.contains(value));
+    if !known || !inside || !listed {
+        return Some(value.to_string());
+    }
+    if let Some(items) = value.as_array() {
+        return items.iter().find_map(|item| misfit(&schema["items"], item));
+    }
+    let object = value.as_object()?;
+    let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    required.filter(|key| !object.contains_key(*key)).map(String::from).next().or_else(|| {
+        object.iter().find_map(|(key, value)| match (&schema["properties"][key], &schema["additionalProperties"]) {
+            (Value::Null, Value::Bool(false)) => Some(key.clone()),
+            (Value::Null, other) => misfit(other, value),
+            (property, _) => misfit(property, value),
+        })
+    })
+}
+
+#[test]
+fn every_key_of_the_schema_is_read() {
+    let samples = samples(&schema());
+    assert!(samples.len() >= 5, "one for each kind of schedule at least");
+    for sample in samples {
+        // References between the made-up names cannot hold; everything else must.
+        let text = toml::to_string(&sample).unwrap();
+        let problems = read(&text).err().unwrap_or_default();
+        for problem in problems {
+            let kinds = ["unknown", "not available", "must be a", "needs the key", "misreads"];
+            assert!(!kinds.iter().any(|kind| problem.message.contains(kind)), "{problem}\nin\n{text}");
+        }
+    }
+}
+
+/// Values that fit a schema and together write every key of it in every kind.
+fn samples(schema: &Value) -> Vec<Value> {
+    if let Some(variants) = schema["oneOf"].as_array() {
+        return variants.iter().flat_map(samples).collect();
+    }
+    if schema.get("const").is_some() {
+        return vec![schema["const"].clone()];
+    }
+    if schema["type"] == "array" {
+        let items = samples(&schema["items"]);
+        if items.iter().any(Value::is_object) {
+            return vec![Value::Array(items)];
+        }
+    }
+    if schema["type"] == "object" {
+        if let Some(properties) = schema["properties"].as_object() {
+            let choices: Vec<(&String, Vec<Value>)> = properties.iter().map(|(key, of)| (key, samples(of))).collect();
+            let most = choices.iter().map(|(_, values)| values.len()).max().unwrap_or(1);
+            let sample = |index: usize| {
+                choices.iter().map(move |(key, values)| ((*key).clone(), values[index % values.len()].clone()))
+            };
+            return (0..most).map(|index| Value::Object(sample(index).collect())).collect();
+        }
+        let named = samples(&schema["additionalProperties"]).into_iter().enumerate();
+        return vec![Value::Object(named.map(|(index, value)| (format!("name{index}"), value)).collect())];
+    }
+    let written = schema.get("default").or_else(|| schema["examples"].get(0)).or_else(|| schema["enum"].get(0));
+    vec![written.cloned().unwrap_or(json!(1))]
+}
