@@ -1,10 +1,16 @@
 //! Manifests in, trials and the distinct stages they share out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::Result;
 use crate::manifest::{Manifest, Target};
+
+mod expand;
+mod identity;
+mod settings;
+
+pub use settings::percent;
 
 /// Goes up when kernels, simulator, preprocessing or training change numbers; part of every stage id.
 pub const NUMERIC_VERSION: u32 = 1;
@@ -21,6 +27,8 @@ pub struct Plan {
     pub stages: Vec<Stage>,
     /// Trials.
     pub trials: Vec<Trial>,
+    /// The fingerprints it was expanded with.
+    pub fingerprints: Fingerprints,
 }
 
 /// A pure function of its settings, data and seed: one network trained once.
@@ -92,11 +100,34 @@ impl Trial {
     }
 }
 
+/// Names of the sources that the trials of a manifest use, in name order.
+pub fn used_sources(manifest: &Manifest) -> BTreeSet<&str> {
+    let mixes = manifest.trials.mix.iter().filter_map(|name| manifest.mixes.get(name));
+    let parts = mixes.flat_map(|mix| &mix.parts).map(|part| part.source.as_str());
+    parts.chain([manifest.transfer.source.as_str()]).collect()
+}
+
 /// Expands the manifests.
 ///
+/// The trials of a manifest are every combination of its lists but those left out, the seed
+/// changing fastest, then its baselines from scratch: one for each architecture, label fraction and
+/// seed. Combinations that come to the same transfer stage, as when two freezes differ in name
+/// only, are one trial, under the first of the names.
+///
+/// A stage's id is a hash of what decides its result, and [`NUMERIC_VERSION`]:
+///
+/// * regression: architecture, signal, precision, mix (with fingerprints for sources), the settings of
+///   `[regression]` but for the list of targets, the target, the seed, and the folds that are held out
+///   where the mix draws from the transfer's own data;
+/// * transfer: the ids of the grafted stages in order, architecture, signal, precision, the settings of
+///   `[transfer]` (with the fingerprint for the source), freeze, label fraction, seed.
+///
+/// Names, descriptions, paths and the order of manifests are in no stage id, so that stages are
+/// shared between trials and between experiments.
+///
 /// # Errors
-/// A user error where a fingerprint of a source that is used is missing.
+/// A user error where a fingerprint of a source that is used is missing, where trials name what is
+/// not defined, or where two manifests have one name.
 pub fn expand(manifests: Vec<Manifest>, fingerprints: &Fingerprints) -> Result<Plan> {
-    let _ = (manifests, fingerprints);
-    Ok(Plan::default())
+    expand::expand(manifests, fingerprints)
 }

@@ -1,0 +1,218 @@
+//! Identity: a hash of everything that decides a result, and of nothing else.
+//!
+//! Settings are hashed as values, not as text: objects by sorted key, numbers by their bits. So an
+//! id depends neither on the order of fields nor on how a library prints a number.
+
+use serde::Serialize;
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+use super::{Fingerprints, NUMERIC_VERSION};
+use crate::manifest::{BatchNormMode, Freeze, Manifest, Mix, MixPart, Source, Target};
+use crate::{Error, Result, seed};
+
+/// The first 80 bits of a SHA-256: 20 hexadecimal digits.
+pub(super) type Id = [u8; 10];
+
+/// An id as it is written.
+pub(super) fn written(id: Id) -> String {
+    seed::hex(&id)
+}
+
+/// The id of a trial: the experiment's name and its transfer stage.
+pub(super) fn run_id(experiment: &str, stage: Id) -> Id {
+    let mut hash = Sha256::new();
+    hash.update(b"run");
+    hash.update(stage);
+    hash.update(experiment.as_bytes());
+    shorten(hash)
+}
+
+/// A hash under way: what stages have in common is fed once, then cloned for each.
+#[derive(Clone)]
+pub(super) struct Common(Sha256);
+
+impl Common {
+    /// What all stages of a manifest have in common.
+    pub(super) fn of(manifest: &Manifest) -> Result<Common> {
+        let mut hash = Sha256::new();
+        hash.update(b"stage");
+        hash.update(NUMERIC_VERSION.to_le_bytes());
+        Common(hash).and(&manifest.signal)?.and(&manifest.compute)
+    }
+
+    /// The same with `settings` added.
+    pub(super) fn and(mut self, settings: &impl Serialize) -> Result<Common> {
+        let value = serde_json::to_value(settings)
+            .map_err(|error| Error::internal(format!("settings cannot be written as JSON: {error}")))?;
+        self.0.update(digest(&value));
+        Ok(self)
+    }
+
+    /// The id of one regression stage.
+    pub(super) fn regression(&self, target: Target, seed: u64) -> Id {
+        let mut hash = self.0.clone();
+        hash.update(b"regression");
+        hash.update([target as u8]);
+        hash.update(seed.to_le_bytes());
+        shorten(hash)
+    }
+
+    /// The id of one transfer stage; from scratch `inputs` is empty and `freeze` the default's digest.
+    pub(super) fn transfer(&self, inputs: &[Id], freeze: [u8; 32], label_fraction: f64, seed: u64) -> Id {
+        let mut hash = self.0.clone();
+        hash.update(b"transfer");
+        hash.update((inputs.len() as u64).to_le_bytes());
+        for input in inputs {
+            hash.update(input);
+        }
+        hash.update(freeze);
+        hash.update(label_fraction.to_bits().to_le_bytes());
+        hash.update(seed.to_le_bytes());
+        shorten(hash)
+    }
+}
+
+/// The digest of a freeze schedule. What has no effect is left out: batch norms of frozen blocks,
+/// where no block is ever frozen.
+pub(super) fn freeze_digest(freeze: &Freeze) -> Result<[u8; 32]> {
+    let mut freeze = freeze.clone();
+    if freeze.steps.is_empty() {
+        freeze.batch_norm = BatchNormMode::default();
+    }
+    let value = serde_json::to_value(&freeze)
+        .map_err(|error| Error::internal(format!("a freeze cannot be written as JSON: {error}")))?;
+    Ok(digest(&value))
+}
+
+/// The fingerprint of a manifest's source.
+pub(super) fn fingerprint<'a>(manifest: &Manifest, source: &str, known: &'a Fingerprints) -> Result<&'a str> {
+    known.get(&(manifest.name.clone(), source.to_owned())).map(String::as_str).ok_or_else(|| {
+        let what = match manifest.sources.get(source) {
+            Some(Source::Simulator { .. }) => "simulator",
+            Some(Source::DeepfakeEcg { .. }) => "deepfake-ecg",
+            Some(Source::PtbXl { .. }) => "ptb-xl",
+            None => "undefined",
+        };
+        Error::user(format!(
+            "{}: the data of the {what} source {source:?} have not been fingerprinted, so that stages which use it \
+             cannot be named; give every source that is used a fingerprint",
+            manifest.path.display()
+        ))
+    })
+}
+
+/// The mix with fingerprints for names: what of it decides the records.
+pub(super) fn anonymous_mix(manifest: &Manifest, mix: &Mix, known: &Fingerprints) -> Result<Mix> {
+    let part = |part: &MixPart| -> Result<MixPart> {
+        Ok(MixPart { source: fingerprint(manifest, &part.source, known)?.to_owned(), ..part.clone() })
+    };
+    Ok(Mix { records: mix.records, parts: mix.parts.iter().map(part).collect::<Result<_>>()? })
+}
+
+/// Folds that the regression must not see because the transfer validates or tests on them; `None`
+/// where the mix has nothing of the transfer's data.
+pub(super) fn held_out(manifest: &Manifest, mix: &Mix, known: &Fingerprints) -> Result<Option<Vec<u8>>> {
+    let transfer = fingerprint(manifest, &manifest.transfer.source, known)?;
+    for part in &mix.parts {
+        if fingerprint(manifest, &part.source, known)? == transfer {
+            let mut folds = [&manifest.transfer.validation_folds[..], &manifest.transfer.test_folds].concat();
+            folds.sort_unstable();
+            folds.dedup();
+            return Ok(Some(folds));
+        }
+    }
+    Ok(None)
+}
+
+fn shorten(hash: Sha256) -> Id {
+    let full: [u8; 32] = hash.finalize().into();
+    let mut id = Id::default();
+    id.copy_from_slice(&full[..10]);
+    id
+}
+
+/// SHA-256 of a JSON value, without ambiguity: every piece has a tag, and a length where it varies.
+fn digest(value: &Value) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    feed(&mut hash, value);
+    hash.finalize().into()
+}
+
+fn feed(hash: &mut Sha256, value: &Value) {
+    fn sized(hash: &mut Sha256, tag: &[u8; 1], length: usize) {
+        hash.update(tag);
+        hash.update((length as u64).to_le_bytes());
+    }
+    match value {
+        Value::Null => hash.update(b"0"),
+        Value::Bool(flag) => hash.update(if *flag { b"t" } else { b"f" }),
+        Value::Number(number) => match (number.as_u64(), number.as_i64()) {
+            (Some(whole), _) => {
+                hash.update(b"u");
+                hash.update(whole.to_le_bytes());
+            }
+            (None, Some(whole)) => {
+                hash.update(b"i");
+                hash.update(whole.to_le_bytes());
+            }
+            (None, None) => {
+                hash.update(b"d");
+                // Adding 0 makes one of the two zeros.
+                hash.update((number.as_f64().unwrap_or(f64::NAN) + 0.0).to_bits().to_le_bytes());
+            }
+        },
+        Value::String(text) => {
+            sized(hash, b"s", text.len());
+            hash.update(text.as_bytes());
+        }
+        Value::Array(items) => {
+            sized(hash, b"a", items.len());
+            items.iter().for_each(|item| feed(hash, item));
+        }
+        Value::Object(entries) => {
+            sized(hash, b"o", entries.len());
+            let mut entries: Vec<_> = entries.iter().collect();
+            entries.sort_unstable_by_key(|(key, _)| *key);
+            for (key, value) in entries {
+                sized(hash, b"k", key.len());
+                hash.update(key.as_bytes());
+                feed(hash, value);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_digest_sees_values_and_not_their_order() {
+        assert_eq!(digest(&json!({"a": 1.0, "b": [2]})), digest(&json!({"b": [2], "a": 1.0})));
+        let different = [
+            json!(null),
+            json!(false),
+            json!(0),
+            json!(0.0),
+            json!(1.0),
+            json!(1),
+            json!("1"),
+            json!([1]),
+            json!([[1]]),
+            json!({"1": 1}),
+            json!([1, 2]),
+            json!([2, 1]),
+            json!(["ab", "c"]),
+            json!(["a", "bc"]),
+            json!({"a": {"b": 1}}),
+            json!({"a": {}, "b": 1}),
+        ];
+        for (i, a) in different.iter().enumerate() {
+            for b in &different[i + 1..] {
+                assert_ne!(digest(a), digest(b), "{a} and {b}");
+            }
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! A stage in words and in full: a short label, and the settings behind its id.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{NUMERIC_VERSION, Plan, Stage, StageKind, identity};
+use crate::manifest::Manifest;
+
+impl Stage {
+    /// The whole resolved settings, for provenance: all that the id covers, and the names used in the
+    /// manifest that first asked for the stage. `plan` is the plan the stage is part of.
+    pub fn settings(&self, plan: &Plan) -> Value {
+        let manifest = &*plan.experiments[self.experiment];
+        let mut settings = json!({
+            "numeric_version": NUMERIC_VERSION,
+            "seed": self.seed,
+            "architecture": named(&self.architecture, manifest.architectures.get(&self.architecture)),
+            "signal": manifest.signal,
+            "compute": manifest.compute,
+        });
+        match &self.kind {
+            StageKind::Regression { mix, target } => {
+                let mut parts = Value::Null;
+                let mut held_out = None;
+                let mut regression = json!(manifest.regression);
+                if let Some(object) = regression.as_object_mut() {
+                    object.remove("targets");
+                }
+                if let Some(settings) = manifest.mixes.get(mix) {
+                    parts = named(mix, Some(settings));
+                    for part in parts["parts"].as_array_mut().into_iter().flatten() {
+                        part["fingerprint"] = fingerprint(plan, manifest, part["source"].as_str().unwrap_or_default());
+                    }
+                    held_out = identity::held_out(manifest, settings, &plan.fingerprints).ok().flatten();
+                }
+                settings["kind"] = json!("regression");
+                settings["target"] = json!(target);
+                settings["mix"] = parts;
+                settings["held_out_folds"] = json!(held_out);
+                settings["regression"] = regression;
+            }
+            StageKind::Transfer { grafts, freeze, label_fraction } => {
+                let input = |&index: &usize| json!({"stage_id": plan.stages[index].id, "label": plan.stages[index].describe(plan)});
+                let source = &manifest.transfer.source;
+                settings["kind"] = json!("transfer");
+                settings["grafts"] = grafts.iter().map(input).collect();
+                settings["freeze"] = match freeze {
+                    Some(name) => named(name, manifest.freezes.get(name)),
+                    None => Value::Null,
+                };
+                settings["label_fraction"] = json!(label_fraction);
+                settings["transfer"] = json!(manifest.transfer);
+                settings["transfer"]["fingerprint"] = fingerprint(plan, manifest, source);
+            }
+        }
+        settings
+    }
+
+    /// A short label, such as `qrs on synthetic, cnn, seed 0` or
+    /// `cnn, hr+qrs from synthetic, freeze probe, 10% labels, seed 1` or
+    /// `cnn from scratch, 100% labels, seed 0`.
+    pub fn describe(&self, plan: &Plan) -> String {
+        let (architecture, seed) = (&self.architecture, self.seed);
+        match &self.kind {
+            StageKind::Regression { mix, target } => format!("{} on {mix}, {architecture}, seed {seed}", target.name()),
+            StageKind::Transfer { grafts, freeze, label_fraction } => {
+                let labels = percent(*label_fraction);
+                let Some(freeze) = freeze else {
+                    return format!("{architecture} from scratch, {labels} labels, seed {seed}");
+                };
+                let mut targets = Vec::new();
+                let mut mixes = BTreeSet::new();
+                for &graft in grafts {
+                    if let StageKind::Regression { mix, target } = &plan.stages[graft].kind {
+                        targets.push(target.name());
+                        mixes.insert(mix.as_str());
+                    }
+                }
+                let (targets, mixes) = (targets.join("+"), mixes.into_iter().collect::<Vec<_>>().join("+"));
+                format!("{architecture}, {targets} from {mixes}, freeze {freeze}, {labels} labels, seed {seed}")
+            }
+        }
+    }
+
+    /// Fingerprints of the data the stage itself learns from, joined by `+` where there are several.
+    pub fn data_fingerprint(&self, plan: &Plan) -> String {
+        let manifest = &*plan.experiments[self.experiment];
+        let mut fingerprints = Vec::new();
+        for source in self.sources(plan) {
+            let found = plan.fingerprints.get(&(manifest.name.clone(), source.to_owned()));
+            if let Some(found) = found.filter(|found| !fingerprints.contains(&found.as_str())) {
+                fingerprints.push(found);
+            }
+        }
+        fingerprints.join("+")
+    }
+
+    /// Names of the sources the stage itself learns from, in the order of its mix.
+    pub fn sources<'a>(&'a self, plan: &'a Plan) -> Vec<&'a str> {
+        let manifest = &*plan.experiments[self.experiment];
+        match &self.kind {
+            StageKind::Regression { mix, .. } => {
+                manifest.mixes.get(mix).into_iter().flat_map(|mix| &mix.parts).map(|part| &*part.source).collect()
+            }
+            StageKind::Transfer { .. } => vec![&manifest.transfer.source],
+        }
+    }
+
+    /// Indices into [`Plan::stages`] of the stages this one starts from.
+    pub fn inputs(&self) -> &[usize] {
+        match &self.kind {
+            StageKind::Regression { .. } => &[],
+            StageKind::Transfer { grafts, .. } => grafts,
+        }
+    }
+}
+
+/// A share as people read it: `10%`, `12.5%`.
+pub fn percent(share: f64) -> String {
+    // Products such as 0.07 * 100 are off in the last digits.
+    format!("{}%", (share * 1e10).round() / 1e8)
+}
+
+/// The object of `settings` with its name; `null` where there are none.
+fn named(name: &str, settings: Option<&impl Serialize>) -> Value {
+    let mut value = json!(settings);
+    if let Some(object) = value.as_object_mut() {
+        object.insert("name".into(), json!(name));
+    }
+    value
+}
+
+fn fingerprint(plan: &Plan, manifest: &Manifest, source: &str) -> Value {
+    json!(plan.fingerprints.get(&(manifest.name.clone(), source.to_owned())))
+}

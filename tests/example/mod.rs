@@ -1,0 +1,129 @@
+//! A small experiment built by hand, for tests that do not go through the manifest language.
+#![allow(dead_code)]
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use ecgraft::manifest::*;
+use ecgraft::plan::{Fingerprints, Plan, expand, used_sources};
+
+/// Two mixes (one half of the transfer's own data), two architectures, three freezes; one trial:
+/// `qrs` from `synthetic` on `cnn`, `none`, all labels, seed 0.
+pub fn manifest(name: &str) -> Manifest {
+    let adam = Optimizer::Adam { learning_rate: 0.001, weight_decay: 0.0, betas: [0.9, 0.999] };
+    let data = |written: &str| DataPath { written: written.into(), resolved: Ok(PathBuf::from(written)) };
+    let text = format!("name = {name:?}");
+    Manifest {
+        path: format!("{name}.toml").into(),
+        sha256: ecgraft::seed::sha256_hex(text.as_bytes()),
+        text,
+        name: name.into(),
+        description: "Does it help?".into(),
+        sources: BTreeMap::from([
+            ("simulated".into(), Source::Simulator { records: 200, seed: 7 }),
+            ("ptbxl".into(), Source::PtbXl { path: data("/data/ptb-xl"), features: Some(data("/data/12sl.csv")) }),
+        ]),
+        signal: Signal {
+            leads: vec![Lead::I, Lead::II],
+            sampling_rate: 100.0,
+            duration: 10.0,
+            bandpass: Some([0.5, 40.0]),
+            normalize: Normalize::ZScore,
+        },
+        mixes: BTreeMap::from([
+            ("synthetic".into(), Mix { records: None, parts: vec![part("simulated", None, None)] }),
+            (
+                "half-real".into(),
+                Mix {
+                    records: Some(100),
+                    parts: vec![part("simulated", Some(0.5), None), part("ptbxl", Some(0.5), Some(vec![1, 2]))],
+                },
+            ),
+        ]),
+        architectures: BTreeMap::from([
+            ("cnn".into(), Architecture::Cnn(CnnConfig::default())),
+            ("inception".into(), Architecture::Inception1d(Inception1dConfig::default())),
+        ]),
+        freezes: BTreeMap::from([
+            ("none".into(), Freeze::default()),
+            ("probe".into(), freeze(&["*"], None)),
+            ("gradual".into(), freeze(&["block1", "block2"], Some(8))),
+        ]),
+        regression: Regression {
+            targets: Target::ALL.to_vec(),
+            epochs: 20,
+            batch_size: 32,
+            loss: RegressionLoss::Mae,
+            optimizer: adam.clone(),
+            schedule: Schedule::Exponential { gamma: 0.99 },
+            early_stopping: Some(EarlyStopping { patience: 5, metric: StoppingMetric::Loss }),
+            validation_share: 0.1,
+            test_share: 0.1,
+            augment: vec![],
+        },
+        transfer: Transfer {
+            source: "ptbxl".into(),
+            task: Task::Superclass,
+            labels: Labels::Single,
+            classes: Superclass::ALL.to_vec(),
+            train_folds: (1..=8).collect(),
+            validation_folds: vec![9],
+            test_folds: vec![10],
+            epochs: 30,
+            batch_size: 32,
+            optimizer: adam,
+            schedule: Schedule::Constant,
+            early_stopping: None,
+            class_weights: ClassWeights::None,
+            augment: vec![],
+        },
+        compute: Compute { precision: Precision::Tf32 },
+        trials: Trials {
+            mix: vec!["synthetic".into()],
+            architecture: vec!["cnn".into()],
+            from: vec![vec![Target::Qrs]],
+            freeze: vec!["none".into()],
+            label_fraction: vec![1.0],
+            seed: vec![0],
+            scratch: false,
+            exclude: vec![],
+        },
+    }
+}
+
+/// One part of a mix.
+pub fn part(source: &str, share: Option<f64>, folds: Option<Vec<u8>>) -> MixPart {
+    MixPart { source: source.into(), share, folds }
+}
+
+/// A freeze of one step.
+pub fn freeze(blocks: &[&str], epochs: Option<usize>) -> Freeze {
+    let blocks = blocks.iter().map(|block| block.to_string()).collect();
+    Freeze { steps: vec![FreezeStep { blocks, epochs }], ..Freeze::default() }
+}
+
+/// Owned strings.
+pub fn strings(list: &[&str]) -> Vec<String> {
+    list.iter().map(|item| item.to_string()).collect()
+}
+
+/// Stand-ins for content hashes, by kind of source: what a source is called or where it lies is not in them.
+pub fn fingerprints(manifests: &[Manifest]) -> Fingerprints {
+    let mut all = Fingerprints::new();
+    for manifest in manifests {
+        for name in used_sources(manifest) {
+            let content = match &manifest.sources[name] {
+                Source::Simulator { records, seed } => format!("simulator-{records}-{seed}"),
+                Source::DeepfakeEcg { .. } => "deepfake".into(),
+                Source::PtbXl { .. } => "ptb-xl".into(),
+            };
+            all.insert((manifest.name.clone(), name.to_owned()), content);
+        }
+    }
+    all
+}
+
+/// The plan of these manifests.
+pub fn plan(manifests: &[Manifest]) -> Plan {
+    expand(manifests.to_vec(), &fingerprints(manifests)).unwrap()
+}

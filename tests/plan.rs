@@ -1,0 +1,335 @@
+//! What is trained, and what is shared.
+
+mod example;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ecgraft::manifest::*;
+use ecgraft::plan::{Plan, StageKind, expand};
+use example::{fingerprints, freeze, manifest, plan, strings};
+
+/// A manifest whose trials touch everything it defines.
+fn full(name: &str) -> Manifest {
+    let mut full = manifest(name);
+    full.trials = Trials {
+        mix: strings(&["synthetic", "half-real"]),
+        architecture: strings(&["cnn", "inception"]),
+        from: vec![vec![Target::Qrs], vec![Target::Hr, Target::Qrs]],
+        freeze: strings(&["none", "probe", "gradual"]),
+        label_fraction: vec![0.1, 1.0],
+        seed: vec![0, 1],
+        scratch: true,
+        exclude: vec![],
+    };
+    full
+}
+
+fn regressions(plan: &Plan) -> usize {
+    plan.stages.iter().filter(|stage| matches!(stage.kind, StageKind::Regression { .. })).count()
+}
+
+/// Stage ids by label; within one manifest a label means one stage.
+fn ids(plan: &Plan) -> BTreeMap<String, String> {
+    let ids: BTreeMap<_, _> = plan.stages.iter().map(|stage| (stage.describe(plan), stage.id.clone())).collect();
+    assert_eq!(ids.len(), plan.stages.len());
+    ids
+}
+
+#[test]
+fn a_grid_shares_its_regressions() {
+    let mut grid = manifest("grid");
+    grid.trials.from = vec![vec![Target::Qrs], Target::ALL.to_vec()];
+    grid.trials.freeze = strings(&["none", "probe", "gradual"]);
+    grid.trials.label_fraction = vec![0.1, 1.0];
+    let plan = plan(&[grid]);
+    assert_eq!(plan.trials.len(), 3 * 2 * 2);
+    assert_eq!(regressions(&plan), 4);
+    assert_eq!(plan.stages.len(), 4 + 12);
+
+    // Inputs come first, and the first trial does not wait for regressions it does not need.
+    let mut seen = BTreeSet::new();
+    for (index, stage) in plan.stages.iter().enumerate() {
+        assert!(stage.inputs().iter().all(|input| seen.contains(input)));
+        seen.insert(index);
+    }
+    assert_eq!(plan.stages[0].describe(&plan), "qrs on synthetic, cnn, seed 0");
+    assert_eq!(plan.stages[1].describe(&plan), "cnn, qrs from synthetic, freeze none, 10% labels, seed 0");
+    assert_eq!(plan.trials[0].stage, 1);
+    let last = plan.stages.last().unwrap();
+    let grafted: Vec<_> = last.inputs().iter().map(|&index| plan.stages[index].describe(&plan)).collect();
+    assert_eq!(
+        grafted,
+        ["hr", "pr", "qt", "qrs"].map(|target| format!("{target} on synthetic, cnn, seed 0")),
+        "in the order of the graft"
+    );
+}
+
+#[test]
+fn baselines_are_not_repeated_over_mix_graft_and_freeze() {
+    let plan = plan(&[full("full")]);
+    let scratch: Vec<_> = plan.trials.iter().filter(|trial| trial.graft.is_empty()).collect();
+    assert_eq!(scratch.len(), 2 * 2 * 2, "architectures, fractions, seeds");
+    assert!(scratch.iter().all(|trial| trial.mix.is_none() && trial.freeze.is_none()));
+    assert_eq!(scratch[0].graft_label(), "scratch");
+    assert_eq!(plan.stages[scratch[0].stage].describe(&plan), "cnn from scratch, 10% labels, seed 0");
+    assert_eq!(plan.trials.len(), 8 + 2 * 2 * 2 * 3 * 2 * 2);
+    assert_eq!(regressions(&plan), 2 * 2 * 2 * 2, "mixes, architectures, targets, seeds");
+}
+
+#[test]
+fn exclude_leaves_out_what_agrees_with_all_its_keys() {
+    let left = |exclude: Exclude| {
+        let mut manifest = full("full");
+        manifest.trials.exclude = vec![exclude];
+        let plan = plan(&[manifest]);
+        let scratch = plan.trials.iter().filter(|trial| trial.graft.is_empty()).count();
+        (plan.trials.len() - scratch, scratch)
+    };
+    let name = |name: &str| Some(name.to_string());
+    assert_eq!(left(Exclude { seed: Some(7), ..Exclude::default() }), (96, 8));
+    assert_eq!(left(Exclude { freeze: name("gradual"), ..Exclude::default() }), (64, 8));
+    assert_eq!(left(Exclude { mix: name("synthetic"), ..Exclude::default() }), (48, 8));
+    assert_eq!(left(Exclude { from: Some(vec![Target::Qrs]), ..Exclude::default() }), (48, 8));
+    assert_eq!(left(Exclude { architecture: name("cnn"), ..Exclude::default() }), (48, 4));
+    assert_eq!(left(Exclude { architecture: name("cnn"), freeze: name("probe"), ..Exclude::default() }), (80, 8));
+    assert_eq!(left(Exclude { label_fraction: Some(0.1), seed: Some(1), ..Exclude::default() }), (72, 6));
+}
+
+/// Which stages an edit gives a new id.
+#[derive(Clone, Copy, Debug)]
+enum Changes {
+    Nothing,
+    Everything,
+    /// Regressions, and what is grafted from them.
+    Grafted,
+    Transfers,
+    /// All transfers, and regressions on this mix.
+    TransfersAndMix(&'static str),
+    /// Stages whose label has this in it.
+    Labelled(&'static str),
+}
+
+impl Changes {
+    fn includes(self, label: &str) -> bool {
+        let transfer = label.contains("labels");
+        match self {
+            Changes::Nothing => false,
+            Changes::Everything => true,
+            Changes::Grafted => !label.contains("scratch"),
+            Changes::Transfers => transfer,
+            Changes::TransfersAndMix(mix) => transfer || label.contains(mix),
+            Changes::Labelled(part) => label.contains(part),
+        }
+    }
+}
+
+#[test]
+fn an_edit_changes_exactly_the_ids_it_should() {
+    use Changes::*;
+    type Edit = fn(&mut Manifest);
+    let edits: &[(&str, Edit, Changes)] = &[
+        ("description", |m| m.description = "Other words".into(), Nothing),
+        ("name", |m| m.name = "renamed".into(), Nothing),
+        ("manifest path", |m| m.path = "elsewhere.toml".into(), Nothing),
+        ("text", |m| m.text.push_str("# a comment"), Nothing),
+        ("list of targets", |m| m.regression.targets = vec![Target::Hr, Target::Qrs], Nothing),
+        (
+            "source path",
+            |m| {
+                let path = DataPath { written: "$X".into(), resolved: Ok("/moved".into()) };
+                m.sources.insert("ptbxl".into(), Source::PtbXl { path, features: None });
+            },
+            Nothing,
+        ),
+        (
+            "source name",
+            |m| {
+                let source = m.sources.remove("simulated").unwrap();
+                m.sources.insert("sim".into(), source);
+                m.mixes.values_mut().for_each(|mix| mix.parts[0].source = "sim".into());
+            },
+            Nothing,
+        ),
+        (
+            "a freeze of nothing with adapting batch norms",
+            |m| m.freezes.get_mut("none").unwrap().batch_norm = BatchNormMode::Adapt,
+            Nothing,
+        ),
+        ("leads", |m| m.signal.leads = vec![Lead::II, Lead::I], Everything),
+        ("sampling rate", |m| m.signal.sampling_rate = 250.0, Everything),
+        ("duration", |m| m.signal.duration = 5.0, Everything),
+        ("band-pass", |m| m.signal.bandpass = None, Everything),
+        ("normalise", |m| m.signal.normalize = Normalize::None, Everything),
+        ("precision", |m| m.compute.precision = Precision::F32, Everything),
+        ("regression epochs", |m| m.regression.epochs = 21, Grafted),
+        ("regression batch", |m| m.regression.batch_size = 16, Grafted),
+        ("regression loss", |m| m.regression.loss = RegressionLoss::Mse, Grafted),
+        (
+            "regression optimiser",
+            |m| {
+                m.regression.optimizer =
+                    Optimizer::Adamw { learning_rate: 0.001, weight_decay: 0.0, betas: [0.9, 0.999] }
+            },
+            Grafted,
+        ),
+        ("regression schedule", |m| m.regression.schedule = Schedule::Exponential { gamma: 0.98 }, Grafted),
+        ("regression stopping", |m| m.regression.early_stopping = None, Grafted),
+        ("validation share", |m| m.regression.validation_share = 0.2, Grafted),
+        ("test share", |m| m.regression.test_share = 0.2, Grafted),
+        ("regression augment", |m| m.regression.augment = vec![Augment::LeadDropout { p: 0.1 }], Grafted),
+        (
+            "simulator",
+            |m| drop(m.sources.insert("simulated".into(), Source::Simulator { records: 200, seed: 8 })),
+            Grafted,
+        ),
+        ("labels", |m| m.transfer.labels = Labels::Multi, Transfers),
+        ("classes", |m| m.transfer.classes.reverse(), Transfers),
+        ("train folds", |m| m.transfer.train_folds = vec![1], Transfers),
+        ("validation folds", |m| m.transfer.validation_folds = vec![8], TransfersAndMix("half-real")),
+        ("test folds", |m| m.transfer.test_folds = vec![8], TransfersAndMix("half-real")),
+        ("transfer epochs", |m| m.transfer.epochs = 31, Transfers),
+        ("transfer batch", |m| m.transfer.batch_size = 16, Transfers),
+        ("transfer schedule", |m| m.transfer.schedule = Schedule::Cosine { warmup_epochs: 1.0 }, Transfers),
+        (
+            "transfer stopping",
+            |m| m.transfer.early_stopping = Some(EarlyStopping { patience: 3, metric: StoppingMetric::MacroAuc }),
+            Transfers,
+        ),
+        ("class weights", |m| m.transfer.class_weights = ClassWeights::Balanced, Transfers),
+        ("transfer augment", |m| m.transfer.augment = vec![Augment::GaussianNoise { sd: 0.05 }], Transfers),
+        (
+            "one architecture",
+            |m| {
+                let config = CnnConfig { dropout: 0.25, ..CnnConfig::default() };
+                m.architectures.insert("cnn".into(), Architecture::Cnn(config));
+            },
+            Labelled("cnn"),
+        ),
+        ("one mix", |m| m.mixes.get_mut("half-real").unwrap().records = Some(101), Labelled("half-real")),
+        ("a share", |m| m.mixes.get_mut("half-real").unwrap().parts[0].share = Some(0.4), Labelled("half-real")),
+        ("folds of a part", |m| m.mixes.get_mut("half-real").unwrap().parts[1].folds = None, Labelled("half-real")),
+        ("one freeze", |m| drop(m.freezes.insert("probe".into(), freeze(&["block1"], None))), Labelled("probe")),
+        (
+            "batch norms of a frozen block",
+            |m| m.freezes.get_mut("gradual").unwrap().batch_norm = BatchNormMode::Adapt,
+            Labelled("gradual"),
+        ),
+        (
+            "learning-rate scale",
+            |m| m.freezes.get_mut("none").unwrap().learning_rate_scale = BTreeMap::from([("block*".into(), 0.1)]),
+            Labelled("freeze none"),
+        ),
+    ];
+    let before = ids(&plan(&[full("full")]));
+    for (what, edit, changes) in edits {
+        let mut edited = full("full");
+        edit(&mut edited);
+        let after = ids(&plan(&[edited]));
+        assert_eq!(before.len(), after.len(), "{what}");
+        for (label, id) in &before {
+            assert_eq!(*id != after[label], changes.includes(label), "{what}: {label}");
+        }
+    }
+    // The data themselves, by content.
+    let manifests = [full("full")];
+    let mut other = fingerprints(&manifests);
+    other.insert(("full".into(), "ptbxl".into()), "ptb-xl, one record less".into());
+    let after = ids(&expand(manifests.to_vec(), &other).unwrap());
+    for (label, id) in &before {
+        assert_eq!(*id != after[label], TransfersAndMix("half-real").includes(label), "{label}");
+    }
+}
+
+#[test]
+fn all_ids_of_different_work_differ_and_names_do_not_matter() {
+    let reference = plan(&[full("full")]);
+    let distinct: BTreeSet<_> = reference.stages.iter().map(|stage| &stage.id).collect();
+    assert_eq!(distinct.len(), 16 + 96 + 8);
+    assert!(distinct.iter().all(|id| id.len() == 20 && id.bytes().all(|b| b.is_ascii_hexdigit())));
+    let runs: BTreeSet<_> = reference.trials.iter().map(|trial| &trial.run_id).collect();
+    assert_eq!(runs.len(), reference.trials.len());
+
+    // The same work under other names.
+    let mut renamed = full("renamed");
+    for (old, new) in [("synthetic", "a"), ("half-real", "b")] {
+        let mix = renamed.mixes.remove(old).unwrap();
+        renamed.mixes.insert(new.into(), mix);
+    }
+    let cnn = renamed.architectures.remove("cnn").unwrap();
+    renamed.architectures.insert("plain".into(), cnn);
+    let probe = renamed.freezes.remove("probe").unwrap();
+    renamed.freezes.insert("linear".into(), probe);
+    renamed.trials.mix = strings(&["b", "a"]);
+    renamed.trials.architecture = strings(&["inception", "plain"]);
+    renamed.trials.freeze = strings(&["gradual", "linear", "none"]);
+    let again = plan(std::slice::from_ref(&renamed));
+    assert_eq!(distinct, again.stages.iter().map(|stage| &stage.id).collect());
+    assert!(again.trials.iter().all(|trial| !runs.contains(&trial.run_id)), "runs belong to an experiment");
+
+    // Two experiments share all their stages, in whichever order they are read.
+    for manifests in [[full("full"), renamed.clone()], [renamed, full("full")]] {
+        let both = plan(&manifests);
+        assert_eq!(both.stages.len(), reference.stages.len());
+        assert_eq!(both.trials.len(), 2 * reference.trials.len());
+        assert_eq!(distinct, both.stages.iter().map(|stage| &stage.id).collect());
+    }
+}
+
+#[test]
+fn two_names_of_one_freeze_are_one_trial() {
+    let mut twice = manifest("twice");
+    twice.freezes.insert("fine-tune".into(), Freeze::default());
+    twice.trials.freeze = strings(&["none", "fine-tune"]);
+    twice.trials.seed = vec![0, 0];
+    let plan = plan(&[twice]);
+    assert_eq!(plan.trials.len(), 1);
+    assert_eq!(plan.trials[0].freeze.as_deref(), Some("none"));
+}
+
+#[test]
+fn settings_tell_all_that_an_id_covers() {
+    let plan = plan(&[full("full")]);
+    let find = |label: &str| plan.stages.iter().find(|stage| stage.describe(&plan) == label).unwrap();
+    let regression = find("qrs on half-real, cnn, seed 1").settings(&plan);
+    assert_eq!(regression["kind"], "regression");
+    assert_eq!(regression["numeric_version"], ecgraft::plan::NUMERIC_VERSION);
+    assert_eq!(regression["target"], "qrs");
+    assert_eq!(regression["seed"], 1);
+    assert_eq!(regression["architecture"]["name"], "cnn");
+    assert_eq!(regression["architecture"]["channels"][2], 128);
+    assert_eq!(regression["mix"]["name"], "half-real");
+    assert_eq!(regression["mix"]["parts"][1]["fingerprint"], "ptb-xl");
+    assert_eq!(regression["held_out_folds"], serde_json::json!([9, 10]));
+    assert_eq!(regression["regression"]["epochs"], 20);
+    assert!(regression["regression"]["targets"].is_null());
+    assert!(find("hr on synthetic, cnn, seed 0").settings(&plan)["held_out_folds"].is_null());
+
+    let stage = find("inception, hr+qrs from half-real, freeze gradual, 10% labels, seed 0");
+    let transfer = stage.settings(&plan);
+    assert_eq!(transfer["kind"], "transfer");
+    assert_eq!(transfer["grafts"][1]["stage_id"], *find("qrs on half-real, inception, seed 0").id);
+    assert_eq!(transfer["freeze"]["name"], "gradual");
+    assert_eq!(transfer["freeze"]["steps"][0]["epochs"], 8);
+    assert_eq!(transfer["transfer"]["fingerprint"], "ptb-xl");
+    assert_eq!(transfer["label_fraction"], 0.1);
+    assert_eq!(stage.data_fingerprint(&plan), "ptb-xl");
+    assert_eq!(find("qrs on half-real, cnn, seed 1").data_fingerprint(&plan), "simulator-200-7+ptb-xl");
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    let manifests = [full("full")];
+    let mut known = fingerprints(&manifests);
+    known.remove(&("full".into(), "simulated".into()));
+    let error = expand(manifests.to_vec(), &known).unwrap_err();
+    assert_eq!(error.exit_code(), 2);
+    assert!(error.message.contains("full.toml") && error.message.contains("\"simulated\""), "{error}");
+
+    let mut undefined = full("full");
+    undefined.trials.freeze = strings(&["thaw"]);
+    let error = expand(vec![undefined], &fingerprints(&manifests)).unwrap_err();
+    assert!(error.message.contains("freeze \"thaw\""), "{error}");
+
+    let error = expand(vec![full("full"), full("full")], &fingerprints(&manifests)).unwrap_err();
+    assert!(error.message.contains("\"full\" is taken"), "{error}");
+}
