@@ -4,7 +4,7 @@
 //!
 //! Data flows one way through the modules, each knowing only those before it:
 //! [`manifest`] -> [`plan`] -> [`data`] -> [`ops`] and [`nn`] -> [`train`] -> [`store`] ->
-//! [`report`] -> [`cli`].
+//! [`run`] -> [`report`] -> [`cli`].
 //!
 //! For research. Not a medical device; nothing here is for diagnosis.
 #![warn(missing_docs)]
@@ -17,6 +17,7 @@ pub mod nn;
 pub mod ops;
 pub mod plan;
 pub mod report;
+pub mod run;
 pub mod seed;
 pub mod store;
 pub mod train;

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::Result;
 
 mod architectures;
+mod bench;
 mod check;
 mod compare;
 mod plan;
@@ -44,6 +45,7 @@ pub enum Command {
     Show(show::Options),
     Query(query::Options),
     Architectures(architectures::Options),
+    Bench(bench::Options),
     Simulate(simulate::Options),
     Schema(schema::Options),
 }
@@ -79,6 +81,7 @@ impl Cli {
             Command::Show(options) => show::run(options),
             Command::Query(options) => query::run(options),
             Command::Architectures(options) => architectures::run(options),
+            Command::Bench(options) => bench::run(options),
             Command::Simulate(options) => simulate::run(options),
             Command::Schema(options) => schema::run(options),
         }

@@ -244,8 +244,3 @@ impl Manifest {
         missing
     }
 }
-
-/// Whether `name` matches `pattern`.
-pub fn glob_matches(pattern: &str, name: &str) -> bool {
-    pattern == "*" || pattern == name || pattern.strip_suffix('*').is_some_and(|start| name.starts_with(start))
-}

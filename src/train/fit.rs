@@ -108,7 +108,7 @@ pub(super) fn fit<D: Backend>(
             }
             let mut gradients = pass.trace.backward(scalar)?;
             let factor = rate.factor(epoch, step as f64 / batches.len() as f64);
-            optimizer.step(device, &mut net, &mut gradients, factor, &|block| freeze::scale(recipe.freeze, block))?;
+            optimizer.step(device, &mut net, &mut gradients, factor, &|block| recipe.freeze.scale(block))?;
             sum += value * batch.len() as f64;
         }
 

@@ -26,12 +26,6 @@ pub(super) fn hold(freeze: &Freeze, epoch: usize, block: &str) -> Hold {
     Hold { frozen, batch_norm: freeze.batch_norm }
 }
 
-/// The learning-rate factor of `block`: that of the longest pattern that matches, else 1.
-pub(super) fn scale(freeze: &Freeze, block: &str) -> f64 {
-    let matching = freeze.learning_rate_scale.iter().filter(|(pattern, _)| glob_matches(pattern, block));
-    matching.max_by_key(|(pattern, _)| pattern.len()).map_or(1.0, |(_, scale)| *scale)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -45,7 +39,7 @@ mod tests {
         let frozen = |epoch| ["block1", "block2"].map(|block| hold(&freeze, epoch, block).frozen);
         assert_eq!([0, 1, 2, 3].map(frozen), [[true, true], [true, true], [true, false], [false, false]]);
         assert_eq!([0, 1, 2, 3].map(|epoch| phase(&freeze, epoch)), [Some(0), Some(0), Some(1), None]);
-        assert_eq!(["block1", "block2", "head"].map(|block| scale(&freeze, block)), [0.1, 0.5, 1.0]);
+        assert_eq!(["block1", "block2", "head"].map(|block| freeze.scale(block)), [0.1, 0.5, 1.0]);
         freeze.steps = vec![step(&["*"], None)];
         assert!(hold(&freeze, 1000, "block1").frozen);
     }

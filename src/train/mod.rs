@@ -14,6 +14,7 @@ mod schedule;
 mod tests;
 mod transfer;
 
+pub use optimizer::Optimizer as Stepper;
 pub use regression::regression;
 pub use transfer::{Graft, transfer};
 

@@ -18,18 +18,22 @@ struct Moments<D: Storage<f32>> {
 
 /// An optimiser and its memory. A parameter that was frozen starts with fresh moments.
 #[derive(Debug)]
-pub(super) struct Optimizer<D: Storage<f32>> {
+pub struct Optimizer<D: Storage<f32>> {
     settings: Settings,
     moments: Vec<Option<Moments<D>>>,
 }
 
 impl<D: Backend> Optimizer<D> {
-    pub(super) fn new(settings: &Settings) -> Self {
+    /// With fresh moments.
+    pub fn new(settings: &Settings) -> Self {
         Self { settings: settings.clone(), moments: Vec::new() }
     }
 
     /// Moves every trainable parameter; `scale` gives the learning-rate factor of a block.
-    pub(super) fn step(
+    ///
+    /// # Errors
+    /// Where the device fails.
+    pub fn step(
         &mut self,
         device: &D,
         net: &mut Network<D>,

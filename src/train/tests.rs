@@ -1,1 +1,276 @@
+//! What training promises: the same bits again, frozen blocks that hold still, the best epoch's copy.
 
+use std::path::Path;
+use std::sync::Arc;
+
+use dfdx::prelude::Cpu;
+
+use super::*;
+use crate::data::{Dataset, Datasets, Pick, Record, Split};
+use crate::manifest::{self, Architecture, Manifest, Target};
+use crate::nn::Role;
+
+const MANIFEST: &str = r#"
+name = "small"
+[sources.ptbxl]
+kind = "ptb-xl"
+path = "somewhere"
+[signal]
+leads = ["I", "II"]
+duration = 0.64
+[mixes.all]
+parts = [{ source = "ptbxl" }]
+[architectures.inception]
+kind = "inception1d"
+depth = 3
+filters = 2
+bottleneck = 2
+kernel = 12
+head = 6
+[freezes.probe]
+steps = [{ blocks = ["*"] }]
+[freezes.gradual]
+steps = [{ blocks = ["block1", "block2"], epochs = 2 }, { blocks = ["block1"], epochs = 1 }]
+[regression]
+epochs = 4
+batch_size = 8
+[transfer]
+source = "ptbxl"
+classes = ["NORM", "MI"]
+epochs = 4
+batch_size = 8
+[trials]
+"#;
+
+struct Silent;
+impl Watch for Silent {
+    fn epoch(&mut self, _: usize, _: usize, _: &str) {}
+    fn stopped(&self) -> bool {
+        false
+    }
+}
+
+fn parse(text: &str) -> Manifest {
+    manifest::parse(Path::new("small.toml"), text, &|_| None).unwrap_or_else(|problems| panic!("{problems:?}"))
+}
+
+/// Sines whose frequency is the heart rate; records of the second class are upside down in lead II.
+fn records(count: usize) -> (Datasets, Split) {
+    let length = 64;
+    let mut dataset = Dataset {
+        source: "ptbxl".into(),
+        fingerprint: "f".into(),
+        records: Vec::new(),
+        leads: 2,
+        length,
+        signals: Vec::new(),
+        notes: Vec::new(),
+    };
+    for i in 0..count {
+        let hr = 60.0 + 60.0 * ((i * 7919) % count) as f32 / count as f32;
+        let second = i % 3 == 0;
+        dataset.records.push(Record {
+            id: i.to_string(),
+            patient: i.to_string(),
+            fold: Some(1),
+            targets: [Some(hr), None, None, None],
+            classes: [!second, second, false, false, false],
+        });
+        let sine = |sample: usize| (sample as f32 * hr / 200.0 + i as f32).sin();
+        dataset.signals.extend((0..length).map(sine));
+        dataset.signals.extend((0..length).map(|sample| if second { -sine(sample) } else { sine(sample) }));
+    }
+    let source: Arc<str> = "ptbxl".into();
+    let picks = |range: std::ops::Range<usize>| range.map(|record| Pick { source: source.clone(), record }).collect();
+    let split = Split {
+        train: picks(0..count / 2),
+        validation: picks(count / 2..count * 3 / 4),
+        test: picks(count * 3 / 4..count),
+        notes: Vec::new(),
+    };
+    (Datasets::from([("ptbxl".into(), Arc::new(dataset))]), split)
+}
+
+fn architecture(manifest: &Manifest) -> &Architecture {
+    &manifest.architectures["inception"]
+}
+
+fn regress(text: &str) -> Trained<Cpu> {
+    let (manifest, (datasets, split)) = (parse(text), records(40));
+    regression(&Cpu::default(), &manifest, architecture(&manifest), Target::Hr, 3, &split, &datasets, &mut Silent).unwrap()
+}
+
+fn classify(text: &str, donors: &[Network<Cpu>], freeze: Option<&str>) -> Trained<Cpu> {
+    let (manifest, (datasets, split)) = (parse(text), records(40));
+    let graft = Graft { donors, freeze: freeze.map(|name| &manifest.freezes[name]) };
+    transfer(&Cpu::default(), &manifest, architecture(&manifest), &graft, 3, &split, &datasets, &mut Silent).unwrap()
+}
+
+/// All values by name, those of one block only where asked.
+fn values(net: &mut Network<Cpu>, block: Option<&str>) -> Vec<(String, Vec<f32>)> {
+    let mut all = Vec::new();
+    net.visit(|place, param| {
+        if block.is_none_or(|block| block == place.block) {
+            all.push((place.name.to_owned(), param.to_vec()));
+        }
+    });
+    all
+}
+
+#[test]
+fn the_same_stage_gives_the_same_bits_on_any_number_of_threads() {
+    let with = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let mut regressed = regress(MANIFEST);
+            let mut classified = classify(MANIFEST, std::slice::from_ref(&regressed.network), Some("gradual"));
+            let curves = [regressed.outcome.epochs, classified.outcome.epochs];
+            (values(&mut regressed.network, None), values(&mut classified.network, None), curves, classified.outcome.predictions)
+        })
+    };
+    let one = with(1);
+    assert!(one == with(1), "a second time");
+    assert!(one == with(3), "three threads");
+}
+
+#[test]
+fn frozen_blocks_hold_still_bit_for_bit() {
+    let mut donor = regress(MANIFEST).network;
+    for (freeze, still) in [("probe", vec!["block1", "block2", "block3"]), ("gradual", vec![])] {
+        let mut after = classify(MANIFEST, std::slice::from_ref(&donor), Some(freeze)).network;
+        for block in ["block1", "block2", "block3"] {
+            let same = values(&mut donor, Some(block)) == values(&mut after, Some(block));
+            assert_eq!(same, still.contains(&block), "{freeze} {block}");
+        }
+    }
+    // Frozen for the whole training, though the step has an end.
+    let held = MANIFEST.replace("blocks = [\"block1\"], epochs = 1", "blocks = [\"block1\"], epochs = 99");
+    let mut after = classify(&held, std::slice::from_ref(&donor), Some("gradual")).network;
+    assert_eq!(values(&mut donor, Some("block1")), values(&mut after, Some("block1")));
+    assert_ne!(values(&mut donor, Some("block2")), values(&mut after, Some("block2")));
+}
+
+#[test]
+fn cached_features_change_nothing() {
+    let donor = regress(MANIFEST).network;
+    let mut cached = classify(MANIFEST, std::slice::from_ref(&donor), Some("probe"));
+    // An augmentation that changes nothing keeps features from being cached.
+    let uncached = MANIFEST.replace("[transfer]", "[transfer]\naugment = [{ kind = \"lead-dropout\", p = 0.0 }]");
+    let mut every_time = classify(&uncached, std::slice::from_ref(&donor), Some("probe"));
+    assert_eq!(values(&mut cached.network, None), values(&mut every_time.network, None));
+    assert_eq!(cached.outcome.epochs, every_time.outcome.epochs);
+}
+
+#[test]
+fn the_best_epoch_is_kept_and_not_the_last() {
+    // A rate that explodes after a few epochs: the last epoch is not the best one.
+    let text = MANIFEST
+        .replace("[regression]\nepochs = 4", "[regression]\nepochs = 8\noptimizer = { kind = \"sgd\", learning_rate = 0.02 }\nschedule = { kind = \"exponential\", gamma = 6.0 }");
+    let long = regress(&text);
+    let best = long.outcome.best_epoch;
+    assert!(best < 8, "{best}");
+    let loss = |epoch| long.outcome.epochs.iter().find(|v| v.epoch == epoch && v.split == "validation" && v.metric == "mae").unwrap().value;
+    assert!((1..=8).all(|epoch| loss(best) <= loss(epoch)));
+    let kept = long.outcome.regression.iter().find(|score| score.split == "validation").unwrap().metrics.mae;
+    assert!((kept - loss(best)).abs() < 1e-9, "the weights measured at the end are those of epoch {best}");
+    // Trained only so far, the network is the same.
+    let mut short = regress(&text.replace("epochs = 8", &format!("epochs = {best}")));
+    let mut network = long.network;
+    assert_eq!(values(&mut network, None), values(&mut short.network, None));
+}
+
+#[test]
+fn early_stopping_waits_its_patience() {
+    let text = MANIFEST.replace(
+        "[regression]\nepochs = 4",
+        "[regression]\nepochs = 20\nearly_stopping = { patience = 2 }\noptimizer = { kind = \"sgd\", learning_rate = 0.02 }\nschedule = { kind = \"exponential\", gamma = 6.0 }",
+    );
+    let outcome = regress(&text).outcome;
+    let last = outcome.epochs.iter().map(|value| value.epoch).max().unwrap();
+    assert_eq!(last, outcome.best_epoch + 2);
+}
+
+#[test]
+fn every_optimizer_schedule_and_loss_learns() {
+    let error = |outcome: &Outcome| outcome.regression.iter().find(|score| score.split == "test").unwrap().metrics.mae;
+    for optimizer in [
+        "{ kind = \"adam\", learning_rate = 0.01 }",
+        "{ kind = \"adamw\", learning_rate = 0.01, weight_decay = 0.01 }",
+        "{ kind = \"sgd\", learning_rate = 0.02, momentum = 0.9, nesterov = true }",
+    ] {
+        for schedule in ["{ kind = \"constant\" }", "{ kind = \"cosine\", warmup_epochs = 2.0 }", "{ kind = \"one-cycle\" }"] {
+            for loss in ["mae", "mse", "huber"] {
+                let text = MANIFEST.replace(
+                    "[regression]\nepochs = 4",
+                    &format!("[regression]\nepochs = 30\nloss = \"{loss}\"\noptimizer = {optimizer}\nschedule = {schedule}"),
+                );
+                let mae = error(&regress(&text.replace("kernel = 12", "kernel = 12\ndropout = 0.0")).outcome);
+                assert!(mae < 12.0, "{optimizer} {schedule} {loss}: {mae} bpm; the mean alone gives 15");
+            }
+        }
+    }
+}
+
+#[test]
+fn several_networks_are_grafted_side_by_side() {
+    let (mut first, mut second) = (regress(MANIFEST).network, regress(&MANIFEST.replace("epochs = 4", "epochs = 2")).network);
+    let mut both = classify(MANIFEST, &[first.clone(), second.clone()], Some("probe")).network;
+    assert_eq!(both.backbones().len(), 2);
+    let mut grafted = [Vec::new(), Vec::new()];
+    both.visit(|place, param| {
+        if let Some(number) = place.backbone {
+            grafted[number].push(param.to_vec());
+        }
+    });
+    for (donor, grafted) in [&mut first, &mut second].into_iter().zip(grafted) {
+        let mut own = Vec::new();
+        donor.visit(|place, param| {
+            if place.backbone.is_some() {
+                own.push(param.to_vec());
+            }
+        });
+        assert_eq!(own, grafted);
+    }
+}
+
+#[test]
+fn statistics_of_train_z_score_come_from_training_records_alone() {
+    let text = MANIFEST.replace("duration = 0.64", "duration = 0.64\nnormalize = \"train-z-score\"");
+    let manifest = parse(&text);
+    let (mut datasets, split) = records(40);
+    let run = |datasets: &Datasets| {
+        let mut trained =
+            regression(&Cpu::default(), &manifest, architecture(&manifest), Target::Hr, 3, &split, datasets, &mut Silent).unwrap();
+        (trained.metadata["lead_mean"].clone(), values(&mut trained.network, None))
+    };
+    let before = run(&datasets);
+    let mut changed = Dataset::clone(&datasets["ptbxl"]);
+    for pick in &split.test {
+        changed.signals[pick.record * 128..][..128].fill(1000.0);
+    }
+    datasets.insert("ptbxl".into(), Arc::new(changed));
+    assert_eq!(before, run(&datasets), "test records decide nothing");
+}
+
+#[test]
+fn a_checkpoint_gives_the_network_back() {
+    let mut trained = regress(MANIFEST);
+    let folder = std::env::temp_dir().join(format!("ecgraft-checkpoint-{}", std::process::id()));
+    let path = folder.join("a.safetensors");
+    checkpoint::save(&mut trained.network, &trained.metadata, &path).unwrap();
+    let manifest = parse(MANIFEST);
+    let mut other = regress(&MANIFEST.replace("epochs = 4", "epochs = 1")).network;
+    checkpoint::load(&mut other, &path).unwrap();
+    assert_eq!(values(&mut trained.network, None), values(&mut other, None));
+    let mut roles = 0;
+    other.visit(|place, _| roles += usize::from(place.role == Role::Statistic));
+    assert!(roles > 0);
+    // Damage is told, not loaded.
+    let bytes = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &bytes[..bytes.len() - 5]).unwrap();
+    assert!(checkpoint::load(&mut other, &path).unwrap_err().message.contains("not a whole checkpoint"));
+    std::fs::write(&path, bytes).unwrap();
+    let mut wide = Network::new(&Cpu::default(), architecture(&manifest), 3, 1, 1, &mut crate::seed::stream(0, "x", 0)).unwrap();
+    assert!(checkpoint::load(&mut wide, &path).unwrap_err().message.contains("does not fit"));
+    std::fs::remove_dir_all(folder).unwrap();
+}

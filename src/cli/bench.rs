@@ -1,0 +1,116 @@
+//! `ecgraft bench`: one training step and one inference, timed.
+
+use std::time::Instant;
+
+use clap::Args;
+use dfdx::prelude::{Cpu, TensorFromVec};
+use rand_distr::{Distribution, StandardNormal};
+
+use crate::Result;
+use crate::error::Error;
+use crate::manifest::{Architecture, CnnConfig, Inception1dConfig, Optimizer};
+use crate::nn::{Hold, Network, Pass};
+use crate::ops::device_error;
+use crate::ops::loss::{Loss, loss};
+use crate::train::Stepper;
+
+/// Time a training step and an inference of an architecture at its defaults
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  ecgraft bench inception1d --batch 32 --length 1000 --threads 2")]
+pub struct Options {
+    /// Architecture kind
+    kind: String,
+    /// Records per step
+    #[arg(long, default_value_t = 32)]
+    batch: usize,
+    /// Leads
+    #[arg(long, default_value_t = 8)]
+    channels: usize,
+    /// Samples per lead
+    #[arg(long, default_value_t = 1000)]
+    length: usize,
+    /// Where: auto, cpu, cuda or cuda:N
+    #[arg(long, default_value = "auto")]
+    device: String,
+    /// Threads [default: all cores]
+    #[arg(long)]
+    threads: Option<usize>,
+    /// Timed steps; the median counts
+    #[arg(long, default_value_t = 10)]
+    steps: usize,
+}
+
+/// Runs the command.
+pub fn run(options: Options) -> Result<()> {
+    let device = crate::run::Device::parse(&options.device)?;
+    let architecture = match options.kind.as_str() {
+        "cnn" => Architecture::Cnn(CnnConfig::default()),
+        "inception1d" => Architecture::Inception1d(Inception1dConfig::default()),
+        other => return Err(Error::user(format!("no architecture kind `{other}`; there are cnn and inception1d"))),
+    };
+    if [options.batch, options.channels, options.length, options.steps].contains(&0) || options.length < 16 {
+        return Err(Error::user("--batch, --channels and --steps start at 1, --length at 16"));
+    }
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = options.threads.unwrap_or(cores).max(1);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(|error| Error::internal(error.to_string()))?;
+    pool.install(|| time(&options, device.name(), &architecture, threads))
+}
+
+fn time(options: &Options, device_name: &str, architecture: &Architecture, threads: usize) -> Result<()> {
+    let device = Cpu::default();
+    let mut random = crate::seed::stream(0, "bench", 0);
+    let mut net = Network::new(&device, architecture, options.channels, 1, 5, &mut random)?;
+    net.hold(|_| Hold::default());
+    let (parameters, _) = net.parameters();
+    let shape = (options.batch, options.channels, options.length);
+    let values: Vec<f32> = (0..shape.0 * shape.1 * shape.2).map(|_| StandardNormal.sample(&mut random)).collect();
+    let x = device.try_tensor_from_vec(values, shape).map_err(device_error)?;
+    let target = Loss::CrossEntropy { classes: (0..options.batch).map(|i| i % 5).collect(), weights: vec![1.0; 5] };
+    let mut stepper = Stepper::new(&Optimizer::Adam { learning_rate: 1e-3, weight_decay: 0.0, betas: [0.9, 0.999] });
+
+    let train = median(options.steps, || {
+        let mut pass = Pass::training(crate::seed::stream(0, "dropout", 0));
+        let output = net.forward(x.clone(), &mut pass)?;
+        let (scalar, _) = loss(&mut pass.trace, &output, &target)?;
+        let mut gradients = pass.trace.backward(scalar)?;
+        stepper.step(&device, &mut net, &mut gradients, 1.0, &|_| 1.0)
+    })?;
+    let infer = median(options.steps, || net.forward(x.clone(), &mut Pass::inference()).map(drop))?;
+    let batch = options.batch as f64;
+    println!(
+        "peer=ecgraft-{} arch={} device={device_name} threads={threads} batch={} length={} parameters={parameters} \
+         train_step_ms={:.2} train_samples_per_s={:.1} infer_samples_per_s={:.1} peak_memory_mb={}",
+        env!("CARGO_PKG_VERSION"),
+        options.kind,
+        options.batch,
+        options.length,
+        train * 1e3,
+        batch / train,
+        batch / infer,
+        peak_memory_mb().map_or_else(|| "unknown".to_owned(), |mb| mb.to_string()),
+    );
+    Ok(())
+}
+
+/// Median seconds of `step`, after three that are not counted.
+fn median(steps: usize, mut step: impl FnMut() -> Result<()>) -> Result<f64> {
+    for _ in 0..3 {
+        step()?;
+    }
+    let mut times = Vec::with_capacity(steps);
+    for _ in 0..steps {
+        let start = Instant::now();
+        step()?;
+        times.push(start.elapsed().as_secs_f64());
+    }
+    times.sort_by(f64::total_cmp);
+    Ok(times[times.len() / 2])
+}
+
+/// The most memory this process has held, where the system tells.
+fn peak_memory_mb() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kb| kb / 1024)
+}

@@ -1,0 +1,49 @@
+//! What a stage will cost, in comparable units, for the ETA.
+
+use crate::manifest::Architecture;
+use crate::plan::{Plan, Stage, StageKind};
+
+/// Records of a source whose number is not known before it is read.
+const TYPICAL_RECORDS: f64 = 2000.0;
+
+/// Epochs x records x multiplications of one record.
+pub(super) fn of(plan: &Plan, stage: &Stage) -> f64 {
+    let manifest = &plan.experiments[stage.experiment];
+    let Some(architecture) = manifest.architectures.get(&stage.architecture) else { return 1.0 };
+    let one = multiplications(architecture, manifest.signal.leads.len(), manifest.signal.length());
+    match &stage.kind {
+        StageKind::Regression { mix, .. } => {
+            let records = manifest.mixes.get(mix).and_then(|mix| mix.records).map_or(TYPICAL_RECORDS, |records| records as f64);
+            manifest.regression.epochs as f64 * records * one
+        }
+        StageKind::Transfer { grafts, freeze, label_fraction } => {
+            let backbones = grafts.len().max(1) as f64;
+            let whole = freeze.as_ref().and_then(|name| manifest.freezes.get(name)).is_some_and(|freeze| {
+                freeze.steps.first().is_some_and(|step| step.epochs.is_none() && step.blocks.iter().any(|block| block == "*"))
+            });
+            let epochs = if whole { 1.0 } else { manifest.transfer.epochs as f64 };
+            epochs * label_fraction * TYPICAL_RECORDS * backbones * one
+        }
+    }
+}
+
+/// Multiplications of the convolutions for one record.
+fn multiplications(architecture: &Architecture, leads: usize, length: usize) -> f64 {
+    let count = match architecture {
+        Architecture::Cnn(config) => {
+            let (mut inputs, mut length, mut sum) = (leads, length, 0);
+            for (outputs, kernel) in config.channels.iter().zip(&config.kernels) {
+                sum += inputs * outputs * kernel * length;
+                (inputs, length) = (*outputs, length / 2);
+            }
+            sum
+        }
+        Architecture::Inception1d(config) => {
+            let taps: usize = config.kernels().iter().sum();
+            let width = 4 * config.filters;
+            let block = width * (config.bottleneck + config.filters) + config.bottleneck * config.filters * taps;
+            config.depth * (block + width * width / 3) * length
+        }
+    };
+    count as f64
+}

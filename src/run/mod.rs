@@ -1,0 +1,252 @@
+//! Runs a plan: workers claim stages from the store, train them and write what they found.
+//!
+//! A trial is a row that is claimed, not a loop index: threads of one process and processes on one
+//! machine share the work through the store. A worker renews its lease while it trains; the stage of
+//! a worker that died is taken up by another when the lease has run out.
+
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use dfdx::prelude::Cpu;
+
+use crate::Result;
+use crate::error::{Blame, Error};
+use crate::plan::Plan;
+use crate::progress::Progress;
+use crate::store::{Claim, Finish, StageStatus, Store};
+
+mod cost;
+mod sources;
+mod stage;
+
+pub use sources::{fingerprints, Fingerprinted};
+use sources::Sources;
+
+/// How long a claim is good without being renewed.
+const LEASE: Duration = Duration::from_secs(30);
+/// How often claims are renewed, and how often a waiting worker looks again.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+const WAIT: Duration = Duration::from_millis(100);
+
+/// Version and commit of this build, as stored with every run.
+pub const VERSION: &str = env!("ECGRAFT_VERSION");
+
+/// Where a network is trained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Device {
+    /// The processor.
+    Cpu,
+}
+
+impl Device {
+    /// Reads `auto`, `cpu`, `cuda` or `cuda:N`.
+    ///
+    /// # Errors
+    /// A user error for another word, and for CUDA in a build that has none.
+    pub fn parse(text: &str) -> Result<Self> {
+        let number = |rest: &str| rest.is_empty() || rest.strip_prefix(':').is_some_and(|n| n.parse::<u32>().is_ok());
+        match text {
+            "auto" | "cpu" => Ok(Device::Cpu),
+            _ if text.strip_prefix("cuda").is_some_and(number) => Err(Error::user(format!(
+                "--device {text}: ecgraft {VERSION} trains on the CPU only; use --device cpu (or auto, which takes the best device there is)"
+            ))),
+            _ => Err(Error::user(format!("--device {text}: not a device; use auto, cpu, cuda or cuda:N"))),
+        }
+    }
+
+    /// As stored with every run.
+    pub fn name(self) -> &'static str {
+        match self {
+            Device::Cpu => "cpu",
+        }
+    }
+}
+
+/// How to run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Folder of the store, checkpoints and cache.
+    pub results: PathBuf,
+    /// Where networks are trained.
+    pub device: Device,
+    /// Threads in all; results do not depend on it.
+    pub threads: usize,
+    /// Stages trained at once; each gets `threads / jobs` threads.
+    pub jobs: usize,
+}
+
+/// What came of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Stages trained now.
+    pub trained: usize,
+    /// Stages that were done before.
+    pub found: usize,
+    /// Stages that failed now, for a reason the user can mend.
+    pub failed: usize,
+    /// Stages that failed now through a fault of ours.
+    pub faults: usize,
+}
+
+/// What the workers share.
+struct Shared<'a> {
+    plan: &'a Plan,
+    options: &'a Options,
+    order: Vec<String>,
+    sources: Sources,
+    progress: &'a Progress,
+    stop: &'a AtomicBool,
+    /// Claims held now: stage and worker.
+    held: Mutex<Vec<(String, String)>>,
+    summary: Mutex<Summary>,
+    /// No worker is left to keep claims for.
+    over: AtomicBool,
+}
+
+/// Trains every stage of `plan` that is not done, and returns when all are done or failed.
+/// `stop` is looked at before every training step; a stage that is stopped is given back.
+///
+/// # Errors
+/// Where the store cannot be used, and [`Blame::Interrupted`] where `stop` was set. A stage that
+/// fails does not end the others: it is in the store and in the summary.
+pub fn run(plan: &Plan, options: &Options, progress: &Progress, stop: &AtomicBool) -> Result<Summary> {
+    let mut store = Store::open(&options.results)?;
+    store.register(plan)?;
+    let order: Vec<String> = plan.stages.iter().map(|stage| stage.id.clone()).collect();
+    store.retry_failed(&order)?;
+    let statuses = store.statuses()?;
+    let found = order.iter().filter(|id| statuses.get(*id) == Some(&StageStatus::Done)).count();
+    let todo = order.len() - found;
+    if todo == 0 {
+        return Ok(Summary { found, ..Summary::default() });
+    }
+    let jobs = options.jobs.clamp(1, todo);
+    let shared = Shared {
+        plan,
+        options,
+        order,
+        sources: Sources::new(&options.results),
+        progress,
+        stop,
+        held: Mutex::new(Vec::new()),
+        summary: Mutex::new(Summary { found, ..Summary::default() }),
+        over: AtomicBool::new(false),
+    };
+    let outcome = std::thread::scope(|scope| {
+        let keeper = scope.spawn(|| keep_claims(&shared));
+        let workers: Vec<_> = (0..jobs).map(|number| {
+            let shared = &shared;
+            scope.spawn(move || work(shared, number, (options.threads / jobs).max(1)))
+        }).collect();
+        let outcomes: Vec<Result<()>> = workers.into_iter().map(joined).collect();
+        shared.over.store(true, Ordering::SeqCst);
+        keeper.thread().unpark();
+        let kept = joined(keeper);
+        outcomes.into_iter().chain([kept]).collect::<Result<Vec<()>>>()
+    });
+    progress.finish();
+    outcome?;
+    if stop.load(Ordering::SeqCst) {
+        return Err(Error::interrupted());
+    }
+    Ok(*lock(&shared.summary))
+}
+
+/// The costs of the stages of `plan` that are not done, for the ETA, by stage index.
+pub fn costs(plan: &Plan) -> Vec<f64> {
+    plan.stages.iter().map(|stage| cost::of(plan, stage)).collect()
+}
+
+fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, Result<T>>) -> Result<T> {
+    thread.join().unwrap_or_else(|_| Err(Error::internal("a worker stopped by a fault of ours; its stage will be tried again by the next run")))
+}
+
+/// A lock that outlives a panic of another thread: the values behind ours are always whole.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// Renews what is held, until all is over.
+fn keep_claims(shared: &Shared<'_>) -> Result<()> {
+    let mut store = Store::open(&shared.options.results)?;
+    while !shared.over.load(Ordering::SeqCst) {
+        std::thread::park_timeout(HEARTBEAT);
+        let held = lock(&shared.held).clone();
+        for (stage, worker) in held {
+            store.renew(&stage, &worker, LEASE)?;
+        }
+    }
+    Ok(())
+}
+
+/// Claims and trains stages until none is left.
+fn work(shared: &Shared<'_>, number: usize, threads: usize) -> Result<()> {
+    let worker = format!("{}-{}-{number}", std::process::id(), lease_salt());
+    let mut store = Store::open(&shared.options.results)?;
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    let pool = pool.map_err(|error| Error::internal(format!("cannot start {threads} threads: {error}")))?;
+    while !shared.stop.load(Ordering::SeqCst) {
+        let id = match store.claim(&shared.order, &worker, LEASE)? {
+            Claim::Stage(id) => id,
+            Claim::Wait => {
+                std::thread::sleep(WAIT);
+                continue;
+            }
+            Claim::Finished => break,
+        };
+        lock(&shared.held).push((id.clone(), worker.clone()));
+        let trained = pool.install(|| train_one(shared, &mut store, &id, &worker));
+        lock(&shared.held).retain(|(stage, _)| *stage != id);
+        trained?;
+    }
+    Ok(())
+}
+
+/// A number that differs between processes that were given the same process id.
+fn lease_salt() -> u128 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |time| time.as_millis())
+}
+
+/// Trains the claimed stage and writes how it ended.
+fn train_one(shared: &Shared<'_>, store: &mut Store, id: &str, worker: &str) -> Result<()> {
+    let Some(index) = shared.order.iter().position(|known| known == id) else {
+        return Err(Error::internal(format!("claimed stage {id} is not in the plan")));
+    };
+    let started_at = chrono::Utc::now();
+    shared.progress.stage_started(index, &shared.plan.stages[index].describe(shared.plan));
+    let trained = match shared.options.device {
+        Device::Cpu => stage::train(&Cpu::default(), shared, index),
+    };
+    match trained {
+        Ok((outcome, checkpoint, note)) => {
+            let finish = Finish {
+                device: shared.options.device.name().to_owned(),
+                version: VERSION.to_owned(),
+                checkpoint: Some(checkpoint),
+                started_at,
+            };
+            store.finish(id, worker, &outcome, &finish)?;
+            lock(&shared.summary).trained += 1;
+            shared.progress.stage_finished(index, &note);
+            Ok(())
+        }
+        Err(error) if error.blame == Blame::Interrupted => store.release(id, worker),
+        Err(error) => {
+            store.fail(id, worker, &error.message)?;
+            let mut summary = lock(&shared.summary);
+            match error.blame {
+                Blame::User => summary.failed += 1,
+                _ => summary.faults += 1,
+            }
+            shared.progress.stage_failed(index, &error.message);
+            Ok(())
+        }
+    }
+}
+
+/// Where a stage's weights are, below the results folder.
+fn checkpoint_path(id: &str) -> String {
+    format!("checkpoints/{id}.safetensors")
+}

@@ -1,0 +1,99 @@
+//! One stage: its data, its network, its checkpoint.
+
+use std::sync::atomic::Ordering;
+
+use crate::Result;
+use crate::data::{self, Datasets, Split};
+use crate::error::Error;
+use crate::manifest::{Architecture, Manifest};
+use crate::nn::Network;
+use crate::ops::Backend;
+use crate::plan::{Stage, StageKind};
+use crate::train::{self, Graft, Outcome, Trained, Watch, checkpoint};
+
+use super::{Shared, checkpoint_path};
+
+/// Shows a stage's epochs and passes Ctrl-C on.
+struct Follow<'a> {
+    shared: &'a Shared<'a>,
+    index: usize,
+}
+
+impl Watch for Follow<'_> {
+    fn epoch(&mut self, epoch: usize, of: usize, text: &str) {
+        self.shared.progress.epoch_done(self.index, epoch, of, text);
+    }
+    fn stopped(&self) -> bool {
+        self.shared.stop.load(Ordering::Relaxed)
+    }
+}
+
+/// Trains stage `index` of the plan and saves its weights: what it found, where the weights are, and
+/// a few words for the progress line.
+pub(super) fn train<D: Backend>(device: &D, shared: &Shared<'_>, index: usize) -> Result<(Outcome, String, String)> {
+    let stage = &shared.plan.stages[index];
+    let manifest: &Manifest = &shared.plan.experiments[stage.experiment];
+    let architecture = manifest
+        .architectures
+        .get(&stage.architecture)
+        .ok_or_else(|| Error::internal(format!("no architecture {}", stage.architecture)))?;
+    let mut follow = Follow { shared, index };
+    let Trained { mut network, outcome, mut metadata } = match &stage.kind {
+        StageKind::Regression { mix: name, target } => {
+            let mix = manifest.mixes.get(name).ok_or_else(|| Error::internal(format!("no mix {name}")))?;
+            // The transfer source comes along: the patients it tests on never take part.
+            let mut names: Vec<String> = mix.parts.iter().map(|part| part.source.clone()).collect();
+            if names.iter().any(|name| fits(manifest, name)) {
+                names.push(manifest.transfer.source.clone());
+            }
+            let datasets = shared.sources.load(manifest, &names)?;
+            let (regression, transfer) = (&manifest.regression, &manifest.transfer);
+            let split = data::regression_split(name, mix, *target, regression, transfer, &datasets, stage.seed)?;
+            train::regression(device, manifest, architecture, *target, stage.seed, &split, &datasets, &mut follow)?
+        }
+        StageKind::Transfer { grafts, freeze, label_fraction } => {
+            let (datasets, split) = transfer_data(shared, manifest, *label_fraction, stage)?;
+            let donors = grafts.iter().map(|&donor| load(device, shared, donor, architecture)).collect::<Result<Vec<_>>>()?;
+            let freeze = freeze.as_ref().and_then(|name| manifest.freezes.get(name));
+            let graft = Graft { donors: &donors, freeze };
+            train::transfer(device, manifest, architecture, &graft, stage.seed, &split, &datasets, &mut follow)?
+        }
+    };
+    metadata.insert("stage_id".into(), stage.id.clone());
+    metadata.insert("ecgraft".into(), super::VERSION.into());
+    metadata.insert("architecture".into(), serde_json::to_string(architecture).map_err(|error| Error::internal(error.to_string()))?);
+    let place = checkpoint_path(&stage.id);
+    checkpoint::save(&mut network, &metadata, &shared.options.results.join(&place))?;
+    let note = note(&outcome);
+    Ok((outcome, place, note))
+}
+
+/// Whether `name` is the same data as the transfer source.
+fn fits(manifest: &Manifest, name: &str) -> bool {
+    manifest.sources.get(name) == manifest.sources.get(&manifest.transfer.source)
+}
+
+fn transfer_data(shared: &Shared<'_>, manifest: &Manifest, label_fraction: f64, stage: &Stage) -> Result<(Datasets, Split)> {
+    let datasets = shared.sources.load(manifest, std::slice::from_ref(&manifest.transfer.source))?;
+    let split = data::transfer_split(&manifest.transfer, &datasets, label_fraction, stage.seed)?;
+    Ok((datasets, split))
+}
+
+/// The trained regression network of stage `index`.
+fn load<D: Backend>(device: &D, shared: &Shared<'_>, index: usize, architecture: &Architecture) -> Result<Network<D>> {
+    let stage = &shared.plan.stages[index];
+    let leads = shared.plan.experiments[stage.experiment].signal.leads.len();
+    let mut net = Network::new(device, architecture, leads, 1, 1, &mut crate::seed::stream(0, "overwritten", 0))?;
+    checkpoint::load(&mut net, &shared.options.results.join(checkpoint_path(&stage.id)))?;
+    Ok(net)
+}
+
+/// How a stage ended, in a few words.
+fn note(outcome: &Outcome) -> String {
+    if let Some(score) = outcome.regression.iter().rev().find(|score| score.split == "test").or(outcome.regression.first()) {
+        let unit = crate::manifest::Target::ALL.iter().find(|target| target.name() == score.target).map_or("", |target| target.unit());
+        return format!("{} MAE {:.1} {unit}", score.split, score.metrics.mae);
+    }
+    let auc = outcome.scores.iter().find(|score| score.split == "test" && score.metric == "macro_auc" && score.class.is_none());
+    auc.and_then(|score| score.value).map_or_else(|| "no AUC".to_owned(), |auc| format!("test macro AUC {auc:.3}"))
+}
