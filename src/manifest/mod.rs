@@ -13,12 +13,14 @@ mod path;
 mod places;
 mod read;
 mod schema;
+mod stage_types;
 mod trial_checks;
 mod types;
 
 pub use diagnostic::Diagnostic;
 pub use glob::glob_matches;
 pub use schema::schema;
+pub use stage_types::*;
 pub use types::*;
 
 pub(crate) use names::hint;
@@ -134,8 +136,9 @@ fn name_span(text: &str) -> std::ops::Range<usize> {
 /// use ecgraft::manifest::parse;
 /// let text = "name = \"a\"\n[regression]\nepoch = 3\n";
 /// let problems = parse("a.toml".as_ref(), text, &|_| None).unwrap_err();
-/// assert_eq!((problems[0].line, problems[0].column), (3, 1));
-/// assert_eq!(problems[0].message, "unknown key `epoch` in `regression`; did you mean `epochs`?");
+/// let last = problems.last().unwrap();
+/// assert_eq!((last.line, last.column), (3, 1));
+/// assert_eq!(last.message, "unknown key `epoch` in `regression`; did you mean `epochs`?");
 /// ```
 pub fn parse(
     path: &Path,

@@ -138,7 +138,9 @@ impl Reader<'_> {
                         }
                     }
                 }
-                Some(Value::Array(items.into_iter().flatten().collect()))
+                // Of a fixed number of items each one counts: what is left of them has no meaning.
+                let is_broken = min == max && items.iter().flatten().count() != *min;
+                (!is_broken).then(|| Value::Array(items.into_iter().flatten().collect()))
             }
             (Type::Table(keys), DeValue::Table(table)) => {
                 let what = self.here();

@@ -177,7 +177,7 @@ const MIX: &[Key] = &[
 ];
 
 const PART: &[Key] = &[
-    Key::required("source", Type::Name(Names::Source), "\"simulated\"", "The source's name."),
+    Key::required("source", Type::Name(Names::Source), "\"ptbxl\"", "The source's name."),
     Key::optional(
         "share",
         SHARE,

@@ -1,0 +1,263 @@
+//! What a manifest says of the two stages, typed.
+
+use serde::{Deserialize, Serialize};
+
+use super::Target;
+
+/// Stage 1.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Regression {
+    /// One separate network for each.
+    pub targets: Vec<Target>,
+    /// Most epochs.
+    pub epochs: usize,
+    /// Records per step.
+    pub batch_size: usize,
+    /// The loss.
+    pub loss: RegressionLoss,
+    /// The optimiser.
+    pub optimizer: Optimizer,
+    /// The learning rate over time.
+    pub schedule: Schedule,
+    /// Stop when the validation loss has not improved; the best epoch's weights are the result.
+    pub early_stopping: Option<EarlyStopping>,
+    /// Share of each mix, by patient, that validates.
+    pub validation_share: f64,
+    /// Share of each mix, by patient, that is measured once at the end.
+    pub test_share: f64,
+    /// Random changes to training signals.
+    pub augment: Vec<Augment>,
+}
+
+/// Regression losses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RegressionLoss {
+    /// Mean absolute error.
+    Mae,
+    /// Mean squared error.
+    Mse,
+    /// Huber, delta 1 in units of the target's training standard deviation.
+    Huber,
+}
+
+/// Optimisers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, tag = "kind", rename_all = "lowercase")]
+pub enum Optimizer {
+    /// Adam (Kingma 2015); weight decay as L2 in the gradient.
+    Adam {
+        /// Step size.
+        learning_rate: f64,
+        /// L2 factor.
+        weight_decay: f64,
+        /// Decay of the two moments.
+        betas: [f64; 2],
+    },
+    /// AdamW (Loshchilov 2019); decoupled weight decay.
+    Adamw {
+        /// Step size.
+        learning_rate: f64,
+        /// Decay factor.
+        weight_decay: f64,
+        /// Decay of the two moments.
+        betas: [f64; 2],
+    },
+    /// Stochastic gradient descent.
+    Sgd {
+        /// Step size.
+        learning_rate: f64,
+        /// L2 factor.
+        weight_decay: f64,
+        /// Momentum; 0 is none.
+        momentum: f64,
+        /// Nesterov's form.
+        nesterov: bool,
+    },
+}
+
+impl Optimizer {
+    /// The step size before any schedule.
+    pub fn learning_rate(&self) -> f64 {
+        match self {
+            Optimizer::Adam { learning_rate, .. }
+            | Optimizer::Adamw { learning_rate, .. }
+            | Optimizer::Sgd { learning_rate, .. } => *learning_rate,
+        }
+    }
+}
+
+/// The learning rate over time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, tag = "kind", rename_all = "kebab-case")]
+pub enum Schedule {
+    /// It stays.
+    Constant,
+    /// Times gamma after each epoch.
+    Exponential {
+        /// The factor.
+        gamma: f64,
+    },
+    /// Half a cosine from the learning rate to 0 over the epochs, after a linear warm-up.
+    Cosine {
+        /// Epochs of linear warm-up.
+        warmup_epochs: f64,
+    },
+    /// Up from 1/25 to the learning rate over `warmup_share` of the steps, then down to 1/10,000, by cosines (Smith 2018).
+    OneCycle {
+        /// Share of the steps that go up.
+        warmup_share: f64,
+    },
+    /// Times factor when the watched validation metric has not improved for `patience` epochs.
+    Plateau {
+        /// The factor.
+        factor: f64,
+        /// Epochs to wait.
+        patience: usize,
+    },
+}
+
+/// When to stop early.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EarlyStopping {
+    /// Epochs without improvement before stopping.
+    pub patience: usize,
+    /// What is watched on validation data.
+    pub metric: StoppingMetric,
+}
+
+/// What early stopping watches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StoppingMetric {
+    /// The stage's loss; lower is better.
+    Loss,
+    /// Macro AUC; higher is better. Transfer only.
+    MacroAuc,
+    /// Accuracy; higher is better. Transfer only.
+    Accuracy,
+    /// Macro F1; higher is better. Transfer only.
+    MacroF1,
+}
+
+/// A random change to training signals, drawn anew for each record and epoch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, tag = "kind", rename_all = "kebab-case")]
+pub enum Augment {
+    /// White noise, in units of the normalised signal.
+    GaussianNoise {
+        /// Standard deviation.
+        sd: f64,
+    },
+    /// A slow sine (0.05 to 0.5 Hz) with random phase, one per record, scaled by lead.
+    BaselineWander {
+        /// Its largest amplitude, in units of the normalised signal.
+        amplitude: f64,
+    },
+    /// Each lead is zeroed with probability p.
+    LeadDropout {
+        /// The probability.
+        p: f64,
+    },
+    /// A random window of this duration is kept, the rest zeroed.
+    RandomCrop {
+        /// s.
+        duration: f64,
+    },
+}
+
+/// Stage 2.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Transfer {
+    /// The source's name; PTB-XL layout.
+    pub source: String,
+    /// The task.
+    pub task: Task,
+    /// One class per record or several.
+    pub labels: Labels,
+    /// The classes, in the order of the network's outputs.
+    pub classes: Vec<Superclass>,
+    /// Folds for training.
+    pub train_folds: Vec<u8>,
+    /// Folds that choose the epoch.
+    pub validation_folds: Vec<u8>,
+    /// Folds read once, at the end.
+    pub test_folds: Vec<u8>,
+    /// Most epochs.
+    pub epochs: usize,
+    /// Records per step.
+    pub batch_size: usize,
+    /// The optimiser.
+    pub optimizer: Optimizer,
+    /// The learning rate over time.
+    pub schedule: Schedule,
+    /// When to stop.
+    pub early_stopping: Option<EarlyStopping>,
+    /// Weights of the classes in the loss.
+    pub class_weights: ClassWeights,
+    /// Random changes to training signals.
+    pub augment: Vec<Augment>,
+}
+
+/// Classification tasks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Task {
+    /// PTB-XL's five diagnostic superclasses.
+    Superclass,
+}
+
+/// PTB-XL's diagnostic superclasses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Superclass {
+    /// Normal ECG.
+    Norm,
+    /// Myocardial infarction.
+    Mi,
+    /// ST/T change.
+    Sttc,
+    /// Conduction disturbance.
+    Cd,
+    /// Hypertrophy.
+    Hyp,
+}
+
+impl Superclass {
+    /// All five, in PTB-XL's order.
+    pub const ALL: [Superclass; 5] =
+        [Superclass::Norm, Superclass::Mi, Superclass::Sttc, Superclass::Cd, Superclass::Hyp];
+
+    /// `NORM`, `MI`, `STTC`, `CD` or `HYP`.
+    pub fn name(self) -> &'static str {
+        ["NORM", "MI", "STTC", "CD", "HYP"][self as usize]
+    }
+
+    /// The class with this name, exactly as PTB-XL writes it.
+    pub fn parse(name: &str) -> Option<Superclass> {
+        Superclass::ALL.into_iter().find(|class| class.name() == name)
+    }
+}
+
+/// How many classes a record may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Labels {
+    /// Only records with exactly one class; softmax (the study).
+    Single,
+    /// Every record with at least one class; a sigmoid per class (the PTB-XL benchmark).
+    Multi,
+}
+
+/// Weights of the classes in the loss.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClassWeights {
+    /// All 1.
+    None,
+    /// Inverse to the class frequency in the training records.
+    Balanced,
+}
