@@ -17,7 +17,7 @@ pub mod nn;
 pub mod ops;
 pub mod plan;
 pub mod report;
-pub mod run;
+//pub mod run;
 pub mod seed;
 pub mod store;
 pub mod train;

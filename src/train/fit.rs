@@ -101,10 +101,7 @@ pub(super) fn fit<D: Backend>(
             let target = recipe.objective.loss(&train.truth, batch)?;
             let (scalar, value) = loss(&mut pass.trace, &output, &target)?;
             if !value.is_finite() {
-                return Err(Error::user(format!(
-                    "the training loss became {value} in epoch {}; lower optimizer.learning_rate or look for extreme values in the data",
-                    epoch + 1
-                )));
+                return Err(diverged(&format!("the training loss became {value}"), epoch));
             }
             let mut gradients = pass.trace.backward(scalar)?;
             let factor = rate.factor(epoch, step as f64 / batches.len() as f64);
@@ -113,6 +110,9 @@ pub(super) fn fit<D: Backend>(
         }
 
         let outputs = predict(device, &mut net, validation, validation_features, watch)?;
+        if outputs.iter().any(|output| !output.is_finite()) {
+            return Err(diverged("a validation output is not a finite number", epoch));
+        }
         let judgement = judge(&outputs)?;
         let mut note = |split, metric, value| curves.push(EpochValue { epoch: epoch + 1, split, metric, value });
         note("train", "loss", sum / train.len() as f64);
@@ -134,6 +134,12 @@ pub(super) fn fit<D: Backend>(
     }
     let (_, epoch, network) = best.ok_or_else(|| Error::user("no epoch gave a finite validation score; lower optimizer.learning_rate"))?;
     Ok(Fitted { network, best_epoch: epoch + 1, epochs: curves })
+}
+
+/// What to say where numbers left all bounds in `epoch` (from 0).
+fn diverged(what: &str, epoch: usize) -> Error {
+    let advice = "lower optimizer.learning_rate, or look for extreme values in the data";
+    Error::user(format!("training diverged: {what} in epoch {}; {advice}", epoch + 1))
 }
 
 /// Batches of `size` in the order given. A last one of a single example, on which batch norm is
