@@ -42,7 +42,7 @@ pub struct Options {
 
 /// Runs the command.
 pub fn run(options: Options) -> Result<()> {
-    let device = "cpu";
+    let device = crate::run::Device::parse(&options.device)?;
     let architecture = match options.kind.as_str() {
         "cnn" => Architecture::Cnn(CnnConfig::default()),
         "inception1d" => Architecture::Inception1d(Inception1dConfig::default()),
@@ -53,8 +53,11 @@ pub fn run(options: Options) -> Result<()> {
     }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = options.threads.unwrap_or(cores).max(1);
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(|error| Error::internal(error.to_string()))?;
-    pool.install(|| time(&options, device, &architecture, threads))
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .map_err(|error| Error::internal(error.to_string()))?;
+    pool.install(|| time(&options, device.name(), &architecture, threads))
 }
 
 fn time(options: &Options, device_name: &str, architecture: &Architecture, threads: usize) -> Result<()> {

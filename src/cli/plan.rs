@@ -1,14 +1,113 @@
 //! `ecgraft plan`
 
+use std::collections::HashMap;
+use std::fmt::Write;
+
 use clap::Args;
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use crate::Result;
+use crate::plan::{Plan, StageKind, percent};
+use crate::run;
+use crate::store::{StageStatus, Store};
 
-/// (plan)
+/// Show the trials of manifests, the distinct stages they share, what is done and what will run
 #[derive(Debug, Args)]
-pub struct Options {}
+#[command(after_help = "\
+Examples:
+  ecgraft plan
+  ecgraft plan my-study.toml --only 'my-*'")]
+pub struct Options {
+    #[command(flatten)]
+    manifests: super::Manifests,
+    #[command(flatten)]
+    results: super::Results,
+    /// Only experiments whose name matches
+    #[arg(long, value_name = "GLOB")]
+    only: Option<String>,
+}
+
+/// Most stages that are listed by name.
+const LISTED: usize = 200;
 
 /// Runs the command.
-pub fn run(_options: Options) -> Result<()> {
-    Err(crate::Error::internal("not built yet"))
+///
+/// # Errors
+/// A user error for a faulty manifest or data that cannot be read.
+pub fn run(options: Options) -> Result<()> {
+    print(&options.manifests, &options.results, options.only.as_deref())
+}
+
+/// What `ecgraft run` would do.
+pub(super) fn print(manifests: &super::Manifests, results: &super::Results, only: Option<&str>) -> Result<()> {
+    let (plan, broken) = super::run::planned(manifests, results, only)?;
+    let statuses = match Store::open_read_only(&results.dir) {
+        Ok(store) => store.statuses()?,
+        Err(_) if !results.dir.join("ecgraft.sqlite").exists() => HashMap::new(),
+        Err(error) => return Err(error),
+    };
+    let done = |index: usize| statuses.get(&plan.stages[index].id) == Some(&StageStatus::Done);
+    let mut text = trials(&plan, &done);
+    text.push_str(&stages(&plan, &done, &statuses)?);
+    super::print(&text)?;
+    broken.into_result("cannot be planned (see above)")
+}
+
+/// One line per experiment.
+fn trials(plan: &Plan, done: &dyn Fn(usize) -> bool) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(["experiment", "trials", "arms", "done", "to run"]);
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    for (experiment, manifest) in plan.experiments.iter().enumerate() {
+        let trials: Vec<_> = plan.trials.iter().filter(|trial| trial.experiment == experiment).collect();
+        let arms: std::collections::HashSet<_> = trials
+            .iter()
+            .map(|trial| (&trial.architecture, &trial.mix, &trial.graft, &trial.freeze, trial.label_fraction.to_bits()))
+            .collect();
+        let finished = trials.iter().filter(|trial| done(trial.stage)).count();
+        let counts = [trials.len(), arms.len(), finished, trials.len() - finished].map(|count| count.to_string());
+        table.add_row(std::iter::once(manifest.name.clone()).chain(counts));
+    }
+    format!("{table}\n")
+}
+
+/// The distinct stages, those to run by name.
+fn stages(plan: &Plan, done: &dyn Fn(usize) -> bool, statuses: &HashMap<String, StageStatus>) -> Result<String> {
+    let is_regression = |index: &usize| matches!(plan.stages[*index].kind, StageKind::Regression { .. });
+    let all: Vec<usize> = (0..plan.stages.len()).collect();
+    let todo: Vec<usize> = all.iter().copied().filter(|&index| !done(index)).collect();
+    let users: usize = plan.trials.iter().map(|trial| trial.graft.len()).sum();
+    let regressions = all.iter().filter(|index| is_regression(index)).count();
+    let mut text = String::new();
+    let mut line = |line: String| writeln!(text, "{line}").map_err(|error| crate::Error::internal(error.to_string()));
+    line(format!(
+        "{} distinct stages: {regressions} regressions (grafted {users} times) and {} transfers; {} done, {} to run",
+        all.len(),
+        all.len() - regressions,
+        all.len() - todo.len(),
+        todo.len()
+    ))?;
+    let costs = run::costs(plan);
+    let total: f64 = todo.iter().map(|&index| costs[index]).sum();
+    for &index in todo.iter().take(LISTED) {
+        let stage = &plan.stages[index];
+        let state = match statuses.get(&stage.id) {
+            Some(StageStatus::Failed) => "failed",
+            Some(StageStatus::Running) => "running",
+            _ => "to run",
+        };
+        line(format!(
+            "  {state:8} {}  {}  ({} of the work)",
+            &stage.id[..8],
+            stage.describe(plan),
+            percent((costs[index] / total * 1000.0).round() / 1000.0)
+        ))?;
+    }
+    if todo.len() > LISTED {
+        line(format!("  and {} more", todo.len() - LISTED))?;
+    }
+    Ok(text)
 }

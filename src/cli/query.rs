@@ -1,14 +1,115 @@
 //! `ecgraft query`
 
-use clap::Args;
+use clap::{Args, ValueEnum};
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use serde_json::{Map, Value};
 
 use crate::Result;
+use crate::error::Error;
+use crate::store::{Cell, Rows, Store};
 
-/// (query)
+/// Ask the store in SQL (reading only)
 #[derive(Debug, Args)]
-pub struct Options {}
+#[command(after_help = "\
+Examples:
+  ecgraft query \"SELECT freeze, avg(test_macro_auc) AS auc FROM runs WHERE status = 'done' GROUP BY freeze\"
+  ecgraft query \"SELECT * FROM predictions WHERE run_id = '...'\" --format csv > predictions.csv
+  ecgraft query \"SELECT name, sql FROM sqlite_schema WHERE type = 'view'\"
+
+Views: runs, stages, run_stages, epochs, regression, scores, predictions.")]
+pub struct Options {
+    /// One query
+    #[arg(value_name = "SQL")]
+    sql: String,
+    /// How to print the answer
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+    #[command(flatten)]
+    results: super::Results,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    Table,
+    Csv,
+    Json,
+}
 
 /// Runs the command.
-pub fn run(_options: Options) -> Result<()> {
-    Err(crate::Error::internal("not built yet"))
+///
+/// # Errors
+/// A user error where there is no store or the query is wrong.
+pub fn run(options: Options) -> Result<()> {
+    let rows = Store::open_read_only(&options.results.dir)?.query(&options.sql)?;
+    super::print(&match options.format {
+        Format::Table => table(&rows),
+        Format::Csv => csv(&rows)?,
+        Format::Json => json(&rows)?,
+    })
+}
+
+fn text(cell: &Cell) -> String {
+    match cell {
+        Cell::Null => String::new(),
+        Cell::Integer(value) => value.to_string(),
+        Cell::Real(value) => value.to_string(),
+        Cell::Text(value) => value.clone(),
+        Cell::Blob(bytes) => format!("{bytes} bytes"),
+    }
+}
+
+fn table(rows: &Rows) -> String {
+    let mut table = Table::new();
+    table
+        .load_style(presets::UTF8_HORIZONTAL_ONLY)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_header(&rows.columns);
+    for row in &rows.rows {
+        table.add_row(row.iter().map(|cell| {
+            let aligned = comfy_table::Cell::new(match cell {
+                Cell::Real(value) => short(*value),
+                cell => text(cell),
+            });
+            match cell {
+                Cell::Integer(_) | Cell::Real(_) => aligned.set_alignment(CellAlignment::Right),
+                _ => aligned,
+            }
+        }));
+    }
+    let count = rows.rows.len();
+    format!("{table}\n{count} {}\n", if count == 1 { "row" } else { "rows" })
+}
+
+/// Six significant digits; csv and json give all.
+fn short(value: f64) -> String {
+    let rounded: f64 = format!("{value:.5e}").parse().unwrap_or(value);
+    rounded.to_string()
+}
+
+fn csv(rows: &Rows) -> Result<String> {
+    let wrong =
+        |error: &dyn std::fmt::Display| Error::internal(format!("the answer cannot be written as CSV: {error}"));
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(&rows.columns).map_err(|error| wrong(&error))?;
+    for row in &rows.rows {
+        writer.write_record(row.iter().map(text)).map_err(|error| wrong(&error))?;
+    }
+    let bytes = writer.into_inner().map_err(|error| wrong(&error))?;
+    String::from_utf8(bytes).map_err(|error| wrong(&error))
+}
+
+fn json(rows: &Rows) -> Result<String> {
+    let value = |cell: &Cell| match cell {
+        Cell::Null => Value::Null,
+        Cell::Integer(value) => Value::from(*value),
+        Cell::Real(value) => Value::from(*value),
+        other => Value::from(text(other)),
+    };
+    let objects: Vec<Value> = rows
+        .rows
+        .iter()
+        .map(|row| Value::Object(rows.columns.iter().cloned().zip(row.iter().map(value)).collect::<Map<_, _>>()))
+        .collect();
+    let text = serde_json::to_string_pretty(&objects).map_err(|error| Error::internal(error.to_string()))?;
+    Ok(format!("{text}\n"))
 }

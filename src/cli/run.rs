@@ -1,14 +1,157 @@
 //! `ecgraft run`
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use clap::Args;
 
 use crate::Result;
+use crate::error::{Blame, Error};
+use crate::manifest::{self, glob_matches};
+use crate::plan::{self, Plan};
+use crate::progress::Progress;
+use crate::report;
+use crate::run::{self, Device};
 
-/// (run)
+/// Train every trial that is not done yet, then print the comparison table
+///
+/// Stages that are done are found in the results folder and not trained again. Ctrl-C stops after
+/// the present step; the same command goes on with what is left.
 #[derive(Debug, Args)]
-pub struct Options {}
+#[command(after_help = "\
+Examples:
+  ecgraft run
+  ecgraft run experiments --only 'sample*' --threads 2
+  ecgraft run my-study.toml --dry-run
+
+Exits with 0 when every trial is done, 2 where something in manifests or data stops one, 1 for a
+fault of ecgraft, and 130 after Ctrl-C.")]
+pub struct Options {
+    #[command(flatten)]
+    manifests: super::Manifests,
+    #[command(flatten)]
+    results: super::Results,
+    /// Where to train: auto, cpu, cuda or cuda:N
+    #[arg(long, default_value = "auto")]
+    device: String,
+    /// Threads in all; results do not depend on it [default: all cores]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+    /// Stages trained at once, each with its share of the threads [default: one per thread, at most 4]
+    #[arg(long, value_name = "N")]
+    jobs: Option<usize>,
+    /// Only experiments whose name matches
+    #[arg(long, value_name = "GLOB")]
+    only: Option<String>,
+    /// Say what would be trained, and train nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// How many experiments cannot be run, their problems having been told.
+#[derive(Debug, Default)]
+pub(super) struct Broken(usize);
+
+impl Broken {
+    /// An error that counts them, if there are any.
+    pub(super) fn into_result(self, what: &str) -> Result<()> {
+        match self.0 {
+            0 => Ok(()),
+            1 => Err(Error::user(format!("one experiment or more {what}"))),
+            count => Err(Error::user(format!("{count} experiments or more {what}"))),
+        }
+    }
+}
+
+/// Reads the manifests, looks at their data and plans what is sound. What is not is told on standard
+/// error, and does not stop the rest.
+pub(super) fn planned(
+    manifests: &super::Manifests,
+    results: &super::Results,
+    only: Option<&str>,
+) -> Result<(Plan, Broken)> {
+    let (mut sound, problems) = manifest::load_sound(&manifests.paths);
+    if let Some(only) = only {
+        let names: Vec<String> = sound.iter().map(|manifest| manifest.name.clone()).collect();
+        sound.retain(|manifest| glob_matches(only, &manifest.name));
+        if sound.is_empty() && !names.is_empty() {
+            return Err(Error::user(format!(
+                "--only {only}: no experiment has such a name; there are {}",
+                names.join(", ")
+            )));
+        }
+    }
+    if sound.is_empty() {
+        return problems.map_or(Ok((Plan::default(), Broken(0))), Err);
+    }
+    let found = run::fingerprints(sound, &results.dir);
+    for line in &found.skipped {
+        eprintln!("{line}");
+    }
+    let mut broken = 0;
+    for error in problems.iter().chain(&found.errors) {
+        eprintln!("error: {error}");
+        broken += 1;
+    }
+    if found.manifests.is_empty() && broken > 0 {
+        return Err(Error::user("nothing is left to run (see above)"));
+    }
+    Ok((plan::expand(found.manifests, &found.fingerprints)?, Broken(broken)))
+}
 
 /// Runs the command.
-pub fn run(_options: Options) -> Result<()> {
-    Err(crate::Error::internal("not built yet"))
+///
+/// # Errors
+/// A user error where something in manifests or data stopped a trial; an internal one for a fault of
+/// ours; interrupted after Ctrl-C.
+pub fn run(options: Options) -> Result<()> {
+    let device = Device::parse(&options.device)?;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = options.threads.unwrap_or(cores);
+    let jobs = options.jobs.unwrap_or(threads.min(4));
+    if threads == 0 || jobs == 0 {
+        return Err(Error::user("--threads and --jobs start at 1"));
+    }
+    let only = options.only.as_deref();
+    if options.dry_run {
+        return super::plan::print(&options.manifests, &options.results, only);
+    }
+    let (plan, broken) = planned(&options.manifests, &options.results, only)?;
+    if plan.trials.is_empty() {
+        return broken.into_result("cannot run (see above)");
+    }
+
+    let stop = Arc::new(AtomicBool::new(false));
+    let asked = stop.clone();
+    ctrlc::set_handler(move || {
+        // Once more: at once. What is half done is not in the store.
+        if asked.swap(true, Ordering::SeqCst) {
+            std::process::exit(130);
+        }
+    })
+    .map_err(|error| Error::internal(format!("cannot listen for Ctrl-C: {error}")))?;
+    let progress = Progress::new(plan.stages.len(), &run::costs(&plan));
+    let settings = run::Options { results: options.results.dir.clone(), device, threads, jobs };
+    let summary = match run::run(&plan, &settings, &progress, &stop) {
+        Err(error) if error.blame == Blame::Interrupted => {
+            return Err(Error {
+                message: "stopped; what is finished is kept, and the same command goes on from here".into(),
+                ..error
+            });
+        }
+        other => other?,
+    };
+
+    let names: Vec<String> = plan.experiments.iter().map(|manifest| manifest.name.clone()).collect();
+    super::print(&report::comparison(&options.results.dir, &names, report::Format::Table)?)?;
+    match (summary.faults, summary.failed) {
+        (0, 0) => broken.into_result("cannot run (see above); the others are done"),
+        (0, failed) => Err(Error::user(format!(
+            "{failed} of {} stages failed (see above); the others are done",
+            plan.stages.len()
+        ))),
+        (faults, _) => Err(Error::internal(format!(
+            "{faults} stages failed by a fault of ecgraft (see above); the others are done"
+        ))),
+    }
 }

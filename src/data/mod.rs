@@ -1,5 +1,7 @@
 //! Sources, mixes and splits: records in, datasets and batches out.
 
+mod split;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -122,8 +124,7 @@ pub fn regression_split(
     datasets: &Datasets,
     seed: u64,
 ) -> Result<Split> {
-    let _ = (name, mix, target, regression, transfer, datasets, seed);
-    Ok(Split::default())
+    split::regression(name, mix, target, regression, transfer, datasets, seed)
 }
 
 /// The transfer task's records by folds; of the training records only `label_fraction`, by patient,
@@ -132,6 +133,5 @@ pub fn regression_split(
 /// # Errors
 /// A user error where a fold is empty.
 pub fn transfer_split(transfer: &Transfer, datasets: &Datasets, label_fraction: f64, seed: u64) -> Result<Split> {
-    let _ = (transfer, datasets, label_fraction, seed);
-    Ok(Split::default())
+    split::transfer(transfer, datasets, label_fraction, seed)
 }

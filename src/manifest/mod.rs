@@ -44,6 +44,14 @@ use places::Problem;
 /// offending text and, for unknown names, the nearest known one. A path that does not exist and a
 /// folder without manifests are problems too.
 pub fn load(paths: &[PathBuf]) -> Result<Vec<Manifest>> {
+    match load_sound(paths) {
+        (manifests, None) => Ok(manifests),
+        (_, Some(error)) => Err(error),
+    }
+}
+
+/// As [`load`], but gives the manifests that are sound beside the error that lists the problems of the others.
+pub fn load_sound(paths: &[PathBuf]) -> (Vec<Manifest>, Option<Error>) {
     // Each with its place: number of the file (0 for the paths themselves), line, column.
     let mut problems: Vec<((usize, usize, usize), String)> = Vec::new();
     let mut manifests: Vec<Manifest> = Vec::new();
@@ -69,19 +77,23 @@ pub fn load(paths: &[PathBuf]) -> Result<Vec<Manifest>> {
                             first.path.display()
                         );
                         problems.push(placed(Diagnostic::new(file, &text, name_span(&text), message)));
+                    } else {
+                        manifests.push(manifest);
                     }
-                    manifests.push(manifest);
                 }
             },
         }
     }
     problems.sort_by_key(|(place, _)| *place);
     let problems: Vec<String> = problems.into_iter().map(|(_, problem)| problem).collect();
-    match problems.as_slice() {
-        [] => Ok(manifests),
-        [problem] => Err(Error::user(problem.as_str())),
-        several => Err(Error::user(format!("{} problems in the manifests\n\n{}", several.len(), several.join("\n\n")))),
-    }
+    let error = match problems.as_slice() {
+        [] => None,
+        [problem] => Some(Error::user(problem.as_str())),
+        several => {
+            Some(Error::user(format!("{} problems in the manifests\n\n{}", several.len(), several.join("\n\n"))))
+        }
+    };
+    (manifests, error)
 }
 
 /// The files that `paths` stand for, each once, and what is wrong with the paths.

@@ -13,13 +13,17 @@ pub(super) fn of(plan: &Plan, stage: &Stage) -> f64 {
     let one = multiplications(architecture, manifest.signal.leads.len(), manifest.signal.length());
     match &stage.kind {
         StageKind::Regression { mix, .. } => {
-            let records = manifest.mixes.get(mix).and_then(|mix| mix.records).map_or(TYPICAL_RECORDS, |records| records as f64);
+            let records =
+                manifest.mixes.get(mix).and_then(|mix| mix.records).map_or(TYPICAL_RECORDS, |records| records as f64);
             manifest.regression.epochs as f64 * records * one
         }
         StageKind::Transfer { grafts, freeze, label_fraction } => {
             let backbones = grafts.len().max(1) as f64;
             let whole = freeze.as_ref().and_then(|name| manifest.freezes.get(name)).is_some_and(|freeze| {
-                freeze.steps.first().is_some_and(|step| step.epochs.is_none() && step.blocks.iter().any(|block| block == "*"))
+                freeze
+                    .steps
+                    .first()
+                    .is_some_and(|step| step.epochs.is_none() && step.blocks.iter().any(|block| block == "*"))
             });
             let epochs = if whole { 1.0 } else { manifest.transfer.epochs as f64 };
             epochs * label_fraction * TYPICAL_RECORDS * backbones * one

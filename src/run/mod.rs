@@ -4,7 +4,9 @@
 //! machine share the work through the store. A worker renews its lease while it trains; the stage of
 //! a worker that died is taken up by another when the lease has run out.
 
-use std::path::PathBuf;
+use std::collections::HashSet;
+use std::panic::AssertUnwindSafe;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -20,9 +22,10 @@ use crate::store::{Claim, Finish, StageStatus, Store};
 mod cost;
 mod sources;
 mod stage;
+mod worker;
 
-pub use sources::{fingerprints, Fingerprinted};
 use sources::Sources;
+pub use sources::{Fingerprinted, fingerprints};
 
 /// How long a claim is good without being renewed.
 const LEASE: Duration = Duration::from_secs(30);
@@ -116,8 +119,10 @@ pub fn run(plan: &Plan, options: &Options, progress: &Progress, stop: &AtomicBoo
     store.register(plan)?;
     let order: Vec<String> = plan.stages.iter().map(|stage| stage.id.clone()).collect();
     store.retry_failed(&order)?;
-    let statuses = store.statuses()?;
-    let found = order.iter().filter(|id| statuses.get(*id) == Some(&StageStatus::Done)).count();
+    store.release_dead(worker::is_dead)?;
+    let found = done(&mut store, plan, &options.results)?;
+    found.iter().for_each(|&index| progress.already_done(index));
+    let found = found.len();
     let todo = order.len() - found;
     if todo == 0 {
         return Ok(Summary { found, ..Summary::default() });
@@ -127,7 +132,7 @@ pub fn run(plan: &Plan, options: &Options, progress: &Progress, stop: &AtomicBoo
         plan,
         options,
         order,
-        sources: Sources::new(&options.results),
+        sources: Sources::new(&options.results, options.threads)?,
         progress,
         stop,
         held: Mutex::new(Vec::new()),
@@ -136,10 +141,12 @@ pub fn run(plan: &Plan, options: &Options, progress: &Progress, stop: &AtomicBoo
     };
     let outcome = std::thread::scope(|scope| {
         let keeper = scope.spawn(|| keep_claims(&shared));
-        let workers: Vec<_> = (0..jobs).map(|number| {
-            let shared = &shared;
-            scope.spawn(move || work(shared, number, (options.threads / jobs).max(1)))
-        }).collect();
+        let workers: Vec<_> = (0..jobs)
+            .map(|number| {
+                let shared = &shared;
+                scope.spawn(move || work(shared, number, (options.threads / jobs).max(1)))
+            })
+            .collect();
         let outcomes: Vec<Result<()>> = workers.into_iter().map(joined).collect();
         shared.over.store(true, Ordering::SeqCst);
         keeper.thread().unpark();
@@ -154,18 +161,39 @@ pub fn run(plan: &Plan, options: &Options, progress: &Progress, stop: &AtomicBoo
     Ok(*lock(&shared.summary))
 }
 
-/// The costs of the stages of `plan` that are not done, for the ETA, by stage index.
+/// Indices of the stages of `plan` that are done. A regression whose weights were deleted while a
+/// transfer still needs them is not.
+fn done(store: &mut Store, plan: &Plan, results: &Path) -> Result<Vec<usize>> {
+    let statuses = store.statuses()?;
+    let is_done = |index: usize| statuses.get(&plan.stages[index].id) == Some(&StageStatus::Done);
+    let mut lost = HashSet::new();
+    for donor in (0..plan.stages.len()).filter(|&index| !is_done(index)).flat_map(|index| plan.stages[index].inputs()) {
+        if is_done(*donor) && !results.join(checkpoint_path(&plan.stages[*donor].id)).is_file() && lost.insert(*donor) {
+            store.forget(&plan.stages[*donor].id)?;
+        }
+    }
+    Ok((0..plan.stages.len()).filter(|index| is_done(*index) && !lost.contains(index)).collect())
+}
+
+/// What the stages of `plan` cost, in comparable units, by stage index.
 pub fn costs(plan: &Plan) -> Vec<f64> {
     plan.stages.iter().map(|stage| cost::of(plan, stage)).collect()
 }
 
 fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, Result<T>>) -> Result<T> {
-    thread.join().unwrap_or_else(|_| Err(Error::internal("a worker stopped by a fault of ours; its stage will be tried again by the next run")))
+    thread.join().unwrap_or_else(|_| {
+        Err(Error::internal("a worker stopped by a fault of ours; its stage will be tried again by the next run"))
+    })
 }
 
 /// A lock that outlives a panic of another thread: the values behind ours are always whole.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+fn pool(threads: usize) -> Result<rayon::ThreadPool> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    pool.map_err(|error| Error::internal(format!("cannot start {threads} threads: {error}")))
 }
 
 /// Renews what is held, until all is over.
@@ -183,14 +211,18 @@ fn keep_claims(shared: &Shared<'_>) -> Result<()> {
 
 /// Claims and trains stages until none is left.
 fn work(shared: &Shared<'_>, number: usize, threads: usize) -> Result<()> {
-    let worker = format!("{}-{}-{number}", std::process::id(), lease_salt());
+    let worker = worker::name(number);
+    let mut told = false;
     let mut store = Store::open(&shared.options.results)?;
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-    let pool = pool.map_err(|error| Error::internal(format!("cannot start {threads} threads: {error}")))?;
+    let pool = pool(threads)?;
     while !shared.stop.load(Ordering::SeqCst) {
         let id = match store.claim(&shared.order, &worker, LEASE)? {
             Claim::Stage(id) => id,
             Claim::Wait => {
+                if !told && lock(&shared.held).is_empty() {
+                    shared.progress.message("another process is training what is left; waiting for it");
+                    told = true;
+                }
                 std::thread::sleep(WAIT);
                 continue;
             }
@@ -204,11 +236,6 @@ fn work(shared: &Shared<'_>, number: usize, threads: usize) -> Result<()> {
     Ok(())
 }
 
-/// A number that differs between processes that were given the same process id.
-fn lease_salt() -> u128 {
-    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |time| time.as_millis())
-}
-
 /// Trains the claimed stage and writes how it ended.
 fn train_one(shared: &Shared<'_>, store: &mut Store, id: &str, worker: &str) -> Result<()> {
     let Some(index) = shared.order.iter().position(|known| known == id) else {
@@ -216,9 +243,11 @@ fn train_one(shared: &Shared<'_>, store: &mut Store, id: &str, worker: &str) -> 
     };
     let started_at = chrono::Utc::now();
     shared.progress.stage_started(index, &shared.plan.stages[index].describe(shared.plan));
-    let trained = match shared.options.device {
+    // A fault in one stage is that stage's; the others go on.
+    let trained = std::panic::catch_unwind(AssertUnwindSafe(|| match shared.options.device {
         Device::Cpu => stage::train(&Cpu::default(), shared, index),
-    };
+    }));
+    let trained = trained.unwrap_or_else(|_| Err(Error::internal("a fault of ecgraft, told above; please report it")));
     match trained {
         Ok((outcome, checkpoint, note)) => {
             let finish = Finish {

@@ -17,11 +17,13 @@ type Slot = Arc<OnceLock<Result<Arc<Dataset>>>>;
 pub(super) struct Sources {
     cache: PathBuf,
     slots: Mutex<HashMap<String, Slot>>,
+    /// All threads read, whichever worker asks.
+    pool: rayon::ThreadPool,
 }
 
 impl Sources {
-    pub(super) fn new(results: &Path) -> Self {
-        Self { cache: cache_folder(results), slots: Mutex::new(HashMap::new()) }
+    pub(super) fn new(results: &Path, threads: usize) -> Result<Self> {
+        Ok(Self { cache: cache_folder(results), slots: Mutex::new(HashMap::new()), pool: super::pool(threads)? })
     }
 
     /// The datasets called `names` in `manifest`, read where they were not yet.
@@ -30,10 +32,15 @@ impl Sources {
     }
 
     fn one(&self, manifest: &Manifest, name: &str) -> Result<Arc<Dataset>> {
-        let source = manifest.sources.get(name).ok_or_else(|| Error::internal(format!("no source {name} in {}", manifest.path.display())))?;
-        let key = serde_json::to_string(&(source, &manifest.signal)).map_err(|error| Error::internal(error.to_string()))?;
+        let source = manifest
+            .sources
+            .get(name)
+            .ok_or_else(|| Error::internal(format!("no source {name} in {}", manifest.path.display())))?;
+        let key =
+            serde_json::to_string(&(source, &manifest.signal)).map_err(|error| Error::internal(error.to_string()))?;
         let slot = super::lock(&self.slots).entry(key).or_default().clone();
-        slot.get_or_init(|| data::load(name, source, &manifest.signal, &self.cache).map(Arc::new)).clone()
+        slot.get_or_init(|| self.pool.install(|| data::load(name, source, &manifest.signal, &self.cache)).map(Arc::new))
+            .clone()
     }
 }
 
@@ -71,7 +78,8 @@ pub fn fingerprints(manifests: Vec<Manifest>, results: &Path) -> Fingerprinted {
             .into_iter()
             .map(|name| {
                 let source = manifest.sources.get(&name).ok_or_else(|| Error::internal(format!("no source {name}")))?;
-                let print = data::fingerprint(source, &cache_folder(results)).map_err(|error| error.at(format!("source {name}")))?;
+                let print = data::fingerprint(source, &cache_folder(results))
+                    .map_err(|error| error.at(format!("source {name}")))?;
                 Ok(((manifest.name.clone(), name), print))
             })
             .collect();

@@ -43,7 +43,7 @@ pub(super) fn train<D: Backend>(device: &D, shared: &Shared<'_>, index: usize) -
             let mix = manifest.mixes.get(name).ok_or_else(|| Error::internal(format!("no mix {name}")))?;
             // The transfer source comes along: the patients it tests on never take part.
             let mut names: Vec<String> = mix.parts.iter().map(|part| part.source.clone()).collect();
-            if names.iter().any(|name| fits(manifest, name)) {
+            if names.iter().any(|name| is_transfer_data(shared, manifest, name)) {
                 names.push(manifest.transfer.source.clone());
             }
             let datasets = shared.sources.load(manifest, &names)?;
@@ -53,7 +53,8 @@ pub(super) fn train<D: Backend>(device: &D, shared: &Shared<'_>, index: usize) -
         }
         StageKind::Transfer { grafts, freeze, label_fraction } => {
             let (datasets, split) = transfer_data(shared, manifest, *label_fraction, stage)?;
-            let donors = grafts.iter().map(|&donor| load(device, shared, donor, architecture)).collect::<Result<Vec<_>>>()?;
+            let donors =
+                grafts.iter().map(|&donor| load(device, shared, donor, architecture)).collect::<Result<Vec<_>>>()?;
             let freeze = freeze.as_ref().and_then(|name| manifest.freezes.get(name));
             let graft = Graft { donors: &donors, freeze };
             train::transfer(device, manifest, architecture, &graft, stage.seed, &split, &datasets, &mut follow)?
@@ -61,7 +62,10 @@ pub(super) fn train<D: Backend>(device: &D, shared: &Shared<'_>, index: usize) -
     };
     metadata.insert("stage_id".into(), stage.id.clone());
     metadata.insert("ecgraft".into(), super::VERSION.into());
-    metadata.insert("architecture".into(), serde_json::to_string(architecture).map_err(|error| Error::internal(error.to_string()))?);
+    metadata.insert(
+        "architecture".into(),
+        serde_json::to_string(architecture).map_err(|error| Error::internal(error.to_string()))?,
+    );
     let place = checkpoint_path(&stage.id);
     checkpoint::save(&mut network, &metadata, &shared.options.results.join(&place))?;
     let note = note(&outcome);
@@ -69,11 +73,17 @@ pub(super) fn train<D: Backend>(device: &D, shared: &Shared<'_>, index: usize) -
 }
 
 /// Whether `name` is the same data as the transfer source.
-fn fits(manifest: &Manifest, name: &str) -> bool {
-    manifest.sources.get(name) == manifest.sources.get(&manifest.transfer.source)
+fn is_transfer_data(shared: &Shared<'_>, manifest: &Manifest, name: &str) -> bool {
+    let print = |source: &str| shared.plan.fingerprints.get(&(manifest.name.clone(), source.to_owned()));
+    print(name) == print(&manifest.transfer.source)
 }
 
-fn transfer_data(shared: &Shared<'_>, manifest: &Manifest, label_fraction: f64, stage: &Stage) -> Result<(Datasets, Split)> {
+fn transfer_data(
+    shared: &Shared<'_>,
+    manifest: &Manifest,
+    label_fraction: f64,
+    stage: &Stage,
+) -> Result<(Datasets, Split)> {
     let datasets = shared.sources.load(manifest, std::slice::from_ref(&manifest.transfer.source))?;
     let split = data::transfer_split(&manifest.transfer, &datasets, label_fraction, stage.seed)?;
     Ok((datasets, split))
@@ -90,10 +100,18 @@ fn load<D: Backend>(device: &D, shared: &Shared<'_>, index: usize, architecture:
 
 /// How a stage ended, in a few words.
 fn note(outcome: &Outcome) -> String {
-    if let Some(score) = outcome.regression.iter().rev().find(|score| score.split == "test").or(outcome.regression.first()) {
-        let unit = crate::manifest::Target::ALL.iter().find(|target| target.name() == score.target).map_or("", |target| target.unit());
+    if let Some(score) =
+        outcome.regression.iter().rev().find(|score| score.split == "test").or(outcome.regression.first())
+    {
+        let unit = crate::manifest::Target::ALL
+            .iter()
+            .find(|target| target.name() == score.target)
+            .map_or("", |target| target.unit());
         return format!("{} MAE {:.1} {unit}", score.split, score.metrics.mae);
     }
-    let auc = outcome.scores.iter().find(|score| score.split == "test" && score.metric == "macro_auc" && score.class.is_none());
+    let auc = outcome
+        .scores
+        .iter()
+        .find(|score| score.split == "test" && score.metric == "macro_auc" && score.class.is_none());
     auc.and_then(|score| score.value).map_or_else(|| "no AUC".to_owned(), |auc| format!("test macro AUC {auc:.3}"))
 }

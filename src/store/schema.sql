@@ -50,7 +50,8 @@ CREATE TABLE trial (
     label_fraction  REAL NOT NULL,
     seed            INTEGER NOT NULL,
     stage_id        TEXT NOT NULL REFERENCES stage,
-    position        INTEGER NOT NULL                -- order in the plan
+    position        INTEGER NOT NULL,               -- order in the plan
+    current         INTEGER NOT NULL                -- 0 once the experiment's manifest no longer asks for it
 ) STRICT;
 CREATE INDEX trial_by_stage ON trial (stage_id);
 CREATE INDEX trial_by_experiment ON trial (experiment);
@@ -106,7 +107,7 @@ SELECT t.run_id, t.experiment, t.architecture, t.mix, t.graft, t.freeze, t.label
             THEN 'its regression stage ' || failed.stage_id || ' failed: ' || failed.error ELSE s.error END AS error,
        s.started_at, s.finished_at, s.wall_s,
        auc.value AS test_macro_auc, acc.value AS test_accuracy, f1.value AS test_macro_f1,
-       t.manifest_sha256, s.data_fingerprint, s.version, t.stage_id, t.position
+       t.manifest_sha256, s.data_fingerprint, s.version, t.stage_id, t.position, t.current
 FROM trial t
 JOIN stage s USING (stage_id)
 LEFT JOIN score auc ON auc.stage_id = t.stage_id AND auc.split = 'test' AND auc.metric = 'macro_auc' AND auc.class = ''

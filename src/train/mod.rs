@@ -18,6 +18,7 @@ pub use optimizer::Optimizer as Stepper;
 pub use regression::regression;
 pub use transfer::{Graft, transfer};
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use dfdx::prelude::Storage;
@@ -93,7 +94,7 @@ pub struct Score {
     /// `validation` or `test`.
     pub split: &'static str,
     /// `macro_auc`, `auc`, `f1`, `accuracy` ...
-    pub metric: &'static str,
+    pub metric: Cow<'static, str>,
     /// The class, or `None` for a metric of all.
     pub class: Option<&'static str>,
     /// `None` where it is not defined (a class absent from the split).

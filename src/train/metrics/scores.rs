@@ -1,7 +1,6 @@
 //! Classification metrics as rows of the store's table of scores.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::borrow::Cow;
 
 use super::{ClassificationMetrics, Confusion};
 use crate::train::Score;
@@ -28,38 +27,33 @@ impl ClassificationMetrics {
             ("brier", Some(self.brier)),
             ("ece", Some(self.expected_calibration_error)),
         ];
-        let mut scores: Vec<Score> = overall.map(|(metric, value)| Score { split, metric, class: None, value }).into();
-        let mut add = |class, metric, value| scores.push(Score { split, metric, class: Some(class), value });
+        let mut scores: Vec<Score> =
+            overall.map(|(metric, value)| Score { split, metric: metric.into(), class: None, value }).into();
+        let mut add =
+            |class, metric: Cow<'static, str>, value| scores.push(Score { split, metric, class: Some(class), value });
         for (class, found) in classes.iter().zip(&self.per_class) {
-            add(class, "positives", Some(found.positives as f64));
-            add(class, "auc", found.auc);
-            add(class, "f1", found.f1);
-            add(class, "precision", found.precision);
-            add(class, "recall", found.recall);
+            add(class, "positives".into(), Some(found.positives as f64));
+            add(class, "auc".into(), found.auc);
+            add(class, "f1".into(), found.f1);
+            add(class, "precision".into(), found.precision);
+            add(class, "recall".into(), found.recall);
         }
         match &self.confusion {
             Confusion::Single(counts) => {
                 for (truth, row) in classes.iter().zip(counts) {
                     for (predicted, count) in classes.iter().zip(row) {
-                        add(truth, confusion_metric(predicted), Some(*count as f64));
+                        add(truth, format!("confusion:{predicted}").into(), Some(*count as f64));
                     }
                 }
             }
             Confusion::Multi(tables) => {
                 for (class, [[tn, fp], [fn_, tp]]) in classes.iter().zip(tables) {
                     for (metric, count) in [("tn", tn), ("fp", fp), ("fn", fn_), ("tp", tp)] {
-                        add(class, metric, Some(*count as f64));
+                        add(class, metric.into(), Some(*count as f64));
                     }
                 }
             }
         }
         scores
     }
-}
-
-/// `confusion:CLASS`, made once for each class name there is and kept for good.
-fn confusion_metric(class: &'static str) -> &'static str {
-    static MADE: Mutex<BTreeMap<&'static str, &'static str>> = Mutex::new(BTreeMap::new());
-    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
-    made.entry(class).or_insert_with(|| format!("confusion:{class}").leak())
 }

@@ -1,0 +1,390 @@
+//! Which records train, validate and test. No patient is in two of them.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use rand::RngExt;
+use rand::seq::SliceRandom;
+
+use super::{Dataset, Datasets, Pick, Record, Split};
+use crate::Result;
+use crate::error::Error;
+use crate::manifest::{Labels, Mix, MixPart, Regression, Superclass, Target, Transfer};
+use crate::seed::stream;
+
+/// One person: content hash of the data and the patient's name in it.
+type Person<'a> = (&'a str, &'a str);
+
+/// See [`super::regression_split`].
+pub(super) fn regression(
+    name: &str,
+    mix: &Mix,
+    target: Target,
+    regression: &Regression,
+    transfer: &Transfer,
+    datasets: &Datasets,
+    seed: u64,
+) -> Result<Split> {
+    let held_out = held_out(transfer, datasets);
+    let mut notes = Vec::new();
+    let mut offers = Vec::with_capacity(mix.parts.len());
+    let mut offered = HashSet::new();
+    for part in &mix.parts {
+        let dataset = dataset(datasets, &part.source)?;
+        let offer = offer(dataset, part, target, &held_out, &mut notes);
+        // A record that two parts have in common belongs to the first.
+        let offer: Vec<usize> =
+            offer.into_iter().filter(|&record| offered.insert((dataset.fingerprint.as_str(), record))).collect();
+        offers.push((part, dataset, offer));
+    }
+    let available: Vec<usize> = offers.iter().map(|(.., offer)| offer.len()).collect();
+    let quotas = quotas(mix, &available);
+    for ((part, _, offer), &quota) in offers.iter().zip(&quotas) {
+        if quota > offer.len() {
+            return Err(Error::user(format!(
+                "mix {name}: it asks for {quota} records of {} and there are {}{}; lower `records` or the part's `share`",
+                part.source,
+                offer.len(),
+                described(part, target)
+            )));
+        }
+    }
+
+    let (mut train, mut validation, mut test) = (Vec::new(), Vec::new(), Vec::new());
+    let mut places: HashMap<Person<'_>, Place> = HashMap::new();
+    let mut composition = Vec::new();
+    for (number, ((part, dataset, offer), &quota)) in offers.iter().zip(&quotas).enumerate() {
+        let chosen = drawn(dataset, offer, quota, seed, number);
+        composition.push(format!("{quota} of {}", part.source));
+        let source: Arc<str> = part.source.as_str().into();
+        let (of_validation, of_test) =
+            (regression.validation_share * quota as f64, regression.test_share * quota as f64);
+        let (mut in_validation, mut in_test) = (0, 0);
+        for (patient, records) in by_patient(dataset, &chosen, seed, number) {
+            let place = *places.entry((&dataset.fingerprint, patient)).or_insert_with(|| {
+                // Whole patients go where half of the next record still fits.
+                let fits = |there: usize, share: f64| there as f64 + 0.5 <= share;
+                match () {
+                    () if fits(in_validation, of_validation) => Place::Validation,
+                    () if fits(in_test, of_test) => Place::Test,
+                    () => Place::Train,
+                }
+            });
+            let list = match place {
+                Place::Train => &mut train,
+                Place::Validation => {
+                    in_validation += records.len();
+                    &mut validation
+                }
+                Place::Test => {
+                    in_test += records.len();
+                    &mut test
+                }
+            };
+            list.extend(records.into_iter().map(|record| Pick { source: source.clone(), record }));
+        }
+    }
+    // A mix too small for its shares still validates on somebody.
+    if validation.is_empty() && regression.validation_share > 0.0 {
+        validation = one_patient_of(&mut train, datasets);
+    }
+    if train.is_empty() || validation.is_empty() {
+        let total: usize = quotas.iter().sum();
+        return Err(Error::user(format!(
+            "mix {name}: {total} records with a known {} of {} patients are too few to train and validate on; add records",
+            target.name(),
+            places.len()
+        )));
+    }
+    notes.insert(
+        0,
+        format!(
+            "mix {name}: {}; {} to train, {} to validate, {} to test",
+            composition.join(", "),
+            train.len(),
+            validation.len(),
+            test.len()
+        ),
+    );
+    Ok(sorted(Split { train, validation, test, notes }))
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Place {
+    Train,
+    Validation,
+    Test,
+}
+
+/// Everybody the transfer validates or tests on.
+fn held_out<'a>(transfer: &Transfer, datasets: &'a Datasets) -> HashSet<Person<'a>> {
+    let Some(dataset) = datasets.get(&transfer.source) else { return HashSet::new() };
+    let is_held_out = |fold: u8| transfer.validation_folds.contains(&fold) || transfer.test_folds.contains(&fold);
+    let records = dataset.records.iter().filter(|record| record.fold.is_some_and(is_held_out));
+    records.map(|record| (dataset.fingerprint.as_str(), record.patient.as_str())).collect()
+}
+
+/// The records that a part may draw: of its folds, with a known target, of nobody held out.
+fn offer(
+    dataset: &Dataset,
+    part: &MixPart,
+    target: Target,
+    held_out: &HashSet<Person<'_>>,
+    notes: &mut Vec<String>,
+) -> Vec<usize> {
+    let in_folds =
+        |record: &Record| part.folds.as_ref().is_none_or(|folds| record.fold.is_some_and(|fold| folds.contains(&fold)));
+    let (mut unknown, mut held) = (0, 0);
+    let mut offer = Vec::new();
+    for (index, record) in dataset.records.iter().enumerate().filter(|(_, record)| in_folds(record)) {
+        if held_out.contains(&(dataset.fingerprint.as_str(), record.patient.as_str())) {
+            held += 1;
+        } else if record.target(target).is_none() {
+            unknown += 1;
+        } else {
+            offer.push(index);
+        }
+    }
+    let source = &part.source;
+    if unknown > 0 {
+        notes.push(format!("{unknown} records of {source} have no {} and are left out", target.name()));
+    }
+    if held > 0 {
+        notes.push(format!(
+            "{held} records of {source} are left out because the classifier is validated or tested on their patients"
+        ));
+    }
+    offer
+}
+
+/// How a part's records were chosen, for messages.
+fn described(part: &MixPart, target: Target) -> String {
+    let mut text = format!(" with a known {}", target.name());
+    if let Some(folds) = &part.folds {
+        text.push_str(&format!(" in {}", folds_text(folds)));
+    }
+    text
+}
+
+fn folds_text(folds: &[u8]) -> String {
+    let list: Vec<String> = folds.iter().map(u8::to_string).collect();
+    format!("{} {}", if list.len() == 1 { "fold" } else { "folds" }, list.join(", "))
+}
+
+/// Records of each part. Shares are of `records`, or of as many as the scarcest part allows; parts
+/// without shares give what they have, or their part of `records` in proportion to it.
+fn quotas(mix: &Mix, available: &[usize]) -> Vec<usize> {
+    let shares: Option<Vec<f64>> = mix.parts.iter().map(|part| part.share).collect();
+    let all: usize = available.iter().sum();
+    match (shares, mix.records) {
+        (None, None) => available.to_vec(),
+        (None, Some(records)) => {
+            let of_all =
+                |&count: &usize| if all > 0 { count as f64 / all as f64 } else { 1.0 / available.len() as f64 };
+            largest_remainder(records, &available.iter().map(of_all).collect::<Vec<_>>())
+        }
+        (Some(shares), Some(records)) => largest_remainder(records, &shares),
+        (Some(shares), None) => {
+            let mut total = all;
+            while total > 0 && largest_remainder(total, &shares).iter().zip(available).any(|(quota, have)| quota > have)
+            {
+                // The scarcest part bounds the total; remainders may cost one or two more.
+                let bound = shares.iter().zip(available).filter(|(share, _)| **share > 0.0);
+                let bound = bound.map(|(share, &have)| (have as f64 / share).ceil() as usize).min().unwrap_or(0);
+                total = (total - 1).min(bound);
+            }
+            largest_remainder(total, &shares)
+        }
+    }
+}
+
+/// `total` by `shares` (which are 1 together): whole parts first, what is left to the largest
+/// remainders, of equal ones to the first (Hamilton's method).
+fn largest_remainder(total: usize, shares: &[f64]) -> Vec<usize> {
+    let exact: Vec<f64> = shares.iter().map(|share| share * total as f64).collect();
+    // A product a rounding error below a whole number is that number.
+    let mut quotas: Vec<usize> = exact.iter().map(|quota| (quota + 1e-9).floor() as usize).collect();
+    let mut order: Vec<usize> = (0..shares.len()).collect();
+    let remainder = |index: &usize| exact[*index] - quotas[*index] as f64;
+    order.sort_by(|a, b| remainder(b).total_cmp(&remainder(a)).then(a.cmp(b)));
+    let left = total.saturating_sub(quotas.iter().sum());
+    for index in order.into_iter().cycle().take(left) {
+        quotas[index] += 1;
+    }
+    quotas
+}
+
+/// `quota` of `offer`, at random; the draw of a smaller quota is part of that of a larger one.
+fn drawn(dataset: &Dataset, offer: &[usize], quota: usize, seed: u64, part: usize) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..dataset.records.len()).collect();
+    order.shuffle(&mut stream(seed, "mix", part as u64));
+    let offer: HashSet<usize> = offer.iter().copied().collect();
+    order.into_iter().filter(|record| offer.contains(record)).take(quota).collect()
+}
+
+/// The patients of `records` in random order, with their records.
+fn by_patient<'a>(dataset: &'a Dataset, records: &[usize], seed: u64, part: usize) -> Vec<(&'a str, Vec<usize>)> {
+    let mut patients: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for &record in records {
+        patients.entry(&dataset.records[record].patient).or_default().push(record);
+    }
+    let mut patients: Vec<_> = patients.into_iter().collect();
+    patients.shuffle(&mut stream(seed, "mix-split", part as u64));
+    patients
+}
+
+/// Takes the records of the last patient out of `train`, unless it is the only one.
+fn one_patient_of(train: &mut Vec<Pick>, datasets: &Datasets) -> Vec<Pick> {
+    let person = |pick: &Pick| {
+        datasets
+            .get(&*pick.source)
+            .map(|dataset| (dataset.fingerprint.clone(), dataset.records[pick.record].patient.clone()))
+    };
+    let Some(last) = train.last().map(person) else { return Vec::new() };
+    let (taken, kept): (Vec<Pick>, Vec<Pick>) = train.drain(..).partition(|pick| person(pick) == last);
+    if kept.is_empty() {
+        *train = taken;
+        return Vec::new();
+    }
+    *train = kept;
+    taken
+}
+
+/// See [`super::transfer_split`].
+pub(super) fn transfer(transfer: &Transfer, datasets: &Datasets, label_fraction: f64, seed: u64) -> Result<Split> {
+    let dataset = dataset(datasets, &transfer.source)?;
+    let labelled = |record: &Record| {
+        let classes = transfer.classes.iter().filter(|class| record.has(**class)).count();
+        match transfer.labels {
+            Labels::Multi => classes > 0,
+            Labels::Single => classes == 1 && Superclass::ALL.iter().filter(|class| record.has(**class)).count() == 1,
+        }
+    };
+    let usable: Vec<usize> = (0..dataset.records.len()).filter(|&index| labelled(&dataset.records[index])).collect();
+    let mut notes = Vec::new();
+    let (unlabelled, what) = (
+        dataset.records.len() - usable.len(),
+        match transfer.labels {
+            Labels::Multi => "none of the classes",
+            Labels::Single => "not exactly one class",
+        },
+    );
+    if unlabelled > 0 {
+        notes.push(format!(
+            "{unlabelled} of {} records of {} have {what} and are left out",
+            dataset.records.len(),
+            transfer.source
+        ));
+    }
+    let mut taken: HashSet<&str> = HashSet::new();
+    let mut crossing = 0;
+    let mut of_folds = |key: &str, folds: &[u8]| -> Result<Vec<usize>> {
+        let records: Vec<usize> = usable
+            .iter()
+            .copied()
+            .filter(|&index| dataset.records[index].fold.is_some_and(|fold| folds.contains(&fold)))
+            .collect();
+        if records.is_empty() {
+            return Err(Error::user(format!(
+                "transfer.{key}: no record of {} with {} is in {}",
+                transfer.source,
+                match transfer.labels {
+                    Labels::Multi => "one of the classes",
+                    Labels::Single => "exactly one class",
+                },
+                folds_text(folds)
+            )));
+        }
+        let before = records.len();
+        let kept: Vec<usize> =
+            records.into_iter().filter(|&index| !taken.contains(dataset.records[index].patient.as_str())).collect();
+        crossing += before - kept.len();
+        taken.extend(kept.iter().map(|&index| dataset.records[index].patient.as_str()));
+        Ok(kept)
+    };
+    // Whoever is tested is neither validated on nor trained on.
+    let test = of_folds("test_folds", &transfer.test_folds)?;
+    let validation = of_folds("validation_folds", &transfer.validation_folds)?;
+    let all = of_folds("train_folds", &transfer.train_folds)?;
+    if crossing > 0 {
+        notes.push(format!(
+            "{crossing} records of {} are left out because their patient is in another split",
+            transfer.source
+        ));
+    }
+    if validation.is_empty() || all.is_empty() {
+        let key = if all.is_empty() { "train_folds" } else { "validation_folds" };
+        return Err(Error::user(format!(
+            "transfer.{key}: every record of these folds belongs to a patient of another split"
+        )));
+    }
+    let train = fraction(dataset, &transfer.classes, &all, label_fraction, seed);
+    notes.insert(
+        0,
+        format!(
+            "{} of {} training records, {} to validate, {} to test",
+            train.len(),
+            all.len(),
+            validation.len(),
+            test.len()
+        ),
+    );
+    for class in &transfer.classes {
+        if !train.iter().any(|&index| dataset.records[index].has(*class)) {
+            notes.push(format!("no training record has {}", class.name()));
+        }
+    }
+    let source: Arc<str> = transfer.source.as_str().into();
+    let picks =
+        |records: Vec<usize>| records.into_iter().map(|record| Pick { source: source.clone(), record }).collect();
+    Ok(sorted(Split { train: picks(train), validation: picks(validation), test: picks(test), notes }))
+}
+
+/// `fraction` of `records`, by whole patients: the patients of each combination of classes are
+/// spread evenly over one line, in random order and with a random start, and the line is cut where
+/// it comes nearest to the fraction. What a smaller fraction takes a larger one takes too.
+fn fraction(dataset: &Dataset, classes: &[Superclass], records: &[usize], fraction: f64, seed: u64) -> Vec<usize> {
+    let mut patients: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for &index in records {
+        patients.entry(&dataset.records[index].patient).or_default().push(index);
+    }
+    let mut strata: BTreeMap<Vec<bool>, Vec<Vec<usize>>> = BTreeMap::new();
+    for (_, of_patient) in patients {
+        let signature =
+            classes.iter().map(|class| of_patient.iter().any(|&index| dataset.records[index].has(*class))).collect();
+        strata.entry(signature).or_default().push(of_patient);
+    }
+    let mut line: Vec<(f64, Vec<usize>)> = Vec::new();
+    for (signature, mut patients) in strata {
+        let number = signature.iter().fold(0, |number, has| 2 * number + u64::from(*has));
+        let mut random = stream(seed, "label-fraction", number);
+        patients.shuffle(&mut random);
+        let start: f64 = random.random();
+        let size = patients.len() as f64;
+        line.extend(patients.into_iter().enumerate().map(|(rank, patient)| ((rank as f64 + start) / size, patient)));
+    }
+    line.sort_by(|(a, first), (b, second)| a.total_cmp(b).then_with(|| first.cmp(second)));
+    let goal = fraction * records.len() as f64;
+    let mut chosen = Vec::new();
+    for (_, patient) in line {
+        let (before, after) = (chosen.len() as f64, (chosen.len() + patient.len()) as f64);
+        if !chosen.is_empty() && after - goal > goal - before {
+            break;
+        }
+        chosen.extend(patient);
+    }
+    chosen
+}
+
+/// In the order of the data: a split is a set.
+fn sorted(mut split: Split) -> Split {
+    for picks in [&mut split.train, &mut split.validation, &mut split.test] {
+        picks.sort();
+        debug_assert!(picks.iter().collect::<BTreeSet<_>>().len() == picks.len());
+    }
+    split
+}
+
+fn dataset<'a>(datasets: &'a Datasets, name: &str) -> Result<&'a Dataset> {
+    datasets.get(name).map(|dataset| &**dataset).ok_or_else(|| Error::internal(format!("source {name} is not loaded")))
+}

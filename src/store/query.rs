@@ -1,0 +1,71 @@
+//! Questions in the user's own SQL.
+
+use rusqlite::types::ValueRef;
+
+use super::Store;
+use crate::Result;
+use crate::error::Error;
+
+/// One value of an answer.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs)]
+pub enum Cell {
+    Null,
+    Integer(i64),
+    Real(f64),
+    Text(String),
+    /// So many bytes.
+    Blob(usize),
+}
+
+/// The answer to a query.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Rows {
+    /// Names of the columns.
+    pub columns: Vec<String>,
+    /// As many cells each.
+    pub rows: Vec<Vec<Cell>>,
+}
+
+impl Store {
+    /// Answers one `SELECT` (or `WITH`, `EXPLAIN`, reading `PRAGMA`).
+    ///
+    /// # Errors
+    /// A user error with SQLite's own words where the query is wrong, is several, or would write.
+    pub fn query(&self, sql: &str) -> Result<Rows> {
+        let wrong = |error: &rusqlite::Error| {
+            let said = match error {
+                rusqlite::Error::SqliteFailure(_, Some(text)) => text.clone(),
+                other => other.to_string(),
+            };
+            Error::user(format!("{said}; the views are {}", VIEWS.join(", ")))
+        };
+        let mut statement = self.connection.prepare(sql).map_err(|error| match error {
+            rusqlite::Error::MultipleStatement => Error::user("one query at a time, please"),
+            error => wrong(&error),
+        })?;
+        if !statement.readonly() {
+            return Err(Error::user("queries only read; the store is written by `ecgraft run` alone"));
+        }
+        let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+        let mut rows = Vec::new();
+        let mut answers = statement.query([]).map_err(|error| wrong(&error))?;
+        while let Some(row) = answers.next().map_err(|error| wrong(&error))? {
+            let mut cells = Vec::with_capacity(columns.len());
+            for index in 0..columns.len() {
+                cells.push(match row.get_ref(index).map_err(|error| wrong(&error))? {
+                    ValueRef::Null => Cell::Null,
+                    ValueRef::Integer(value) => Cell::Integer(value),
+                    ValueRef::Real(value) => Cell::Real(value),
+                    ValueRef::Text(bytes) => Cell::Text(String::from_utf8_lossy(bytes).into_owned()),
+                    ValueRef::Blob(bytes) => Cell::Blob(bytes.len()),
+                });
+            }
+            rows.push(cells);
+        }
+        Ok(Rows { columns, rows })
+    }
+}
+
+/// What users read.
+const VIEWS: [&str; 7] = ["runs", "stages", "run_stages", "epochs", "regression", "scores", "predictions"];

@@ -1,0 +1,247 @@
+//! What the store knows of runs.
+
+use rusqlite::{Connection, Row};
+
+use super::Store;
+use crate::Result;
+use crate::error::Error;
+
+/// One row of the `runs` view.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs)]
+pub struct Run {
+    pub run_id: String,
+    pub experiment: String,
+    pub architecture: String,
+    /// `None` from scratch.
+    pub mix: Option<String>,
+    /// `hr+pr+qt+qrs`, or `scratch`.
+    pub graft: String,
+    /// `None` from scratch.
+    pub freeze: Option<String>,
+    pub label_fraction: f64,
+    pub seed: u64,
+    pub device: Option<String>,
+    /// `pending`, `running`, `done` or `failed`.
+    pub status: String,
+    pub error: Option<String>,
+    pub started_at: Option<String>,
+    pub finished_at: Option<String>,
+    pub wall_s: Option<f64>,
+    pub test_macro_auc: Option<f64>,
+    pub test_accuracy: Option<f64>,
+    pub test_macro_f1: Option<f64>,
+    pub manifest_sha256: String,
+    pub data_fingerprint: String,
+    pub version: Option<String>,
+    pub stage_id: String,
+}
+
+/// A run with all that made it.
+#[derive(Clone, Debug)]
+pub struct RunDetail {
+    /// The run.
+    pub run: Run,
+    /// Where its manifest was read.
+    pub manifest_path: String,
+    /// Its manifest, as read.
+    pub manifest_text: String,
+    /// Its stages: the regressions it was grafted from in order, then its transfer.
+    pub stages: Vec<StageDetail>,
+    /// Test and validation metrics of the transfer.
+    pub scores: Vec<ClassScore>,
+}
+
+/// One stage of a run.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub struct StageDetail {
+    pub stage_id: String,
+    /// `regression` or `transfer`.
+    pub kind: String,
+    pub mix: Option<String>,
+    pub target: Option<String>,
+    pub seed: u64,
+    /// JSON: everything the id was hashed from.
+    pub settings: String,
+    pub data_fingerprint: String,
+    pub status: String,
+    pub error: Option<String>,
+    pub device: Option<String>,
+    pub version: Option<String>,
+    pub started_at: Option<String>,
+    pub finished_at: Option<String>,
+    pub wall_s: Option<f64>,
+    /// Epochs trained.
+    pub epochs: usize,
+    pub best_epoch: Option<usize>,
+    /// Below the results folder.
+    pub checkpoint: Option<String>,
+    pub notes: Vec<String>,
+    pub measured: Vec<MeasuredTarget>,
+}
+
+/// How well a regression stage measured, in bpm or ms.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub struct MeasuredTarget {
+    pub target: String,
+    pub split: String,
+    pub records: usize,
+    pub mae: f64,
+    pub rmse: f64,
+    pub r2: Option<f64>,
+    pub pearson_r: Option<f64>,
+}
+
+/// One classification metric.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub struct ClassScore {
+    pub split: String,
+    pub metric: String,
+    /// `None` for a metric of all classes.
+    pub class: Option<String>,
+    /// `None` where it is not defined.
+    pub value: Option<f64>,
+}
+
+const RUN: &str = "SELECT run_id, experiment, architecture, mix, graft, freeze, label_fraction, seed, device, status, error,
+    started_at, finished_at, wall_s, test_macro_auc, test_accuracy, test_macro_f1, manifest_sha256, data_fingerprint, version,
+    stage_id FROM runs";
+
+impl Store {
+    /// All runs that their experiments' manifests ask for, by experiment and place in its plan.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn runs(&self) -> Result<Vec<Run>> {
+        self.read(|connection| {
+            let mut select = connection.prepare(&format!("{RUN} WHERE current = 1 ORDER BY experiment, position"))?;
+            let rows = select.query_map([], run)?;
+            rows.collect()
+        })
+    }
+
+    /// The run whose id starts with `prefix`, with all that made it.
+    ///
+    /// # Errors
+    /// A user error where none or several do.
+    pub fn run(&self, prefix: &str) -> Result<RunDetail> {
+        let wanted = prefix.to_ascii_lowercase();
+        let found: Vec<Run> = self.read(|connection| {
+            let mut select = connection
+                .prepare(&format!("{RUN} WHERE substr(run_id, 1, length(?1)) = ?1 ORDER BY run_id LIMIT 9"))?;
+            let rows = select.query_map([&wanted], run)?;
+            rows.collect()
+        })?;
+        let mut found = found.into_iter();
+        let run = match (found.next(), found.next()) {
+            (None, _) => {
+                return Err(Error::user(format!(
+                    "{prefix}: no run has an id that starts so; `ecgraft runs` lists them"
+                )));
+            }
+            (Some(run), None) => run,
+            (Some(one), Some(other)) => {
+                let ids: Vec<String> = [one, other].into_iter().chain(found).map(|run| run.run_id).collect();
+                return Err(Error::user(format!(
+                    "{prefix}: several runs have ids that start so; give more of it: {}",
+                    ids.join(", ")
+                )));
+            }
+        };
+        self.read(|connection| detail(connection, run))
+    }
+}
+
+fn run(row: &Row<'_>) -> rusqlite::Result<Run> {
+    Ok(Run {
+        run_id: row.get(0)?,
+        experiment: row.get(1)?,
+        architecture: row.get(2)?,
+        mix: row.get(3)?,
+        graft: row.get(4)?,
+        freeze: row.get(5)?,
+        label_fraction: row.get(6)?,
+        seed: row.get::<_, i64>(7)? as u64,
+        device: row.get(8)?,
+        status: row.get(9)?,
+        error: row.get(10)?,
+        started_at: row.get(11)?,
+        finished_at: row.get(12)?,
+        wall_s: row.get(13)?,
+        test_macro_auc: row.get(14)?,
+        test_accuracy: row.get(15)?,
+        test_macro_f1: row.get(16)?,
+        manifest_sha256: row.get(17)?,
+        data_fingerprint: row.get(18)?,
+        version: row.get(19)?,
+        stage_id: row.get(20)?,
+    })
+}
+
+fn detail(connection: &Connection, run: Run) -> rusqlite::Result<RunDetail> {
+    let (manifest_path, manifest_text) =
+        connection.query_row("SELECT path, text FROM manifest WHERE sha256 = ?1", [&run.manifest_sha256], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+    let mut select = connection.prepare(
+        "SELECT s.stage_id, kind, mix, target, seed, settings, data_fingerprint, status, error, device, version, started_at,
+                finished_at, wall_s, (SELECT max(epoch) FROM epoch e WHERE e.stage_id = s.stage_id), best_epoch, checkpoint, notes
+         FROM run_stages r JOIN stage s USING (stage_id) WHERE r.run_id = ?1
+         ORDER BY kind, r.position",
+    )?;
+    let mut stages: Vec<StageDetail> = select.query_map([&run.run_id], stage)?.collect::<rusqlite::Result<_>>()?;
+    let mut select = connection.prepare(
+        "SELECT target, split, records, mae, rmse, r2, pearson_r FROM regression_score WHERE stage_id = ?1 ORDER BY split DESC",
+    )?;
+    for stage in &mut stages {
+        let measured = select.query_map([&stage.stage_id], |row| {
+            Ok(MeasuredTarget {
+                target: row.get(0)?,
+                split: row.get(1)?,
+                records: row.get::<_, i64>(2)? as usize,
+                mae: row.get(3)?,
+                rmse: row.get(4)?,
+                r2: row.get(5)?,
+                pearson_r: row.get(6)?,
+            })
+        })?;
+        stage.measured = measured.collect::<rusqlite::Result<_>>()?;
+    }
+    let mut select = connection.prepare(
+        "SELECT split, metric, nullif(class, ''), value FROM score WHERE stage_id = ?1 ORDER BY split, metric, class",
+    )?;
+    let scores = select.query_map([&run.stage_id], |row| {
+        Ok(ClassScore { split: row.get(0)?, metric: row.get(1)?, class: row.get(2)?, value: row.get(3)? })
+    })?;
+    let scores = scores.collect::<rusqlite::Result<_>>()?;
+    Ok(RunDetail { run, manifest_path, manifest_text, stages, scores })
+}
+
+fn stage(row: &Row<'_>) -> rusqlite::Result<StageDetail> {
+    let count = |value: Option<i64>| value.and_then(|value| usize::try_from(value).ok());
+    let notes: Option<String> = row.get(17)?;
+    Ok(StageDetail {
+        stage_id: row.get(0)?,
+        kind: row.get(1)?,
+        mix: row.get(2)?,
+        target: row.get(3)?,
+        seed: row.get::<_, i64>(4)? as u64,
+        settings: row.get(5)?,
+        data_fingerprint: row.get(6)?,
+        status: row.get(7)?,
+        error: row.get(8)?,
+        device: row.get(9)?,
+        version: row.get(10)?,
+        started_at: row.get(11)?,
+        finished_at: row.get(12)?,
+        wall_s: row.get(13)?,
+        epochs: count(row.get(14)?).unwrap_or(0),
+        best_epoch: count(row.get(15)?),
+        checkpoint: row.get(16)?,
+        notes: notes.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default(),
+        measured: Vec::new(),
+    })
+}
