@@ -3,9 +3,10 @@
 use std::fs;
 use std::path::Path;
 
-/// `BOOT-NAMESPACE-PROCESS-NUMBER`: no two living workers share one, on one machine or on several.
+/// `BOOT.NAMESPACE-PROCESS-NUMBER-TIME`: no two living workers share one, on one machine or on several.
 pub(super) fn name(number: usize) -> String {
-    format!("{}-{}-{number}", here(), std::process::id())
+    let time = chrono::Utc::now().timestamp_micros();
+    format!("{}-{}-{number}-{time}", here(), std::process::id())
 }
 
 /// Whether the worker called `name` ran where we run and is gone. Of those elsewhere nothing is known;

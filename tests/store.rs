@@ -1,0 +1,283 @@
+//! What is written is found again, once, whole, by whoever asks.
+
+mod example;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use chrono::Utc;
+use ecgraft::plan::{Plan, Stage, StageKind};
+use ecgraft::store::{Cell, Claim, Finish, StageStatus, Store};
+use ecgraft::train::metrics::RegressionMetrics;
+use ecgraft::train::{EpochValue, Outcome, Prediction, RegressionScore, Score};
+
+const LEASE: Duration = Duration::from_secs(30);
+
+/// A folder of its own that goes with the test.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("ecgraft-store-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&path);
+        Self(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn plan() -> Plan {
+    let mut manifest = example::manifest("study");
+    manifest.trials.seed = vec![0, 1];
+    example::plan(&[manifest])
+}
+
+fn order(plan: &Plan) -> Vec<String> {
+    plan.stages.iter().map(|stage| stage.id.clone()).collect()
+}
+
+fn outcome(stage: &Stage) -> Outcome {
+    let mut outcome =
+        Outcome { best_epoch: 2, wall_s: 1.5, notes: vec!["two records left out".into()], ..Outcome::default() };
+    outcome.epochs = vec![
+        EpochValue { epoch: 1, split: "validation", metric: "loss", value: 0.5 },
+        EpochValue { epoch: 2, split: "validation", metric: "loss", value: 0.25 },
+    ];
+    match &stage.kind {
+        StageKind::Regression { target, .. } => {
+            let metrics = RegressionMetrics { mae: 3.0, rmse: 4.0, r2: Some(0.5), pearson_r: None };
+            outcome.regression = vec![RegressionScore { target: target.name(), split: "test", records: 20, metrics }];
+        }
+        StageKind::Transfer { .. } => {
+            let score =
+                |metric: &'static str, class, value| Score { split: "test", metric: metric.into(), class, value };
+            outcome.scores = vec![
+                score("macro_auc", None, Some(0.75)),
+                score("accuracy", None, Some(0.5)),
+                score("macro_f1", None, Some(0.25)),
+                score("auc", Some("HYP"), None),
+            ];
+            outcome.predictions =
+                vec![Prediction { record_id: "17".into(), class: "MI", probability: 0.5, label: true }];
+        }
+    }
+    outcome
+}
+
+fn finish() -> Finish {
+    Finish {
+        device: "cpu".into(),
+        version: "0.0.0".into(),
+        checkpoint: Some("checkpoints/x.safetensors".into()),
+        started_at: Utc::now(),
+    }
+}
+
+/// Trains all there is without training.
+fn finish_all(store: &mut Store, plan: &Plan) {
+    let order = order(plan);
+    loop {
+        match store.claim(&order, "w", LEASE).unwrap() {
+            Claim::Stage(id) => {
+                let stage = plan.stages.iter().find(|stage| stage.id == id).unwrap();
+                store.finish(&id, "w", &outcome(stage), &finish()).unwrap();
+            }
+            Claim::Finished => return,
+            Claim::Wait => panic!("nobody else is at work"),
+        }
+    }
+}
+
+fn ask(results: &Path, sql: &str) -> Vec<Vec<Cell>> {
+    Store::open_read_only(results).unwrap().query(sql).unwrap().rows
+}
+
+fn text(value: &str) -> Cell {
+    Cell::Text(value.into())
+}
+
+#[test]
+fn findings_are_in_the_views() {
+    let folder = Folder::new("views");
+    let plan = plan();
+    let mut store = Store::open(&folder.0).unwrap();
+    store.register(&plan).unwrap();
+    store.register(&plan).unwrap();
+    finish_all(&mut store, &plan);
+    store.register(&plan).unwrap();
+
+    let runs = store.runs().unwrap();
+    assert_eq!(runs.len(), plan.trials.len());
+    for (run, trial) in runs.iter().zip(&plan.trials) {
+        assert_eq!((&run.run_id, run.seed, &run.stage_id), (&trial.run_id, trial.seed, &plan.stages[trial.stage].id));
+        assert_eq!(
+            (run.status.as_str(), run.test_macro_auc, run.test_accuracy, run.test_macro_f1),
+            ("done", Some(0.75), Some(0.5), Some(0.25))
+        );
+        assert_eq!(
+            (run.graft.as_str(), run.mix.as_deref(), run.freeze.as_deref()),
+            ("qrs", Some("synthetic"), Some("none"))
+        );
+        assert_eq!(run.manifest_sha256, plan.experiments[0].sha256);
+        assert!(run.finished_at.as_ref().unwrap().ends_with('Z'), "UTC");
+    }
+
+    let detail = store.run(&runs[0].run_id[..6]).unwrap();
+    assert_eq!(detail.manifest_text, plan.experiments[0].text);
+    assert_eq!(detail.stages.iter().map(|stage| stage.kind.as_str()).collect::<Vec<_>>(), ["regression", "transfer"]);
+    assert_eq!(
+        (detail.stages[0].measured[0].mae, detail.stages[0].notes.as_slice()),
+        (3.0, &["two records left out".to_owned()][..])
+    );
+    assert!(
+        detail
+            .scores
+            .iter()
+            .any(|score| score.class.as_deref() == Some("HYP") && score.metric == "auc" && score.value.is_none())
+    );
+
+    // Two seeds: a regression and a transfer each, two epochs each.
+    assert_eq!(
+        ask(&folder.0, "SELECT count(*), count(DISTINCT run_id), count(DISTINCT stage_id) FROM epochs"),
+        [[8, 2, 4].map(Cell::Integer).to_vec()]
+    );
+    assert_eq!(
+        ask(&folder.0, "SELECT DISTINCT target, split, mae, rmse, r2 FROM regression"),
+        [[text("qrs"), text("test"), Cell::Real(3.0), Cell::Real(4.0), Cell::Real(0.5)].to_vec()]
+    );
+    assert_eq!(
+        ask(&folder.0, "SELECT DISTINCT record_id, class, probability, label FROM predictions"),
+        [[text("17"), text("MI"), Cell::Real(0.5), Cell::Integer(1)].to_vec()]
+    );
+    assert_eq!(
+        ask(&folder.0, "SELECT count(*) FROM stages WHERE status = 'done' AND settings LIKE '%\"numeric_version\"%'"),
+        [[Cell::Integer(4)].to_vec()]
+    );
+}
+
+#[test]
+fn a_stage_has_one_worker_and_waits_for_its_inputs() {
+    let folder = Folder::new("claims");
+    let plan = plan();
+    let order = order(&plan);
+    let (mut one, mut other) = (Store::open(&folder.0).unwrap(), Store::open(&folder.0).unwrap());
+    one.register(&plan).unwrap();
+    let regressions: Vec<&Stage> = plan.stages.iter().filter(|stage| stage.inputs().is_empty()).collect();
+    assert_eq!(regressions.len(), 2);
+    assert_eq!(one.claim(&order, "a", LEASE).unwrap(), Claim::Stage(regressions[0].id.clone()));
+    assert_eq!(other.claim(&order, "b", LEASE).unwrap(), Claim::Stage(regressions[1].id.clone()));
+    assert_eq!(other.claim(&order, "c", LEASE).unwrap(), Claim::Wait, "the transfers wait");
+
+    // Given back, it is as it was; who does not hold it writes nothing.
+    one.release(&regressions[0].id, "a").unwrap();
+    one.finish(&regressions[0].id, "a", &outcome(regressions[0]), &finish()).unwrap();
+    assert_eq!(one.statuses().unwrap()[&regressions[0].id], StageStatus::Pending);
+    assert_eq!(ask(&folder.0, "SELECT count(*) FROM regression"), [[Cell::Integer(0)].to_vec()]);
+
+    // A lease that ran out is another's; the late worker's findings are dropped, not written twice.
+    assert_eq!(one.claim(&order, "a", Duration::ZERO).unwrap(), Claim::Stage(regressions[0].id.clone()));
+    std::thread::sleep(Duration::from_millis(5));
+    assert_eq!(other.claim(&order, "b", LEASE).unwrap(), Claim::Stage(regressions[0].id.clone()));
+    one.renew(&regressions[0].id, "a", LEASE).unwrap();
+    other.finish(&regressions[0].id, "b", &outcome(regressions[0]), &finish()).unwrap();
+    one.finish(&regressions[0].id, "a", &outcome(regressions[0]), &finish()).unwrap();
+    assert_eq!(ask(&folder.0, "SELECT count(*) FROM regression"), [[Cell::Integer(1)].to_vec()]);
+
+    // A dead worker's stage is free at once.
+    other.release_dead(|worker| worker == "b").unwrap();
+    assert_eq!(one.statuses().unwrap()[&regressions[1].id], StageStatus::Pending);
+}
+
+#[test]
+fn a_failed_input_fails_its_runs_and_can_be_tried_again() {
+    let folder = Folder::new("failed");
+    let plan = plan();
+    let order = order(&plan);
+    let mut store = Store::open(&folder.0).unwrap();
+    store.register(&plan).unwrap();
+    let Claim::Stage(first) = store.claim(&order, "w", LEASE).unwrap() else { panic!("there is work") };
+    store.fail(&first, "w", "record 12 is noise").unwrap();
+    finish_all(&mut store, &plan);
+    let runs = store.runs().unwrap();
+    assert_eq!(runs.iter().map(|run| run.status.as_str()).collect::<Vec<_>>(), ["failed", "done"]);
+    assert!(runs[0].error.as_ref().unwrap().contains("record 12 is noise"));
+    store.retry_failed(&order).unwrap();
+    assert_eq!(store.runs().unwrap()[0].status, "pending");
+    finish_all(&mut store, &plan);
+    assert!(store.runs().unwrap().iter().all(|run| run.status == "done"));
+
+    // Weights that were deleted: the stage and what it found are forgotten.
+    store.forget(&first).unwrap();
+    assert_eq!(ask(&folder.0, "SELECT count(*) FROM regression"), [[Cell::Integer(1)].to_vec()]);
+    finish_all(&mut store, &plan);
+}
+
+#[test]
+fn an_edited_manifest_keeps_what_was_trained_and_forgets_what_was_not() {
+    let folder = Folder::new("edited");
+    let first = plan();
+    let mut store = Store::open(&folder.0).unwrap();
+    store.register(&first).unwrap();
+    finish_all(&mut store, &first);
+    let mut manifest = example::manifest("study");
+    manifest.trials.seed = vec![1, 2];
+    let second = example::plan(&[manifest]);
+    store.register(&second).unwrap();
+    let seeds =
+        |store: &Store| store.runs().unwrap().iter().map(|run| (run.seed, run.status.clone())).collect::<Vec<_>>();
+    assert_eq!(seeds(&store), [(1, "done".to_owned()), (2, "pending".to_owned())]);
+    assert_eq!(ask(&folder.0, "SELECT seed FROM runs WHERE current = 0"), [[Cell::Integer(0)].to_vec()]);
+    store.register(&first).unwrap();
+    assert_eq!(seeds(&store), [(0, "done".to_owned()), (1, "done".to_owned())], "seed 2 was never trained");
+}
+
+#[test]
+fn questions_read_and_do_not_write() {
+    let folder = Folder::new("query");
+    Store::open(&folder.0).unwrap().register(&plan()).unwrap();
+    let store = Store::open_read_only(&folder.0).unwrap();
+    for (sql, says) in [
+        ("SELEC 1", "syntax error"),
+        ("SELECT height FROM runs", "no such column: height"),
+        ("SELECT 1; SELECT 2", "one query at a time"),
+        ("DELETE FROM trial", "only read"),
+        ("", "query"),
+    ] {
+        let error = store.query(sql).unwrap_err();
+        assert_eq!(error.exit_code(), 2, "{sql}");
+        assert!(error.message.contains(says), "{sql}: {error}");
+    }
+    assert_eq!(store.runs().unwrap().len(), 2);
+}
+
+#[test]
+fn what_is_not_a_store_is_left_alone() {
+    let folder = Folder::new("foreign");
+    let message = |result: ecgraft::Result<Store>| {
+        let error = result.unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+        error.message
+    };
+    assert!(message(Store::open_read_only(&folder.0)).contains("no results yet"));
+    std::fs::create_dir_all(&folder.0).unwrap();
+    let file = folder.0.join("ecgraft.sqlite");
+    std::fs::write(
+        &file,
+        "a letter to a friend, and long enough to be taken for a header of a hundred bytes or so, and a bit more of it",
+    )
+    .unwrap();
+    assert!(message(Store::open(&folder.0)).contains("not an SQLite file"));
+    std::fs::remove_file(&file).unwrap();
+    let foreign = rusqlite::Connection::open(&file).unwrap();
+    foreign.execute_batch("CREATE TABLE letter (text); PRAGMA user_version = 3").unwrap();
+    assert!(message(Store::open(&folder.0)).contains("not a store of ecgraft"));
+    std::fs::remove_file(&file).unwrap();
+    drop(Store::open(&folder.0).unwrap());
+    rusqlite::Connection::open(&file).unwrap().execute_batch("PRAGMA user_version = 99").unwrap();
+    assert!(message(Store::open(&folder.0)).contains("newer ecgraft"));
+    assert!(message(Store::open_read_only(&folder.0)).contains("newer ecgraft"));
+}
