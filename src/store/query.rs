@@ -40,6 +40,9 @@ impl Store {
             };
             Error::user(format!("{said}; the views are {}", VIEWS.join(", ")))
         };
+        if sql.trim().is_empty() {
+            return Err(Error::user("an empty query; try \"SELECT * FROM runs\""));
+        }
         let mut statement = self.connection.prepare(sql).map_err(|error| match error {
             rusqlite::Error::MultipleStatement => Error::user("one query at a time, please"),
             error => wrong(&error),
