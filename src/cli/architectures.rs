@@ -1,11 +1,13 @@
 //! `ecgraft architectures`
 
 use clap::Args;
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use dfdx::prelude::Cpu;
 
 use crate::manifest::keys::ARCHITECTURE;
 use crate::manifest::language::{Default, Key, Kind, Type};
 use crate::manifest::{Architecture, default_architecture, hint};
+use crate::nn::Network;
 use crate::{Error, Result};
 
 /// List the kinds of architectures, or explain one: its keys and the names of its blocks
@@ -29,7 +31,7 @@ pub struct Options {
 pub fn run(options: Options) -> Result<()> {
     match options.kind {
         None => super::print(&overview()),
-        Some(name) => super::print(&explain(find(&name)?)),
+        Some(name) => super::print(&explain(find(&name)?)?),
     }
 }
 
@@ -60,24 +62,32 @@ fn overview() -> String {
 }
 
 /// The keys of one kind, and its blocks.
-fn explain(kind: &Kind) -> String {
+fn explain(kind: &Kind) -> Result<String> {
     let mut table = table(&["key", "type", "default", "meaning"]);
     for key in kind.keys {
         table.add_row([key.name, &type_of(&key.of), default_of(key), key.doc]);
     }
     let mut text = format!("{}: {}\n\n{}\n", kind.name, kind.doc, table.trim_fmt());
     if let Some(architecture) = default_architecture(kind.name) {
-        for (what, value) in facts(&architecture) {
-            text.push_str(&format!("\n{what}: {value}"));
-        }
+        text.push_str(&parameters(&architecture)?);
     }
-    text.push('\n');
-    text
+    Ok(text)
 }
 
-/// What follows from the settings of a network, by name.
-fn facts(architecture: &Architecture) -> Vec<(&'static str, String)> {
-    vec![("blocks, from the input up, at defaults", blocks(architecture))]
+/// Trained values of each block, from the input up, and of the head, for 8 leads and 5 classes.
+fn parameters(architecture: &Architecture) -> Result<String> {
+    let mut random = crate::seed::stream(0, "counted", 0);
+    let mut network = Network::new(&Cpu::default(), architecture, 8, 1, 5, &mut random)?;
+    let (total, blocks) = network.parameters();
+    let mut table = table(&["block", "parameters"]);
+    for (block, count) in blocks {
+        table.add_row([block, count.to_string()]);
+    }
+    table.add_row(["all".to_owned(), total.to_string()]);
+    if let Some(column) = table.column_mut(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    Ok(format!("\nAt defaults, for 8 leads and 5 classes:\n\n{}\n", table.trim_fmt()))
 }
 
 /// `block1`, `block2` ... `block6`
