@@ -1,13 +1,26 @@
 //! Sources, mixes and splits: records in, datasets and batches out.
 
+mod cache;
+mod deepfake;
+mod files;
+mod fingerprint;
+mod listing;
+mod load;
+mod ptb_xl;
+pub mod signal;
+pub mod simulator;
 mod split;
+mod table;
+pub mod wfdb;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use crate::Result;
-use crate::manifest::{Mix, Regression, Signal, Source, Superclass, Target, Transfer};
+use crate::manifest::{Mix, Regression, Superclass, Target, Transfer};
+
+pub use fingerprint::fingerprint;
+pub use load::load;
 
 /// What is known of one record beside its signal.
 #[derive(Clone, Debug, PartialEq)]
@@ -87,25 +100,6 @@ pub struct Split {
     pub test: Vec<Pick>,
     /// What the user should know, in plain sentences: dropped records and why, composition.
     pub notes: Vec<String>,
-}
-
-/// The content hash of a source: changes when any record, table or setting of it changes.
-/// Kept in `cache` by path, size and modification time, so that a second look is quick.
-///
-/// # Errors
-/// A user error where a file cannot be read or an environment variable is not set.
-pub fn fingerprint(source: &Source, cache: &Path) -> Result<String> {
-    let _ = (source, cache);
-    Ok(String::new())
-}
-
-/// Reads all records of a source, preprocessed as `signal` says, in parallel; the result is kept in `cache`.
-///
-/// # Errors
-/// A user error that names the file or record and what is wrong with it.
-pub fn load(name: &str, source: &Source, signal: &Signal, cache: &Path) -> Result<Dataset> {
-    let _ = (name, source, signal, cache);
-    Err(crate::Error::internal("not built yet"))
 }
 
 /// The records of a mix that know `target`, split by patient.

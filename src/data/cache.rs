@@ -1,0 +1,214 @@
+//! Prepared records, kept in one file: what is known of them, then their signals.
+//!
+//! The file: `MAGIC`; the length of the header, 8 bytes, least significant first; the header's SHA-256, 64 hexadecimal
+//! digits; the header, JSON; then the signals, f32, least significant byte first, to the end of the file.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::{Dataset, Record};
+use crate::seed::sha256_hex;
+
+const MAGIC: &[u8; 8] = b"ecgraft1";
+
+/// Where the header begins.
+const PREFIX: usize = MAGIC.len() + 8 + 64;
+
+/// Signals are checked, read and written in pieces of this many values.
+const PIECE: usize = 1 << 16;
+
+/// What is before the signals.
+#[derive(Serialize, Deserialize)]
+struct Header {
+    fingerprint: String,
+    leads: usize,
+    length: usize,
+    records: Vec<Kept>,
+    notes: Vec<String>,
+    /// Of each piece of the signals.
+    checksums: Vec<u64>,
+}
+
+/// A [`Record`]; targets as their bits, so that they come back exactly.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    id: String,
+    patient: String,
+    fold: Option<u8>,
+    targets: [Option<u32>; 4],
+    classes: [bool; 5],
+}
+
+impl Kept {
+    fn new(record: &Record) -> Self {
+        Self {
+            id: record.id.clone(),
+            patient: record.patient.clone(),
+            fold: record.fold,
+            targets: record.targets.map(|target| target.map(f32::to_bits)),
+            classes: record.classes,
+        }
+    }
+
+    fn record(self) -> Record {
+        let Self { id, patient, fold, targets, classes } = self;
+        Record { id, patient, fold, targets: targets.map(|target| target.map(f32::from_bits)), classes }
+    }
+}
+
+/// The dataset kept in `path`, without its name; `None` where there is none, or it is damaged.
+pub(super) fn read(path: &Path) -> Option<Dataset> {
+    let mut file = File::open(path).ok()?;
+    let size = file.metadata().ok()?.len();
+    let mut prefix = [0; PREFIX];
+    file.read_exact(&mut prefix).ok()?;
+    let rest = prefix.strip_prefix(MAGIC)?;
+    let (length, hash) = rest.split_at(8);
+    let length = u64::from_le_bytes(length.try_into().ok()?);
+    let start = (PREFIX as u64).checked_add(length).filter(|&start| start <= size)?;
+    let mut text = vec![0; usize::try_from(length).ok()?];
+    file.read_exact(&mut text).ok()?;
+    if sha256_hex(&text).as_bytes() != hash {
+        return None;
+    }
+    let header: Header = serde_json::from_slice(&text).ok()?;
+    let values = header.records.len().checked_mul(header.leads)?.checked_mul(header.length)?;
+    if (values as u64).checked_mul(4)? != size - start || header.checksums.len() != values.div_ceil(PIECE) {
+        return None;
+    }
+    Some(Dataset {
+        source: String::new(),
+        fingerprint: header.fingerprint,
+        records: header.records.into_iter().map(Kept::record).collect(),
+        leads: header.leads,
+        length: header.length,
+        signals: read_signals(path, start, values, &header.checksums)?,
+        notes: header.notes,
+    })
+}
+
+/// Reads `values` numbers from `start` on in parallel, checking each piece while it is at hand.
+fn read_signals(path: &Path, start: u64, values: usize, checksums: &[u64]) -> Option<Vec<f32>> {
+    let pieces = checksums.len().div_ceil(4 * rayon::current_num_threads()).max(1);
+    let mut signals = vec![0.0; values];
+    let parts = signals.par_chunks_mut(pieces * PIECE).zip(checksums.par_chunks(pieces)).enumerate();
+    parts.try_for_each(|(part, (signals, checksums))| {
+        let mut file = File::open(path).ok()?;
+        file.seek(SeekFrom::Start(start + (4 * part * pieces * PIECE) as u64)).ok()?;
+        let mut buffer = vec![0; 4 * PIECE];
+        for (piece, &checksum) in signals.chunks_mut(PIECE).zip(checksums) {
+            let bytes = buffer.get_mut(..4 * piece.len())?;
+            file.read_exact(bytes).ok()?;
+            for (value, bytes) in piece.iter_mut().zip(bytes.chunks_exact(4)) {
+                *value = f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+            }
+            if self::checksum(piece) != checksum {
+                return None;
+            }
+        }
+        Some(())
+    })?;
+    Some(signals)
+}
+
+/// Keeps `dataset` in `path`.
+pub(super) fn write(path: &Path, dataset: &Dataset) -> io::Result<()> {
+    let header = Header {
+        fingerprint: dataset.fingerprint.clone(),
+        leads: dataset.leads,
+        length: dataset.length,
+        records: dataset.records.iter().map(Kept::new).collect(),
+        notes: dataset.notes.clone(),
+        checksums: dataset.signals.par_chunks(PIECE).map(checksum).collect(),
+    };
+    let header = serde_json::to_vec(&header)?;
+    write_atomically(path, |file| {
+        file.write_all(MAGIC)?;
+        file.write_all(&(header.len() as u64).to_le_bytes())?;
+        file.write_all(sha256_hex(&header).as_bytes())?;
+        file.write_all(&header)?;
+        let mut buffer = Vec::with_capacity(4 * PIECE);
+        for piece in dataset.signals.chunks(PIECE) {
+            buffer.clear();
+            buffer.extend(piece.iter().flat_map(|value| value.to_le_bytes()));
+            file.write_all(&buffer)?;
+        }
+        Ok(())
+    })
+}
+
+/// Writes a small file, whole or not at all.
+pub(super) fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
+    write_atomically(path, |file| file.write_all(content))
+}
+
+/// Writes beside `path`, then puts the whole in its place: other threads and processes see the old or the new.
+fn write_atomically(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> io::Result<()> {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let folder = path.parent().unwrap_or(Path::new(""));
+    fs::create_dir_all(folder)?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let beside: PathBuf = folder.join(format!(".{name}.{}.{number}.tmp", std::process::id()));
+    let written = File::create_new(&beside).and_then(|file| {
+        let mut file = BufWriter::new(file);
+        write(&mut file)?;
+        file.flush()
+    });
+    let done = written.and_then(|()| fs::rename(&beside, path));
+    if done.is_err() {
+        let _ = fs::remove_file(&beside);
+    }
+    done
+}
+
+/// A checksum against damage, not against intent: FNV-1a over the values' bits, two at a time, in four lanes so
+/// that processors can run ahead. Any one changed value changes it.
+fn checksum(values: &[f32]) -> u64 {
+    const PRIME: u64 = 0x0000_0100_0000_01b3;
+    const LANES: usize = 4;
+    let mut lanes = [0xcbf2_9ce4_8422_2325_u64; LANES];
+    let mut add = |lane: usize, low: f32, high: f32| {
+        let bits = u64::from(low.to_bits()) | u64::from(high.to_bits()) << 32;
+        lanes[lane] = (lanes[lane] ^ bits).wrapping_mul(PRIME).rotate_left(29);
+    };
+    let groups = values.chunks_exact(2 * LANES);
+    let rest = groups.remainder();
+    for group in groups {
+        for lane in 0..LANES {
+            add(lane, group[2 * lane], group[2 * lane + 1]);
+        }
+    }
+    for &value in rest {
+        add(0, value, 0.0);
+    }
+    lanes.into_iter().fold(values.len() as u64, |sum, lane| (sum ^ lane).wrapping_mul(PRIME).rotate_left(29))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_checksum_sees_any_changed_bit_and_order() {
+        let values: Vec<f32> = (0..37).map(|value| value as f32).collect();
+        let sum = checksum(&values);
+        for place in 0..values.len() {
+            for bit in 0..32 {
+                let mut changed = values.clone();
+                changed[place] = f32::from_bits(changed[place].to_bits() ^ (1 << bit));
+                assert_ne!(checksum(&changed), sum, "value {place}, bit {bit}");
+            }
+        }
+        let mut turned = values.clone();
+        turned.swap(3, 11);
+        assert_ne!(checksum(&turned), sum);
+        assert_ne!(checksum(&values[..36]), sum);
+        assert_ne!(checksum(&[0.0; 3]), checksum(&[0.0; 4]));
+    }
+}

@@ -1,0 +1,61 @@
+//! What is known of a source's records before their signals are read.
+
+use std::path::PathBuf;
+
+use super::Record;
+use super::signal::RawRecord;
+use super::table::{Column, Row, Table};
+use crate::Result;
+use crate::manifest::Target;
+
+/// The records of a source that lies in files.
+pub(super) struct Listing {
+    /// The records, in the order of the dataset.
+    pub records: Vec<Record>,
+    /// Where the signal of each is.
+    pub files: Vec<PathBuf>,
+    /// Reads one of `files`; what goes wrong is said without the record's name.
+    pub read: fn(&std::path::Path) -> Result<RawRecord>,
+    /// Where `files` come from, if a table says it: the column.
+    pub column: Option<&'static str>,
+    /// What the user should know.
+    pub notes: Vec<String>,
+}
+
+/// The columns of the four measurements, in ms.
+pub(super) struct TargetColumns {
+    rr: Column,
+    pr: Column,
+    qt: Column,
+    qrs: Column,
+}
+
+impl TargetColumns {
+    /// Finds columns by their names; `find` is a way to look for a column.
+    pub fn find(table: &Table, find: fn(&Table, &str) -> Result<Column>, [rr, pr, qt, qrs]: [&str; 4]) -> Result<Self> {
+        Ok(Self { rr: find(table, rr)?, pr: find(table, pr)?, qt: find(table, qt)?, qrs: find(table, qrs)? })
+    }
+
+    /// HR (bpm, 60000 / RR), PR, QT, QRS (ms) of a row. Empty, NaN and what is not above 0 is missing.
+    pub fn targets(&self, row: &Row) -> Result<[Option<f32>; 4]> {
+        let positive = |column| Ok(row.number(column)?.filter(|&value| value > 0.0));
+        let mut targets = [None; 4];
+        targets[Target::Hr as usize] = positive(&self.rr)?.map(|rr| (60_000.0 / rr) as f32);
+        for (target, column) in [(Target::Pr, &self.pr), (Target::Qt, &self.qt), (Target::Qrs, &self.qrs)] {
+            targets[target as usize] = positive(column)?.map(|value| value as f32);
+        }
+        Ok(targets)
+    }
+}
+
+/// A note for each target that some records lack.
+pub(super) fn missing_targets(records: &[Record]) -> Vec<String> {
+    let note = |target: Target| {
+        let missing = records.iter().filter(|record| record.target(target).is_none()).count();
+        let name = target.name().to_uppercase();
+        let all = records.len();
+        (missing > 0)
+            .then(|| format!("{name} is missing in {missing} of {all} records (no regression on {name} from them)"))
+    };
+    Target::ALL.into_iter().filter_map(note).collect()
+}

@@ -1,0 +1,10 @@
+//! Records in PhysioNet's WFDB form: a `.hea` header and its signal files, formats 16 and 212.
+//!
+//! Header: <https://physionet.org/physiotools/wag/header-5.htm>; signal files:
+//! <https://physionet.org/physiotools/wag/signal-5.htm>.
+
+mod header;
+mod read;
+
+pub(super) use read::is_there;
+pub use read::read;
