@@ -16,10 +16,12 @@ pub mod manifest;
 pub mod nn;
 pub mod ops;
 pub mod plan;
+pub mod progress;
 pub mod report;
 //pub mod run;
 pub mod seed;
 pub mod store;
+pub mod terminal;
 pub mod train;
 
 pub use error::{Error, Result};
