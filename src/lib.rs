@@ -21,6 +21,7 @@ pub mod report;
 pub mod run;
 pub mod seed;
 pub mod store;
+pub mod terminal;
 pub mod train;
 
 pub use error::{Error, Result};

@@ -1,14 +1,65 @@
 //! `ecgraft runs`
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
-use crate::Result;
+use super::Results;
+use crate::report::{self, runs};
+use crate::{Result, terminal};
 
-/// (runs)
+/// List runs: arm, seed, status and test macro AUC, and the errors of those that failed
 #[derive(Debug, Args)]
-pub struct Options {}
+#[command(after_help = "\
+Examples:
+  ecgraft runs
+  ecgraft runs --status failed
+  ecgraft runs --experiment 'freeze*' --format csv > runs.csv
+
+CSV and JSON have all that is known of a run. `ecgraft show RUN` explains one.")]
+pub struct Options {
+    #[command(flatten)]
+    results: Results,
+    /// Only experiments whose name matches
+    #[arg(long, value_name = "GLOB")]
+    experiment: Option<String>,
+    /// Only runs with this status
+    #[arg(long, value_enum)]
+    status: Option<Status>,
+    /// How it is written
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Status {
+    Pending,
+    Running,
+    Done,
+    Failed,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    Table,
+    Csv,
+    Json,
+}
 
 /// Runs the command.
-pub fn run(_options: Options) -> Result<()> {
-    Err(crate::Error::internal("not built yet"))
+///
+/// # Errors
+/// A user error where there are no results, or no experiment has such a name.
+pub fn run(options: Options) -> Result<()> {
+    let status = options.status.map(|status| match status {
+        Status::Pending => "pending",
+        Status::Running => "running",
+        Status::Done => "done",
+        Status::Failed => "failed",
+    });
+    let filter = runs::Filter { experiment: options.experiment, status: status.map(str::to_owned) };
+    let format = match options.format {
+        Format::Table => runs::ListFormat::Table { columns: terminal::stdout_columns() },
+        Format::Csv => runs::ListFormat::Csv,
+        Format::Json => runs::ListFormat::Json,
+    };
+    super::print(&report::listing(&options.results.dir, &filter, format)?)
 }

@@ -1,8 +1,71 @@
-//! (report)
-#![allow(missing_docs)]
-pub enum Format {
-    Table,
+//! Results out of the store: arms compared with their baselines, and runs listed, in several formats.
+
+use std::path::Path;
+
+use crate::manifest::glob_matches;
+use crate::store::{Run, Store};
+use crate::{Error, Result};
+
+mod arms;
+pub mod format;
+mod legend;
+pub mod runs;
+pub mod statistics;
+
+pub use arms::{Arm, Comparison, Delta, Experiment, Runs, Selection, compare};
+pub use format::Format;
+
+/// The comparison of experiments in the store of `results`, in `format`.
+///
+/// `experiments` are names, or globs; all experiments where there are none.
+///
+/// # Errors
+/// A user error where there is no store, or no experiment has such a name.
+pub fn comparison(results: &Path, experiments: &[String], format: &dyn Format) -> Result<String> {
+    let runs = Store::open_read_only(results)?.runs()?;
+    let experiments = select(&runs, experiments).map_err(|error| error.at(results.display()))?;
+    Ok(format.write(&compare(&runs, &Selection { experiments, ..Selection::default() })))
 }
-pub fn comparison(_: &std::path::Path, _: &[String], _: Format) -> crate::Result<String> {
-    Ok(String::new())
+
+/// The list of runs in the store of `results`.
+///
+/// # Errors
+/// A user error where there is no store, or no experiment has such a name.
+pub fn listing(results: &Path, filter: &runs::Filter, format: runs::ListFormat) -> Result<String> {
+    let runs = Store::open_read_only(results)?.runs()?;
+    let found = filter.apply(&runs).map_err(|error| error.at(results.display()))?;
+    Ok(format.write(&found))
+}
+
+/// Names of the experiments of `runs` that `globs` stand for: in the order of the globs, and of the
+/// store within a glob; all of them where there is no glob.
+///
+/// # Errors
+/// A user error, with the names there are, for a glob that stands for none.
+pub fn select(runs: &[Run], globs: &[String]) -> Result<Vec<String>> {
+    let mut names: Vec<&str> = Vec::new();
+    for run in runs {
+        if !names.contains(&run.experiment.as_str()) {
+            names.push(&run.experiment);
+        }
+    }
+    if names.is_empty() {
+        return Err(Error::user("no experiment has runs yet; `ecgraft run` makes them"));
+    }
+    if globs.is_empty() {
+        return Ok(names.into_iter().map(str::to_owned).collect());
+    }
+    let mut selected: Vec<String> = Vec::new();
+    for glob in globs {
+        let found: Vec<&str> = names.iter().copied().filter(|name| glob_matches(glob, name)).collect();
+        if found.is_empty() {
+            return Err(Error::user(format!("no experiment is called `{glob}`; there are {}", names.join(", "))));
+        }
+        for name in found {
+            if !selected.iter().any(|known| known == name) {
+                selected.push(name.to_owned());
+            }
+        }
+    }
+    Ok(selected)
 }

@@ -1,0 +1,39 @@
+//! How much room there is on the screen.
+
+use std::io::IsTerminal;
+
+use terminal_size::{Height, Width, terminal_size_of};
+
+/// Columns and rows of a screen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    /// Characters in a line.
+    pub columns: usize,
+    /// Lines.
+    pub rows: usize,
+}
+
+/// Columns where standard output is shown: what `COLUMNS` says, or the terminal; `None` where it goes
+/// to a file or another program.
+pub fn stdout_columns() -> Option<usize> {
+    let terminal = std::io::stdout().is_terminal();
+    columns_variable().or_else(|| terminal.then(|| size(terminal_size_of(std::io::stdout())).columns))
+}
+
+/// The screen of standard error; `None` where there is none that can be drawn on.
+pub fn stderr_size() -> Option<Size> {
+    if !std::io::stderr().is_terminal() || std::env::var_os("TERM").is_some_and(|name| name == "dumb") {
+        return None;
+    }
+    let size = size(terminal_size_of(std::io::stderr()));
+    Some(Size { columns: columns_variable().unwrap_or(size.columns), ..size })
+}
+
+fn columns_variable() -> Option<usize> {
+    std::env::var("COLUMNS").ok()?.trim().parse().ok().filter(|columns| *columns > 0)
+}
+
+fn size(found: Option<(Width, Height)>) -> Size {
+    let (columns, rows) = found.map_or((0, 0), |(Width(columns), Height(rows))| (columns.into(), rows.into()));
+    Size { columns: if columns == 0 { 80 } else { columns }, rows: if rows == 0 { 24 } else { rows } }
+}
