@@ -53,10 +53,7 @@ pub fn run(options: Options) -> Result<()> {
     }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = options.threads.unwrap_or(cores).max(1);
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .map_err(|error| Error::internal(error.to_string()))?;
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(|error| Error::internal(error.to_string()))?;
     pool.install(|| time(&options, device, &architecture, threads))
 }
 
