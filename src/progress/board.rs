@@ -180,20 +180,27 @@ impl Board {
         lines
     }
 
-    /// `[######--------------] 12/40 stages, 30% of the work, 1m20s gone, about 3m10s left`
+    /// `[######--------------] 12/40 stages, 30% of the work, 1m20s gone, about 3m10s left`, or less of it
+    /// where it would be longer than `columns`.
     pub fn overall(&self, now: Duration, columns: usize) -> String {
         let (done, all) = self.work(now);
         let share = if all > 0.0 { (done / all).clamp(0.0, 1.0) } else { 0.0 };
         let gone = whole(now.saturating_sub(self.began.unwrap_or(now)));
-        let width = if columns < 90 { 10 } else { 20 };
-        let full = (share * width as f64).floor() as usize;
-        let bar = "#".repeat(full) + &"-".repeat(width - full);
         let (ended, stages, failed) = self.count();
         let failed = if failed > 0 { format!(" ({failed} failed)") } else { String::new() };
         let left = self.end.map(|(end, _)| Duration::try_from_secs_f64(end - now.as_secs_f64()).unwrap_or_default());
         let left = left.map(|left| format!(", about {} left", about(left))).unwrap_or_default();
         let percent = (share * 100.0).floor();
-        format!("[{bar}] {ended}/{stages} stages{failed}, {percent}% of the work, {gone} gone{left}")
+        let counts = format!("{ended}/{stages} stages{failed}, {percent}%");
+        // Where there is little room the bar shrinks, then words go.
+        let with_bar = [20, 10].map(|width| {
+            let full = (share * width as f64).floor() as usize;
+            let bar = "#".repeat(full) + &"-".repeat(width - full);
+            format!("[{bar}] {counts} of the work, {gone} gone{left}")
+        });
+        let shorter = [format!("{counts} of the work, {gone} gone{left}"), format!("{counts}, {gone} gone{left}")];
+        let mut lines = with_bar.into_iter().chain(shorter);
+        lines.find(|line| letters(line) <= columns).unwrap_or_else(|| format!("{counts}{left}"))
     }
 
     /// What the whole came to; `None` where there was nothing to do.
@@ -251,14 +258,14 @@ impl Board {
     }
 }
 
-/// Epochs, text and time left of a stage in work.
+/// Epochs, time left and text of a stage in work: what is cut on a narrow screen comes last.
 fn told(work: &Work, now: Duration) -> [String; 3] {
     let Some([_, (epoch, _)]) = work.epochs else {
         return [format!("{} so far", whole(now.saturating_sub(work.since))), String::new(), String::new()];
     };
     let left = work.left(now).filter(|_| epoch < work.of);
-    let left = left.map(|left| format!("at most {}", about(left))).unwrap_or_default();
-    [format!("epoch {epoch}/{}", work.of), work.text.clone(), left]
+    let left = left.map(|left| format!("at most {} left", about(left))).unwrap_or_default();
+    [format!("epoch {epoch}/{}", work.of), left, work.text.clone()]
 }
 
 /// One line, without characters that move the cursor.

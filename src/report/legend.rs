@@ -58,7 +58,7 @@ pub(super) fn of_signs(comparison: &Comparison, signs: &Signs) -> Vec<String> {
         lines.push(
             "Δ AUC is the mean difference in test macro AUC from the network trained from scratch with the same architecture, \
              labels and seed (paired by seed); in brackets its 95% t interval, n - 1 degrees of freedom. \
-             The interval knows the spread over seeds only: it does not account for the choice of test records."
+             The interval covers the spread over seeds only; it does not account for the choice of test records."
                 .to_owned(),
         );
     }

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::format::table::{styled, wrapped};
 use super::format::{NONE, csv, decimals, json};
+use super::layout::{self, fitting, indented, squeezed, wrapped};
 use crate::manifest::glob_matches;
 use crate::plan::percent;
 use crate::progress::duration;
@@ -67,86 +67,78 @@ impl ListFormat {
     }
 }
 
-/// What the list leaves out where there is no room.
-#[derive(Clone, Copy, PartialEq, PartialOrd)]
-enum Tightness {
-    Wide,
-    /// The experiment, if it is one, goes into a line above.
-    OneExperiment,
-    /// No wall time and no time of the end.
-    NoTimes,
-    /// Cells wrap.
-    Wrapped,
-}
-
 fn table(runs: &[&Run], columns: Option<usize>) -> String {
-    use Tightness::{NoTimes, OneExperiment, Wide, Wrapped};
-    if runs.is_empty() {
-        return "no such runs\n".to_owned();
-    }
-    let mut text = String::new();
-    for tightness in [Wide, OneExperiment, NoTimes, Wrapped] {
-        let (title, mut table) = built(runs, tightness);
-        let fits = columns.is_none_or(|columns| table.lines().all(|line| line.chars().count() <= columns));
-        if !fits && tightness == Wrapped {
-            let columns = columns.and_then(|columns| u16::try_from(columns).ok()).unwrap_or(u16::MAX);
-            table.set_content_arrangement(comfy_table::ContentArrangement::Dynamic).set_width(columns);
-        }
-        if fits || tightness == Wrapped {
-            text = format!("{title}{}\n", table.trim_fmt());
-            break;
-        }
-    }
-    let failed = runs.iter().filter(|run| run.status == "failed");
-    let errors = failed.filter_map(|run| Some((run, run.error.as_deref()?)));
-    for (run, error) in errors {
-        text.push('\n');
-        text.push_str(&wrapped(
-            &format!("{} {}, {}, seed {}:", short(run), run.experiment, arm(run), run.seed),
-            columns,
-        ));
-        let indented = wrapped(error, columns.map(|columns| columns.saturating_sub(2).max(20)));
-        text.extend(indented.lines().map(|line| format!("  {line}\n")));
-    }
-    text
+    let Some(first) = runs.first() else { return "no such runs\n".to_owned() };
+    let one = runs.iter().all(|run| run.experiment == first.experiment);
+    // The first that fits: all; an experiment that is the same for all above the table; no times; the
+    // arms on several lines; no table.
+    let layouts = [(true, true), (!one, true), (!one, false)];
+    let wide = layouts.into_iter().find_map(|(experiment, times)| {
+        let table = fitting(&built(runs, experiment, times), columns)?;
+        Some(if experiment { table } else { format!("{}\n{table}", first.experiment) })
+    });
+    let narrow = || {
+        let squeeze = || squeezed(built(runs, false, false), 1, columns.filter(|_| one)?);
+        squeeze().map(|table| format!("{}\n{table}", first.experiment))
+    };
+    let list = || runs.iter().map(|run| item(run, columns)).collect();
+    wide.or_else(narrow).unwrap_or_else(list) + &errors(runs, columns)
 }
 
-fn built(runs: &[&Run], tightness: Tightness) -> (String, comfy_table::Table) {
-    let mut title = String::new();
-    let mut heads = vec!["run", "experiment", "arm", "seed", "status", "macro AUC", "time", "finished (UTC)"];
-    let one = runs.iter().all(|run| run.experiment == runs[0].experiment);
-    let experiment = tightness == Tightness::Wide || !one;
-    if !experiment {
-        title = format!("{}\n", runs[0].experiment);
-        heads.retain(|head| *head != "experiment");
-    }
-    let times = tightness < Tightness::NoTimes;
-    if !times {
-        heads.retain(|head| !["time", "finished (UTC)"].contains(head));
-    }
-    let mut table = styled(tightness == Tightness::Wrapped);
-    table.set_header(&heads);
-    for head in ["seed", "macro AUC", "time"] {
-        if let Some(column) = heads.iter().position(|name| *name == head).and_then(|index| table.column_mut(index)) {
-            column.set_cell_alignment(comfy_table::CellAlignment::Right);
-        }
-    }
+fn built(runs: &[&Run], experiment: bool, times: bool) -> comfy_table::Table {
+    let heads = [
+        ("run", true),
+        ("experiment", experiment),
+        ("arm", true),
+        ("seed", true),
+        ("status", true),
+        ("macro AUC", true),
+        ("time", times),
+        ("finished (UTC)", times),
+    ];
+    let chosen = |(head, shown): (&'static str, bool)| shown.then_some(head);
+    let chosen: Vec<&str> = heads.into_iter().filter_map(chosen).collect();
+    let mut table = layout::table(&chosen, &["seed", "macro AUC", "time"], false);
     for run in runs {
         let none = || NONE.to_owned();
-        let mut cells = vec![short(run).to_owned()];
-        if experiment {
-            cells.push(run.experiment.clone());
-        }
-        cells.extend([arm(run), run.seed.to_string(), run.status.clone()]);
-        cells.push(run.test_macro_auc.map_or_else(none, decimals));
-        if times {
-            let time = run.wall_s.and_then(|wall| std::time::Duration::try_from_secs_f64(wall).ok());
-            cells.push(time.map_or_else(none, duration));
-            cells.push(run.finished_at.as_deref().map_or_else(none, minute));
-        }
-        table.add_row(cells);
+        let time = run.wall_s.and_then(|wall| std::time::Duration::try_from_secs_f64(wall).ok());
+        let cells = [
+            short(run).to_owned(),
+            run.experiment.clone(),
+            arm(run),
+            run.seed.to_string(),
+            run.status.clone(),
+            run.test_macro_auc.map_or_else(none, decimals),
+            time.map_or_else(none, duration),
+            run.finished_at.as_deref().map_or_else(none, minute),
+        ];
+        table.add_row(cells.into_iter().zip(heads).filter_map(|(cell, (_, shown))| shown.then_some(cell)));
     }
-    (title, table)
+    table
+}
+
+/// A run in a line or two.
+fn item(run: &Run, columns: Option<usize>) -> String {
+    let auc = run.test_macro_auc.map(|auc| format!(", macro AUC {}", decimals(auc))).unwrap_or_default();
+    let text = format!("{}, {}, seed {}", run.experiment, arm(run), run.seed);
+    format!("{} {}{auc}\n{}", short(run), run.status, indented(&text, columns))
+}
+
+/// Each message with the runs that failed for it: many do where a regression stage they share has.
+fn errors(runs: &[&Run], columns: Option<usize>) -> String {
+    let mut messages: Vec<(&str, Vec<&str>)> = Vec::new();
+    for run in runs.iter().filter(|run| run.status == "failed") {
+        let message = run.error.as_deref().unwrap_or("no reason is known");
+        match messages.iter_mut().find(|(known, _)| *known == message) {
+            Some((_, ids)) => ids.push(short(run)),
+            None => messages.push((message, vec![short(run)])),
+        }
+    }
+    let lines = messages.iter().map(|(message, ids)| {
+        let message: String = message.lines().map(|line| indented(line, columns)).collect();
+        format!("\n{}{message}", wrapped(&format!("{} failed:", ids.join(", ")), columns))
+    });
+    lines.collect()
 }
 
 /// `cnn, hr+qrs from synthetic, freeze probe, 10% labels`

@@ -58,7 +58,7 @@ impl Difference {
 /// The value that Student's t with `degrees` (at least 1) degrees of freedom stays below with
 /// probability `probability`; NaN where that is not above 0 and below 1.
 ///
-/// Inverts the closed form of the distribution for whole degrees of freedom, [`within`], by halving
+/// Inverts the closed form of the distribution for whole degrees of freedom by halving
 /// the range of the angle whose tangent is t / sqrt(degrees).
 ///
 /// ```

@@ -1,6 +1,6 @@
 //! LaTeX: a booktabs `tabular` for each experiment, its caption in comments above it.
 
-use super::{Format, KEYS, decimals, keys, no_difference, signed};
+use super::{Format, KEYS, brackets, decimals, keys, no_difference, signed};
 use crate::report::legend::{self, Best, Signs};
 use crate::report::statistics::Spread;
 use crate::report::{Arm, Comparison, Experiment};
@@ -59,8 +59,8 @@ fn metric(spread: Option<&Spread>, best: Option<f64>) -> String {
 fn delta(arm: &Arm) -> String {
     let Some(difference) = arm.delta.difference() else { return escape(no_difference(&arm.delta)) };
     let mut text = signed(difference.mean);
-    if let Some((low, high)) = difference.interval {
-        text.push_str(&format!("\\ [{}, {}]", signed(low), signed(high)));
+    if let Some(interval) = difference.interval {
+        text.push_str(&format!("\\ {}", brackets(interval)));
     }
     if difference.excludes_zero() {
         text.push_str("^\\dagger");

@@ -10,7 +10,7 @@ mod csv;
 mod json;
 mod latex;
 mod markdown;
-pub(super) mod table;
+mod table;
 
 pub(super) use csv::csv;
 pub(super) use json::json;
@@ -46,14 +46,17 @@ fn keys(arm: &Arm) -> [String; 6] {
 
 /// Three decimals: the fourth of an AUC is below the spread of any study.
 pub(super) fn decimals(value: f64) -> String {
-    let text = format!("{value:.3}");
-    if text == "-0.000" { "0.000".to_owned() } else { text }
+    format!("{value:.3}")
 }
 
-/// Three decimals with a sign, but for 0.
+/// Three decimals with the sign.
 fn signed(value: f64) -> String {
-    let text = decimals(value);
-    if text == "0.000" || text.starts_with('-') { text } else { format!("+{text}") }
+    if value == 0.0 { decimals(0.0) } else { format!("{value:+.3}") }
+}
+
+/// `[0.002, 0.031]`; what rounds to 0 from below keeps its sign, as it tells on which side of 0 the interval ends.
+fn brackets((low, high): (f64, f64)) -> String {
+    format!("[{}, {}]", decimals(low), decimals(high))
 }
 
 /// Mean, and standard deviation after ±; both `—` where there are none.
@@ -63,7 +66,7 @@ fn mean_and_sd(spread: &Spread) -> [String; 2] {
 
 /// Mean difference and its interval, which is empty where there is none. Fewer pairs than done seeds are said.
 fn difference_and_interval(difference: &Difference, arm: &Arm) -> [String; 2] {
-    let interval = difference.interval.map(|(low, high)| format!("[{}, {}]", signed(low), signed(high)));
+    let interval = difference.interval.map(brackets);
     let pairs = match difference.pairs {
         pairs if pairs == arm.seeds.done => None,
         1 => Some("(1 pair)".to_owned()),

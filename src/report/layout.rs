@@ -1,0 +1,98 @@
+//! Tables and text that keep within the columns of a screen.
+
+use comfy_table::{
+    CellAlignment, ColumnConstraint, ContentArrangement, ContentLineStyle, LineStyle, Table, TableStyle, Width,
+};
+
+/// No line of text is longer, however wide the screen.
+const TEXT_COLUMNS: usize = 100;
+/// A column of text is not made narrower than this.
+const NARROWEST_COLUMN: usize = 14;
+
+/// Lines above and below the table and under its head, none between columns.
+const STYLE: TableStyle = TableStyle::new()
+    .top_border(horizontal('─'))
+    .header_lines(ContentLineStyle::none())
+    .header_separator(horizontal('─'))
+    .content_lines(ContentLineStyle::none())
+    .bottom_border(horizontal('─'));
+
+const fn horizontal(line: char) -> LineStyle {
+    LineStyle::none().fill(line).junction(line)
+}
+
+/// A table in the house's style with these heads, the columns called `right` set to the right. `rules`: with
+/// lines between the rows.
+pub(super) fn table(heads: &[&str], right: &[&str], rules: bool) -> Table {
+    let mut table = Table::new();
+    table.force_no_tty().load_style(if rules { STYLE.row_separator(horizontal('╌')) } else { STYLE });
+    table.set_content_arrangement(ContentArrangement::Disabled).set_header(heads);
+    for (column, head) in table.column_iter_mut().zip(heads) {
+        // A blank is where other tables have a line: two part the columns.
+        column.set_padding((0, 1));
+        if right.contains(head) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table
+}
+
+/// The table as text, if it is no wider than `columns`.
+pub(super) fn fitting(table: &Table, columns: Option<usize>) -> Option<String> {
+    // The blank after the last column is no part of it.
+    let widest = width(table).saturating_sub(1);
+    columns.is_none_or(|columns| widest <= columns).then(|| text(table, widest))
+}
+
+/// The table as text with column `flexible` as narrow as it must be, its cells on several lines; `None`
+/// where that leaves too little of it.
+pub(super) fn squeezed(mut table: Table, flexible: usize, columns: usize) -> Option<String> {
+    let excess = width(&table).saturating_sub(1).saturating_sub(columns);
+    let own = usize::from(*table.column_max_content_widths().get(flexible)?);
+    let left = own.checked_sub(excess).filter(|left| *left >= NARROWEST_COLUMN)?;
+    table.set_content_arrangement(ContentArrangement::Dynamic).set_width(u16::try_from(columns + 1).ok()?);
+    for (index, column) in table.column_iter_mut().enumerate() {
+        column.set_constraint(if index == flexible {
+            ColumnConstraint::Absolute(Width::Fixed(u16::try_from(left + 1).ok()?))
+        } else {
+            ColumnConstraint::ContentWidth
+        });
+    }
+    Some(text(&table, columns))
+}
+
+fn width(table: &Table) -> usize {
+    table.lines().map(|line| line.chars().count()).max().unwrap_or(0)
+}
+
+fn text(table: &Table, columns: usize) -> String {
+    let lines = table.lines().map(|line| line.chars().take(columns).collect::<String>().trim_end().to_owned() + "\n");
+    lines.collect()
+}
+
+/// The text in lines of at most `columns` characters, and of what reads well.
+pub(super) fn wrapped(text: &str, columns: Option<usize>) -> String {
+    let columns = columns.map_or(TEXT_COLUMNS, |columns| columns.min(TEXT_COLUMNS));
+    let mut lines = String::new();
+    let mut length = 0;
+    for word in text.split_whitespace() {
+        let letters = word.chars().count();
+        if length > 0 && length + 1 + letters > columns {
+            lines.push('\n');
+            length = 0;
+        }
+        if length > 0 {
+            lines.push(' ');
+            length += 1;
+        }
+        lines.push_str(word);
+        length += letters;
+    }
+    lines + "\n"
+}
+
+/// Like [`wrapped`], every line two blanks to the right.
+pub(super) fn indented(text: &str, columns: Option<usize>) -> String {
+    let lines = wrapped(text, columns.map(|columns| columns.saturating_sub(2).max(20)));
+    lines.lines().map(|line| format!("  {line}\n")).collect()
+}
