@@ -52,7 +52,7 @@ pub(super) fn list(path: &Path) -> Result<Listing> {
         return Err(Error::user(format!("{folder}: record {} is there twice, as {first} and {second}", twice[0].0)));
     }
     let targets = read_targets(&ground_truth)?;
-    let rows: usize = targets.len();
+    let rows = targets.len();
     let (mut records, mut files) = (Vec::with_capacity(named.len()), Vec::with_capacity(named.len()));
     let mut used = HashSet::new();
     for (id, file) in named {
@@ -144,7 +144,8 @@ fn read(path: &Path) -> Result<RawRecord> {
         let faulty = |why: String| Error::user(format!("{}:{}: {why}", path.display(), line + 1));
         let mut fields = row.split(u8::is_ascii_whitespace).filter(|field| !field.is_empty());
         let mut count = 0;
-        for (field, lead) in fields.by_ref().zip(&mut signals) {
+        // The leads first: where they end, no field is taken from the row.
+        for (lead, field) in signals.iter_mut().zip(fields.by_ref()) {
             let microvolts = whole_number(field).ok_or_else(|| {
                 faulty(format!("`{}` is not a whole number of microvolts", String::from_utf8_lossy(field)))
             })?;

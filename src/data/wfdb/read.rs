@@ -51,51 +51,62 @@ fn text(bytes: Vec<u8>) -> String {
 }
 
 fn decode(header: &Header, folder: &Path) -> std::result::Result<RawRecord, Fault> {
-    let leads: Vec<Option<Lead>> = header.signals.iter().map(|signal| Lead::parse(&signal.name)).collect();
-    let mut raw = RawRecord { sampling_rate: header.sampling_rate, leads: Vec::new(), signals: Vec::new() };
+    let leads = leads(header).map_err(Fault::Header)?;
+    let groups = groups(header).map_err(Fault::Header)?;
+    let mut signals = Vec::with_capacity(leads.len());
     let mut samples = header.samples;
-    let mut start = 0;
-    while let Some(first) = header.signals.get(start) {
-        let count = header.signals[start..].iter().take_while(|signal| signal.file == first.file).count();
-        let group = &header.signals[start..start + count];
-        if header.signals[..start].iter().any(|signal| signal.file == first.file) {
-            return Err(Fault::Header(format!("the signals of {} are not described one after another", first.file)));
-        }
-        if group.iter().any(|signal| (signal.format, signal.offset) != (first.format, first.offset)) {
-            return Err(Fault::Header(format!("the signals of {} differ in format or byte offset", first.file)));
-        }
-        let path = folder.join(&first.file);
+    for group in groups {
+        let path = folder.join(&group[0].file);
         let bytes = fs::read(&path).map_err(|error| Fault::File(unreadable(&path, &error)))?;
         let faulty = |why: String| Fault::File(Error::user(format!("{}: {why}", path.display())));
         let (body, length) = body(&bytes, group, samples).map_err(faulty)?;
         samples = Some(length);
-        let unpacked = if first.format == Format::Packed212 { unpack(body, length * count) } else { Vec::new() };
+        let packed = group[0].format == Format::Packed212;
+        let unpacked = if packed { unpack(body, length * group.len()) } else { Vec::new() };
         for (place, signal) in group.iter().enumerate() {
-            let Some(lead) = leads[start + place] else { continue };
-            if raw.leads.contains(&lead) {
-                return Err(Fault::Header(format!("two signals are lead {}", lead.name())));
-            }
+            let Some(lead) = Lead::parse(&signal.name) else { continue };
             let decoder = Decoder::new(header, signal, lead).map_err(Fault::Header)?;
-            let decoded = match signal.format {
-                Format::Int16 => {
-                    let own = body.get(2 * place..).unwrap_or_default().chunks(2 * count);
-                    decoder.decode(own.map(|frame| i16::from_le_bytes([frame[0], frame[1]])))
-                }
-                Format::Packed212 => decoder.decode(unpacked.iter().skip(place).step_by(count).copied()),
+            let decoded = if packed {
+                decoder.decode(unpacked.iter().skip(place).step_by(group.len()).copied())
+            } else {
+                let own = body.get(2 * place..).unwrap_or_default().chunks(2 * group.len());
+                decoder.decode(own.map(|frame| i16::from_le_bytes([frame[0], frame[1]])))
             };
-            raw.leads.push(lead);
-            raw.signals.push(decoded.map_err(|why| faulty(format!("lead {}: {why}", lead.name())))?);
+            signals.push(decoded.map_err(|why| faulty(format!("lead {}: {why}", lead.name())))?);
         }
-        start += count;
     }
-    if raw.leads.is_empty() {
+    Ok(RawRecord { sampling_rate: header.sampling_rate, leads, signals })
+}
+
+/// The leads among the signals, in the header's order.
+fn leads(header: &Header) -> std::result::Result<Vec<Lead>, String> {
+    let mut leads = Vec::with_capacity(header.signals.len());
+    for lead in header.signals.iter().filter_map(|signal| Lead::parse(&signal.name)) {
+        if leads.contains(&lead) {
+            return Err(format!("two signals are lead {}", lead.name()));
+        }
+        leads.push(lead);
+    }
+    if leads.is_empty() {
         let names: Vec<_> = header.signals.iter().map(|signal| format!("`{}`", signal.name)).collect();
-        return Err(Fault::Header(format!(
-            "no signal is one of the twelve leads; they are called {}",
-            names.join(", ")
-        )));
+        return Err(format!("no signal is one of the twelve leads; they are called {}", names.join(", ")));
     }
-    Ok(raw)
+    Ok(leads)
+}
+
+/// The signals of each file.
+fn groups(header: &Header) -> std::result::Result<Vec<&[SignalLine]>, String> {
+    let groups: Vec<_> = header.signals.chunk_by(|a, b| a.file == b.file).collect();
+    for (index, group) in groups.iter().enumerate() {
+        let first = &group[0];
+        if groups[..index].iter().any(|earlier| earlier[0].file == first.file) {
+            return Err(format!("the signals of {} are not described one after another", first.file));
+        }
+        if group.iter().any(|signal| (signal.format, signal.offset) != (first.format, first.offset)) {
+            return Err(format!("the signals of {} differ in format or byte offset", first.file));
+        }
+    }
+    Ok(groups)
 }
 
 /// The bytes of the samples of `group` in its file, and how many samples each signal has.

@@ -1,0 +1,112 @@
+//! Records in: formats, layouts, their faults, fingerprints and the cache.
+
+mod cache;
+mod deepfake;
+mod ptb_xl;
+mod wfdb;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use ecgraft::Result;
+use ecgraft::data::{Dataset, load};
+use ecgraft::error::Blame;
+use ecgraft::manifest::{DataPath, Lead, Normalize, Signal, Source};
+
+/// The bundled sample of PTB-XL.
+const SAMPLE: &str = "experiments/data/ptbxl-sample";
+
+/// A folder that goes when the test ends.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("ecgraft-data-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let folder = std::env::temp_dir().join(name);
+        fs::create_dir_all(&folder).unwrap();
+        Self(folder)
+    }
+
+    /// Writes a file, and the folders it is in.
+    fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        let path = self.0.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn data_path(path: &Path) -> DataPath {
+    DataPath { written: path.display().to_string(), resolved: Ok(path.into()) }
+}
+
+fn ptb_xl(path: &Path, features: Option<&Path>) -> Source {
+    Source::PtbXl { path: data_path(path), features: features.map(data_path) }
+}
+
+/// The bundled sample with its features.
+fn sample() -> Source {
+    ptb_xl(SAMPLE.as_ref(), Some(&Path::new(SAMPLE).join("features/ecgdeli_features.csv")))
+}
+
+fn deepfake(path: &Path) -> Source {
+    Source::DeepfakeEcg { path: data_path(path) }
+}
+
+/// Signals as recorded.
+fn signal(leads: &[Lead], sampling_rate: f64, duration: f64) -> Signal {
+    Signal { leads: leads.to_vec(), sampling_rate, duration, bandpass: None, normalize: Normalize::None }
+}
+
+/// Loads without keeping anything.
+fn fresh(source: &Source, signal: &Signal) -> Result<Dataset> {
+    load("it", source, signal, &Folder::new().path("cache"))
+}
+
+/// Asserts that it is the user's error, and that its message has all of `parts`.
+#[track_caller]
+fn refused<T: std::fmt::Debug>(result: Result<T>, parts: &[&str]) {
+    let error = result.unwrap_err();
+    assert_eq!(error.blame, Blame::User, "{error}");
+    for part in parts {
+        assert!(error.message.contains(part), "`{part}` is not in: {error}");
+    }
+}
+
+#[test]
+fn an_unset_variable_is_named() {
+    let unset = DataPath { written: "$ECG_GONE/x".into(), resolved: Err("ECG_GONE".into()) };
+    for source in
+        [Source::DeepfakeEcg { path: unset.clone() }, Source::PtbXl { path: unset.clone(), features: None }, {
+            Source::PtbXl { path: data_path(SAMPLE.as_ref()), features: Some(unset.clone()) }
+        }]
+    {
+        let expected = ["$ECG_GONE/x", "environment variable ECG_GONE is not set"];
+        refused(ecgraft::data::fingerprint(&source, &Folder::new().0), &expected);
+        refused(fresh(&source, &signal(&[Lead::I], 100.0, 10.0)), &expected);
+    }
+}
+
+#[test]
+fn a_missing_folder_is_named() {
+    for source in [deepfake("no/such".as_ref()), ptb_xl("no/such".as_ref(), None)] {
+        refused(fresh(&source, &signal(&[Lead::I], 100.0, 10.0)), &["source it", "no/such", "there is no such folder"]);
+    }
+    let file = Path::new(SAMPLE).join("README.md");
+    refused(fresh(&deepfake(&file), &signal(&[Lead::I], 100.0, 10.0)), &["README.md", "a folder was expected"]);
+    refused(
+        fresh(&ptb_xl(SAMPLE.as_ref(), Some("gone.csv".as_ref())), &signal(&[Lead::I], 100.0, 10.0)),
+        &["gone.csv"],
+    );
+}
