@@ -1,5 +1,9 @@
 //! Sources, mixes and splits: records in, datasets and batches out.
 
+pub mod signal;
+pub mod simulator;
+pub mod wfdb;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;

@@ -1,0 +1,3 @@
+//! Records in PhysioNet's WFDB form.
+
+pub mod write;
