@@ -306,7 +306,10 @@ impl Freeze {
     /// `learning_rate_scale` with the most letters beside `*` and `?` (of equal ones the first in alphabetical order), 1 where none matches.
     pub fn scale(&self, block: &str) -> f64 {
         let matching = self.learning_rate_scale.iter().filter(|(pattern, _)| glob_matches(pattern, block));
-        matching.rev().max_by_key(|(pattern, _)| pattern.chars().filter(|c| !"*?".contains(*c)).count()).map_or(1.0, |(_, scale)| *scale)
+        matching
+            .rev()
+            .max_by_key(|(pattern, _)| pattern.chars().filter(|c| !"*?".contains(*c)).count())
+            .map_or(1.0, |(_, scale)| *scale)
     }
 }
 

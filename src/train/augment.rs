@@ -9,7 +9,13 @@ use rand_distr::{Distribution, StandardNormal};
 use crate::manifest::Augment;
 
 /// Changes one record, (leads, length), in place.
-pub(super) fn apply(augments: &[Augment], sampling_rate: f64, length: usize, record: &mut [f32], random: &mut ChaCha8Rng) {
+pub(super) fn apply(
+    augments: &[Augment],
+    sampling_rate: f64,
+    length: usize,
+    record: &mut [f32],
+    random: &mut ChaCha8Rng,
+) {
     for augment in augments {
         match *augment {
             Augment::GaussianNoise { sd } => {

@@ -22,11 +22,13 @@ pub fn save<D: Backend>(net: &mut Network<D>, metadata: &BTreeMap<String, String
     });
     let mut views = Vec::new();
     for (name, shape, bytes) in &values {
-        let view = TensorView::new(Dtype::F32, shape.clone(), bytes).map_err(|error| Error::internal(format!("{name}: {error}")))?;
+        let view = TensorView::new(Dtype::F32, shape.clone(), bytes)
+            .map_err(|error| Error::internal(format!("{name}: {error}")))?;
         views.push((name.as_str(), view));
     }
     let metadata: HashMap<String, String> = metadata.clone().into_iter().collect();
-    let bytes = safetensors::serialize(views, Some(metadata)).map_err(|error| Error::internal(format!("{}: {error}", path.display())))?;
+    let bytes = safetensors::serialize(views, Some(metadata))
+        .map_err(|error| Error::internal(format!("{}: {error}", path.display())))?;
     let write = || {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)?;
@@ -44,8 +46,10 @@ pub fn save<D: Backend>(net: &mut Network<D>, metadata: &BTreeMap<String, String
 /// A user error where the file cannot be read, or is not a checkpoint of this architecture.
 pub fn load<D: Backend>(net: &mut Network<D>, path: &Path) -> Result<()> {
     let place = path.display();
-    let bytes = std::fs::read(path).map_err(|error| Error::user(format!("cannot read the checkpoint {place}: {error}")))?;
-    let file = SafeTensors::deserialize(&bytes).map_err(|error| Error::user(format!("{place} is not a whole checkpoint: {error}")))?;
+    let bytes =
+        std::fs::read(path).map_err(|error| Error::user(format!("cannot read the checkpoint {place}: {error}")))?;
+    let file = SafeTensors::deserialize(&bytes)
+        .map_err(|error| Error::user(format!("{place} is not a whole checkpoint: {error}")))?;
     let mut problem = None;
     net.visit(|at, param| match file.tensor(at.name) {
         Ok(tensor) if tensor.shape() == param.shape && tensor.dtype() == Dtype::F32 => {

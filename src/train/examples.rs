@@ -79,12 +79,19 @@ impl Scaling {
 
 /// The dataset and signal of a pick.
 fn find<'a>(datasets: &'a Datasets, pick: &Pick) -> Result<(&'a Arc<Dataset>, &'a [f32])> {
-    let dataset = datasets.get(&*pick.source).ok_or_else(|| Error::internal(format!("source {} is not loaded", pick.source)))?;
+    let dataset =
+        datasets.get(&*pick.source).ok_or_else(|| Error::internal(format!("source {} is not loaded", pick.source)))?;
     Ok((dataset, dataset.signal(pick.record)))
 }
 
 impl<'a> Examples<'a> {
-    pub(super) fn new(signal: &Signal, datasets: &'a Datasets, picks: &'a [Pick], scaling: Option<&'a Scaling>, truth: Truth) -> Self {
+    pub(super) fn new(
+        signal: &Signal,
+        datasets: &'a Datasets,
+        picks: &'a [Pick],
+        scaling: Option<&'a Scaling>,
+        truth: Truth,
+    ) -> Self {
         Self { datasets, picks, scaling, truth, shape: (signal.leads.len(), signal.length()) }
     }
 

@@ -76,7 +76,11 @@ pub(super) fn fit<D: Backend>(
             net.hold(|block| freeze::hold(recipe.freeze, epoch, block));
             // A backbone that is a fixed function of its input is run once, not once an epoch.
             let fixed = net.is_probe() && recipe.augment.is_empty();
-            cached = if fixed { Some([Features::of(device, &mut net, train)?, Features::of(device, &mut net, validation)?]) } else { None };
+            cached = if fixed {
+                Some([Features::of(device, &mut net, train)?, Features::of(device, &mut net, validation)?])
+            } else {
+                None
+            };
         }
         let [train_features, validation_features] = match &cached {
             Some([train, validation]) => [Some(train), Some(validation)],
@@ -122,7 +126,8 @@ pub(super) fn fit<D: Backend>(
         }
         watch.epoch(epoch + 1, recipe.epochs, &judgement.text);
 
-        let improved = judgement.score.is_finite() && best.as_ref().is_none_or(|(score, _, _)| judgement.score > *score);
+        let improved =
+            judgement.score.is_finite() && best.as_ref().is_none_or(|(score, _, _)| judgement.score > *score);
         if improved {
             best = Some((judgement.score, epoch, net.clone()));
         }
@@ -132,7 +137,8 @@ pub(super) fn fit<D: Backend>(
             break;
         }
     }
-    let (_, epoch, network) = best.ok_or_else(|| Error::user("no epoch gave a finite validation score; lower optimizer.learning_rate"))?;
+    let (_, epoch, network) =
+        best.ok_or_else(|| Error::user("no epoch gave a finite validation score; lower optimizer.learning_rate"))?;
     Ok(Fitted { network, best_epoch: epoch + 1, epochs: curves })
 }
 
@@ -153,7 +159,12 @@ fn batches(order: &[usize], size: usize) -> Vec<&[usize]> {
     batches
 }
 
-fn signals<D: Backend>(device: &D, examples: &Examples<'_>, indices: &[usize], augments: Option<&Augments<'_>>) -> Result<Tensor3<D>> {
+fn signals<D: Backend>(
+    device: &D,
+    examples: &Examples<'_>,
+    indices: &[usize],
+    augments: Option<&Augments<'_>>,
+) -> Result<Tensor3<D>> {
     let (leads, length) = examples.shape;
     let values = examples.signals(indices, augments.filter(|augments| !augments.list.is_empty()))?;
     device.try_tensor_from_vec(values, (indices.len(), leads, length)).map_err(device_error)
@@ -195,7 +206,8 @@ impl Features {
         let (mut values, mut width) = (Vec::new(), 0);
         let order: Vec<usize> = (0..examples.len()).collect();
         for batch in order.chunks(INFERENCE_BATCH) {
-            let features = net.features(&Var::input(signals(device, examples, batch, None)?), &mut Pass::inference())?;
+            let features =
+                net.features(&Var::input(signals(device, examples, batch, None)?), &mut Pass::inference())?;
             width = features.dims().1;
             values.extend(features.value.as_vec());
         }
@@ -214,7 +226,9 @@ mod tests {
     #[test]
     fn a_last_batch_of_one_joins_the_one_before() {
         let order: Vec<usize> = (0..9).collect();
-        let sizes = |count: usize, size: usize| super::batches(&order[..count], size).iter().map(|b| b.len()).collect::<Vec<_>>();
+        let sizes = |count: usize, size: usize| {
+            super::batches(&order[..count], size).iter().map(|b| b.len()).collect::<Vec<_>>()
+        };
         assert_eq!(sizes(9, 4), [4, 5]);
         assert_eq!(sizes(8, 4), [4, 4]);
         assert_eq!(sizes(7, 4), [4, 3]);

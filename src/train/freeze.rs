@@ -22,7 +22,8 @@ pub(super) fn phase(freeze: &Freeze, epoch: usize) -> Option<usize> {
 
 /// How `block` is held in `epoch` (from 0).
 pub(super) fn hold(freeze: &Freeze, epoch: usize, block: &str) -> Hold {
-    let frozen = step(freeze, epoch).is_some_and(|(_, step)| step.blocks.iter().any(|pattern| glob_matches(pattern, block)));
+    let frozen =
+        step(freeze, epoch).is_some_and(|(_, step)| step.blocks.iter().any(|pattern| glob_matches(pattern, block)));
     Hold { frozen, batch_norm: freeze.batch_norm }
 }
 
@@ -32,8 +33,10 @@ mod tests {
 
     #[test]
     fn steps_follow_each_other_and_end() {
-        let step = |blocks: &[&str], epochs| FreezeStep { blocks: blocks.iter().map(|b| b.to_string()).collect(), epochs };
-        let mut freeze = Freeze { steps: vec![step(&["block*"], Some(2)), step(&["block1"], Some(1))], ..Freeze::default() };
+        let step =
+            |blocks: &[&str], epochs| FreezeStep { blocks: blocks.iter().map(|b| b.to_string()).collect(), epochs };
+        let mut freeze =
+            Freeze { steps: vec![step(&["block*"], Some(2)), step(&["block1"], Some(1))], ..Freeze::default() };
         freeze.learning_rate_scale.insert("block*".into(), 0.1);
         freeze.learning_rate_scale.insert("block2".into(), 0.5);
         let frozen = |epoch| ["block1", "block2"].map(|block| hold(&freeze, epoch, block).frozen);

@@ -85,19 +85,20 @@ impl<D: Backend> Optimizer<D> {
         moments.updates += 1;
         let gradient = gradients.get_or_alloc_mut(&param.value).map_err(device_error)?;
         match self.settings {
-            Settings::Adam { weight_decay, betas, .. } => AdamConfig { lr: rate, betas, eps: 1e-8, weight_decay: decay(weight_decay, WeightDecay::L2) }
-                .try_update(moments.updates, &mut param.value, &mut moments.first, &mut moments.second, gradient),
+            Settings::Adam { weight_decay, betas, .. } => {
+                AdamConfig { lr: rate, betas, eps: 1e-8, weight_decay: decay(weight_decay, WeightDecay::L2) }
+                    .try_update(moments.updates, &mut param.value, &mut moments.first, &mut moments.second, gradient)
+            }
             Settings::Adamw { weight_decay, betas, .. } => {
-                AdamConfig { lr: rate, betas, eps: 1e-8, weight_decay: decay(weight_decay, WeightDecay::Decoupled) }.try_update(
-                    moments.updates,
-                    &mut param.value,
-                    &mut moments.first,
-                    &mut moments.second,
-                    gradient,
-                )
+                AdamConfig { lr: rate, betas, eps: 1e-8, weight_decay: decay(weight_decay, WeightDecay::Decoupled) }
+                    .try_update(moments.updates, &mut param.value, &mut moments.first, &mut moments.second, gradient)
             }
             Settings::Sgd { weight_decay, momentum, nesterov, .. } => {
-                let momentum = (momentum > 0.0).then_some(if nesterov { Momentum::Nesterov(momentum) } else { Momentum::Classic(momentum) });
+                let momentum = (momentum > 0.0).then_some(if nesterov {
+                    Momentum::Nesterov(momentum)
+                } else {
+                    Momentum::Classic(momentum)
+                });
                 SgdConfig { lr: rate, momentum, weight_decay: decay(weight_decay, WeightDecay::L2) }.try_update(
                     &mut param.value,
                     &mut moments.first,

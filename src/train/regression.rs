@@ -74,7 +74,14 @@ pub fn regression<D: Backend>(
         let values = vec![("loss", loss), ("mae", measured.mae), ("rmse", measured.rmse)];
         Ok(Judgement { score: -loss, values, text: format!("MAE {:.1} {}", measured.mae, target.unit()) })
     };
-    let net = Network::new(device, architecture, signal.leads.len(), 1, 1, &mut crate::seed::stream(seed, "regression weights", 0))?;
+    let net = Network::new(
+        device,
+        architecture,
+        signal.leads.len(),
+        1,
+        1,
+        &mut crate::seed::stream(seed, "regression weights", 0),
+    )?;
     let mut fitted = fit(device, net, &recipe, &train, &validation, &mut judge, watch)?;
 
     let mut scores = Vec::new();
@@ -110,5 +117,7 @@ pub fn regression<D: Backend>(
 fn truth(datasets: &Datasets, pick: &Pick, target: Target) -> Result<f64> {
     let record = datasets.get(&*pick.source).and_then(|dataset| dataset.records.get(pick.record));
     let value = record.and_then(|record| record.target(target));
-    value.map(f64::from).ok_or_else(|| Error::internal(format!("record {} of {} has no {}", pick.record, pick.source, target.name())))
+    value
+        .map(f64::from)
+        .ok_or_else(|| Error::internal(format!("record {} of {} has no {}", pick.record, pick.source, target.name())))
 }

@@ -26,7 +26,9 @@ impl LearningRate {
             Schedule::Constant => 1.0,
             Schedule::Exponential { gamma } => gamma.powi(epoch as i32),
             Schedule::Cosine { warmup_epochs } if at < warmup_epochs => at / warmup_epochs,
-            Schedule::Cosine { warmup_epochs } => half_cosine((at - warmup_epochs) / (self.epochs as f64 - warmup_epochs).max(1e-9)),
+            Schedule::Cosine { warmup_epochs } => {
+                half_cosine((at - warmup_epochs) / (self.epochs as f64 - warmup_epochs).max(1e-9))
+            }
             Schedule::OneCycle { warmup_share } => {
                 let (share, low, last) = (at / self.epochs as f64, 1.0 / 25.0, 1e-4);
                 if share < warmup_share {
@@ -57,7 +59,8 @@ mod tests {
 
     #[test]
     fn factors_at_the_corners() {
-        let at = |schedule: &Schedule, epoch: usize, progress: f64| LearningRate::new(schedule, 10).factor(epoch, progress);
+        let at =
+            |schedule: &Schedule, epoch: usize, progress: f64| LearningRate::new(schedule, 10).factor(epoch, progress);
         let near = |a: f64, b: f64| assert!((a - b).abs() < 1e-9, "{a} and {b}");
         near(at(&Schedule::Constant, 7, 0.5), 1.0);
         near(at(&Schedule::Exponential { gamma: 0.5 }, 3, 0.9), 0.125);

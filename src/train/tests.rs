@@ -106,14 +106,16 @@ fn regress_as(manifest: &Manifest) -> Trained<Cpu> {
 
 fn regress_on(manifest: &Manifest, count: usize) -> Trained<Cpu> {
     let (datasets, split) = records(count);
-    regression(&Cpu::default(), manifest, architecture(manifest), Target::Hr, 3, &split, &datasets, &mut Silent).unwrap()
+    regression(&Cpu::default(), manifest, architecture(manifest), Target::Hr, 3, &split, &datasets, &mut Silent)
+        .unwrap()
 }
 
 /// A rate that explodes after a few epochs, so that the last epoch is not the best one.
 fn exploding(epochs: usize) -> Manifest {
     let mut manifest = parse(MANIFEST);
     manifest.regression.epochs = epochs;
-    manifest.regression.optimizer = Optimizer::Sgd { learning_rate: 0.02, weight_decay: 0.0, momentum: 0.0, nesterov: false };
+    manifest.regression.optimizer =
+        Optimizer::Sgd { learning_rate: 0.02, weight_decay: 0.0, momentum: 0.0, nesterov: false };
     manifest.regression.schedule = Schedule::Exponential { gamma: 2.5 };
     manifest
 }
@@ -143,7 +145,12 @@ fn the_same_stage_gives_the_same_bits_on_any_number_of_threads() {
             let mut regressed = regress(MANIFEST);
             let mut classified = classify(MANIFEST, std::slice::from_ref(&regressed.network), Some("gradual"));
             let curves = [regressed.outcome.epochs, classified.outcome.epochs];
-            (values(&mut regressed.network, None), values(&mut classified.network, None), curves, classified.outcome.predictions)
+            (
+                values(&mut regressed.network, None),
+                values(&mut classified.network, None),
+                curves,
+                classified.outcome.predictions,
+            )
         })
     };
     let one = with(1);
@@ -185,7 +192,14 @@ fn the_best_epoch_is_kept_and_not_the_last() {
     let long = regress_as(&exploding(8));
     let best = long.outcome.best_epoch;
     assert!(best < 8, "{best}");
-    let loss = |epoch| long.outcome.epochs.iter().find(|v| v.epoch == epoch && v.split == "validation" && v.metric == "mae").unwrap().value;
+    let loss = |epoch| {
+        long.outcome
+            .epochs
+            .iter()
+            .find(|v| v.epoch == epoch && v.split == "validation" && v.metric == "mae")
+            .unwrap()
+            .value
+    };
     assert!((1..=8).all(|epoch| loss(best) <= loss(epoch)));
     let kept = long.outcome.regression.iter().find(|score| score.split == "validation").unwrap().metrics.mae;
     assert!((kept - loss(best)).abs() < 1e-9, "the weights measured at the end are those of epoch {best}");
@@ -212,13 +226,18 @@ fn every_optimizer_schedule_and_loss_learns() {
         "{ kind = \"adamw\", learning_rate = 0.01, weight_decay = 0.01 }",
         "{ kind = \"sgd\", learning_rate = 0.02, momentum = 0.9, nesterov = true }",
     ] {
-        for schedule in ["{ kind = \"constant\" }", "{ kind = \"cosine\", warmup_epochs = 2.0 }", "{ kind = \"one-cycle\" }"] {
+        for schedule in
+            ["{ kind = \"constant\" }", "{ kind = \"cosine\", warmup_epochs = 2.0 }", "{ kind = \"one-cycle\" }"]
+        {
             for loss in ["mae", "mse", "huber"] {
                 let text = MANIFEST.replace(
                     "[regression]\nepochs = 4",
-                    &format!("[regression]\nepochs = 30\nloss = \"{loss}\"\noptimizer = {optimizer}\nschedule = {schedule}"),
+                    &format!(
+                        "[regression]\nepochs = 30\nloss = \"{loss}\"\noptimizer = {optimizer}\nschedule = {schedule}"
+                    ),
                 );
-                let mae = error(&regress_on(&parse(&text.replace("kernel = 12", "kernel = 12\ndropout = 0.0")), 160).outcome);
+                let mae =
+                    error(&regress_on(&parse(&text.replace("kernel = 12", "kernel = 12\ndropout = 0.0")), 160).outcome);
                 assert!(mae < 9.0, "{optimizer} {schedule} {loss}: {mae} bpm; the mean alone gives 15");
             }
         }
@@ -227,7 +246,8 @@ fn every_optimizer_schedule_and_loss_learns() {
 
 #[test]
 fn several_networks_are_grafted_side_by_side() {
-    let (mut first, mut second) = (regress(MANIFEST).network, regress(&MANIFEST.replace("epochs = 4", "epochs = 2")).network);
+    let (mut first, mut second) =
+        (regress(MANIFEST).network, regress(&MANIFEST.replace("epochs = 4", "epochs = 2")).network);
     let mut both = classify(MANIFEST, &[first.clone(), second.clone()], Some("probe")).network;
     assert_eq!(both.backbones().len(), 2);
     let mut grafted = [Vec::new(), Vec::new()];
@@ -253,8 +273,17 @@ fn statistics_of_train_z_score_come_from_training_records_alone() {
     let manifest = parse(&text);
     let (mut datasets, split) = records(40);
     let run = |datasets: &Datasets| {
-        let mut trained =
-            regression(&Cpu::default(), &manifest, architecture(&manifest), Target::Hr, 3, &split, datasets, &mut Silent).unwrap();
+        let mut trained = regression(
+            &Cpu::default(),
+            &manifest,
+            architecture(&manifest),
+            Target::Hr,
+            3,
+            &split,
+            datasets,
+            &mut Silent,
+        )
+        .unwrap();
         (trained.metadata["lead_mean"].clone(), values(&mut trained.network, None))
     };
     let before = run(&datasets);
@@ -284,7 +313,8 @@ fn a_checkpoint_gives_the_network_back() {
     std::fs::write(&path, &bytes[..bytes.len() - 5]).unwrap();
     assert!(checkpoint::load(&mut other, &path).unwrap_err().message.contains("not a whole checkpoint"));
     std::fs::write(&path, bytes).unwrap();
-    let mut wide = Network::new(&Cpu::default(), architecture(&manifest), 3, 1, 1, &mut crate::seed::stream(0, "x", 0)).unwrap();
+    let mut wide =
+        Network::new(&Cpu::default(), architecture(&manifest), 3, 1, 1, &mut crate::seed::stream(0, "x", 0)).unwrap();
     assert!(checkpoint::load(&mut wide, &path).unwrap_err().message.contains("does not fit"));
     std::fs::remove_dir_all(folder).unwrap();
 }

@@ -68,7 +68,12 @@ pub fn transfer<D: Backend>(
     let every: Vec<usize> = (0..validation.len()).collect();
     let mut judge = |outputs: &[f32]| {
         let (loss, _) = objective.loss(&validation.truth, &every)?.of(outputs);
-        let measured = measure(&probabilities(outputs, classes.len(), settings.labels), &validation.truth, classes.len(), settings.labels)?;
+        let measured = measure(
+            &probabilities(outputs, classes.len(), settings.labels),
+            &validation.truth,
+            classes.len(),
+            settings.labels,
+        )?;
         let auc = measured.macro_auc.unwrap_or(f64::NAN);
         let mut values = vec![("loss", loss), ("accuracy", measured.accuracy)];
         values.extend(measured.macro_auc.map(|auc| ("macro_auc", auc)));
@@ -99,7 +104,11 @@ pub fn transfer<D: Backend>(
         if name == "test" {
             for (class, name) in measured.per_class.iter().zip(&names) {
                 if class.auc.is_none() {
-                    notes.push(format!("class {name} has no AUC on the test records: {} of {} have it; macro AUC leaves it out", class.positives, picks.len()));
+                    notes.push(format!(
+                        "class {name} has no AUC on the test records: {} of {} have it; macro AUC leaves it out",
+                        class.positives,
+                        picks.len()
+                    ));
                 }
             }
             predictions = listed(datasets, picks, classes, &probabilities)?;
@@ -135,7 +144,9 @@ fn truth(datasets: &Datasets, picks: &[Pick], classes: &[Superclass], labels: La
     Ok(match labels {
         Labels::Multi => Truth::Several(several),
         Labels::Single => {
-            let first = |row: &[bool]| row.iter().position(|has| *has).ok_or_else(|| Error::internal("a record without a class was picked"));
+            let first = |row: &[bool]| {
+                row.iter().position(|has| *has).ok_or_else(|| Error::internal("a record without a class was picked"))
+            };
             Truth::Classes(several.chunks_exact(classes.len()).map(first).collect::<Result<_>>()?)
         }
     })
@@ -146,12 +157,15 @@ fn truth(datasets: &Datasets, picks: &[Pick], classes: &[Superclass], labels: La
 fn objective(truth: &Truth, classes: usize, labels: Labels, weights: ClassWeights) -> Objective {
     let hot = one_hot(truth, classes);
     let records = hot.len() / classes;
-    let positives: Vec<usize> = (0..classes).map(|class| hot.iter().skip(class).step_by(classes).filter(|has| **has).count()).collect();
+    let positives: Vec<usize> =
+        (0..classes).map(|class| hot.iter().skip(class).step_by(classes).filter(|has| **has).count()).collect();
     let weight = |positives: usize| match (weights, labels) {
         (ClassWeights::None, _) => 1.0,
         (ClassWeights::Balanced, _) if positives == 0 => 1.0,
         (ClassWeights::Balanced, Labels::Single) => records as f32 / (classes * positives) as f32,
-        (ClassWeights::Balanced, Labels::Multi) => ((records - positives) as f32 / positives as f32).max(f32::MIN_POSITIVE),
+        (ClassWeights::Balanced, Labels::Multi) => {
+            ((records - positives) as f32 / positives as f32).max(f32::MIN_POSITIVE)
+        }
     };
     let weights = positives.into_iter().map(weight).collect();
     match labels {
@@ -188,12 +202,22 @@ fn measure(probabilities: &[f32], truth: &Truth, classes: usize, labels: Labels)
     metrics::classification(labels, classes, probabilities, &one_hot(truth, classes)).map_err(Error::user)
 }
 
-fn listed(datasets: &Datasets, picks: &[Pick], classes: &[Superclass], probabilities: &[f32]) -> Result<Vec<Prediction>> {
+fn listed(
+    datasets: &Datasets,
+    picks: &[Pick],
+    classes: &[Superclass],
+    probabilities: &[f32],
+) -> Result<Vec<Prediction>> {
     let mut list = Vec::with_capacity(probabilities.len());
     for (pick, row) in picks.iter().zip(probabilities.chunks_exact(classes.len())) {
         let record = record(datasets, pick)?;
         for (class, &probability) in classes.iter().zip(row) {
-            list.push(Prediction { record_id: record.id.clone(), class: class.name(), probability, label: record.has(*class) });
+            list.push(Prediction {
+                record_id: record.id.clone(),
+                class: class.name(),
+                probability,
+                label: record.has(*class),
+            });
         }
     }
     Ok(list)

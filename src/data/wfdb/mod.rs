@@ -5,6 +5,7 @@
 
 mod header;
 mod read;
+pub mod write;
 
 pub(super) use read::is_there;
 pub use read::read;
