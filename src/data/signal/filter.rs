@@ -124,7 +124,8 @@ impl Filter {
     /// # Errors
     /// As [`Filter::band_pass`].
     pub fn cached([low, high]: [f64; 2], sampling_rate: f64) -> Result<Option<Arc<Self>>, String> {
-        static KNOWN: OnceLock<Mutex<HashMap<[u64; 3], Option<Arc<Filter>>>>> = OnceLock::new();
+        type Known = HashMap<[u64; 3], Option<Arc<Filter>>>;
+        static KNOWN: OnceLock<Mutex<Known>> = OnceLock::new();
         let key = [low, high, sampling_rate].map(f64::to_bits);
         let mut known = KNOWN.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(filter) = known.get(&key) {

@@ -39,7 +39,8 @@ impl Resampler {
     /// # Errors
     /// A sentence where the rates have no ratio of whole numbers up to 10,000.
     pub fn between(from: f64, to: f64) -> Result<Arc<Self>, String> {
-        static KNOWN: OnceLock<Mutex<HashMap<(usize, usize), Arc<Resampler>>>> = OnceLock::new();
+        type Known = HashMap<(usize, usize), Arc<Resampler>>;
+        static KNOWN: OnceLock<Mutex<Known>> = OnceLock::new();
         let ratio = ratio(to / from).ok_or_else(|| {
             format!(
                 "it is sampled at {from} Hz, which cannot be resampled to {to} Hz: their ratio is not one of whole numbers \

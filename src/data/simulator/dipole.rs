@@ -20,7 +20,7 @@ pub(super) struct Bell {
     pub vector: Vector,
 }
 
-/// Dower's matrix: what each lead sees of a dipole of 1 on each of Frank's axes (Dower et al. 1980, table 1).
+/// Dower's matrix: what each lead sees of a dipole of 1 on each of Frank's axes (Dower et al. 1980).
 const DOWER: [[Vector; 4]; 2] = [
     [[0.632, -0.235, 0.059], [0.235, 1.066, -0.132], [-0.515, 0.157, -0.917], [0.044, 0.164, -1.387]],
     [[0.882, 0.098, -1.277], [1.213, 0.127, -0.601], [1.125, 0.127, -0.086], [0.831, 0.076, 0.230]],

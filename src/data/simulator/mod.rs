@@ -14,13 +14,15 @@
 //!
 //! ## How records differ
 //!
-//! | | distribution | after |
+//! | | distribution | compare |
 //! |---|---|---|
-//! | HR | N(75, 15) bpm in 40 to 140 | |
-//! | QRS | 94 %: N(95, 12) ms in 65 to 150; 6 %: uniform in 110 to 150 | Mason et al. 2007 |
-//! | QT | QTc (RR / 1 s)^(1/3), QTc N(415 + (QRS - 95) / 2, 22) ms in 350 to 500 | Fridericia 1920; Mason et al. 2007; Bogossian et al. 2014 for QRS |
-//! | PR | N(160 - 0.26 (HR - 75), 23.7) ms in 90 to 280 | Soliman and Rautaharju 2012 (slope and correlation with HR) |
+//! | HR | N(75, 15) bpm in 40 to 140 | 48 to 98 in healthy people (Mason et al. 2007; 2nd to 98th percentile, as below) |
+//! | QRS | 94 %: N(95, 12) ms in 65 to 150; 6 %: uniform in 110 to 150 | 69 to 109 (same) |
+//! | QT | QTc (RR / 1 s)^(1/3), QTc N(415 + (QRS - 95) / 2, 22) ms in 350 to 500 | correction: Fridericia 1920; QTc 359 to 445 (Mason et al. 2007); about half of a longer QRS is added to QT (Bogossian et al. 2014) |
+//! | PR | N(160 - 0.26 (HR - 75), 23.7) ms in 90 to 280 | 113 to 212 (Mason et al. 2007); slope, and correlation with HR of -0.15 (Soliman and Rautaharju 2012) |
 //! | SD of RR | 3 % of the mean RR, log-normal (sigma 0.5), 0.5 to 9 % | spectrum: McSharry et al. 2003 |
+//!
+//! Ranges are wider than in healthy people, as those of patients are.
 //!
 //! Where T of one beat and P of the next would meet, PR is shortened down to 90 ms, then variation of RR; where that is not
 //! enough, intervals are drawn again. It happens at fast rates.

@@ -36,7 +36,9 @@ impl Respiration {
 
     /// Moves the dipole with the breath, to first order in the angle. Where the dipole is 0 it stays 0.
     pub fn apply(&self, dipole: &mut [Vector]) {
-        for (moment, [_, breath]) in dipole.iter_mut().zip(Tone::new(self.frequency, self.phase)) {
+        let mut tone = Tone::new(self.frequency, self.phase);
+        for moment in dipole {
+            let [_, breath] = tone.step();
             let before = *moment;
             for (value, row) in moment.iter_mut().zip(&self.change) {
                 *value += breath * (row[0] * before[0] + row[1] * before[1] + row[2] * before[2]);
@@ -49,15 +51,13 @@ impl Respiration {
 pub(super) fn add_baseline_wander(leads: &mut Leads, respiration: f64, seed: u64, index: u64) {
     let random = &mut stream(seed, "simulator/baseline", index);
     let amplitude = log_normal(random, 0.04, 0.7, 0.25);
-    let mut tones = vec![(respiration, 0.7)];
-    for low in [0.03, 0.06, 0.12, 0.24] {
+    let slow = [0.03, 0.06, 0.12, 0.24].map(|low| {
         let frequency = low * uniform(random, 0.0, 1.0).exp2();
-        tones.push((frequency, (0.06 / frequency).sqrt()));
-    }
+        (frequency, (0.06 / frequency).sqrt())
+    });
+    let tones = [(respiration, 0.7), slow[0], slow[1], slow[2], slow[3]];
     let total = tones.iter().map(|(_, weight)| weight * weight).sum::<f64>().sqrt();
-    for (frequency, weight) in tones {
-        add_tone(leads, frequency, amplitude * weight / total, random);
-    }
+    add_tones(leads, tones.map(|(frequency, weight)| (frequency, amplitude * weight / total)), random);
 }
 
 /// Muscle noise: 20 to 150 Hz, independent in the eight leads; 7 uV rms in the median record, at most 60.
@@ -101,18 +101,23 @@ pub(super) fn add_mains(leads: &mut Leads, seed: u64, index: u64) {
     let grid = if uniform(random, 0.0, 1.0) < 0.5 { 50.0 } else { 60.0 };
     let frequency = normal(random, grid, 0.02);
     let harmonic = uniform(random, 0.0, 0.4);
-    add_tone(leads, frequency, amplitude, random);
-    add_tone(leads, 3.0 * frequency, harmonic * amplitude, random);
+    add_tones(leads, [(frequency, amplitude), (3.0 * frequency, harmonic * amplitude)], random);
 }
 
-/// Adds a tone to every lead, with a size (this rms value on average) and phase of its own.
-fn add_tone(leads: &mut Leads, frequency: f64, amplitude: f64, random: &mut ChaCha8Rng) {
-    for half in leads {
-        let cosines: Frame = std::array::from_fn(|_| amplitude * standard(random));
-        let sines: Frame = std::array::from_fn(|_| amplitude * standard(random));
-        for (frame, [cosine, sine]) in half.iter_mut().zip(Tone::new(frequency, 0.0)) {
-            for lane in 0..LANES {
-                frame[lane] += cosines[lane] * cosine + sines[lane] * sine;
+/// Adds tones, each of a frequency (Hz) and an amplitude (mV rms on average), to every lead with sizes and phases of its own.
+fn add_tones<const N: usize>(leads: &mut Leads, tones: [(f64, f64); N], random: &mut ChaCha8Rng) {
+    let weights = tones.map(|(_, amplitude)| {
+        [(); 2].map(|()| [(); 2].map(|()| -> Frame { std::array::from_fn(|_| amplitude * standard(random)) }))
+    });
+    let mut tones = tones.map(|(frequency, _)| Tone::new(frequency, 0.0));
+    let [limb, chest] = leads;
+    for frames in limb.iter_mut().zip(chest) {
+        for (tone, weights) in tones.iter_mut().zip(&weights) {
+            let [cosine, sine] = tone.step();
+            for (frame, [cosines, sines]) in [&mut *frames.0, &mut *frames.1].into_iter().zip(weights) {
+                for lane in 0..LANES {
+                    frame[lane] += cosines[lane] * cosine + sines[lane] * sine;
+                }
             }
         }
     }
@@ -129,14 +134,11 @@ impl Tone {
         let angle = TAU * frequency / SAMPLING_RATE;
         Self { value: [phase.cos(), phase.sin()], turn: [angle.cos(), angle.sin()] }
     }
-}
 
-impl Iterator for Tone {
-    type Item = [f64; 2];
-
-    fn next(&mut self) -> Option<[f64; 2]> {
+    /// The next sample: cosine and sine.
+    fn step(&mut self) -> [f64; 2] {
         let ([x, y], [cosine, sine]) = (self.value, self.turn);
         self.value = [x * cosine - y * sine, x * sine + y * cosine];
-        Some([x, y])
+        [x, y]
     }
 }

@@ -86,7 +86,7 @@ impl Shape {
 fn bell(random: &mut ChaCha8Rng, support: [f64; 2], peak: f64, vector: Vector) -> Bell {
     let support = support.map(|edge| {
         let varied = edge + truncated(random, 0.0, 0.03, [-0.07, 0.07]);
-        if edge > 0.0 && edge < 1.0 { varied } else { edge }
+        if edge > 0.0 && edge < 1.0 { varied.clamp(0.01, 0.99) } else { edge }
     });
     Bell { support, peak: peak + truncated(random, 0.0, 0.03, [-0.08, 0.08]), vector }
 }
