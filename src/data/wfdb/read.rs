@@ -61,17 +61,17 @@ fn decode(header: &Header, folder: &Path) -> std::result::Result<RawRecord, Faul
         let faulty = |why: String| Fault::File(Error::user(format!("{}: {why}", path.display())));
         let (body, length) = body(&bytes, group, samples).map_err(faulty)?;
         samples = Some(length);
-        let packed = group[0].format == Format::Packed212;
-        let unpacked = if packed { unpack(body, length * group.len()) } else { Vec::new() };
+        let interleaved = match group[0].format {
+            Format::Int16 => body.chunks_exact(2).map(|two| i16::from_le_bytes([two[0], two[1]])).collect(),
+            Format::Packed212 => unpack(body, length * group.len()),
+        };
+        let mut own = Vec::with_capacity(length);
         for (place, signal) in group.iter().enumerate() {
             let Some(lead) = Lead::parse(&signal.name) else { continue };
             let decoder = Decoder::new(header, signal, lead).map_err(Fault::Header)?;
-            let decoded = if packed {
-                decoder.decode(unpacked.iter().skip(place).step_by(group.len()).copied())
-            } else {
-                let own = body.get(2 * place..).unwrap_or_default().chunks(2 * group.len());
-                decoder.decode(own.map(|frame| i16::from_le_bytes([frame[0], frame[1]])))
-            };
+            own.clear();
+            own.extend(interleaved.chunks_exact(group.len()).map(|frame| frame[place]));
+            let decoded = decoder.decode(&own);
             signals.push(decoded.map_err(|why| faulty(format!("lead {}: {why}", lead.name())))?);
         }
     }
@@ -192,34 +192,29 @@ impl<'h> Decoder<'h> {
 
     /// `(sample - baseline) / gain` of each sample: differences of 24 bits are exact in f32, and so the
     /// result is rounded once.
-    fn decode(&self, samples: impl Iterator<Item = i16> + Clone) -> std::result::Result<Vec<f32>, String> {
-        let baseline = self.signal.baseline as f32;
-        let (mut sum, mut lowest) = (0u16, i16::MAX);
-        let mut values = Vec::with_capacity(samples.size_hint().1.unwrap_or(0));
-        values.extend(samples.clone().map(|sample| {
-            sum = sum.wrapping_add(sample as u16);
-            lowest = lowest.min(sample);
-            (f32::from(sample) - baseline) / self.gain
-        }));
+    fn decode(&self, samples: &[i16]) -> std::result::Result<Vec<f32>, String> {
         let missing = self.signal.format.missing();
-        if lowest == missing {
-            let place = samples.clone().position(|sample| sample == missing).unwrap_or(0);
+        if let Some(place) = samples.iter().position(|&sample| sample == missing) {
             let seconds = place as f64 / self.rate;
             return Err(format!(
                 "sample {place} (at {seconds:.3} s) is missing: its value is {missing}, which marks a gap"
             ));
         }
+        let sum = samples.iter().fold(0u16, |sum, &sample| sum.wrapping_add(sample as u16));
         if let Some(checksum) = self.signal.checksum.filter(|&checksum| self.summed && checksum as u16 != sum) {
             return Err(format!(
                 "the samples add up to {sum}, but the header's checksum is {checksum} (both modulo 65536); \
                  the file is damaged, or the header belongs to another file"
             ));
         }
-        match (samples.clone().next(), self.signal.initial) {
-            (Some(first), Some(initial)) if i32::from(first) != initial => {
+        match (samples.first(), self.signal.initial) {
+            (Some(&first), Some(initial)) if i32::from(first) != initial => {
                 Err(format!("the first sample is {first}, but the header says {initial}"))
             }
-            _ => Ok(values),
+            _ => {
+                let (baseline, gain) = (self.signal.baseline as f32, self.gain);
+                Ok(samples.iter().map(|&sample| (f32::from(sample) - baseline) / gain).collect())
+            }
         }
     }
 }
