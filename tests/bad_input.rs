@@ -141,7 +141,7 @@ fn a_missing_folder_and_a_missing_column() {
 fn an_unknown_lead() {
     let bench = Workbench::new("lead");
     let manifest = tiny("faulty", &sample(), "").replace("\"V2\"]", "\"V7\"]");
-    faulty_beside_sound(&bench, &manifest, &["a-faulty.toml:12:15", "V7"]);
+    faulty_beside_sound(&bench, &manifest, &["a-faulty.toml:11:15", "V7"]);
 }
 
 #[test]

@@ -93,8 +93,11 @@ impl Store {
     /// Settings of the connection, and the schema.
     fn prepare(&mut self) -> std::result::Result<(), Problem> {
         self.connection.busy_timeout(std::time::Duration::from_millis(BUSY_TIMEOUT_MS))?;
-        let application: i32 = self.connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
-        let tables: i64 = self.connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+        // In one transaction: another process may be making the store just now.
+        let look = self.connection.transaction()?;
+        let tables: i64 = look.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+        let application: i32 = look.pragma_query_value(None, "application_id", |row| row.get(0))?;
+        look.commit()?;
         if tables > 0 && application != APPLICATION_ID {
             return Err(Problem::Told(Error::user(format!(
                 "{}: this is not a store of ecgraft; move it away or choose another folder with --results",
