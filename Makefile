@@ -11,7 +11,7 @@ CARGO ?= cargo
 .PHONY: experiments test lint doc bench help
 
 experiments: ## Run every manifest under PATHS on DEVICE, then print the comparison
-	@$(CARGO) build --release --locked --quiet
+	@$(CARGO) build --release --locked
 	@target/release/ecgraft run $(PATHS) --device $(DEVICE) --results $(RESULTS)
 
 test: ## The whole test suite

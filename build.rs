@@ -9,14 +9,16 @@ fn main() {
         (output.status.success() && !text.is_empty()).then_some(text)
     };
     let version = std::env::var("CARGO_PKG_VERSION").unwrap_or_default();
-    let full = match git(&["describe", "--always", "--dirty", "--abbrev=10", "--exclude=*"]) {
+    // Without optional locks git only reads: it does not touch the index, so that nothing looks changed.
+    let full = match git(&["--no-optional-locks", "describe", "--always", "--dirty", "--abbrev=10", "--exclude=*"]) {
         Some(commit) => format!("{version} ({commit})"),
         None => version,
     };
     println!("cargo:rustc-env=ECGRAFT_VERSION={full}");
     println!("cargo:rerun-if-changed=src");
-    for file in ["HEAD", "index"] {
-        if let Some(path) = git(&["rev-parse", "--git-path", file]) {
+    // What changes with every commit and checkout.
+    for file in ["HEAD", "logs/HEAD"] {
+        if let Some(path) = git(&["rev-parse", "--git-path", file]).filter(|path| std::path::Path::new(path).exists()) {
             println!("cargo:rerun-if-changed={path}");
         }
     }

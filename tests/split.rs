@@ -15,12 +15,12 @@ fn dataset(source: &str, count: usize, per_patient: usize) -> Arc<Dataset> {
         let patient = index / per_patient;
         let mut classes = [false; 5];
         classes[patient / 10 % 5] = true;
-        classes[2] |= patient % 7 == 0;
+        classes[2] |= patient.is_multiple_of(7);
         Record {
             id: index.to_string(),
             patient: format!("p{patient}"),
             fold: Some((patient % 10 + 1) as u8),
-            targets: [Some(70.0), Some(160.0), Some(400.0), (index % 10 != 0).then_some(90.0)],
+            targets: [Some(70.0), Some(160.0), Some(400.0), (!index.is_multiple_of(10)).then_some(90.0)],
             classes,
         }
     };
@@ -39,7 +39,10 @@ fn datasets(of: &[(&str, usize, usize)]) -> Datasets {
     of.iter().map(|&(name, count, per_patient)| (name.to_owned(), dataset(name, count, per_patient))).collect()
 }
 
-fn mix(records: Option<usize>, parts: &[(&str, Option<f64>, Option<Vec<u8>>)]) -> Mix {
+/// Source, share, folds.
+type Part<'a> = (&'a str, Option<f64>, Option<Vec<u8>>);
+
+fn mix(records: Option<usize>, parts: &[Part<'_>]) -> Mix {
     let parts = parts.iter().map(|(source, share, folds)| MixPart {
         source: (*source).into(),
         share: *share,

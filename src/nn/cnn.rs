@@ -4,11 +4,11 @@ use dfdx::prelude::Storage;
 use rand_chacha::ChaCha8Rng;
 
 use super::layer::{BatchNorm, Conv};
-use super::{Hold, Pass, Role};
+use super::{BlockVisitor, Hold, Pass};
 use crate::Result;
 use crate::manifest::CnnConfig;
 use crate::ops::pool::{Window, max_pool};
-use crate::ops::{Backend, Param, Var};
+use crate::ops::{Backend, Var};
 
 /// See the module.
 #[derive(Clone, Debug)]
@@ -37,7 +37,7 @@ impl<D: Backend> Cnn<D> {
         Ok(x)
     }
 
-    pub(super) fn visit(&mut self, f: &mut dyn FnMut(usize, &str, Role, &mut Param<D>)) {
+    pub(super) fn visit(&mut self, f: &mut BlockVisitor<'_, D>) {
         for (i, (conv, norm)) in self.blocks.iter_mut().enumerate() {
             conv.visit(&format!("blocks.{i}.conv"), &mut |name, role, param| f(i, name, role, param));
             norm.visit(&format!("blocks.{i}.bn"), &mut |name, role, param| f(i, name, role, param));

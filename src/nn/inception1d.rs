@@ -9,7 +9,7 @@ use dfdx::prelude::Storage;
 use rand_chacha::ChaCha8Rng;
 
 use super::layer::{BatchNorm, Conv};
-use super::{Hold, Pass, Role};
+use super::{BlockVisitor, Hold, Pass, Role};
 use crate::Result;
 use crate::manifest::Inception1dConfig;
 use crate::ops::combine::{add_relu, concat};
@@ -89,7 +89,7 @@ impl<D: Backend> Inception1d<D> {
         Ok(x)
     }
 
-    pub(super) fn visit(&mut self, f: &mut dyn FnMut(usize, &str, Role, &mut Param<D>)) {
+    pub(super) fn visit(&mut self, f: &mut BlockVisitor<'_, D>) {
         for (i, block) in self.blocks.iter_mut().enumerate() {
             let at = |name: &str| format!("blocks.{i}.{name}");
             let mut f = |name: &str, role: Role, param: &mut Param<D>| f(i, name, role, param);

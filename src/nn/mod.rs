@@ -96,6 +96,9 @@ pub struct Backbone<D: Storage<f32>> {
     holds: Vec<Hold>,
 }
 
+/// Is shown each value of a backbone: the number of its block, its name, its role, itself.
+type BlockVisitor<'a, D> = dyn FnMut(usize, &str, Role, &mut Param<D>) + 'a;
+
 impl<D: Backend> Backbone<D> {
     /// A fresh backbone; weights are drawn as PyTorch draws them (uniform in plus and minus
     /// 1 / sqrt(fan in), He 2015 with a = sqrt 5).
@@ -134,7 +137,7 @@ impl<D: Backend> Backbone<D> {
     }
 
     /// Goes through all values: block index, name, role, value.
-    fn visit(&mut self, f: &mut dyn FnMut(usize, &str, Role, &mut Param<D>)) {
+    fn visit(&mut self, f: &mut BlockVisitor<'_, D>) {
         match &mut self.kind {
             Kind::Cnn(net) => net.visit(f),
             Kind::Inception1d(net) => net.visit(f),

@@ -93,10 +93,13 @@ fn residuals(outputs: &[f32], truth: &[f32], gradient: &mut [f32], f: impl Fn(f6
     sum
 }
 
+/// The loss as a tensor, its value, and its gradient in the outputs.
+type Found<D> = (Tensor<Rank0, f32, D>, f64, <D as Lend>::Buffer);
+
 /// Losses on a device.
 pub trait Kernel: Lend {
     /// The loss as a tensor, its value, and its gradient in the outputs.
-    fn loss(&self, outputs: &Tensor3<Self>, loss: &Loss) -> Done<(Tensor<Rank0, f32, Self>, f64, Self::Buffer), Self>;
+    fn loss(&self, outputs: &Tensor3<Self>, loss: &Loss) -> Done<Found<Self>, Self>;
     /// gx += gradient, times the gradient of the loss itself.
     fn loss_gradient(&self, gradient: &Self::Buffer, gy: &Self::Buffer, gx: &mut Self::Buffer) -> Done<(), Self>;
 }
@@ -123,7 +126,7 @@ pub fn loss<D: Backend>(trace: &mut Trace<D>, outputs: &Var<D>, loss: &Loss) -> 
 }
 
 impl Kernel for Cpu {
-    fn loss(&self, outputs: &Tensor3<Cpu>, loss: &Loss) -> Done<(Tensor<Rank0, f32, Cpu>, f64, Vec<f32>), Cpu> {
+    fn loss(&self, outputs: &Tensor3<Cpu>, loss: &Loss) -> Done<Found<Cpu>, Cpu> {
         debug_assert_eq!(dims(outputs).2, 1);
         let (value, gradient) = loss.of(view(outputs));
         Ok((self.try_tensor_from_vec(vec![value as f32], ())?, value, gradient))

@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Instant;
 
 use crate::Result;
 use crate::data::{self, Dataset, Datasets};
 use crate::error::Error;
 use crate::manifest::Manifest;
 use crate::plan::Fingerprints;
+use crate::progress::Progress;
 
 /// A source's records, or why they cannot be had; filled by the first stage that asks.
 type Slot = Arc<OnceLock<Result<Arc<Dataset>>>>;
@@ -27,11 +29,12 @@ impl Sources {
     }
 
     /// The datasets called `names` in `manifest`, read where they were not yet.
-    pub(super) fn load(&self, manifest: &Manifest, names: &[String]) -> Result<Datasets> {
-        names.iter().map(|name| Ok((name.clone(), self.one(manifest, name)?))).collect()
+    /// What a first reading finds is told to `progress`.
+    pub(super) fn load(&self, manifest: &Manifest, names: &[String], progress: &Progress) -> Result<Datasets> {
+        names.iter().map(|name| Ok((name.clone(), self.one(manifest, name, progress)?))).collect()
     }
 
-    fn one(&self, manifest: &Manifest, name: &str) -> Result<Arc<Dataset>> {
+    fn one(&self, manifest: &Manifest, name: &str, progress: &Progress) -> Result<Arc<Dataset>> {
         let source = manifest
             .sources
             .get(name)
@@ -39,8 +42,15 @@ impl Sources {
         let key =
             serde_json::to_string(&(source, &manifest.signal)).map_err(|error| Error::internal(error.to_string()))?;
         let slot = super::lock(&self.slots).entry(key).or_default().clone();
-        slot.get_or_init(|| self.pool.install(|| data::load(name, source, &manifest.signal, &self.cache)).map(Arc::new))
-            .clone()
+        let read = || {
+            let started = Instant::now();
+            let dataset = self.pool.install(|| data::load(name, source, &manifest.signal, &self.cache))?;
+            let seconds = started.elapsed().as_secs_f64();
+            progress.message(&format!("source {name}: {} records, {seconds:.1} s", dataset.records.len()));
+            dataset.notes.iter().for_each(|note| progress.message(&format!("source {name}: {note}")));
+            Ok(Arc::new(dataset))
+        };
+        slot.get_or_init(read).clone()
     }
 }
 

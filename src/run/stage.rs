@@ -46,7 +46,7 @@ pub(super) fn train<D: Backend>(device: &D, shared: &Shared<'_>, index: usize) -
             if names.iter().any(|name| is_transfer_data(shared, manifest, name)) {
                 names.push(manifest.transfer.source.clone());
             }
-            let datasets = shared.sources.load(manifest, &names)?;
+            let datasets = shared.sources.load(manifest, &names, shared.progress)?;
             let (regression, transfer) = (&manifest.regression, &manifest.transfer);
             let split = data::regression_split(name, mix, *target, regression, transfer, &datasets, stage.seed)?;
             train::regression(device, manifest, architecture, *target, stage.seed, &split, &datasets, &mut follow)?
@@ -84,7 +84,7 @@ fn transfer_data(
     label_fraction: f64,
     stage: &Stage,
 ) -> Result<(Datasets, Split)> {
-    let datasets = shared.sources.load(manifest, std::slice::from_ref(&manifest.transfer.source))?;
+    let datasets = shared.sources.load(manifest, std::slice::from_ref(&manifest.transfer.source), shared.progress)?;
     let split = data::transfer_split(&manifest.transfer, &datasets, label_fraction, stage.seed)?;
     Ok((datasets, split))
 }

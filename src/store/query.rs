@@ -50,7 +50,7 @@ impl Store {
         if !statement.readonly() {
             return Err(Error::user("queries only read; the store is written by `ecgraft run` alone"));
         }
-        let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+        let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
         let mut rows = Vec::new();
         let mut answers = statement.query([]).map_err(|error| wrong(&error))?;
         while let Some(row) = answers.next().map_err(|error| wrong(&error))? {
