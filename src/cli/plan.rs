@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::fmt::Write;
 
 use clap::Args;
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use crate::Result;
 use crate::plan::{Plan, StageKind, percent};
+use crate::report::layout;
 use crate::run;
 use crate::store::{StageStatus, Store};
+use crate::terminal;
 
 /// Show the trials of manifests, the distinct stages they share, what is done and what will run
 #[derive(Debug, Args)]
@@ -55,12 +56,11 @@ pub(super) fn print(manifests: &super::Manifests, results: &super::Results, only
 
 /// One line per experiment.
 fn trials(plan: &Plan, done: &dyn Fn(usize) -> bool) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header(["experiment", "trials", "arms", "done", "to run"]);
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
+    let mut table = layout::table(
+        &["experiment", "trials", "arms", "done", "to run"],
+        &["trials", "arms", "done", "to run"],
+        false,
+    );
     for (experiment, manifest) in plan.experiments.iter().enumerate() {
         let trials: Vec<_> = plan.trials.iter().filter(|trial| trial.experiment == experiment).collect();
         let arms: std::collections::HashSet<_> = trials
@@ -71,7 +71,7 @@ fn trials(plan: &Plan, done: &dyn Fn(usize) -> bool) -> String {
         let counts = [trials.len(), arms.len(), finished, trials.len() - finished].map(|count| count.to_string());
         table.add_row(std::iter::once(manifest.name.clone()).chain(counts));
     }
-    format!("{table}\n")
+    layout::shown(table, terminal::stdout_columns())
 }
 
 /// The distinct stages, those to run by name.
@@ -84,9 +84,10 @@ fn stages(plan: &Plan, done: &dyn Fn(usize) -> bool, statuses: &HashMap<String, 
     let mut text = String::new();
     let mut line = |line: String| writeln!(text, "{line}").map_err(|error| crate::Error::internal(error.to_string()));
     line(format!(
-        "{} distinct stages: {regressions} regressions (grafted {users} times) and {} transfers; {} done, {} to run",
+        "{} distinct stages: {} (grafted {users} times) and {}; {} done, {} to run",
         all.len(),
-        all.len() - regressions,
+        counted(regressions, "regression"),
+        counted(all.len() - regressions, "transfer"),
         all.len() - todo.len(),
         todo.len()
     ))?;
@@ -110,4 +111,9 @@ fn stages(plan: &Plan, done: &dyn Fn(usize) -> bool, statuses: &HashMap<String, 
         line(format!("  and {} more", todo.len() - LISTED))?;
     }
     Ok(text)
+}
+
+/// `1 regression`, `2 regressions`
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

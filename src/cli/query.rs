@@ -1,12 +1,13 @@
 //! `ecgraft query`
 
 use clap::{Args, ValueEnum};
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde_json::{Map, Value};
 
 use crate::Result;
 use crate::error::Error;
+use crate::report::layout;
 use crate::store::{Cell, Rows, Store};
+use crate::terminal;
 
 /// Ask the store in SQL (reading only)
 #[derive(Debug, Args)]
@@ -59,25 +60,22 @@ fn text(cell: &Cell) -> String {
 }
 
 fn table(rows: &Rows) -> String {
-    let mut table = Table::new();
-    table
-        .load_style(presets::UTF8_HORIZONTAL_ONLY)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_header(&rows.columns);
+    let is_number = |index: usize| {
+        let mut cells =
+            rows.rows.iter().filter_map(|row| row.get(index)).filter(|cell| **cell != Cell::Null).peekable();
+        cells.peek().is_some() && cells.all(|cell| matches!(cell, Cell::Integer(_) | Cell::Real(_)))
+    };
+    let heads: Vec<&str> = rows.columns.iter().map(String::as_str).collect();
+    let numbers: Vec<&str> = (0..heads.len()).filter(|&index| is_number(index)).map(|index| heads[index]).collect();
+    let mut table = layout::table(&heads, &numbers, false);
     for row in &rows.rows {
-        table.add_row(row.iter().map(|cell| {
-            let aligned = comfy_table::Cell::new(match cell {
-                Cell::Real(value) => short(*value),
-                cell => text(cell),
-            });
-            match cell {
-                Cell::Integer(_) | Cell::Real(_) => aligned.set_alignment(CellAlignment::Right),
-                _ => aligned,
-            }
+        table.add_row(row.iter().map(|cell| match cell {
+            Cell::Real(value) => short(*value),
+            cell => text(cell),
         }));
     }
     let count = rows.rows.len();
-    format!("{table}\n{count} {}\n", if count == 1 { "row" } else { "rows" })
+    format!("{}{count} {}\n", layout::shown(table, terminal::stdout_columns()), if count == 1 { "row" } else { "rows" })
 }
 
 /// Six significant digits; csv and json give all.

@@ -3,11 +3,12 @@
 use std::fmt::Write;
 
 use clap::Args;
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use crate::Result;
 use crate::plan::percent;
-use crate::store::{RunDetail, StageDetail, Store};
+use crate::report::layout;
+use crate::store::{ClassScore, RunDetail, StageDetail, Store};
+use crate::terminal;
 
 /// Show one run with all that made it: stages, data, settings, metrics by class
 #[derive(Debug, Args)]
@@ -61,7 +62,7 @@ fn describe(detail: &RunDetail) -> std::result::Result<String, std::fmt::Error> 
         describe_stage(&mut text, stage)?;
     }
     if !detail.scores.is_empty() {
-        writeln!(text, "\n{}", scores(detail, "test"))?;
+        writeln!(text, "\n{}", scores(detail))?;
         write!(text, "{}", confusion(detail))?;
     }
     Ok(text)
@@ -116,79 +117,65 @@ fn describe_stage(text: &mut String, stage: &StageDetail) -> std::fmt::Result {
     writeln!(text, "  settings: {}", stage.settings)
 }
 
+/// The classes, in the order of the network's outputs.
+fn classes(detail: &RunDetail) -> Vec<String> {
+    let transfer = detail.stages.iter().find(|stage| stage.kind == "transfer");
+    let settings = transfer.and_then(|stage| serde_json::from_str::<serde_json::Value>(&stage.settings).ok());
+    let classes = settings.and_then(|settings| serde_json::from_value(settings["transfer"]["classes"].clone()).ok());
+    classes.unwrap_or_default()
+}
+
+/// Metrics on the test records.
+fn test(detail: &RunDetail) -> impl Iterator<Item = &ClassScore> {
+    detail.scores.iter().filter(|score| score.split == "test")
+}
+
+fn find<'a>(detail: &'a RunDetail, metric: &str, class: Option<&str>) -> Option<&'a ClassScore> {
+    test(detail).find(|score| score.metric == metric && score.class.as_deref() == class)
+}
+
 /// Metrics by class and over all.
-fn scores(detail: &RunDetail, split: &str) -> Table {
-    const METRICS: [&str; 5] = ["auc", "f1", "precision", "recall", "positives"];
-    let mut classes: Vec<&str> = Vec::new();
-    for class in detail.scores.iter().filter(|score| score.split == split).filter_map(|score| score.class.as_deref()) {
-        if !classes.contains(&class) {
-            classes.push(class);
-        }
-    }
-    let find = |metric: &str, class: Option<&str>| {
-        detail
-            .scores
-            .iter()
-            .find(|score| score.split == split && score.metric == metric && score.class.as_deref() == class)
-    };
-    let show = |metric: &str, class: Option<&str>| match find(metric, class) {
-        Some(score) => match score.value {
-            Some(value) if metric == "positives" => value.to_string(),
-            Some(value) => format!("{value:.4}"),
-            None => "not defined".to_owned(),
-        },
+fn scores(detail: &RunDetail) -> String {
+    const METRICS: [&str; 4] = ["auc", "f1", "precision", "recall"];
+    let show = |metric: &str, class: Option<&str>| match find(detail, metric, class) {
+        Some(ClassScore { value: Some(value), .. }) => format!("{value:.4}"),
+        Some(_) => "not defined".to_owned(),
         None => String::new(),
     };
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header(std::iter::once(split).chain(METRICS));
-    for class in &classes {
-        table.add_row(std::iter::once((*class).to_owned()).chain(METRICS.map(|metric| show(metric, Some(class)))));
+    let mut table =
+        layout::table(&["test", "AUC", "F1", "precision", "recall"], &["AUC", "F1", "precision", "recall"], false);
+    for class in classes(detail) {
+        let row = METRICS.map(|metric| show(metric, Some(&class)));
+        table.add_row(std::iter::once(class).chain(row));
     }
-    let macros = ["macro_auc", "macro_f1", "macro_precision", "macro_recall"].map(|metric| show(metric, None));
-    table.add_row(std::iter::once("macro".to_owned()).chain(macros));
-    for (metric, name) in [("accuracy", "accuracy"), ("brier", "Brier score"), ("ece", "calibration error")] {
-        if find(metric, None).is_some() {
-            table.add_row([name.to_owned(), show(metric, None)]);
-        }
-    }
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    table
+    table.add_row(
+        std::iter::once("macro".to_owned()).chain(METRICS.map(|metric| show(&format!("macro_{metric}"), None))),
+    );
+    let overall = [("accuracy", "accuracy"), ("brier", "Brier score"), ("ece", "expected calibration error")];
+    let overall = overall.map(|(metric, name)| format!("{name} {}", show(metric, None)));
+    format!("{}{}\n", layout::shown(table, terminal::stdout_columns()), overall.join(", "))
 }
 
 /// Counts of true against predicted.
 fn confusion(detail: &RunDetail) -> String {
-    let test = || detail.scores.iter().filter(|score| score.split == "test");
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
     let count = |class: &str, metric: &str| {
-        let found = test().find(|score| score.class.as_deref() == Some(class) && score.metric == metric);
-        found.and_then(|score| score.value).map_or_else(String::new, |value| value.to_string())
+        let value = find(detail, metric, Some(class)).and_then(|score| score.value);
+        value.map_or_else(String::new, |value| value.to_string())
     };
-    let mut classes: Vec<&str> = Vec::new();
-    for class in test().filter_map(|score| score.class.as_deref()) {
-        if !classes.contains(&class) {
-            classes.push(class);
-        }
+    let classes = classes(detail);
+    let (first, columns): (&str, Vec<(String, &str)>) =
+        if test(detail).any(|score| score.metric.starts_with("confusion:")) {
+            ("true \\ predicted", classes.iter().map(|class| (format!("confusion:{class}"), class.as_str())).collect())
+        } else {
+            let counts =
+                [("tp", "true positive"), ("fp", "false positive"), ("fn", "false negative"), ("tn", "true negative")];
+            ("at 0.5", counts.map(|(metric, name)| (metric.to_owned(), name)).to_vec())
+        };
+    let heads: Vec<&str> = columns.iter().map(|(_, head)| *head).collect();
+    let mut table = layout::table(&[&[first][..], &heads].concat(), &heads, false);
+    for class in &classes {
+        let row = columns.iter().map(|(metric, _)| count(class, metric));
+        table.add_row(std::iter::once(class.clone()).chain(row));
     }
-    if test().any(|score| score.metric.starts_with("confusion:")) {
-        table.set_header(std::iter::once("true \\ predicted").chain(classes.iter().copied()));
-        for truth in &classes {
-            let row = classes.iter().map(|predicted| count(truth, &format!("confusion:{predicted}")));
-            table.add_row(std::iter::once((*truth).to_owned()).chain(row));
-        }
-    } else {
-        table.set_header(["at 0.5", "true positive", "false positive", "false negative", "true negative"]);
-        for class in &classes {
-            table.add_row(
-                std::iter::once((*class).to_owned()).chain(["tp", "fp", "fn", "tn"].map(|metric| count(class, metric))),
-            );
-        }
-    }
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    format!("{table}\n")
+    layout::shown(table, terminal::stdout_columns())
 }

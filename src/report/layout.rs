@@ -23,7 +23,7 @@ const fn horizontal(line: char) -> LineStyle {
 
 /// A table in the house's style with these heads, the columns called `right` set to the right. `rules`: with
 /// lines between the rows.
-pub(super) fn table(heads: &[&str], right: &[&str], rules: bool) -> Table {
+pub(crate) fn table(heads: &[&str], right: &[&str], rules: bool) -> Table {
     let mut table = Table::new();
     table.force_no_tty().load_style(if rules { STYLE.row_separator(horizontal('╌')) } else { STYLE });
     table.set_content_arrangement(ContentArrangement::Disabled).set_header(heads);
@@ -38,7 +38,7 @@ pub(super) fn table(heads: &[&str], right: &[&str], rules: bool) -> Table {
 }
 
 /// The table as text, if it is no wider than `columns`.
-pub(super) fn fitting(table: &Table, columns: Option<usize>) -> Option<String> {
+pub(crate) fn fitting(table: &Table, columns: Option<usize>) -> Option<String> {
     // The blank after the last column is no part of it.
     let widest = width(table).saturating_sub(1);
     columns.is_none_or(|columns| widest <= columns).then(|| text(table, widest))
@@ -46,7 +46,7 @@ pub(super) fn fitting(table: &Table, columns: Option<usize>) -> Option<String> {
 
 /// The table as text with column `flexible` as narrow as it must be, its cells on several lines; `None`
 /// where that leaves too little of it.
-pub(super) fn squeezed(mut table: Table, flexible: usize, columns: usize) -> Option<String> {
+pub(crate) fn squeezed(mut table: Table, flexible: usize, columns: usize) -> Option<String> {
     let excess = width(&table).saturating_sub(1).saturating_sub(columns);
     let own = usize::from(*table.column_max_content_widths().get(flexible)?);
     let left = own.checked_sub(excess).filter(|left| *left >= NARROWEST_COLUMN)?;
@@ -61,6 +61,18 @@ pub(super) fn squeezed(mut table: Table, flexible: usize, columns: usize) -> Opt
     Some(text(&table, columns))
 }
 
+/// The table as text: whole where it fits the screen, with cells on several lines where not.
+pub(crate) fn shown(mut table: Table, columns: Option<usize>) -> String {
+    if let Some(text) = fitting(&table, columns) {
+        return text;
+    }
+    if let Some(columns) = columns.and_then(|columns| u16::try_from(columns).ok()) {
+        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(columns);
+    }
+    let width = width(&table);
+    text(&table, width)
+}
+
 fn width(table: &Table) -> usize {
     table.lines().map(|line| line.chars().count()).max().unwrap_or(0)
 }
@@ -71,7 +83,7 @@ fn text(table: &Table, columns: usize) -> String {
 }
 
 /// The text in lines of at most `columns` characters, and of what reads well.
-pub(super) fn wrapped(text: &str, columns: Option<usize>) -> String {
+pub(crate) fn wrapped(text: &str, columns: Option<usize>) -> String {
     let columns = columns.map_or(TEXT_COLUMNS, |columns| columns.min(TEXT_COLUMNS));
     let mut lines = String::new();
     let mut length = 0;
@@ -92,7 +104,7 @@ pub(super) fn wrapped(text: &str, columns: Option<usize>) -> String {
 }
 
 /// Like [`wrapped`], every line two blanks to the right.
-pub(super) fn indented(text: &str, columns: Option<usize>) -> String {
+pub(crate) fn indented(text: &str, columns: Option<usize>) -> String {
     let lines = wrapped(text, columns.map(|columns| columns.saturating_sub(2).max(20)));
     lines.lines().map(|line| format!("  {line}\n")).collect()
 }

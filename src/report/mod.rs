@@ -8,7 +8,7 @@ use crate::{Error, Result};
 
 mod arms;
 pub mod format;
-mod layout;
+pub(crate) mod layout;
 mod legend;
 pub mod runs;
 pub mod statistics;
