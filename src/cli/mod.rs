@@ -11,6 +11,7 @@ mod bench;
 mod check;
 mod compare;
 mod plan;
+mod planned;
 mod query;
 mod run;
 mod runs;

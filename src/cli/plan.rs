@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use clap::Args;
 
+use super::planned;
 use crate::Result;
 use crate::plan::{Plan, StageKind, percent};
 use crate::report::layout;
@@ -41,7 +42,7 @@ pub fn run(options: Options) -> Result<()> {
 
 /// What `ecgraft run` would do.
 pub(super) fn print(manifests: &super::Manifests, results: &super::Results, only: Option<&str>) -> Result<()> {
-    let (plan, broken) = super::run::planned(manifests, results, only)?;
+    let (plan, broken) = planned::planned(manifests, results, only)?;
     let statuses = match Store::open_read_only(&results.dir) {
         Ok(store) => store.statuses()?,
         Err(_) if !results.dir.join("ecgraft.sqlite").exists() => HashMap::new(),

@@ -5,10 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
 
+use super::planned;
 use crate::Result;
 use crate::error::{Blame, Error};
-use crate::manifest::{self, glob_matches};
-use crate::plan::{self, Plan};
 use crate::progress::Progress;
 use crate::report;
 use crate::run::{self, Device};
@@ -48,57 +47,6 @@ pub struct Options {
     dry_run: bool,
 }
 
-/// How many experiments cannot be run, their problems having been told.
-#[derive(Debug, Default)]
-pub(super) struct Broken(usize);
-
-impl Broken {
-    /// An error that counts them, if there are any.
-    pub(super) fn into_result(self, what: &str) -> Result<()> {
-        match self.0 {
-            0 => Ok(()),
-            1 => Err(Error::user(format!("one experiment or more {what}"))),
-            count => Err(Error::user(format!("{count} experiments or more {what}"))),
-        }
-    }
-}
-
-/// Reads the manifests, looks at their data and plans what is sound. What is not is told on standard
-/// error, and does not stop the rest.
-pub(super) fn planned(
-    manifests: &super::Manifests,
-    results: &super::Results,
-    only: Option<&str>,
-) -> Result<(Plan, Broken)> {
-    let (mut sound, problems) = manifest::load_sound(&manifests.paths);
-    if let Some(only) = only {
-        let names: Vec<String> = sound.iter().map(|manifest| manifest.name.clone()).collect();
-        sound.retain(|manifest| glob_matches(only, &manifest.name));
-        if sound.is_empty() && !names.is_empty() {
-            return Err(Error::user(format!(
-                "--only {only}: no experiment has such a name; there are {}",
-                names.join(", ")
-            )));
-        }
-    }
-    if sound.is_empty() {
-        return problems.map_or(Ok((Plan::default(), Broken(0))), Err);
-    }
-    let found = run::fingerprints(sound, &results.dir);
-    for line in &found.skipped {
-        eprintln!("{line}");
-    }
-    let mut broken = 0;
-    for error in problems.iter().chain(&found.errors) {
-        eprintln!("error: {error}");
-        broken += 1;
-    }
-    if found.manifests.is_empty() && broken > 0 {
-        return Err(Error::user("nothing is left to run (see above)"));
-    }
-    Ok((plan::expand(found.manifests, &found.fingerprints)?, Broken(broken)))
-}
-
 /// Runs the command.
 ///
 /// # Errors
@@ -116,7 +64,7 @@ pub fn run(options: Options) -> Result<()> {
     if options.dry_run {
         return super::plan::print(&options.manifests, &options.results, only);
     }
-    let (plan, broken) = planned(&options.manifests, &options.results, only)?;
+    let (plan, broken) = planned::planned(&options.manifests, &options.results, only)?;
     if plan.trials.is_empty() {
         return broken.into_result("cannot run (see above)");
     }

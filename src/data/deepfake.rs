@@ -125,15 +125,7 @@ fn columns(table: &Table) -> Result<(Column, TargetColumns)> {
 fn read_targets(path: &Path) -> Result<HashMap<String, [Option<f32>; 4]>> {
     let table = Table::open(path)?;
     let (id, columns) = columns(&table)?;
-    let mut targets = HashMap::new();
-    table.each(|row| {
-        let name = row.name(&id)?;
-        if targets.insert(name.clone(), columns.targets(&row)?).is_some() {
-            return Err(row.error(&id, format_args!("record {name} is there twice")));
-        }
-        Ok(())
-    })?;
-    Ok(targets)
+    columns.by_record(table, &id)
 }
 
 /// Reads an `.asc` file: rows of eight whole numbers, microvolts.

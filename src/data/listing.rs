@@ -1,5 +1,6 @@
 //! What is known of a source's records before their signals are read.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 use super::Record;
@@ -44,6 +45,22 @@ impl TargetColumns {
         for (target, column) in [(Target::Pr, &self.pr), (Target::Qt, &self.qt), (Target::Qrs, &self.qrs)] {
             targets[target as usize] = positive(column)?.map(|value| value as f32);
         }
+        Ok(targets)
+    }
+
+    /// The targets of all rows, by what `id` calls them.
+    ///
+    /// # Errors
+    /// A user error, with its place, where a value is no number or a record is there twice.
+    pub fn by_record(&self, table: Table, id: &Column) -> Result<HashMap<String, [Option<f32>; 4]>> {
+        let mut targets = HashMap::new();
+        table.each(|row| {
+            let name = row.name(id)?;
+            if targets.insert(name.clone(), self.targets(&row)?).is_some() {
+                return Err(row.error(id, format_args!("record {name} is there twice")));
+            }
+            Ok(())
+        })?;
         Ok(targets)
     }
 }

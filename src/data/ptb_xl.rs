@@ -123,15 +123,7 @@ fn read_features(path: &Path) -> Result<HashMap<String, [Option<f32>; 4]>> {
     let table = Table::open(path)?;
     let id = table.column("ecg_id")?;
     let columns = TargetColumns::find(&table, Table::column, FEATURES)?;
-    let mut targets = HashMap::new();
-    table.each(|row| {
-        let name = row.name(&id)?;
-        if targets.insert(name.clone(), columns.targets(&row)?).is_some() {
-            return Err(row.error(&id, format_args!("record {name} is there twice")));
-        }
-        Ok(())
-    })?;
-    Ok(targets)
+    columns.by_record(table, &id)
 }
 
 /// The superclass of each SCP statement; `None` for those that are not diagnostic.
