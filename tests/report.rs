@@ -3,7 +3,7 @@
 use ecgraft::report::format::{Csv, Json, Latex, Markdown, Table};
 use ecgraft::report::runs::{Filter, ListFormat};
 use ecgraft::report::{Comparison, Delta, Format, Selection, compare, select};
-use ecgraft::store::Run;
+use ecgraft::store::{Run, TestClass, TestSet};
 
 /// A done run from scratch.
 fn scratch(seed: u64, auc: f64, accuracy: f64, f1: f64) -> Run {
@@ -351,9 +351,20 @@ fn different_versions_and_devices_are_noted() {
     let table = Table::default().write(&compared(&runs));
     assert!(table.contains("different versions of ecgraft: 0.2.0, 0.1.0."), "{table}");
     assert!(table.contains("different devices: cpu, cuda."), "{table}");
-    let selection =
-        Selection { experiments: vec!["first_look".into()], test_records: [("first_look".into(), 41)].into() };
-    assert!(Table::default().write(&compare(&runs, &selection)).contains("41 test records."));
+}
+
+#[test]
+fn absent_classes_are_told_below_the_table() {
+    let class = |name: &str, positives, has_auc| TestClass { name: name.into(), positives, has_auc };
+    let classes = vec![class("NORM", 30, true), class("MI", 0, false), class("CD", 11, true), class("HYP", 0, false)];
+    let test_sets = [("first_look".into(), TestSet { records: 41, classes })].into();
+    let table =
+        Table::default().write(&compare(&runs(), &Selection { experiments: vec!["first_look".into()], test_sets }));
+    assert!(
+        table.contains("41 test records: 30 NORM, 0 MI, 11 CD, 0 HYP. MI and HYP cannot be measured on them:"),
+        "{table}"
+    );
+    assert!(table.contains("macro AUC is over the other 2 of 4 classes."), "{table}");
 }
 
 #[test]

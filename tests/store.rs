@@ -59,6 +59,10 @@ fn outcome(stage: &Stage) -> Outcome {
                 score("macro_auc", None, Some(0.75)),
                 score("accuracy", None, Some(0.5)),
                 score("macro_f1", None, Some(0.25)),
+                score("records", None, Some(41.0)),
+                score("positives", Some("MI"), Some(7.0)),
+                score("auc", Some("MI"), Some(0.75)),
+                score("positives", Some("HYP"), Some(0.0)),
                 score("auc", Some("HYP"), None),
             ];
             outcome.predictions =
@@ -139,6 +143,12 @@ fn findings_are_in_the_views() {
             .iter()
             .any(|score| score.class.as_deref() == Some("HYP") && score.metric == "auc" && score.value.is_none())
     );
+
+    let tested = &store.test_sets().unwrap()["study"];
+    assert_eq!(tested.records, 41);
+    let classes: Vec<_> =
+        tested.classes.iter().map(|class| (class.name.as_str(), class.positives, class.has_auc)).collect();
+    assert_eq!(classes, [("MI", 7, true), ("HYP", 0, false)]);
 
     // Two seeds: a regression and a transfer each, two epochs each.
     assert_eq!(

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::statistics::{Difference, Spread};
-use crate::store::Run;
+use crate::store::{Run, TestSet};
 
 /// The graft of a baseline.
 const SCRATCH: &str = "scratch";
@@ -13,8 +13,8 @@ const SCRATCH: &str = "scratch";
 pub struct Selection {
     /// Names of experiments, in the order of the tables.
     pub experiments: Vec<String>,
-    /// Number of test records by experiment, where it is known.
-    pub test_records: BTreeMap<String, usize>,
+    /// What was tested on, by experiment, where it is known.
+    pub test_sets: BTreeMap<String, TestSet>,
 }
 
 /// What came of experiments, arm by arm.
@@ -34,8 +34,8 @@ pub struct Experiment {
     pub arms: Vec<Arm>,
     /// How many of its runs are how far.
     pub runs: Runs,
-    /// Number of test records, where it is known.
-    pub test_records: Option<usize>,
+    /// What was tested on, where it is known.
+    pub test_set: Option<TestSet>,
     /// Whether the done runs are from different versions, devices or data, in plain sentences.
     pub notes: Vec<String>,
 }
@@ -123,7 +123,7 @@ pub fn compare(runs: &[Run], selection: &Selection) -> Comparison {
             name: name.clone(),
             arms: arms(&runs),
             runs: count(&runs),
-            test_records: selection.test_records.get(name).copied(),
+            test_set: selection.test_sets.get(name).cloned(),
             notes: notes(&runs),
         }
     });

@@ -1,6 +1,7 @@
 //! What the signs in a table mean, in plain English.
 
 use super::arms::{Comparison, Delta, Experiment};
+use crate::store::TestSet;
 
 /// The signs of a format.
 pub(super) struct Signs {
@@ -35,11 +36,26 @@ pub(super) fn of_experiment(experiment: &Experiment) -> Vec<String> {
     if experiment.arms.iter().any(|arm| arm.delta == Delta::NoBaseline) {
         lines.push("Δ is — where there is no baseline from scratch with the same architecture and labels.".to_owned());
     }
-    if let Some(records) = experiment.test_records {
-        lines.push(format!("{records} test records."));
-    }
+    lines.extend(experiment.test_set.iter().map(of_test_set));
     lines.extend(experiment.notes.iter().cloned());
     lines
+}
+
+/// How many records were tested, and which classes could not be measured.
+fn of_test_set(test: &TestSet) -> String {
+    let counts: Vec<String> = test.classes.iter().map(|class| format!("{} {}", class.positives, class.name)).collect();
+    let mut line = format!("{} test records: {}.", test.records, counts.join(", "));
+    let (measured, absent): (Vec<_>, Vec<_>) = test.classes.iter().partition(|class| class.has_auc);
+    if !absent.is_empty() {
+        let names: Vec<&str> = absent.iter().map(|class| class.name.as_str()).collect();
+        line.push_str(&format!(
+            " {} cannot be measured on them: macro AUC is over the other {} of {} classes.",
+            names.join(" and "),
+            measured.len(),
+            test.classes.len()
+        ));
+    }
+    line
 }
 
 /// What the signs mean, once for all tables.

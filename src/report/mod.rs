@@ -23,9 +23,10 @@ pub use format::Format;
 /// # Errors
 /// A user error where there is no store, or no experiment has such a name.
 pub fn comparison(results: &Path, experiments: &[String], format: &dyn Format) -> Result<String> {
-    let runs = Store::open_read_only(results)?.runs()?;
+    let store = Store::open_read_only(results)?;
+    let runs = store.runs()?;
     let experiments = select(&runs, experiments).map_err(|error| error.at(results.display()))?;
-    Ok(format.write(&compare(&runs, &Selection { experiments, ..Selection::default() })))
+    Ok(format.write(&compare(&runs, &Selection { experiments, test_sets: store.test_sets()? })))
 }
 
 /// The list of runs in the store of `results`.

@@ -13,7 +13,7 @@ mod register;
 mod work;
 
 pub use query::{Cell, Rows};
-pub use read::{ClassScore, MeasuredTarget, Run, RunDetail, StageDetail};
+pub use read::{ClassScore, MeasuredTarget, Run, RunDetail, StageDetail, TestClass, TestSet};
 pub use work::{Claim, Finish, StageStatus};
 
 /// Steps from an empty file to the present schema; `user_version` counts those taken.

@@ -1,5 +1,7 @@
 //! What the store knows of runs.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{Connection, Row};
 
 use super::Store;
@@ -35,6 +37,26 @@ pub struct Run {
     pub data_fingerprint: String,
     pub version: Option<String>,
     pub stage_id: String,
+}
+
+/// What an experiment's classifiers were tested on.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TestSet {
+    /// Number of records.
+    pub records: usize,
+    /// The classes in the order of the manifest.
+    pub classes: Vec<TestClass>,
+}
+
+/// One class of a test set.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TestClass {
+    /// Its name.
+    pub name: String,
+    /// Records that have it.
+    pub positives: usize,
+    /// Whether it has an AUC: some records have the class and some have not.
+    pub has_auc: bool,
 }
 
 /// A run with all that made it.
@@ -120,6 +142,35 @@ impl Store {
             let mut select = connection.prepare(&format!("{RUN} WHERE current = 1 ORDER BY experiment, position"))?;
             let rows = select.query_map([], run)?;
             rows.collect()
+        })
+    }
+
+    /// What the classifiers of each experiment were tested on, where at least one is done.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn test_sets(&self) -> Result<BTreeMap<String, TestSet>> {
+        self.read(|connection| {
+            // One run of each experiment speaks for all: they share the transfer's settings.
+            let mut select = connection.prepare(
+                "WITH one AS (SELECT experiment, stage_id, settings FROM trial t JOIN stage s USING (stage_id)
+                              WHERE current = 1 AND s.status = 'done' GROUP BY experiment)
+                 SELECT one.experiment, r.value, c.value, p.value, a.value IS NOT NULL
+                 FROM one, json_each(one.settings, '$.transfer.classes') c
+                 JOIN score r ON r.stage_id = one.stage_id AND r.split = 'test' AND r.metric = 'records' AND r.class = ''
+                 JOIN score p ON p.stage_id = one.stage_id AND p.split = 'test' AND p.metric = 'positives' AND p.class = c.value
+                 LEFT JOIN score a ON a.stage_id = one.stage_id AND a.split = 'test' AND a.metric = 'auc' AND a.class = c.value
+                 ORDER BY one.experiment, c.key",
+            )?;
+            let mut sets: BTreeMap<String, TestSet> = BTreeMap::new();
+            let mut rows = select.query([])?;
+            while let Some(row) = rows.next()? {
+                let set = sets.entry(row.get(0)?).or_default();
+                set.records = row.get::<_, f64>(1)? as usize;
+                let positives = row.get::<_, f64>(3)? as usize;
+                set.classes.push(TestClass { name: row.get(2)?, positives, has_auc: row.get(4)? });
+            }
+            Ok(sets)
         })
     }
 
