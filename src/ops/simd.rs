@@ -17,8 +17,25 @@ pub(super) trait Simd: Copy {
     fn load(x: &[f32]) -> Self::V;
     /// Into the first [`Self::LANES`] of `to`.
     fn store(v: Self::V, to: &mut [f32]);
+    /// a + b.
+    fn add(a: Self::V, b: Self::V) -> Self::V;
+    /// a - b.
+    fn sub(a: Self::V, b: Self::V) -> Self::V;
+    /// a b.
+    fn mul(a: Self::V, b: Self::V) -> Self::V;
     /// a b + c.
     fn mul_add(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// c - a b.
+    fn neg_mul_add(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// A square of [`Self::LANES`] rows, `from_row` apart, into its transpose with rows `to_row` apart.
+    #[inline(always)]
+    fn transpose(from: &[f32], from_row: usize, to: &mut [f32], to_row: usize) {
+        for column in 0..Self::LANES {
+            for row in 0..Self::LANES {
+                to[column * to_row + row] = from[row * from_row + column];
+            }
+        }
+    }
     /// The sum of all values, in a fixed order.
     fn sum(v: Self::V) -> f32;
 }
@@ -44,8 +61,24 @@ impl Simd for Portable {
         to[..4].copy_from_slice(&v);
     }
     #[inline(always)]
+    fn add(a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
+        std::array::from_fn(|i| a[i] + b[i])
+    }
+    #[inline(always)]
+    fn sub(a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
+        std::array::from_fn(|i| a[i] - b[i])
+    }
+    #[inline(always)]
+    fn mul(a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
+        std::array::from_fn(|i| a[i] * b[i])
+    }
+    #[inline(always)]
     fn mul_add(a: [f32; 4], b: [f32; 4], c: [f32; 4]) -> [f32; 4] {
         std::array::from_fn(|i| a[i] * b[i] + c[i])
+    }
+    #[inline(always)]
+    fn neg_mul_add(a: [f32; 4], b: [f32; 4], c: [f32; 4]) -> [f32; 4] {
+        std::array::from_fn(|i| c[i] - a[i] * b[i])
     }
     #[inline(always)]
     fn sum(v: [f32; 4]) -> f32 {
@@ -86,8 +119,24 @@ mod x86 {
             unsafe { _mm256_storeu_ps(to.as_mut_ptr(), v) }
         }
         #[inline(always)]
+        fn add(a: __m256, b: __m256) -> __m256 {
+            unsafe { _mm256_add_ps(a, b) }
+        }
+        #[inline(always)]
+        fn sub(a: __m256, b: __m256) -> __m256 {
+            unsafe { _mm256_sub_ps(a, b) }
+        }
+        #[inline(always)]
+        fn mul(a: __m256, b: __m256) -> __m256 {
+            unsafe { _mm256_mul_ps(a, b) }
+        }
+        #[inline(always)]
         fn mul_add(a: __m256, b: __m256, c: __m256) -> __m256 {
             unsafe { _mm256_fmadd_ps(a, b, c) }
+        }
+        #[inline(always)]
+        fn neg_mul_add(a: __m256, b: __m256, c: __m256) -> __m256 {
+            unsafe { _mm256_fnmadd_ps(a, b, c) }
         }
         #[inline(always)]
         fn sum(v: __m256) -> f32 {
@@ -119,8 +168,66 @@ mod x86 {
             unsafe { _mm512_storeu_ps(to.as_mut_ptr(), v) }
         }
         #[inline(always)]
+        fn add(a: __m512, b: __m512) -> __m512 {
+            unsafe { _mm512_add_ps(a, b) }
+        }
+        #[inline(always)]
+        fn sub(a: __m512, b: __m512) -> __m512 {
+            unsafe { _mm512_sub_ps(a, b) }
+        }
+        #[inline(always)]
+        fn mul(a: __m512, b: __m512) -> __m512 {
+            unsafe { _mm512_mul_ps(a, b) }
+        }
+        #[inline(always)]
         fn mul_add(a: __m512, b: __m512, c: __m512) -> __m512 {
             unsafe { _mm512_fmadd_ps(a, b, c) }
+        }
+        #[inline(always)]
+        fn neg_mul_add(a: __m512, b: __m512, c: __m512) -> __m512 {
+            unsafe { _mm512_fnmadd_ps(a, b, c) }
+        }
+        #[inline(always)]
+        fn transpose(from: &[f32], from_row: usize, to: &mut [f32], to_row: usize) {
+            let zero = Self::splat(0.0);
+            let (mut rows, mut pairs, mut fours) = ([zero; 16], [zero; 16], [zero; 16]);
+            for (i, row) in rows.iter_mut().enumerate() {
+                *row = Self::load(&from[i * from_row..]);
+            }
+            // Pairs of rows, then of pairs, within the four 128-bit lanes; then the lanes.
+            for i in 0..8 {
+                let (a, b) = (rows[2 * i], rows[2 * i + 1]);
+                unsafe {
+                    pairs[2 * i] = _mm512_unpacklo_ps(a, b);
+                    pairs[2 * i + 1] = _mm512_unpackhi_ps(a, b);
+                }
+            }
+            for group in 0..4 {
+                for half in 0..2 {
+                    unsafe {
+                        let a = _mm512_castps_pd(pairs[group * 4 + half]);
+                        let b = _mm512_castps_pd(pairs[group * 4 + half + 2]);
+                        fours[group * 4 + half * 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(a, b));
+                        fours[group * 4 + half * 2 + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(a, b));
+                    }
+                }
+            }
+            for column in 0..4 {
+                let (a, b, c, d) = (fours[column], fours[4 + column], fours[8 + column], fours[12 + column]);
+                let columns = unsafe {
+                    let (ab, cd) = (_mm512_shuffle_f32x4::<0x88>(a, b), _mm512_shuffle_f32x4::<0x88>(c, d));
+                    let (ab_odd, cd_odd) = (_mm512_shuffle_f32x4::<0xdd>(a, b), _mm512_shuffle_f32x4::<0xdd>(c, d));
+                    [
+                        _mm512_shuffle_f32x4::<0x88>(ab, cd),
+                        _mm512_shuffle_f32x4::<0x88>(ab_odd, cd_odd),
+                        _mm512_shuffle_f32x4::<0xdd>(ab, cd),
+                        _mm512_shuffle_f32x4::<0xdd>(ab_odd, cd_odd),
+                    ]
+                };
+                for (lane, &values) in columns.iter().enumerate() {
+                    Self::store(values, &mut to[(lane * 4 + column) * to_row..]);
+                }
+            }
         }
         #[inline(always)]
         fn sum(v: __m512) -> f32 {

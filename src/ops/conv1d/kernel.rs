@@ -18,7 +18,7 @@ use crate::ops::cpu::Isa;
 use crate::ops::simd::{Simd, dispatch};
 
 /// Records whose weight gradients one piece of work adds up.
-const PIECE: usize = 4;
+pub(super) const PIECE: usize = 4;
 /// Vectors of samples in a forward tile, and columns in a weight-gradient tile.
 const WIDTH: usize = 3;
 /// Samples of a weight-gradient tile that stay in the first-level cache.
@@ -30,7 +30,7 @@ thread_local! {
 }
 
 /// `vec` with `len` zeros.
-fn zeroed(vec: &mut Vec<f32>, len: usize) -> &mut [f32] {
+pub(super) fn zeroed(vec: &mut Vec<f32>, len: usize) -> &mut [f32] {
     vec.clear();
     vec.resize(len, 0.0);
     vec
@@ -76,7 +76,7 @@ fn tile_width(isa: Isa) -> usize {
     WIDTH * lanes(isa)
 }
 
-fn lanes(isa: Isa) -> usize {
+pub(super) fn lanes(isa: Isa) -> usize {
     match isa {
         #[cfg(target_arch = "x86_64")]
         Isa::Avx512 => crate::ops::simd::Avx512::LANES,
@@ -135,7 +135,11 @@ fn correlate_rows<S: Simd, const ROWS: usize>(
             let mut sums = [[S::splat(0.0); WIDTH]; ROWS];
             for (&offset, w) in offsets.iter().zip(weights.chunks_exact(ROWS)) {
                 let x = &padded[offset + at..][..WIDTH * S::LANES];
-                let x: [S::V; WIDTH] = std::array::from_fn(|i| S::load(&x[i * S::LANES..]));
+                let mut v = [S::splat(0.0); WIDTH];
+                for (i, v) in v.iter_mut().enumerate() {
+                    *v = S::load(&x[i * S::LANES..]);
+                }
+                let x = v;
                 for r in 0..ROWS {
                     let w = S::splat(w[r]);
                     for i in 0..WIDTH {
@@ -189,7 +193,11 @@ fn weight_gradient_rows<S: Simd, const ROWS: usize>(
                 let x: [&[f32]; WIDTH] = std::array::from_fn(|i| &padded[offsets[column(i)] + start..][..count]);
                 let mut sums = [[S::splat(0.0); WIDTH]; ROWS];
                 for at in (0..count).step_by(S::LANES) {
-                    let x: [S::V; WIDTH] = std::array::from_fn(|i| S::load(&x[i][at..]));
+                    let mut v = [S::splat(0.0); WIDTH];
+                    for (i, v) in v.iter_mut().enumerate() {
+                        *v = S::load(&x[i][at..]);
+                    }
+                    let x = v;
                     for r in 0..ROWS {
                         let g = S::load(&gy[r][at..]);
                         for i in 0..WIDTH {

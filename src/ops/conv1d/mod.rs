@@ -8,6 +8,7 @@ use super::{Backend, Done, Flat, Lend, Param, Shape3, Tensor3, Trace, Var, devic
 use crate::Result;
 
 mod kernel;
+mod spectral;
 #[cfg(test)]
 mod tests;
 
@@ -112,11 +113,13 @@ pub fn conv1d<D: Backend>(
 
 impl Kernel for Cpu {
     fn conv1d(&self, sizes: Sizes, x: &Tensor3<Cpu>, w: &Flat<Cpu>) -> Done<Tensor3<Cpu>, Cpu> {
-        self.try_tensor_from_vec(kernel::forward(Isa::best(), sizes, view(x), flat(w)), sizes.output_shape())
+        let forward = if spectral::suits(sizes) { spectral::forward } else { kernel::forward };
+        self.try_tensor_from_vec(forward(Isa::best(), sizes, view(x), flat(w)), sizes.output_shape())
     }
 
     fn conv1d_input_gradient(&self, sizes: Sizes, w: &Flat<Cpu>, gy: &Vec<f32>, gx: &mut Vec<f32>) -> Done<(), Cpu> {
-        kernel::input_gradient(Isa::best(), sizes, flat(w), gy, gx);
+        let gradient = if spectral::suits(sizes) { spectral::input_gradient } else { kernel::input_gradient };
+        gradient(Isa::best(), sizes, flat(w), gy, gx);
         Ok(())
     }
 
@@ -127,7 +130,8 @@ impl Kernel for Cpu {
         gy: &Vec<f32>,
         gw: &mut Vec<f32>,
     ) -> Done<(), Cpu> {
-        kernel::weights(Isa::best(), sizes, view(x), gy, gw);
+        let gradient = if spectral::suits(sizes) { spectral::weights } else { kernel::weights };
+        gradient(Isa::best(), sizes, view(x), gy, gw);
         Ok(())
     }
 }

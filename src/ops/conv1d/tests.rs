@@ -61,3 +61,37 @@ fn one_and_many_threads_give_the_same_bits() {
     let one = with(1);
     assert!(one == with(2) && one == with(5));
 }
+
+/// Spectra against the direct sum, which PyTorch's values check: lengths and channels that fill tiles and
+/// vectors, and such that do not.
+#[test]
+fn spectra_equal_the_direct_sum() {
+    for (batch, input, output, length, kernel, padding) in [
+        (2, 32, 96, 1000, 39, 19),
+        (5, 8, 20, 250, 19, 9),
+        (1, 9, 8, 64, 9, 4),
+        (3, 17, 33, 181, 64, 0),
+        (1, 16, 16, 90, 40, 63),
+    ] {
+        let sizes = Sizes { batch, input, output, length, kernel, stride: 1, padding };
+        assert!(spectral::suits(sizes));
+        let wave = |count: usize, step: f32| -> Vec<f32> { (0..count).map(|i| (i as f32 * step).sin()).collect() };
+        let (x, w) = (wave(batch * input * length, 0.37), wave(output * input * kernel, 0.91));
+        let gy = wave(batch * output * sizes.output_length(), 0.53);
+        // Gradients are added to what is there.
+        let gradients = || (wave(x.len(), 0.11), wave(w.len(), 0.13));
+        let (mut gx, mut gw) = gradients();
+        let y = kernel::forward(Isa::Portable, sizes, &x, &w);
+        kernel::input_gradient(Isa::Portable, sizes, &w, &gy, &mut gx);
+        kernel::weights(Isa::Portable, sizes, &x, &gy, &mut gw);
+        for isa in Isa::available() {
+            let name = |what: &str| format!("{sizes:?} {what} {isa:?}");
+            assert_close(&name("y"), &spectral::forward(isa, sizes, &x, &w), &y, 1e-5);
+            let (mut fast_gx, mut fast_gw) = gradients();
+            spectral::input_gradient(isa, sizes, &w, &gy, &mut fast_gx);
+            spectral::weights(isa, sizes, &x, &gy, &mut fast_gw);
+            assert_close(&name("gx"), &fast_gx, &gx, 1e-5);
+            assert_close(&name("gw"), &fast_gw, &gw, 1e-5);
+        }
+    }
+}
