@@ -4,7 +4,8 @@
 use dfdx::prelude::{Cpu, TensorFromVec};
 use rayon::prelude::*;
 
-use super::cpu::{flat, view};
+use super::cpu::{Isa, flat, view};
+use super::simd::{Simd, dispatch};
 use super::{Backend, Done, Flat, Lend, Param, Shape3, Tensor3, Trace, Var, device_error, dims, with_gradients};
 use crate::Result;
 
@@ -115,6 +116,56 @@ fn lane_sum(count: usize, f: impl Fn(usize) -> f32) -> f64 {
     lanes.iter().map(|&lane| f64::from(lane)).sum::<f64>() + f64::from(rest)
 }
 
+/// total += the sum of the row.
+#[inline(always)]
+fn sum_row<S: Simd>(row: &[f32], total: &mut f64) {
+    *total += lane_sum(row.len(), |i| row[i]);
+}
+
+/// total += the squared distances from `centre`.
+#[inline(always)]
+fn squares_row<S: Simd>(row: &[f32], centre: f32, total: &mut f64) {
+    *total += lane_sum(row.len(), |i| (row[i] - centre) * (row[i] - centre));
+}
+
+/// y = max(scale x + shift, floor).
+#[inline(always)]
+fn normalize_row<S: Simd>(x: &[f32], [scale, shift]: [f32; 2], floor: f32, y: &mut [f32]) {
+    y.iter_mut().zip(x).for_each(|(y, x)| *y = (x * scale + shift).max(floor));
+}
+
+/// What gets through the ReLU: the threshold is on scale x + shift, the very expression of the forward pass.
+#[inline(always)]
+fn passed(x: f32, [scale, shift]: [f32; 2], floor: f32, g: f32) -> f32 {
+    if x * scale + shift > floor { g } else { 0.0 }
+}
+
+/// totals += the sums of g and of g (x - mean).
+#[inline(always)]
+fn gradient_sums_row<S: Simd>(x: &[f32], g: &[f32], affine: [f32; 2], floor: f32, mean: f32, totals: &mut [f64; 2]) {
+    let g = &g[..x.len()];
+    totals[0] += lane_sum(x.len(), |i| passed(x[i], affine, floor, g[i]));
+    totals[1] += lane_sum(x.len(), |i| passed(x[i], affine, floor, g[i]) * (x[i] - mean));
+}
+
+/// What flows back through one row: gx += scale (g - offset - (x - mean) slope).
+#[derive(Clone, Copy)]
+struct Back {
+    affine: [f32; 2],
+    floor: f32,
+    mean: f32,
+    offset: f32,
+    slope: f32,
+}
+
+#[inline(always)]
+fn gradient_row<S: Simd>(back: Back, x: &[f32], g: &[f32], gx: &mut [f32]) {
+    let Back { affine, floor, mean, offset, slope } = back;
+    for ((gx, &x), &g) in gx.iter_mut().zip(x).zip(g) {
+        *gx += affine[0] * (passed(x, affine, floor, g) - offset - (x - mean) * slope);
+    }
+}
+
 /// The rows of `channel` in `x` (batch, channels, length).
 fn rows(x: &[f32], (_, channels, length): Shape3, channel: usize) -> impl Iterator<Item = &[f32]> {
     x.chunks_exact(channels * length).map(move |record| &record[channel * length..][..length])
@@ -137,15 +188,21 @@ impl Kernel for Cpu {
         running_var: &mut Flat<Cpu>,
     ) -> Done<[Flat<Cpu>; 2], Cpu> {
         let shape @ (batch, channels, length) = dims(x);
-        let (x, count) = (view(x), (batch * length) as f64);
+        let (isa, x, count) = (Isa::best(), view(x), (batch * length) as f64);
         let moments: Vec<(f64, f64)> = (0..channels)
             .into_par_iter()
             .map(|channel| {
-                let mean = rows(x, shape, channel).map(|row| lane_sum(length, |i| row[i])).sum::<f64>() / count;
+                let (mut sum, mut squares) = (0.0, 0.0);
+                for row in rows(x, shape, channel) {
+                    let total: &mut f64 = &mut sum;
+                    dispatch!(isa => sum_row(row: &[f32], total: &mut f64));
+                }
+                let mean = sum / count;
                 let centre = mean as f32;
-                let squares: f64 = rows(x, shape, channel)
-                    .map(|row| lane_sum(length, |i| (row[i] - centre) * (row[i] - centre)))
-                    .sum();
+                for row in rows(x, shape, channel) {
+                    let total: &mut f64 = &mut squares;
+                    dispatch!(isa => squares_row(row: &[f32], centre: f32, total: &mut f64));
+                }
                 (mean, squares / count)
             })
             .collect();
@@ -183,13 +240,13 @@ impl Kernel for Cpu {
         relu: bool,
     ) -> Done<Tensor3<Cpu>, Cpu> {
         let shape @ (_, channels, length) = dims(x);
-        let (x, affine) = (view(x), affine(statistics, gamma, beta));
+        let (isa, x, affine) = (Isa::best(), view(x), affine(statistics, gamma, beta));
         let floor = if relu { 0.0 } else { f32::NEG_INFINITY };
         let mut y = vec![0.0; x.len()];
         let record = channels * length;
         y.par_chunks_exact_mut(record).zip(x.par_chunks_exact(record)).for_each(|(y, x)| {
-            for ((y, x), [scale, shift]) in y.chunks_exact_mut(length).zip(x.chunks_exact(length)).zip(&affine) {
-                y.iter_mut().zip(x).for_each(|(y, x)| *y = (x * scale + shift).max(floor));
+            for ((y, x), &affine) in y.chunks_exact_mut(length).zip(x.chunks_exact(length)).zip(&affine) {
+                dispatch!(isa => normalize_row(x: &[f32], affine: [f32; 2], floor: f32, y: &mut [f32]));
             }
         });
         self.try_tensor_from_vec(y, shape)
@@ -210,19 +267,17 @@ impl Kernel for Cpu {
         let shape @ (batch, channels, length) = dims(x);
         let (x, affine) = (view(x), affine(statistics, gamma, beta));
         let (mean, inverse) = (flat(&statistics[0]), flat(&statistics[1]));
-        // The threshold is on scale x + shift, the very expression of the forward pass.
-        let floor = if mode.relu { 0.0 } else { f32::NEG_INFINITY };
-        let passed = |x: f32, [scale, shift]: [f32; 2], g: f32| if x * scale + shift > floor { g } else { 0.0 };
+        let (isa, floor) = (Isa::best(), if mode.relu { 0.0 } else { f32::NEG_INFINITY });
         // Sums of g and of g xhat over each channel.
         let sums: Vec<[f64; 2]> = (0..channels)
             .into_par_iter()
             .map(|c| {
-                rows(x, shape, c).zip(rows(gy, shape, c)).fold([0.0; 2], |[sum, dot], (x, g)| {
-                    [
-                        sum + lane_sum(length, |i| passed(x[i], affine[c], g[i])),
-                        dot + lane_sum(length, |i| passed(x[i], affine[c], g[i]) * (x[i] - mean[c])),
-                    ]
-                })
+                let (mut totals, affine, mean) = ([0.0; 2], affine[c], mean[c]);
+                for (x, g) in rows(x, shape, c).zip(rows(gy, shape, c)) {
+                    let totals: &mut [f64; 2] = &mut totals;
+                    dispatch!(isa => gradient_sums_row(x: &[f32], g: &[f32], affine: [f32; 2], floor: f32, mean: f32, totals: &mut [f64; 2]));
+                }
+                totals
             })
             .zip(inverse)
             .map(|([sum, dot], &inverse)| [sum, dot * f64::from(inverse)])
@@ -241,15 +296,13 @@ impl Kernel for Cpu {
                 for (c, ((gx, x), gy)) in
                     gx.chunks_exact_mut(length).zip(x.chunks_exact(length)).zip(gy.chunks_exact(length)).enumerate()
                 {
-                    let scale = affine[c][0];
                     // d mean and d var of the batch; nothing flows through running statistics.
                     let (offset, slope) = match mode.statistics {
                         Statistics::Running => (0.0, 0.0),
                         Statistics::Batch => ((sums[c][0] / count) as f32, (sums[c][1] / count) as f32 * inverse[c]),
                     };
-                    for ((gx, &x), &g) in gx.iter_mut().zip(x).zip(gy) {
-                        *gx += scale * (passed(x, affine[c], g) - offset - (x - mean[c]) * slope);
-                    }
+                    let back = Back { affine: affine[c], floor, mean: mean[c], offset, slope };
+                    dispatch!(isa => gradient_row(back: Back, x: &[f32], gy: &[f32], gx: &mut [f32]));
                 }
             },
         );

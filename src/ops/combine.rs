@@ -3,7 +3,8 @@
 use dfdx::prelude::{Cpu, TensorFromVec};
 use rayon::prelude::*;
 
-use super::cpu::view;
+use super::cpu::{Isa, view};
+use super::simd::{Simd, dispatch};
 use super::{Backend, Done, Lend, Tensor3, Trace, Var, device_error, dims, with_gradients};
 use crate::Result;
 
@@ -85,6 +86,12 @@ pub fn add_relu<D: Backend>(trace: &mut Trace<D>, a: &Var<D>, b: &Var<D>) -> Res
     Ok(Var { value, traced })
 }
 
+/// gx += gy.
+#[inline(always)]
+fn add_row<S: Simd>(gx: &mut [f32], gy: &[f32]) {
+    gx.iter_mut().zip(gy).for_each(|(gx, gy)| *gx += gy);
+}
+
 impl Kernel for Cpu {
     fn concat(&self, parts: &[&Tensor3<Cpu>]) -> Done<Tensor3<Cpu>, Cpu> {
         let (batch, _, length) = dims(parts[0]);
@@ -111,8 +118,10 @@ impl Kernel for Cpu {
         gy: &Vec<f32>,
         gx: &mut Vec<f32>,
     ) -> Done<(), Cpu> {
+        let isa = Isa::best();
         gx.par_chunks_exact_mut(channels * length).zip(gy.par_chunks_exact(all * length)).for_each(|(gx, gy)| {
-            gx.iter_mut().zip(&gy[first * length..]).for_each(|(gx, gy)| *gx += gy);
+            let gy = &gy[first * length..];
+            dispatch!(isa => add_row(gx: &mut [f32], gy: &[f32]));
         });
         Ok(())
     }

@@ -1,9 +1,12 @@
 //! Pooling over time: maxima of windows, and the concatenation of maximum and mean.
 
+use std::ops::Range;
+
 use dfdx::prelude::{Cpu, TensorFromVec};
 use rayon::prelude::*;
 
-use super::cpu::view;
+use super::cpu::{Isa, view};
+use super::simd::{Simd, dispatch};
 use super::{Backend, Done, Lend, Shape3, Tensor3, Trace, Var, device_error, dims, with_gradients};
 use crate::Result;
 
@@ -23,11 +26,55 @@ impl Window {
     pub fn output_length(&self, length: usize) -> usize {
         (length + 2 * self.padding - self.kernel) / self.stride + 1
     }
+
+    /// The windows whose sample `tap` is one of `length`, and which one it is in the first of them.
+    fn inside(&self, tap: usize, length: usize, windows: usize) -> (Range<usize>, usize) {
+        let first = self.padding.saturating_sub(tap).div_ceil(self.stride);
+        let end = (length + self.padding).saturating_sub(tap).div_ceil(self.stride).min(windows);
+        (first..end.max(first), (first * self.stride + tap).saturating_sub(self.padding))
+    }
+}
+
+/// Maxima of one row, and which sample of its window each is; sample by sample, so that neighbouring
+/// windows are one vector.
+#[inline(always)]
+fn pool_row<S: Simd>(window: Window, x: &[f32], y: &mut [f32], places: &mut [u32]) {
+    y.fill(f32::NEG_INFINITY);
+    places.fill(0);
+    for tap in 0..window.kernel {
+        let (range, start) = window.inside(tap, x.len(), y.len());
+        let outputs = y[range.clone()].iter_mut().zip(&mut places[range]);
+        let keep = |((y, place), &x): ((&mut f32, &mut u32), &f32)| {
+            let better = x > *y;
+            *y = if better { x } else { *y };
+            *place = if better { tap as u32 } else { *place };
+        };
+        let samples = x.get(start..).unwrap_or(&[]);
+        match window.stride {
+            1 => outputs.zip(samples).for_each(keep),
+            stride => outputs.zip(samples.iter().step_by(stride)).for_each(keep),
+        }
+    }
+}
+
+/// Adds each output's gradient to the sample that was the maximum.
+#[inline(always)]
+fn gradient_row<S: Simd>(window: Window, gx: &mut [f32], gy: &[f32], places: &[u32]) {
+    for tap in (0..window.kernel).rev() {
+        let (range, start) = window.inside(tap, gx.len(), gy.len());
+        let outputs = gy[range.clone()].iter().zip(&places[range]);
+        let give = |((g, &place), gx): ((&f32, &u32), &mut f32)| *gx += if place == tap as u32 { *g } else { 0.0 };
+        let samples = gx.get_mut(start..).unwrap_or_default();
+        match window.stride {
+            1 => outputs.zip(samples).for_each(give),
+            stride => outputs.zip(samples.iter_mut().step_by(stride)).for_each(give),
+        }
+    }
 }
 
 /// Pooling on a device. Gradients are added to what the buffers hold.
 pub trait Kernel: Lend {
-    /// Where each maximum was.
+    /// Where each maximum was: the sample of its window, or of the whole length.
     type Places: 'static;
     /// Maxima, and their places.
     fn max_pool(&self, window: Window, x: &Tensor3<Self>) -> Done<(Tensor3<Self>, Self::Places), Self>;
@@ -104,22 +151,13 @@ impl Kernel for Cpu {
         let x = view(x);
         let m = window.output_length(length);
         let (mut y, mut places) = (vec![0.0; batch * channels * m], vec![0; batch * channels * m]);
+        let isa = Isa::best();
         y.par_chunks_exact_mut(m)
             .zip(places.par_chunks_exact_mut(m))
             .zip(x.par_chunks_exact(length))
             .with_min_len(8)
             .for_each(|((y, places), x)| {
-                for (i, (y, place)) in y.iter_mut().zip(places).enumerate() {
-                    let start = (i * window.stride).saturating_sub(window.padding);
-                    let end = (i * window.stride + window.kernel).saturating_sub(window.padding).min(length);
-                    let (mut best, mut at) = (f32::NEG_INFINITY, start);
-                    for (j, &value) in x[start..end].iter().enumerate() {
-                        let better = value > best;
-                        best = if better { value } else { best };
-                        at = if better { start + j } else { at };
-                    }
-                    (*y, *place) = (best, at as u32);
-                }
+                dispatch!(isa => pool_row(window: Window, x: &[f32], y: &mut [f32], places: &mut [u32]));
             });
         Ok((self.try_tensor_from_vec(y, (batch, channels, m))?, places))
     }
@@ -132,15 +170,13 @@ impl Kernel for Cpu {
         gy: &Vec<f32>,
         gx: &mut Vec<f32>,
     ) -> Done<(), Cpu> {
-        let m = window.output_length(length);
+        let (isa, m) = (Isa::best(), window.output_length(length));
         gx.par_chunks_exact_mut(length)
             .zip(gy.par_chunks_exact(m))
             .zip(places.par_chunks_exact(m))
             .with_min_len(8)
             .for_each(|((gx, gy), places)| {
-                for (&g, &place) in gy.iter().zip(places) {
-                    gx[place as usize] += g;
-                }
+                dispatch!(isa => gradient_row(window: Window, gx: &mut [f32], gy: &[f32], places: &[u32]));
             });
         Ok(())
     }

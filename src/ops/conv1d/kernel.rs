@@ -41,19 +41,44 @@ struct Layout {
     row: usize,
     rows: usize,
     offsets: Vec<usize>,
+    /// Samples that may be read at each column.
+    reach: usize,
+    /// Each column is a row of the input.
+    plain: bool,
 }
 
 impl Layout {
     /// For an input of `channels` rows; `reach` outputs may be read at each column.
     fn new(channels: usize, kernel: usize, stride: usize, padded: usize, reach: usize) -> Self {
-        let row = (reach + kernel.div_ceil(stride)).max(padded.div_ceil(stride));
+        // One tap and no padding: rows as they lie in memory will do.
+        let plain = kernel == 1 && stride == 1;
+        let row = if plain { padded } else { (reach + kernel.div_ceil(stride)).max(padded.div_ceil(stride)) };
         let offsets = (0..channels * kernel)
             .map(|column| {
                 let (channel, tap) = (column / kernel, column % kernel);
                 (channel * stride + tap % stride) * row + tap / stride
             })
             .collect();
-        Self { row, rows: channels * stride, offsets }
+        Self { row, rows: channels * stride, offsets, reach, plain }
+    }
+
+    /// Samples of a padded record; the last tile of the last row may read on.
+    fn size(&self) -> usize {
+        self.rows * self.row + if self.plain { self.reach } else { 0 }
+    }
+
+    /// The `size` samples of `x` from `start` on and what comes after, where they need no copy: what a tile
+    /// reads beyond the end of a row are samples of the next, whose results are not used.
+    fn as_it_is<'a>(
+        &self,
+        x: &'a [f32],
+        start: usize,
+        size: usize,
+        length: usize,
+        padding: usize,
+    ) -> Option<&'a [f32]> {
+        let rows = &x[start..];
+        (self.plain && padding == 0 && rows.len() >= size - length + self.reach).then_some(rows)
     }
 
     /// One record (channels, length) into padded rows.
@@ -240,11 +265,17 @@ fn run(
     let reach = y_length.next_multiple_of(tile_width(isa));
     let layout = Layout::new(channels, s.kernel, s.stride, length + 2 * padding, reach);
     let y_size = y.len() / s.batch.max(1);
-    y.par_chunks_exact_mut(y_size).zip(x.par_chunks_exact(channels * length)).for_each(|(y, x)| {
+    let x_size = channels * length;
+    y.par_chunks_exact_mut(y_size).enumerate().for_each(|(record, y)| {
+        let offsets: &[usize] = &layout.offsets;
+        if let Some(rows) = layout.as_it_is(x, record * x_size, x_size, length, padding) {
+            dispatch!(isa => correlate(rows: &[f32], offsets: &[usize], packed: &[f32], y: &mut [f32], y_length: usize));
+            return;
+        }
         SCRATCH.with_borrow_mut(|[scratch, _]| {
-            let padded = zeroed(scratch, layout.rows * layout.row);
-            layout.fill(x, length, s.stride, padding, padded);
-            let (padded, offsets): (&[f32], &[usize]) = (padded, &layout.offsets);
+            let padded = zeroed(scratch, layout.size());
+            layout.fill(&x[record * x_size..][..x_size], length, s.stride, padding, padded);
+            let padded: &[f32] = padded;
             dispatch!(isa => correlate(padded: &[f32], offsets: &[usize], packed: &[f32], y: &mut [f32], y_length: usize));
         });
     });
@@ -289,15 +320,22 @@ pub(super) fn weights(isa: Isa, s: Sizes, x: &[f32], gy: &[f32], gw: &mut [f32])
     let gy_rows = s.output.next_multiple_of(rows(isa));
     let layout = Layout::new(s.input, s.kernel, s.stride, s.length + 2 * s.padding, gy_row);
     let (x_size, gy_size) = (s.input * s.length, s.output * m);
-    let sums: Vec<Vec<f32>> = x
-        .par_chunks(PIECE * x_size)
-        .zip(gy.par_chunks(PIECE * gy_size))
-        .map(|(x, gy)| {
+    let sums: Vec<Vec<f32>> = gy
+        .par_chunks(PIECE * gy_size)
+        .enumerate()
+        .map(|(piece, gy)| {
             let mut sum = vec![0.0; gw.len()];
             SCRATCH.with_borrow_mut(|[x_scratch, gy_scratch]| {
-                for (x, gy) in x.chunks_exact(x_size).zip(gy.chunks_exact(gy_size)) {
-                    let padded = zeroed(x_scratch, layout.rows * layout.row);
-                    layout.fill(x, s.length, s.stride, s.padding, padded);
+                for (number, gy) in gy.chunks_exact(gy_size).enumerate() {
+                    let start = (piece * PIECE + number) * x_size;
+                    let padded = match layout.as_it_is(x, start, x_size, s.length, s.padding) {
+                        Some(rows) => rows,
+                        None => {
+                            let padded = zeroed(x_scratch, layout.size());
+                            layout.fill(&x[start..][..x_size], s.length, s.stride, s.padding, padded);
+                            padded
+                        }
+                    };
                     let whole = zeroed(gy_scratch, gy_rows * gy_row);
                     for (to, from) in whole.chunks_exact_mut(gy_row).zip(gy.chunks_exact(m)) {
                         to[..m].copy_from_slice(from);
