@@ -27,6 +27,11 @@ pub(super) trait Simd: Copy {
     fn mul_add(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// c - a b.
     fn neg_mul_add(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// Asks for the cache line of `x[at]`, which need not exist, before it is read.
+    #[inline(always)]
+    fn prefetch(x: &[f32], at: usize) {
+        let _ = (x, at);
+    }
     /// A square of [`Self::LANES`] rows, `from_row` apart, into its transpose with rows `to_row` apart.
     #[inline(always)]
     fn transpose(from: &[f32], from_row: usize, to: &mut [f32], to_row: usize) {
@@ -153,6 +158,11 @@ mod x86 {
         type V = __m512;
         const LANES: usize = 16;
         const ROWS: usize = 8;
+        #[inline(always)]
+        fn prefetch(x: &[f32], at: usize) {
+            // A hint about an address; nothing is read through it.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(x.as_ptr().wrapping_add(at).cast()) }
+        }
         #[inline(always)]
         fn splat(x: f32) -> __m512 {
             unsafe { _mm512_set1_ps(x) }

@@ -160,6 +160,9 @@ fn correlate_rows<S: Simd, const ROWS: usize>(
             let mut sums = [[S::splat(0.0); WIDTH]; ROWS];
             for (&offset, w) in offsets.iter().zip(weights.chunks_exact(ROWS)) {
                 let x = &padded[offset + at..][..WIDTH * S::LANES];
+                for i in 0..WIDTH {
+                    S::prefetch(padded, offset + at + (WIDTH + i) * S::LANES);
+                }
                 let mut v = [S::splat(0.0); WIDTH];
                 for (i, v) in v.iter_mut().enumerate() {
                     *v = S::load(&x[i * S::LANES..]);
