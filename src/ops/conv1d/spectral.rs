@@ -170,7 +170,7 @@ impl Tile {
         for start in (0..TILE).step_by(lanes) {
             S::transpose(&rows[start..], row, &mut square, lanes);
             for (i, sample) in square[..lanes * lanes].chunks_exact(lanes).enumerate() {
-                let half = if (start + i) % 2 == 0 { &mut self.even } else { &mut self.odd };
+                let half = if (start + i).is_multiple_of(2) { &mut self.even } else { &mut self.odd };
                 S::store(S::load(sample), &mut half[(start + i) / 2 * lanes..]);
             }
         }
@@ -221,7 +221,7 @@ impl Tile {
     /// Sample `n` of all lanes, after [`Tile::samples`].
     #[inline(always)]
     fn sample<S: Simd>(&self, n: usize) -> S::V {
-        let half = if n % 2 == 0 { &self.even } else { &self.odd };
+        let half = if n.is_multiple_of(2) { &self.even } else { &self.odd };
         S::load(&half[place(n / 2) * S::LANES..])
     }
 
