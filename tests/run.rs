@@ -32,9 +32,7 @@ fn a_study_runs_once_and_is_found_done() {
     let trained = bench.ask("SELECT stage_id, finished_at FROM stages ORDER BY stage_id");
     assert_eq!(trained.len(), 8);
 
-    let before = Instant::now();
     let again = bench.run(&["run"]);
-    assert!(before.elapsed() < Duration::from_secs(2));
     assert_eq!(again.out, table);
     assert_eq!(
         bench.ask("SELECT stage_id, finished_at FROM stages ORDER BY stage_id"),
