@@ -1,8 +1,8 @@
 //! What is written is found again, once, whole, by whoever asks.
 
 mod example;
+mod workbench;
 
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::Utc;
@@ -10,25 +10,9 @@ use ecgraft::plan::{Plan, Stage, StageKind};
 use ecgraft::store::{Cell, Claim, Finish, StageStatus, Store};
 use ecgraft::train::metrics::RegressionMetrics;
 use ecgraft::train::{EpochValue, Outcome, Prediction, RegressionScore, Score};
+use workbench::Workbench;
 
 const LEASE: Duration = Duration::from_secs(30);
-
-/// A folder of its own that goes with the test.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("ecgraft-store-{name}-{}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&path);
-        Self(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
 
 fn plan() -> Plan {
     let mut manifest = example::manifest("study");
@@ -83,9 +67,9 @@ fn finish() -> Finish {
 
 /// Trains all there is without training.
 fn finish_all(store: &mut Store, plan: &Plan) {
-    let order = order(plan);
+    store.want(&order(plan)).unwrap();
     loop {
-        match store.claim(&order, "w", LEASE).unwrap() {
+        match store.claim("w", LEASE).unwrap() {
             Claim::Stage(id) => {
                 let stage = plan.stages.iter().find(|stage| stage.id == id).unwrap();
                 store.finish(&id, "w", &outcome(stage), &finish()).unwrap();
@@ -96,19 +80,15 @@ fn finish_all(store: &mut Store, plan: &Plan) {
     }
 }
 
-fn ask(results: &Path, sql: &str) -> Vec<Vec<Cell>> {
-    Store::open_read_only(results).unwrap().query(sql).unwrap().rows
-}
-
 fn text(value: &str) -> Cell {
     Cell::Text(value.into())
 }
 
 #[test]
 fn findings_are_in_the_views() {
-    let folder = Folder::new("views");
+    let folder = Workbench::new("views");
     let plan = plan();
-    let mut store = Store::open(&folder.0).unwrap();
+    let mut store = Store::open(&folder.results()).unwrap();
     store.register(&plan).unwrap();
     store.register(&plan).unwrap();
     finish_all(&mut store, &plan);
@@ -152,50 +132,52 @@ fn findings_are_in_the_views() {
 
     // Two seeds: a regression and a transfer each, two epochs each.
     assert_eq!(
-        ask(&folder.0, "SELECT count(*), count(DISTINCT run_id), count(DISTINCT stage_id) FROM epochs"),
+        folder.ask("SELECT count(*), count(DISTINCT run_id), count(DISTINCT stage_id) FROM epochs"),
         [[8, 2, 4].map(Cell::Integer).to_vec()]
     );
     assert_eq!(
-        ask(&folder.0, "SELECT DISTINCT target, split, mae, rmse, r2 FROM regression"),
+        folder.ask("SELECT DISTINCT target, split, mae, rmse, r2 FROM regression"),
         [[text("qrs"), text("test"), Cell::Real(3.0), Cell::Real(4.0), Cell::Real(0.5)].to_vec()]
     );
     assert_eq!(
-        ask(&folder.0, "SELECT DISTINCT record_id, class, probability, label FROM predictions"),
+        folder.ask("SELECT DISTINCT record_id, class, probability, label FROM predictions"),
         [[text("17"), text("MI"), Cell::Real(0.5), Cell::Integer(1)].to_vec()]
     );
     assert_eq!(
-        ask(&folder.0, "SELECT count(*) FROM stages WHERE status = 'done' AND settings LIKE '%\"numeric_version\"%'"),
+        folder.ask("SELECT count(*) FROM stages WHERE status = 'done' AND settings LIKE '%\"numeric_version\"%'"),
         [[Cell::Integer(4)].to_vec()]
     );
 }
 
 #[test]
 fn a_stage_has_one_worker_and_waits_for_its_inputs() {
-    let folder = Folder::new("claims");
+    let folder = Workbench::new("claims");
     let plan = plan();
     let order = order(&plan);
-    let (mut one, mut other) = (Store::open(&folder.0).unwrap(), Store::open(&folder.0).unwrap());
+    let (mut one, mut other) = (Store::open(&folder.results()).unwrap(), Store::open(&folder.results()).unwrap());
     one.register(&plan).unwrap();
+    one.want(&order).unwrap();
+    other.want(&order).unwrap();
     let regressions: Vec<&Stage> = plan.stages.iter().filter(|stage| stage.inputs().is_empty()).collect();
     assert_eq!(regressions.len(), 2);
-    assert_eq!(one.claim(&order, "a", LEASE).unwrap(), Claim::Stage(regressions[0].id.clone()));
-    assert_eq!(other.claim(&order, "b", LEASE).unwrap(), Claim::Stage(regressions[1].id.clone()));
-    assert_eq!(other.claim(&order, "c", LEASE).unwrap(), Claim::Wait, "the transfers wait");
+    assert_eq!(one.claim("a", LEASE).unwrap(), Claim::Stage(regressions[0].id.clone()));
+    assert_eq!(other.claim("b", LEASE).unwrap(), Claim::Stage(regressions[1].id.clone()));
+    assert_eq!(other.claim("c", LEASE).unwrap(), Claim::Wait, "the transfers wait");
 
     // Given back, it is as it was; who does not hold it writes nothing.
     one.release(&regressions[0].id, "a").unwrap();
     one.finish(&regressions[0].id, "a", &outcome(regressions[0]), &finish()).unwrap();
     assert_eq!(one.statuses().unwrap()[&regressions[0].id], StageStatus::Pending);
-    assert_eq!(ask(&folder.0, "SELECT count(*) FROM regression"), [[Cell::Integer(0)].to_vec()]);
+    assert_eq!(folder.ask("SELECT count(*) FROM regression"), [[Cell::Integer(0)].to_vec()]);
 
     // A lease that ran out is another's; the late worker's findings are dropped, not written twice.
-    assert_eq!(one.claim(&order, "a", Duration::ZERO).unwrap(), Claim::Stage(regressions[0].id.clone()));
+    assert_eq!(one.claim("a", Duration::ZERO).unwrap(), Claim::Stage(regressions[0].id.clone()));
     std::thread::sleep(Duration::from_millis(5));
-    assert_eq!(other.claim(&order, "b", LEASE).unwrap(), Claim::Stage(regressions[0].id.clone()));
+    assert_eq!(other.claim("b", LEASE).unwrap(), Claim::Stage(regressions[0].id.clone()));
     one.renew(&regressions[0].id, "a", LEASE).unwrap();
     other.finish(&regressions[0].id, "b", &outcome(regressions[0]), &finish()).unwrap();
     one.finish(&regressions[0].id, "a", &outcome(regressions[0]), &finish()).unwrap();
-    assert_eq!(ask(&folder.0, "SELECT count(*) FROM regression"), [[Cell::Integer(1)].to_vec()]);
+    assert_eq!(folder.ask("SELECT count(*) FROM regression"), [[Cell::Integer(1)].to_vec()]);
 
     // A dead worker's stage is free at once.
     other.release_dead(|worker| worker == "b").unwrap();
@@ -204,12 +186,13 @@ fn a_stage_has_one_worker_and_waits_for_its_inputs() {
 
 #[test]
 fn a_failed_input_fails_its_runs_and_can_be_tried_again() {
-    let folder = Folder::new("failed");
+    let folder = Workbench::new("failed");
     let plan = plan();
     let order = order(&plan);
-    let mut store = Store::open(&folder.0).unwrap();
+    let mut store = Store::open(&folder.results()).unwrap();
     store.register(&plan).unwrap();
-    let Claim::Stage(first) = store.claim(&order, "w", LEASE).unwrap() else { panic!("there is work") };
+    store.want(&order).unwrap();
+    let Claim::Stage(first) = store.claim("w", LEASE).unwrap() else { panic!("there is work") };
     store.fail(&first, "w", "record 12 is noise").unwrap();
     finish_all(&mut store, &plan);
     let runs = store.runs().unwrap();
@@ -222,15 +205,15 @@ fn a_failed_input_fails_its_runs_and_can_be_tried_again() {
 
     // Weights that were deleted: the stage and what it found are forgotten.
     store.forget(&first).unwrap();
-    assert_eq!(ask(&folder.0, "SELECT count(*) FROM regression"), [[Cell::Integer(1)].to_vec()]);
+    assert_eq!(folder.ask("SELECT count(*) FROM regression"), [[Cell::Integer(1)].to_vec()]);
     finish_all(&mut store, &plan);
 }
 
 #[test]
 fn an_edited_manifest_keeps_what_was_trained_and_forgets_what_was_not() {
-    let folder = Folder::new("edited");
+    let folder = Workbench::new("edited");
     let first = plan();
-    let mut store = Store::open(&folder.0).unwrap();
+    let mut store = Store::open(&folder.results()).unwrap();
     store.register(&first).unwrap();
     finish_all(&mut store, &first);
     let mut manifest = example::manifest("study");
@@ -240,16 +223,16 @@ fn an_edited_manifest_keeps_what_was_trained_and_forgets_what_was_not() {
     let seeds =
         |store: &Store| store.runs().unwrap().iter().map(|run| (run.seed, run.status.clone())).collect::<Vec<_>>();
     assert_eq!(seeds(&store), [(1, "done".to_owned()), (2, "pending".to_owned())]);
-    assert_eq!(ask(&folder.0, "SELECT seed FROM runs WHERE current = 0"), [[Cell::Integer(0)].to_vec()]);
+    assert_eq!(folder.ask("SELECT seed FROM runs WHERE current = 0"), [[Cell::Integer(0)].to_vec()]);
     store.register(&first).unwrap();
     assert_eq!(seeds(&store), [(0, "done".to_owned()), (1, "done".to_owned())], "seed 2 was never trained");
 }
 
 #[test]
 fn questions_read_and_do_not_write() {
-    let folder = Folder::new("query");
-    Store::open(&folder.0).unwrap().register(&plan()).unwrap();
-    let store = Store::open_read_only(&folder.0).unwrap();
+    let folder = Workbench::new("query");
+    Store::open(&folder.results()).unwrap().register(&plan()).unwrap();
+    let store = Store::open_read_only(&folder.results()).unwrap();
     for (sql, says) in [
         ("SELEC 1", "syntax error"),
         ("SELECT height FROM runs", "no such column: height"),
@@ -266,28 +249,28 @@ fn questions_read_and_do_not_write() {
 
 #[test]
 fn what_is_not_a_store_is_left_alone() {
-    let folder = Folder::new("foreign");
+    let folder = Workbench::new("foreign");
     let message = |result: ecgraft::Result<Store>| {
         let error = result.unwrap_err();
         assert_eq!(error.exit_code(), 2);
         error.message
     };
-    assert!(message(Store::open_read_only(&folder.0)).contains("no results yet"));
-    std::fs::create_dir_all(&folder.0).unwrap();
-    let file = folder.0.join("ecgraft.sqlite");
+    assert!(message(Store::open_read_only(&folder.results())).contains("no results yet"));
+    std::fs::create_dir_all(folder.results()).unwrap();
+    let file = folder.results().join("ecgraft.sqlite");
     std::fs::write(
         &file,
         "a letter to a friend, and long enough to be taken for a header of a hundred bytes or so, and a bit more of it",
     )
     .unwrap();
-    assert!(message(Store::open(&folder.0)).contains("not an SQLite file"));
+    assert!(message(Store::open(&folder.results())).contains("not an SQLite file"));
     std::fs::remove_file(&file).unwrap();
     let foreign = rusqlite::Connection::open(&file).unwrap();
     foreign.execute_batch("CREATE TABLE letter (text); PRAGMA user_version = 3").unwrap();
-    assert!(message(Store::open(&folder.0)).contains("not a store of ecgraft"));
+    assert!(message(Store::open(&folder.results())).contains("not a store of ecgraft"));
     std::fs::remove_file(&file).unwrap();
-    drop(Store::open(&folder.0).unwrap());
+    drop(Store::open(&folder.results()).unwrap());
     rusqlite::Connection::open(&file).unwrap().execute_batch("PRAGMA user_version = 99").unwrap();
-    assert!(message(Store::open(&folder.0)).contains("newer ecgraft"));
-    assert!(message(Store::open_read_only(&folder.0)).contains("newer ecgraft"));
+    assert!(message(Store::open(&folder.results())).contains("newer ecgraft"));
+    assert!(message(Store::open_read_only(&folder.results())).contains("newer ecgraft"));
 }

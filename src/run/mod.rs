@@ -214,9 +214,10 @@ fn work(shared: &Shared<'_>, number: usize, threads: usize) -> Result<()> {
     let worker = worker::name(number);
     let mut told = false;
     let mut store = Store::open(&shared.options.results)?;
+    store.want(&shared.order)?;
     let pool = pool(threads)?;
     while !shared.stop.load(Ordering::SeqCst) {
-        let id = match store.claim(&shared.order, &worker, LEASE)? {
+        let id = match store.claim(&worker, LEASE)? {
             Claim::Stage(id) => id,
             Claim::Wait => {
                 if !told && lock(&shared.held).is_empty() {

@@ -108,13 +108,31 @@ impl Store {
         })
     }
 
-    /// Takes the first of `order` that is neither done, failed nor held by a living worker, and whose
-    /// inputs are done.
+    /// Says which stages [`Store::claim`] gives, and in which order. It holds until the store is closed, and
+    /// for no other worker.
     ///
     /// # Errors
     /// Where the store cannot be written.
-    pub fn claim(&mut self, order: &[String], worker: &str, lease: Duration) -> Result<Claim> {
-        self.want(order)?;
+    pub fn want(&mut self, order: &[String]) -> Result<()> {
+        self.write(|connection| {
+            connection.execute_batch(
+                "CREATE TEMP TABLE IF NOT EXISTS wanted (position INTEGER PRIMARY KEY, stage_id TEXT NOT NULL);
+                 DELETE FROM temp.wanted",
+            )?;
+            let mut insert = connection.prepare("INSERT INTO temp.wanted (position, stage_id) VALUES (?1, ?2)")?;
+            for (position, id) in order.iter().enumerate() {
+                insert.execute(params![position as i64, id])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Takes the first of what is wanted (see [`Store::want`]) that is neither done, failed nor held by a
+    /// living worker, and whose inputs are done.
+    ///
+    /// # Errors
+    /// Where the store cannot be written.
+    pub fn claim(&mut self, worker: &str, lease: Duration) -> Result<Claim> {
         self.write(|connection| {
             let now_s = seconds();
             let free: Option<String> = connection
@@ -142,25 +160,6 @@ impl Store {
                 params![id, worker, now_s + lease.as_secs_f64(), now()],
             )?;
             Ok(Claim::Stage(id))
-        })
-    }
-
-    /// Writes down, for this connection, what is asked for and in which order.
-    fn want(&mut self, order: &[String]) -> Result<()> {
-        self.write(|connection| {
-            connection.execute_batch(
-                "CREATE TEMP TABLE IF NOT EXISTS wanted (position INTEGER PRIMARY KEY, stage_id TEXT NOT NULL)",
-            )?;
-            let known: i64 = connection.query_row("SELECT count(*) FROM temp.wanted", [], |row| row.get(0))?;
-            if known == order.len() as i64 {
-                return Ok(());
-            }
-            connection.execute("DELETE FROM temp.wanted", [])?;
-            let mut insert = connection.prepare("INSERT INTO temp.wanted (position, stage_id) VALUES (?1, ?2)")?;
-            for (position, id) in order.iter().enumerate() {
-                insert.execute(params![position as i64, id])?;
-            }
-            Ok(())
         })
     }
 

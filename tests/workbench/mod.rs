@@ -37,9 +37,14 @@ impl Workbench {
         Said::of(&self.command(arguments).output().unwrap())
     }
 
+    /// Where commands keep results.
+    pub fn results(&self) -> PathBuf {
+        self.path.join("results")
+    }
+
     /// What the store in `results` answers.
     pub fn ask(&self, sql: &str) -> Vec<Vec<Cell>> {
-        Store::open_read_only(&self.path.join("results")).unwrap().query(sql).unwrap().rows
+        Store::open_read_only(&self.results()).unwrap().query(sql).unwrap().rows
     }
 
     /// The one number that the store answers.
