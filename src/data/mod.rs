@@ -16,11 +16,11 @@ pub mod wfdb;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::Result;
-use crate::manifest::{Mix, Regression, Superclass, Target, Transfer};
+use crate::manifest::{Superclass, Target};
 
 pub use fingerprint::fingerprint;
 pub use load::load;
+pub use split::{regression_split, transfer_split};
 
 /// What is known of one record beside its signal.
 #[derive(Clone, Debug, PartialEq)]
@@ -100,32 +100,4 @@ pub struct Split {
     pub test: Vec<Pick>,
     /// What the user should know, in plain sentences: dropped records and why, composition.
     pub notes: Vec<String>,
-}
-
-/// The records of a mix that know `target`, split by patient.
-///
-/// Patients of the transfer task's validation and test folds never take part where a part draws
-/// from the same data (`datasets` with equal fingerprints), whatever the mix says.
-///
-/// # Errors
-/// A user error where the mix asks for more records than there are, or a split would be empty.
-pub fn regression_split(
-    name: &str,
-    mix: &Mix,
-    target: Target,
-    regression: &Regression,
-    transfer: &Transfer,
-    datasets: &Datasets,
-    seed: u64,
-) -> Result<Split> {
-    split::regression(name, mix, target, regression, transfer, datasets, seed)
-}
-
-/// The transfer task's records by folds; of the training records only `label_fraction`, by patient,
-/// stratified by class, nested across fractions of the same seed.
-///
-/// # Errors
-/// A user error where a fold is empty.
-pub fn transfer_split(transfer: &Transfer, datasets: &Datasets, label_fraction: f64, seed: u64) -> Result<Split> {
-    split::transfer(transfer, datasets, label_fraction, seed)
 }

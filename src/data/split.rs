@@ -15,8 +15,14 @@ use crate::seed::stream;
 /// One person: content hash of the data and the patient's name in it.
 type Person<'a> = (&'a str, &'a str);
 
-/// See [`super::regression_split`].
-pub(super) fn regression(
+/// The records of a mix that know `target`, split by patient.
+///
+/// Patients of the transfer task's validation and test folds never take part where a part draws
+/// from the same data (`datasets` with equal fingerprints), whatever the mix says.
+///
+/// # Errors
+/// A user error where the mix asks for more records than there are, or a split would be empty.
+pub fn regression_split(
     name: &str,
     mix: &Mix,
     target: Target,
@@ -250,8 +256,12 @@ fn one_patient_of(train: &mut Vec<Pick>, datasets: &Datasets) -> Vec<Pick> {
     taken
 }
 
-/// See [`super::transfer_split`].
-pub(super) fn transfer(transfer: &Transfer, datasets: &Datasets, label_fraction: f64, seed: u64) -> Result<Split> {
+/// The transfer task's records by folds; of the training records only `label_fraction`, by patient,
+/// stratified by class, nested across fractions of the same seed.
+///
+/// # Errors
+/// A user error where a fold is empty.
+pub fn transfer_split(transfer: &Transfer, datasets: &Datasets, label_fraction: f64, seed: u64) -> Result<Split> {
     let dataset = dataset(datasets, &transfer.source)?;
     let labelled = |record: &Record| {
         let classes = transfer.classes.iter().filter(|class| record.has(**class)).count();

@@ -1,6 +1,6 @@
 //! Manifests in, trials and the distinct stages they share out.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::Result;
@@ -98,13 +98,6 @@ impl Trial {
         }
         self.graft.iter().map(|target| target.name()).collect::<Vec<_>>().join("+")
     }
-}
-
-/// Names of the sources that the trials of a manifest use, in name order.
-pub fn used_sources(manifest: &Manifest) -> BTreeSet<&str> {
-    let mixes = manifest.trials.mix.iter().filter_map(|name| manifest.mixes.get(name));
-    let parts = mixes.flat_map(|mix| &mix.parts).map(|part| part.source.as_str());
-    parts.chain([manifest.transfer.source.as_str()]).collect()
 }
 
 /// Expands the manifests.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use ecgraft::manifest::*;
-use ecgraft::plan::{Fingerprints, Plan, expand, used_sources};
+use ecgraft::plan::{Fingerprints, Plan, expand};
 
 /// Two mixes (one half of the transfer's own data), two architectures, three freezes; one trial:
 /// `qrs` from `synthetic` on `cnn`, `none`, all labels, seed 0.
@@ -111,13 +111,13 @@ pub fn strings(list: &[&str]) -> Vec<String> {
 pub fn fingerprints(manifests: &[Manifest]) -> Fingerprints {
     let mut all = Fingerprints::new();
     for manifest in manifests {
-        for name in used_sources(manifest) {
-            let content = match &manifest.sources[name] {
+        for name in manifest.used_sources() {
+            let content = match &manifest.sources[&name] {
                 Source::Simulator { records, seed } => format!("simulator-{records}-{seed}"),
                 Source::DeepfakeEcg { .. } => "deepfake".into(),
                 Source::PtbXl { .. } => "ptb-xl".into(),
             };
-            all.insert((manifest.name.clone(), name.to_owned()), content);
+            all.insert((manifest.name.clone(), name), content);
         }
     }
     all
