@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::Result;
 
@@ -49,6 +49,15 @@ pub enum Command {
     Bench(bench::Options),
     Simulate(simulate::Options),
     Schema(schema::Options),
+}
+
+/// How a list is written.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+#[allow(missing_docs)]
+pub enum ListFormat {
+    Table,
+    Csv,
+    Json,
 }
 
 /// Which manifests.

@@ -1,8 +1,9 @@
 //! `ecgraft query`
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde_json::{Map, Value};
 
+use super::ListFormat;
 use crate::Result;
 use crate::error::Error;
 use crate::report::layout;
@@ -23,17 +24,10 @@ pub struct Options {
     #[arg(value_name = "SQL")]
     sql: String,
     /// How to print the answer
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    format: Format,
+    #[arg(long, value_enum, default_value_t = ListFormat::Table)]
+    format: ListFormat,
     #[command(flatten)]
     results: super::Results,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Format {
-    Table,
-    Csv,
-    Json,
 }
 
 /// Runs the command.
@@ -43,9 +37,9 @@ enum Format {
 pub fn run(options: Options) -> Result<()> {
     let rows = Store::open_read_only(&options.results.dir)?.query(&options.sql)?;
     super::print(&match options.format {
-        Format::Table => table(&rows),
-        Format::Csv => csv(&rows)?,
-        Format::Json => json(&rows)?,
+        ListFormat::Table => table(&rows),
+        ListFormat::Csv => csv(&rows)?,
+        ListFormat::Json => json(&rows)?,
     })
 }
 

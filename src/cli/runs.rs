@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
-use super::Results;
+use super::{ListFormat, Results};
 use crate::report::{self, runs};
 use crate::{Result, terminal};
 
@@ -26,7 +26,7 @@ pub struct Options {
     status: Option<Status>,
     /// How it is written
     #[arg(long, value_enum, default_value = "table")]
-    format: Format,
+    format: ListFormat,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -35,13 +35,6 @@ enum Status {
     Running,
     Done,
     Failed,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Format {
-    Table,
-    Csv,
-    Json,
 }
 
 /// Runs the command.
@@ -57,9 +50,9 @@ pub fn run(options: Options) -> Result<()> {
     });
     let filter = runs::Filter { experiment: options.experiment, status: status.map(str::to_owned) };
     let format = match options.format {
-        Format::Table => runs::ListFormat::Table { columns: terminal::stdout_columns() },
-        Format::Csv => runs::ListFormat::Csv,
-        Format::Json => runs::ListFormat::Json,
+        ListFormat::Table => runs::ListFormat::Table { columns: terminal::stdout_columns() },
+        ListFormat::Csv => runs::ListFormat::Csv,
+        ListFormat::Json => runs::ListFormat::Json,
     };
     super::print(&report::listing(&options.results.dir, &filter, format)?)
 }
