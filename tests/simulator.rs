@@ -4,9 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use ecgraft::data::signal::RawRecord;
+use ecgraft::data::load;
+use ecgraft::data::signal::{RawRecord, prepare};
 use ecgraft::data::simulator::{Clean, SAMPLES, clean, simulate};
-use ecgraft::manifest::{Lead, Target};
+use ecgraft::manifest::{DataPath, Lead, Normalize, Signal, Source, Superclass, Target};
 
 const SEED: u64 = 11;
 
@@ -269,6 +270,34 @@ fn writes_a_data_set() {
     }
     assert!(read("scp_statements.csv").contains("\nNORM,"));
     assert!(read("README.md").contains("--records 12 --seed 11"));
+    fs::remove_dir_all(&dir).unwrap();
+}
+
+#[test]
+fn what_is_written_is_read_as_ptb_xl() {
+    let dir = folder("read");
+    assert!(ecgraft(&dir, &["--records", "12", "--seed", "11"]).status.success());
+    let path = |path: PathBuf| DataPath { written: path.display().to_string(), resolved: Ok(path) };
+    let features = Some(path(dir.join("features/simulator_features.csv")));
+    let source = Source::PtbXl { path: path(dir.clone()), features };
+    for rate in [500.0, 100.0] {
+        let leads = Lead::ALL.to_vec();
+        let signal = Signal { leads, sampling_rate: rate, duration: 10.0, bandpass: None, normalize: Normalize::None };
+        let read = load("files", &source, &signal, &dir.join("cache")).unwrap();
+        assert_eq!((read.records.len(), read.notes.as_slice()), (12, &[][..]));
+        for (index, record) in read.records.iter().enumerate() {
+            let (made, raw) = simulate(SEED, index);
+            assert_eq!((record.id.clone(), record.fold), ((index + 1).to_string(), made.fold));
+            assert!(record.has(Superclass::Norm));
+            for target in Target::ALL {
+                let (read, made) = (record.target(target).unwrap(), made.target(target).unwrap());
+                assert!((read - made).abs() < 1e-3, "{}: {read} and {made}", target.name());
+            }
+            // A step is 1/1000 mV.
+            let expected = prepare(&raw, &signal).unwrap();
+            assert!(read.signal(index).iter().zip(&expected).all(|(read, made)| (read - made).abs() < 0.00051));
+        }
+    }
     fs::remove_dir_all(&dir).unwrap();
 }
 
