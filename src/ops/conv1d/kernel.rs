@@ -111,7 +111,7 @@ pub(super) fn lanes(isa: Isa) -> usize {
     }
 }
 
-fn rows(isa: Isa) -> usize {
+pub(super) fn rows(isa: Isa) -> usize {
     match isa {
         #[cfg(target_arch = "x86_64")]
         Isa::Avx512 => crate::ops::simd::Avx512::ROWS,

@@ -17,8 +17,6 @@
 //! the order of records within a piece of [`PIECE`] records, and pieces in their order.
 
 use std::cell::RefCell;
-use std::f64::consts::PI;
-use std::sync::OnceLock;
 
 use rayon::prelude::*;
 
@@ -27,14 +25,11 @@ use super::kernel::{PIECE, lanes, zeroed};
 use crate::ops::cpu::Isa;
 use crate::ops::simd::{Simd, dispatch};
 
-/// Samples of a tile.
-const TILE: usize = 128;
-/// Its complex half.
-const HALF: usize = TILE / 2;
-/// Frequencies of a real spectrum.
-const BINS: usize = HALF + 1;
-/// Forward transforms give twice the spectrum, inverse ones TILE times the samples.
-const SCALE: f32 = 1.0 / (4 * TILE) as f32;
+mod product;
+mod tile;
+
+use product::{Scalars, multiply, together};
+use tile::{BINS, HALF, TILE, Tile};
 
 thread_local! {
     /// Padded rows and the spectra of one record, kept from call to call.
@@ -46,200 +41,6 @@ pub(super) fn suits(s: Sizes) -> bool {
     s.stride == 1 && (9..=HALF).contains(&s.kernel) && s.input >= 8 && s.output >= 8 && s.output_length() >= HALF
 }
 
-/// Cosines and sines.
-struct Factors {
-    /// Of 2 pi n k / 64, at 8 n + k, n and k below 8.
-    inner: [[f32; 2]; HALF],
-    /// Of 2 pi k / 128, k to 32.
-    outer: [[f32; 2]; HALF / 2 + 1],
-}
-
-fn factors() -> &'static Factors {
-    static FACTORS: OnceLock<Factors> = OnceLock::new();
-    FACTORS.get_or_init(|| {
-        let at = |turns: f64| [(2.0 * PI * turns).cos() as f32, (2.0 * PI * turns).sin() as f32];
-        Factors {
-            inner: std::array::from_fn(|i| at((i / 8 * (i % 8)) as f64 / HALF as f64)),
-            outer: std::array::from_fn(|k| at(k as f64 / TILE as f64)),
-        }
-    })
-}
-
-/// Where frequency or sample `k` of a transformed half is.
-fn place(k: usize) -> usize {
-    8 * (k % 8) + k / 8
-}
-
-/// A complex vector.
-type Complex<S> = (<S as Simd>::V, <S as Simd>::V);
-
-#[inline(always)]
-fn plus<S: Simd>(a: Complex<S>, b: Complex<S>) -> Complex<S> {
-    (S::add(a.0, b.0), S::add(a.1, b.1))
-}
-
-#[inline(always)]
-fn minus<S: Simd>(a: Complex<S>, b: Complex<S>) -> Complex<S> {
-    (S::sub(a.0, b.0), S::sub(a.1, b.1))
-}
-
-/// Four-point transform.
-#[inline(always)]
-fn dft4<S: Simd>(a: Complex<S>, b: Complex<S>, c: Complex<S>, d: Complex<S>) -> [Complex<S>; 4] {
-    let (s, t, u, v) = (plus::<S>(a, c), minus::<S>(a, c), plus::<S>(b, d), minus::<S>(b, d));
-    [plus::<S>(s, u), (S::add(t.0, v.1), S::sub(t.1, v.0)), minus::<S>(s, u), (S::sub(t.0, v.1), S::add(t.1, v.0))]
-}
-
-// Arrays are filled in loops: `array::from_fn` calls its closure, which is not compiled for the
-// instruction set that `dispatch!` has chosen, once for each element.
-
-/// Eight-point transform.
-#[inline(always)]
-fn dft8<S: Simd>(z: [Complex<S>; 8]) -> [Complex<S>; 8] {
-    let even = dft4::<S>(z[0], z[2], z[4], z[6]);
-    let odd = dft4::<S>(z[1], z[3], z[5], z[7]);
-    let root = S::splat(std::f32::consts::FRAC_1_SQRT_2);
-    let minus_i = (odd[2].1, S::sub(S::splat(0.0), odd[2].0));
-    let first = (S::mul(root, S::add(odd[1].0, odd[1].1)), S::mul(root, S::sub(odd[1].1, odd[1].0)));
-    let third =
-        (S::mul(root, S::sub(odd[3].1, odd[3].0)), S::sub(S::splat(0.0), S::mul(root, S::add(odd[3].0, odd[3].1))));
-    let turned = [odd[0], first, minus_i, third];
-    let mut result = z;
-    for k in 0..4 {
-        result[k] = plus::<S>(even[k], turned[k]);
-        result[k + 4] = minus::<S>(even[k], turned[k]);
-    }
-    result
-}
-
-/// The transform of 64 complex vectors in place (8 times 8, Cooley and Tukey 1965); the result for k is
-/// at [`place`] k. With `re` and `im` exchanged it is the inverse, times 64.
-#[inline(always)]
-fn transform<S: Simd>(re: &mut [f32], im: &mut [f32]) {
-    let lanes = S::LANES;
-    let (re, im) = (&mut re[..HALF * lanes], &mut im[..HALF * lanes]);
-    let inner = &factors().inner;
-    let zero = (S::splat(0.0), S::splat(0.0));
-    for n in 0..8 {
-        let mut z = [zero; 8];
-        for (i, z) in z.iter_mut().enumerate() {
-            let at = (8 * i + n) * lanes;
-            *z = (S::load(&re[at..]), S::load(&im[at..]));
-        }
-        let z = dft8::<S>(z);
-        for (k, &(r, i)) in z.iter().enumerate() {
-            let [cos, sin] = inner[8 * n + k];
-            let (cos, sin) = (S::splat(cos), S::splat(sin));
-            let at = (8 * k + n) * lanes;
-            // Times cos - i sin.
-            S::store(S::mul_add(i, sin, S::mul(r, cos)), &mut re[at..]);
-            S::store(S::neg_mul_add(r, sin, S::mul(i, cos)), &mut im[at..]);
-        }
-    }
-    for k in 0..8 {
-        let mut z = [zero; 8];
-        for (n, z) in z.iter_mut().enumerate() {
-            let at = (8 * k + n) * lanes;
-            *z = (S::load(&re[at..]), S::load(&im[at..]));
-        }
-        let z = dft8::<S>(z);
-        for (n, &(r, i)) in z.iter().enumerate() {
-            let at = (8 * k + n) * lanes;
-            S::store(r, &mut re[at..]);
-            S::store(i, &mut im[at..]);
-        }
-    }
-}
-
-/// Samples of one tile of `LANES` channels: even ones, odd ones.
-struct Tile {
-    even: [f32; HALF * 16],
-    odd: [f32; HALF * 16],
-}
-
-impl Tile {
-    fn new() -> Self {
-        Self { even: [0.0; HALF * 16], odd: [0.0; HALF * 16] }
-    }
-
-    /// From `rows`, one channel each, `row` apart.
-    #[inline(always)]
-    fn load<S: Simd>(&mut self, rows: &[f32], row: usize) {
-        let lanes = S::LANES;
-        let mut square = [0f32; 256];
-        for start in (0..TILE).step_by(lanes) {
-            S::transpose(&rows[start..], row, &mut square, lanes);
-            for (i, sample) in square[..lanes * lanes].chunks_exact(lanes).enumerate() {
-                let half = if (start + i).is_multiple_of(2) { &mut self.even } else { &mut self.odd };
-                S::store(S::load(sample), &mut half[(start + i) / 2 * lanes..]);
-            }
-        }
-    }
-
-    /// Twice the spectrum: frequency k at `to[k step]`, real parts, and `im` further imaginary ones.
-    #[inline(always)]
-    fn spectrum<S: Simd>(&mut self, to: &mut [f32], step: usize, im: usize) {
-        transform::<S>(&mut self.even, &mut self.odd);
-        let lanes = S::LANES;
-        for (k, &[cos, sin]) in factors().outer.iter().enumerate() {
-            let (a, b) = (place(k) * lanes, place((HALF - k) % HALF) * lanes);
-            let (zr, zi) = (S::load(&self.even[a..]), S::load(&self.odd[a..]));
-            let (mr, mi) = (S::load(&self.even[b..]), S::load(&self.odd[b..]));
-            let (sr, si, dr, di) = (S::add(zr, mr), S::sub(zi, mi), S::sub(zr, mr), S::add(zi, mi));
-            let (cos, sin) = (S::splat(cos), S::splat(sin));
-            let p = S::neg_mul_add(cos, di, S::mul(sin, dr));
-            let q = S::mul_add(cos, dr, S::mul(sin, di));
-            S::store(S::sub(sr, p), &mut to[k * step..]);
-            S::store(S::sub(si, q), &mut to[k * step + im..]);
-            S::store(S::add(sr, p), &mut to[(HALF - k) * step..]);
-            S::store(S::sub(S::sub(S::splat(0.0), si), q), &mut to[(HALF - k) * step + im..]);
-        }
-    }
-
-    /// The samples of a spectrum, times TILE: sample n in the even or odd half at [`place`] n / 2.
-    #[inline(always)]
-    fn samples<S: Simd>(&mut self, from: &[f32], step: usize, im: usize) {
-        let lanes = S::LANES;
-        for (k, &[cos, sin]) in factors().outer.iter().enumerate() {
-            let m = HALF - k;
-            let (yr, yi) = (S::load(&from[k * step..]), S::load(&from[k * step + im..]));
-            let (mr, mi) = (S::load(&from[m * step..]), S::load(&from[m * step + im..]));
-            let (sr, si, dr, di) = (S::add(yr, mr), S::sub(yi, mi), S::sub(yr, mr), S::add(yi, mi));
-            let (cos, sin) = (S::splat(cos), S::splat(sin));
-            let p = S::mul_add(cos, di, S::mul(sin, dr));
-            let q = S::neg_mul_add(sin, di, S::mul(cos, dr));
-            S::store(S::sub(sr, p), &mut self.even[k * lanes..]);
-            S::store(S::add(si, q), &mut self.odd[k * lanes..]);
-            if k > 0 {
-                S::store(S::add(sr, p), &mut self.even[m * lanes..]);
-                S::store(S::sub(q, si), &mut self.odd[m * lanes..]);
-            }
-        }
-        transform::<S>(&mut self.odd, &mut self.even);
-    }
-
-    /// Sample `n` of all lanes, after [`Tile::samples`].
-    #[inline(always)]
-    fn sample<S: Simd>(&self, n: usize) -> S::V {
-        let half = if n.is_multiple_of(2) { &self.even } else { &self.odd };
-        S::load(&half[place(n / 2) * S::LANES..])
-    }
-
-    /// The samples as rows, one channel each, [`TILE`] apart, scaled.
-    #[inline(always)]
-    fn rows<S: Simd>(&self, rows: &mut [f32; TILE * 16]) {
-        let lanes = S::LANES;
-        let scale = S::splat(SCALE);
-        let mut square = [0f32; 256];
-        for start in (0..TILE).step_by(lanes) {
-            for i in 0..lanes {
-                S::store(S::mul(scale, self.sample::<S>(start + i)), &mut square[i * lanes..]);
-            }
-            S::transpose(&square, lanes, &mut rows[start..], TILE);
-        }
-    }
-}
-
 /// How a record is cut, and where its spectra are.
 #[derive(Clone, Copy)]
 struct Cut {
@@ -249,11 +50,6 @@ struct Cut {
     tiles: usize,
     /// Floats of a padded row.
     row: usize,
-}
-
-/// Tiles whose products are in registers at once.
-fn together(isa: Isa) -> usize {
-    if lanes(isa) == 16 { 6 } else { 2 }
 }
 
 impl Cut {
@@ -324,104 +120,6 @@ fn blocks<S: Simd>(padded: &[f32], cut: Cut, layout: Spectra, to: &mut [f32]) {
     }
 }
 
-/// One side of a product: numbers at `row` a + `column` b, imaginary parts `im` further.
-#[derive(Clone, Copy)]
-struct Scalars<'a> {
-    values: &'a [f32],
-    row: usize,
-    column: usize,
-    im: usize,
-}
-
-/// to\[row\] (+)= sum over terms of vectors\[term\] scalars\[row, term\], complex; with `CONJUGATE` the conjugate
-/// of the scalars. `channels` is the width of a row of vectors and of results.
-#[inline(always)]
-fn multiply<S: Simd, const CONJUGATE: bool, const ADD: bool>(
-    vectors: &[f32],
-    terms: usize,
-    scalars: Scalars<'_>,
-    rows: usize,
-    channels: usize,
-    to: &mut [f32],
-) {
-    match S::ROWS {
-        8 => multiply_rows::<S, CONJUGATE, ADD, 6>(vectors, terms, scalars, rows, channels, to),
-        _ => multiply_rows::<S, CONJUGATE, ADD, 2>(vectors, terms, scalars, rows, channels, to),
-    }
-}
-
-#[inline(always)]
-fn multiply_rows<S: Simd, const CONJUGATE: bool, const ADD: bool, const ROWS: usize>(
-    vectors: &[f32],
-    terms: usize,
-    scalars: Scalars<'_>,
-    rows: usize,
-    channels: usize,
-    to: &mut [f32],
-) {
-    let mut first = 0;
-    while first < channels {
-        let wide = channels - first >= 2 * S::LANES;
-        for row in (0..rows).step_by(ROWS) {
-            let count = ROWS.min(rows - row);
-            if wide {
-                block::<S, CONJUGATE, ADD, ROWS, 2>(vectors, terms, scalars, row, count, first, channels, to);
-            } else {
-                block::<S, CONJUGATE, ADD, ROWS, 1>(vectors, terms, scalars, row, count, first, channels, to);
-            }
-        }
-        first += if wide { 2 * S::LANES } else { S::LANES };
-    }
-}
-
-/// `ROWS` rows by `WIDTH` vectors of results in registers.
-#[inline(always)]
-#[allow(clippy::too_many_arguments)]
-fn block<S: Simd, const CONJUGATE: bool, const ADD: bool, const ROWS: usize, const WIDTH: usize>(
-    vectors: &[f32],
-    terms: usize,
-    scalars: Scalars<'_>,
-    row: usize,
-    count: usize,
-    first: usize,
-    channels: usize,
-    to: &mut [f32],
-) {
-    let zero = S::splat(0.0);
-    let mut sums = [[(zero, zero); WIDTH]; ROWS];
-    // Rows that are too many repeat the last.
-    let starts: [usize; ROWS] = std::array::from_fn(|r| (row + r.min(count - 1)) * scalars.row);
-    for term in 0..terms {
-        let line = &vectors[term * 2 * channels + first..][..channels + WIDTH * S::LANES];
-        let mut v = [(zero, zero); WIDTH];
-        for (i, v) in v.iter_mut().enumerate() {
-            *v = (S::load(&line[i * S::LANES..]), S::load(&line[channels + i * S::LANES..]));
-        }
-        for r in 0..ROWS {
-            let at = starts[r] + term * scalars.column;
-            let (re, im) = (S::splat(scalars.values[at]), S::splat(scalars.values[at + scalars.im]));
-            for i in 0..WIDTH {
-                let (sr, si) = sums[r][i];
-                let (vr, vi) = v[i];
-                sums[r][i] = if CONJUGATE {
-                    (S::mul_add(vi, im, S::mul_add(vr, re, sr)), S::neg_mul_add(vr, im, S::mul_add(vi, re, si)))
-                } else {
-                    (S::neg_mul_add(vi, im, S::mul_add(vr, re, sr)), S::mul_add(vr, im, S::mul_add(vi, re, si)))
-                };
-            }
-        }
-    }
-    for (r, sums) in sums.iter().enumerate().take(count) {
-        let line = &mut to[(row + r) * 2 * channels + first..][..channels + WIDTH * S::LANES];
-        for (i, &(re, im)) in sums.iter().enumerate() {
-            for (value, at) in [(re, i * S::LANES), (im, channels + i * S::LANES)] {
-                let value = if ADD { S::add(value, S::load(&line[at..])) } else { value };
-                S::store(value, &mut line[at..]);
-            }
-        }
-    }
-}
-
 /// Spectra of the taps as vectors of `channels`, one row for each of `rows`; `weight` gives the taps.
 #[inline(always)]
 fn taps<S: Simd>(weights: &Taps<'_>, layout: Spectra, to: &mut [f32]) {
@@ -470,7 +168,7 @@ impl Taps<'_> {
 /// y of one record from its padded rows.
 #[inline(always)]
 fn forward_record<S: Simd>(record: &mut Record<'_>) {
-    let Record { cut, from, to, weights, padded, first, second, out, length, .. } = record;
+    let Record { room: Room { cut, from, to, padded, first, second }, weights, out, length, .. } = record;
     spectra::<S>(padded, *cut, *from, first);
     products::<S>(*cut, *from, *to, weights, first, second);
     let mut tile = Tile::new();
@@ -495,7 +193,7 @@ fn forward_record<S: Simd>(record: &mut Record<'_>) {
 /// gx += of one record from the padded rows of gy.
 #[inline(always)]
 fn gradient_record<S: Simd>(record: &mut Record<'_>) {
-    let Record { cut, from, to, weights, padded, first, second, out, length, padding } = record;
+    let Record { room: Room { cut, from, to, padded, first, second }, weights, out, length, padding } = record;
     blocks::<S>(padded, *cut, *from, first);
     products::<S>(*cut, *from, *to, weights, first, second);
     let mut tile = Tile::new();
@@ -520,15 +218,20 @@ fn gradient_record<S: Simd>(record: &mut Record<'_>) {
     }
 }
 
-/// One record's work.
-struct Record<'a> {
+/// One record's padded rows, and room for the spectra of its two sides.
+struct Room<'a> {
     cut: Cut,
     from: Spectra,
     to: Spectra,
-    weights: &'a [f32],
     padded: &'a [f32],
     first: &'a mut [f32],
     second: &'a mut [f32],
+}
+
+/// One record's convolution or input gradient.
+struct Record<'a> {
+    room: Room<'a>,
+    weights: &'a [f32],
     out: &'a mut [f32],
     length: usize,
     padding: usize,
@@ -591,18 +294,9 @@ impl Work<'_> {
                 pad(x, self.length, self.shift, cut.row, padded);
                 first.resize(from.len(), 0.0);
                 second.resize(to.len(), 0.0);
-                run(&mut Record {
-                    cut,
-                    from,
-                    to,
-                    weights: &spectra,
-                    padded,
-                    first: &mut first[..from.len()],
-                    second: &mut second[..to.len()],
-                    out,
-                    length,
-                    padding: s.padding,
-                });
+                let (first, second) = (&mut first[..from.len()], &mut second[..to.len()]);
+                let room = Room { cut, from, to, padded, first, second };
+                run(&mut Record { room, weights: &spectra, out, length, padding: s.padding });
             });
         });
     }
@@ -610,8 +304,8 @@ impl Work<'_> {
 
 /// Adds one record to the spectra of the weight gradient.
 #[inline(always)]
-fn weight_record<S: Simd>(record: &mut Record<'_>, gy: &[f32], sum: &mut [f32]) {
-    let Record { cut, from, to, padded, first, second, .. } = record;
+fn weight_record<S: Simd>(room: &mut Room<'_>, gy: &[f32], sum: &mut [f32]) {
+    let Room { cut, from, to, padded, first, second } = room;
     let outputs = sum.len() / BINS;
     let rows = (outputs - 16) / (2 * from.channels);
     spectra::<S>(padded, *cut, *from, first);
@@ -662,20 +356,10 @@ pub(super) fn weights(isa: Isa, s: Sizes, x: &[f32], gy: &[f32], gw: &mut [f32])
                     let padded = zeroed(padded, from.channels * cut.row);
                     pad(x, s.length, s.padding, cut.row, padded);
                     pad(gy, m, 0, cut.row, &mut whole);
-                    let mut record = Record {
-                        cut,
-                        from,
-                        to,
-                        weights: &[],
-                        padded,
-                        first: &mut first[..from.len()],
-                        second: &mut second[..to.len()],
-                        out: &mut [],
-                        length: s.length,
-                        padding: s.padding,
-                    };
-                    let (record, gy, sum): (&mut Record<'_>, &[f32], &mut [f32]) = (&mut record, &whole, &mut sum);
-                    dispatch!(isa => weight_record(record: &mut Record<'_>, gy: &[f32], sum: &mut [f32]));
+                    let (first, second) = (&mut first[..from.len()], &mut second[..to.len()]);
+                    let mut room = Room { cut, from, to, padded, first, second };
+                    let (room, gy, sum): (&mut Room<'_>, &[f32], &mut [f32]) = (&mut room, &whole, &mut sum);
+                    dispatch!(isa => weight_record(room: &mut Room<'_>, gy: &[f32], sum: &mut [f32]));
                 }
             });
             sum
