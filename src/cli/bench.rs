@@ -3,14 +3,14 @@
 use std::time::Instant;
 
 use clap::Args;
-use dfdx::prelude::{Cpu, TensorFromVec};
+use dfdx::prelude::Cpu;
 use rand_distr::{Distribution, StandardNormal};
 
 use crate::Result;
 use crate::error::Error;
 use crate::manifest::{Architecture, CnnConfig, Inception1dConfig, Optimizer};
 use crate::nn::{Hold, Network, Pass};
-use crate::ops::device_error;
+use crate::ops::Var;
 use crate::ops::loss::{Loss, loss};
 use crate::train::Stepper;
 
@@ -66,20 +66,20 @@ fn time(options: &Options, device_name: &str, architecture: &Architecture, threa
     let mut net = Network::new(&device, architecture, options.channels, 1, 5, &mut random)?;
     net.hold(|_| Hold::default());
     let (parameters, _) = net.parameters();
-    let shape = (options.batch, options.channels, options.length);
+    let shape = (options.batch, options.length, options.channels);
     let values: Vec<f32> = (0..shape.0 * shape.1 * shape.2).map(|_| StandardNormal.sample(&mut random)).collect();
-    let x = device.try_tensor_from_vec(values, shape).map_err(device_error)?;
+    let x = Var::input(&device, values, shape)?;
     let target = Loss::CrossEntropy { classes: (0..options.batch).map(|i| i % 5).collect(), weights: vec![1.0; 5] };
     let mut stepper = Stepper::new(&Optimizer::Adam { learning_rate: 1e-3, weight_decay: 0.0, betas: [0.9, 0.999] });
 
     let train = median(options.steps, || {
         let mut pass = Pass::training(crate::seed::stream(0, "dropout", 0));
-        let output = net.forward(x.clone(), &mut pass)?;
+        let output = net.forward(&x, &mut pass)?;
         let (scalar, _) = loss(&mut pass.trace, &output, &target)?;
         let mut gradients = pass.trace.backward(scalar)?;
         stepper.step(&device, &mut net, &mut gradients, 1.0, &|_| 1.0)
     })?;
-    let infer = median(options.steps, || net.forward(x.clone(), &mut Pass::inference()).map(drop))?;
+    let infer = median(options.steps, || net.forward(&x, &mut Pass::inference()).map(|output| drop(output.to_vec())))?;
     let batch = options.batch as f64;
     println!(
         "peer=ecgraft-{} arch={} device={device_name} threads={threads} batch={} length={} parameters={parameters} \

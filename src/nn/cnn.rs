@@ -1,6 +1,5 @@
 //! `cnn`: blocks of convolution, batch norm, ReLU and max pool 2.
 
-use dfdx::prelude::Storage;
 use rand_chacha::ChaCha8Rng;
 
 use super::layer::{BatchNorm, Conv};
@@ -8,11 +7,11 @@ use super::{BlockVisitor, Hold, Pass};
 use crate::Result;
 use crate::manifest::CnnConfig;
 use crate::ops::pool::{Window, max_pool};
-use crate::ops::{Backend, Var};
+use crate::ops::{Backend, Lend, Var};
 
 /// See the module.
 #[derive(Clone, Debug)]
-pub(super) struct Cnn<D: Storage<f32>> {
+pub(super) struct Cnn<D: Lend> {
     blocks: Vec<(Conv<D>, BatchNorm<D>)>,
 }
 
@@ -27,11 +26,11 @@ impl<D: Backend> Cnn<D> {
         Ok(Self { blocks })
     }
 
-    /// (batch, leads, length) to (batch, last channels, length / 2^blocks).
+    /// (batch, length, leads) to (batch, length / 2^blocks, last channels).
     pub(super) fn forward(&mut self, x: &Var<D>, holds: &[Hold], pass: &mut Pass<D>) -> Result<Var<D>> {
         let mut x = x.clone();
         for ((conv, norm), hold) in self.blocks.iter_mut().zip(holds) {
-            x = norm.forward(&conv.forward(&x, pass)?, *hold, pass)?;
+            x = conv.forward(&x, norm, *hold, pass)?;
             x = max_pool(&mut pass.trace, &x, Window { kernel: 2, stride: 2, padding: 0 })?;
         }
         Ok(x)

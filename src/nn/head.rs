@@ -1,17 +1,16 @@
 //! The head of every network, as on PTB-XL (Strodthoff 2021): pooled features, batch norm, dropout,
 //! a hidden layer with ReLU, batch norm, dropout, the outputs.
 
-use dfdx::prelude::Storage;
 use rand_chacha::ChaCha8Rng;
 
 use super::layer::{BatchNorm, Linear};
 use super::{Hold, Pass, Visit};
 use crate::Result;
-use crate::ops::{Backend, Var, dropout::dropout};
+use crate::ops::{Backend, Lend, Var, dropout::dropout};
 
 /// See the module.
 #[derive(Clone, Debug)]
-pub(super) struct Head<D: Storage<f32>> {
+pub(super) struct Head<D: Lend> {
     input_norm: BatchNorm<D>,
     hidden: Linear<D>,
     hidden_norm: BatchNorm<D>,

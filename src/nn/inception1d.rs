@@ -5,22 +5,21 @@
 //! the input of the three is added through a 1-tap convolution with batch norm; the shortcut
 //! belongs to the block that it follows.
 
-use dfdx::prelude::Storage;
 use rand_chacha::ChaCha8Rng;
 
 use super::layer::{BatchNorm, Conv};
 use super::{BlockVisitor, Hold, Pass, Role};
 use crate::Result;
 use crate::manifest::Inception1dConfig;
-use crate::ops::combine::{add_relu, concat};
-use crate::ops::pool::{Window, max_pool};
-use crate::ops::{Backend, Param, Var};
+use crate::ops::combine::add_relu;
+use crate::ops::inception::{Weights, inception};
+use crate::ops::{Backend, Lend, Param, Var};
 
 /// Blocks between shortcuts.
 const STRIDE: usize = 3;
 
 #[derive(Clone, Debug)]
-struct Block<D: Storage<f32>> {
+struct Block<D: Lend> {
     bottleneck: Conv<D>,
     convs: Vec<Conv<D>>,
     pooled: Conv<D>,
@@ -28,14 +27,14 @@ struct Block<D: Storage<f32>> {
 }
 
 #[derive(Clone, Debug)]
-struct Shortcut<D: Storage<f32>> {
+struct Shortcut<D: Lend> {
     conv: Conv<D>,
     norm: BatchNorm<D>,
 }
 
 /// See the module.
 #[derive(Clone, Debug)]
-pub(super) struct Inception1d<D: Storage<f32>> {
+pub(super) struct Inception1d<D: Lend> {
     blocks: Vec<Block<D>>,
     shortcuts: Vec<Shortcut<D>>,
 }
@@ -68,20 +67,20 @@ impl<D: Backend> Inception1d<D> {
         Ok(Self { blocks, shortcuts })
     }
 
-    /// (batch, leads, length) to (batch, 4 filters, length).
+    /// (batch, length, leads) to (batch, length, 4 filters).
     pub(super) fn forward(&mut self, x: &Var<D>, holds: &[Hold], pass: &mut Pass<D>) -> Result<Var<D>> {
         let mut x = x.clone();
         let mut residual = x.clone();
         for (number, (block, hold)) in self.blocks.iter_mut().zip(holds).enumerate() {
-            let narrow = block.bottleneck.forward(&x, pass)?;
-            let mut branches =
-                block.convs.iter().map(|conv| conv.forward(&narrow, pass)).collect::<Result<Vec<_>>>()?;
-            let pooled = max_pool(&mut pass.trace, &x, Window { kernel: 3, stride: 1, padding: 1 })?;
-            branches.push(block.pooled.forward(&pooled, pass)?);
-            x = block.norm.forward(&concat(&mut pass.trace, &branches)?, *hold, pass)?;
+            let weights = Weights {
+                bottleneck: block.bottleneck.weight(),
+                pooled: block.pooled.weight(),
+                bank: block.convs.iter().map(Conv::weight).collect(),
+            };
+            x = inception(&mut pass.trace, &x, &weights, block.norm.normalizer(*hold, pass.training))?;
             if number % STRIDE == STRIDE - 1 {
-                let shortcut = &mut self.shortcuts[number / STRIDE];
-                let through = shortcut.norm.forward(&shortcut.conv.forward(&residual, pass)?, *hold, pass)?;
+                let Shortcut { conv, norm } = &mut self.shortcuts[number / STRIDE];
+                let through = conv.forward(&residual, norm, *hold, pass)?;
                 x = add_relu(&mut pass.trace, &x, &through)?;
                 residual = x.clone();
             }

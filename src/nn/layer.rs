@@ -1,13 +1,12 @@
 //! Layers with weights of their own.
 
-use dfdx::prelude::Storage;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use super::{Hold, Pass, Role, Visit};
 use crate::Result;
-use crate::ops::batch_norm::{Mode, Statistics, batch_norm};
-use crate::ops::{Backend, Param, Var, conv1d, linear};
+use crate::ops::norm::{Mode, Normalizer, Statistics, batch_norm};
+use crate::ops::{Backend, Lend, Param, Var, conv1d, linear};
 
 /// `count` values uniform in plus and minus 1 / sqrt(fan in).
 fn uniform(count: usize, fan_in: usize, random: &mut ChaCha8Rng) -> Vec<f32> {
@@ -17,7 +16,7 @@ fn uniform(count: usize, fan_in: usize, random: &mut ChaCha8Rng) -> Vec<f32> {
 
 /// A convolution that keeps the length: odd taps, stride 1, no bias.
 #[derive(Clone, Debug)]
-pub(super) struct Conv<D: Storage<f32>> {
+pub(super) struct Conv<D: Lend> {
     weight: Param<D>,
 }
 
@@ -33,8 +32,22 @@ impl<D: Backend> Conv<D> {
         Ok(Self { weight: Param::new(device, vec![outputs, inputs, kernel], values)? })
     }
 
-    pub(super) fn forward(&self, x: &Var<D>, pass: &mut Pass<D>) -> Result<Var<D>> {
-        conv1d::conv1d(&mut pass.trace, x, &self.weight, 1, (self.weight.shape[2] - 1) / 2)
+    /// Convolution, batch norm and what follows it.
+    pub(super) fn forward(
+        &self,
+        x: &Var<D>,
+        norm: &mut BatchNorm<D>,
+        hold: Hold,
+        pass: &mut Pass<D>,
+    ) -> Result<Var<D>> {
+        let shape = (1, (self.weight.shape[2] - 1) / 2);
+        let by = norm.normalizer(hold, pass.training);
+        conv1d::conv1d(&mut pass.trace, x, &self.weight, shape, Some(by))
+    }
+
+    /// The weight, for operations that take several.
+    pub(super) fn weight(&self) -> &Param<D> {
+        &self.weight
     }
 
     pub(super) fn visit(&mut self, prefix: &str, f: &mut Visit<'_, D>) {
@@ -44,7 +57,7 @@ impl<D: Backend> Conv<D> {
 
 /// Batch norm, with or without ReLU.
 #[derive(Clone, Debug)]
-pub(super) struct BatchNorm<D: Storage<f32>> {
+pub(super) struct BatchNorm<D: Lend> {
     weight: Param<D>,
     bias: Param<D>,
     running_mean: Param<D>,
@@ -58,10 +71,21 @@ impl<D: Backend> BatchNorm<D> {
         Ok(Self { weight: all(1.0)?, bias: all(0.0)?, running_mean: all(0.0)?, running_var: all(1.0)?, relu })
     }
 
+    /// How an operation normalises what it gives.
+    pub(super) fn normalizer(&mut self, hold: Hold, training: bool) -> Normalizer<'_, D> {
+        let statistics = if hold.batch_statistics(training) { Statistics::Batch } else { Statistics::Running };
+        Normalizer {
+            gamma: &self.weight,
+            beta: &self.bias,
+            running_mean: &mut self.running_mean,
+            running_var: &mut self.running_var,
+            mode: Mode { statistics, relu: self.relu },
+        }
+    }
+
     pub(super) fn forward(&mut self, x: &Var<D>, hold: Hold, pass: &mut Pass<D>) -> Result<Var<D>> {
-        let statistics = if hold.batch_statistics(pass.training) { Statistics::Batch } else { Statistics::Running };
-        let running = (&mut self.running_mean, &mut self.running_var);
-        batch_norm(&mut pass.trace, x, &self.weight, &self.bias, running, Mode { statistics, relu: self.relu })
+        let by = self.normalizer(hold, pass.training);
+        batch_norm(&mut pass.trace, x, by)
     }
 
     pub(super) fn visit(&mut self, prefix: &str, f: &mut Visit<'_, D>) {
@@ -74,7 +98,7 @@ impl<D: Backend> BatchNorm<D> {
 
 /// A fully connected layer, with or without ReLU.
 #[derive(Clone, Debug)]
-pub(super) struct Linear<D: Storage<f32>> {
+pub(super) struct Linear<D: Lend> {
     weight: Param<D>,
     bias: Param<D>,
     relu: bool,

@@ -1,11 +1,10 @@
 //! Networks: one or several backbones of named blocks, and a head.
 
-use dfdx::prelude::Storage;
 use rand_chacha::ChaCha8Rng;
 
 use crate::Result;
 use crate::manifest::{Architecture, BatchNormMode};
-use crate::ops::{Backend, Param, Tensor3, Trace, Var, combine, pool};
+use crate::ops::{Backend, Lend, Param, Trace, Var, combine, pool};
 
 mod cnn;
 mod head;
@@ -20,7 +19,7 @@ use inception1d::Inception1d;
 
 /// What one pass through a network needs beside its input.
 #[derive(Debug)]
-pub struct Pass<D: Storage<f32>> {
+pub struct Pass<D: Lend> {
     /// The tape, or none.
     pub trace: Trace<D>,
     /// Batch statistics and dropout (training), or running statistics and none (inference).
@@ -83,14 +82,14 @@ impl Hold {
 }
 
 #[derive(Clone, Debug)]
-enum Kind<D: Storage<f32>> {
+enum Kind<D: Lend> {
     Cnn(Cnn<D>),
     Inception1d(Inception1d<D>),
 }
 
-/// A backbone: (batch, leads, length) to features (batch, features, fewer or as many samples).
+/// A backbone: (batch, length, leads) to features (batch, fewer or as many samples, features).
 #[derive(Clone, Debug)]
-pub struct Backbone<D: Storage<f32>> {
+pub struct Backbone<D: Lend> {
     kind: Kind<D>,
     names: Vec<String>,
     holds: Vec<Hold>,
@@ -124,7 +123,7 @@ impl<D: Backend> Backbone<D> {
         self.holds.iter().all(|hold| hold.frozen && hold.batch_norm == BatchNormMode::Frozen)
     }
 
-    /// Pooled features (batch, 2 features, 1): maximum and mean over time.
+    /// Pooled features (batch, 1, 2 features): maximum and mean over time.
     ///
     /// # Errors
     /// Where the device fails.
@@ -154,7 +153,7 @@ impl<D: Backend> Backbone<D> {
 
 /// One or several backbones whose pooled features are concatenated, and a head.
 #[derive(Clone, Debug)]
-pub struct Network<D: Storage<f32>> {
+pub struct Network<D: Lend> {
     backbones: Vec<Backbone<D>>,
     head: Head<D>,
 }
@@ -204,7 +203,7 @@ impl<D: Backend> Network<D> {
         self.backbones.iter().all(Backbone::is_fixed)
     }
 
-    /// Pooled features of all backbones (batch, features, 1) from `x` (batch, leads, length).
+    /// Pooled features of all backbones (batch, 1, features) from `x` (batch, length, leads).
     ///
     /// # Errors
     /// Where the device fails.
@@ -217,7 +216,7 @@ impl<D: Backend> Network<D> {
         }
     }
 
-    /// Outputs (batch, outputs, 1) from pooled features.
+    /// Outputs (batch, 1, outputs) from pooled features.
     ///
     /// # Errors
     /// Where the device fails.
@@ -225,12 +224,12 @@ impl<D: Backend> Network<D> {
         self.head.forward(features, pass)
     }
 
-    /// Outputs (batch, outputs, 1) from `x` (batch, leads, length): logits or standardised targets.
+    /// Outputs (batch, 1, outputs) from `x` (batch, length, leads): logits or standardised targets.
     ///
     /// # Errors
     /// Where the device fails.
-    pub fn forward(&mut self, x: Tensor3<D>, pass: &mut Pass<D>) -> Result<Var<D>> {
-        let features = self.features(&Var::input(x), pass)?;
+    pub fn forward(&mut self, x: &Var<D>, pass: &mut Pass<D>) -> Result<Var<D>> {
+        let features = self.features(x, pass)?;
         self.head(&features, pass)
     }
 

@@ -1,8 +1,9 @@
-use dfdx::prelude::{Cpu, Gradients, TensorFromVec};
+use dfdx::prelude::Cpu;
 
 use super::*;
 use crate::manifest::{CnnConfig, Inception1dConfig};
-use crate::ops::gradient_check::{Reference, assert_close, reference, values};
+use crate::ops::Gradients;
+use crate::ops::gradient_check::{Reference, assert_close, reference, turned, values};
 use crate::ops::loss::{Loss, loss};
 
 const TOLERANCE: f32 = 1e-4;
@@ -16,9 +17,11 @@ fn cnn() -> Architecture {
     Architecture::Cnn(CnnConfig { channels: vec![6, 8, 10], kernels: vec![7, 5, 3], head: 8, dropout: 0.0 })
 }
 
-fn tensor(reference: &Reference, name: &str) -> Tensor3<Cpu> {
-    let (shape, values) = values(reference, name);
-    Cpu::default().try_tensor_from_vec(values, (shape[0], shape[1], shape[2])).unwrap()
+/// The reference's input, its channels side by side.
+fn input(reference: &Reference) -> Var<Cpu> {
+    let (shape, values) = values(reference, "input");
+    let [batch, channels, length] = [shape[0], shape[1], shape[2]];
+    Var::input(&Cpu::default(), turned(&values, channels, length), (batch, length, channels)).unwrap()
 }
 
 fn loaded(architecture: &Architecture, reference: &Reference) -> Network<Cpu> {
@@ -37,16 +40,16 @@ fn loaded(architecture: &Architecture, reference: &Reference) -> Network<Cpu> {
     net
 }
 
-fn step(net: &mut Network<Cpu>, reference: &Reference) -> (Var<Cpu>, f64, Gradients<f32, Cpu>, Tensor3<Cpu>) {
+fn step(net: &mut Network<Cpu>, reference: &Reference) -> (Var<Cpu>, f64, Gradients<Cpu>, Vec<f32>) {
     let classes = values(reference, "label").1.iter().map(|&class| class as usize).collect();
-    let x = tensor(reference, "input");
+    let mut x = input(reference);
+    x.traced = true;
     let mut pass = Pass::training(crate::seed::stream(0, "dropout", 0));
-    let features = net.features(&Var { value: x.clone(), traced: true }, &mut pass).unwrap();
-    let output = net.head(&features, &mut pass).unwrap();
+    let output = net.forward(&x, &mut pass).unwrap();
     let target = Loss::CrossEntropy { classes, weights: vec![1.0; 5] };
     let (scalar, value) = loss(&mut pass.trace, &output, &target).unwrap();
-    let gradients = pass.trace.backward(scalar).unwrap();
-    (output, value, gradients, x)
+    let (gradients, of_input) = pass.trace.backward_to(scalar, &x).unwrap();
+    (output, value, gradients, of_input)
 }
 
 #[test]
@@ -54,15 +57,16 @@ fn outputs_and_gradients_equal_pytorch() {
     for (name, architecture) in [("inception1d", inception()), ("cnn", cnn())] {
         let reference = reference(name);
         let mut net = loaded(&architecture, &reference);
-        let evaluated = net.forward(tensor(&reference, "input"), &mut Pass::inference()).unwrap();
-        assert_close("eval output", &evaluated.value.as_vec(), &values(&reference, "eval_output").1, TOLERANCE);
-        let (output, value, gradients, x) = step(&mut net, &reference);
-        assert_close("output", &output.value.as_vec(), &values(&reference, "output").1, TOLERANCE);
+        let evaluated = net.forward(&input(&reference), &mut Pass::inference()).unwrap();
+        assert_close("eval output", &evaluated.to_vec(), &values(&reference, "eval_output").1, TOLERANCE);
+        let (output, value, mut gradients, of_input) = step(&mut net, &reference);
+        assert_close("output", &output.to_vec(), &values(&reference, "output").1, TOLERANCE);
         assert_close("loss", &[value as f32], &values(&reference, "loss").1, TOLERANCE);
-        assert_close("input gradient", &gradients.get(&x).as_vec(), &values(&reference, "grad_input").1, TOLERANCE);
+        let (shape, expected) = values(&reference, "grad_input");
+        assert_close("input gradient", &turned(&of_input, shape[2], shape[1]), &expected, TOLERANCE);
         net.visit(|place, param| match place.role {
             Role::Parameter => {
-                let gradient = gradients.get(&param.value).as_vec();
+                let gradient = gradients.get_or_alloc_mut(&param.value).unwrap().to_vec();
                 assert_close(place.name, &gradient, &values(&reference, &format!("grad.{}", place.name)).1, TOLERANCE);
             }
             Role::Statistic => {

@@ -1,66 +1,68 @@
 //! Two or more activations into one: concatenation of channels, and addition with ReLU.
 
-use dfdx::prelude::{Cpu, TensorFromVec};
+use dfdx::prelude::Cpu;
 use rayon::prelude::*;
 
-use super::cpu::{Isa, view};
+use super::cpu::Isa;
+use super::memory::Buffer;
+use super::norm::{Kernel as _, give, read};
 use super::simd::{Simd, dispatch};
-use super::{Backend, Done, Lend, Tensor3, Trace, Var, device_error, dims, with_gradients};
+use super::{Backend, Done, Gradient, Lend, Seen, Shape3, Trace, Var, device_error};
 use crate::Result;
 
-/// Combinations on a device. Gradients are added to what the buffers hold.
+/// Combinations on a device.
 pub trait Kernel: Lend {
     /// Channels of all, one after another.
-    fn concat(&self, parts: &[&Tensor3<Self>]) -> Done<Tensor3<Self>, Self>;
-    /// Adds channels `first..first + channels` of `gy` (which has `all` channels) to one part's gradient.
+    fn concat(&self, parts: &[Seen<'_, Self>]) -> Done<Self::Buffer, Self>
+    where
+        Self: Sized;
+    /// Adds channels from `first` on of `gy` (which has `all` channels) to the gradient of a part of `channels`.
     fn concat_gradient(
         &self,
         first: usize,
         channels: usize,
         all: usize,
-        length: usize,
         gy: &Self::Buffer,
-        gx: &mut Self::Buffer,
-    ) -> Done<(), Self>;
+        gx: &mut Gradient<Self>,
+    ) -> Done<(), Self>
+    where
+        Self: Sized;
     /// relu(a + b).
-    fn add_relu(&self, a: &Tensor3<Self>, b: &Tensor3<Self>) -> Done<Tensor3<Self>, Self>;
+    fn add_relu(&self, a: Seen<'_, Self>, b: Seen<'_, Self>) -> Done<Self::Buffer, Self>
+    where
+        Self: Sized;
     /// Adds gy, where y is positive, to one part's gradient.
-    fn add_relu_gradient(&self, y: &Tensor3<Self>, gy: &Self::Buffer, gx: &mut Self::Buffer) -> Done<(), Self>;
+    fn add_relu_gradient(
+        &self,
+        shape: Shape3,
+        y: &Self::Buffer,
+        gy: &Self::Buffer,
+        gx: &mut Gradient<Self>,
+    ) -> Done<(), Self>
+    where
+        Self: Sized;
 }
 
-/// Concatenates the channels of `parts`, each (batch, its channels, length).
+/// Concatenates the channels of `parts`, each (batch, length, its channels).
 ///
 /// # Errors
 /// Where the device fails.
 pub fn concat<D: Backend>(trace: &mut Trace<D>, parts: &[Var<D>]) -> Result<Var<D>> {
-    let device = parts[0].value.device().clone();
-    let tensors: Vec<&Tensor3<D>> = parts.iter().map(|part| &part.value).collect();
-    let y = device.concat(&tensors).map_err(device_error)?;
-    let (_, all, length) = dims(&y);
+    let device = parts[0].device.clone();
+    let seen: Vec<Seen<'_, D>> = parts.iter().map(Var::seen).collect();
+    let values = device.concat(&seen).map_err(device_error)?;
+    let widths: Vec<usize> = parts.iter().map(|part| part.shape.2).collect();
+    let all = widths.iter().sum();
     let wanted: Vec<bool> = parts.iter().map(|part| part.traced).collect();
-    let traced = trace.wants(&wanted);
-    if traced {
-        let mut first = 0;
-        let mut sources = Vec::new();
-        for part in parts {
-            let channels = part.dims().1;
-            if part.traced {
-                sources.push((first, channels, part.value.ghost()));
-            }
-            first += channels;
-        }
-        let ghost = y.ghost();
-        trace.record(move |grads| {
-            let gy = D::take(grads.get_or_alloc_mut(&ghost)?);
-            for (first, channels, source) in &sources {
-                let mut gx = D::take(grads.get_or_alloc_mut(source)?);
-                device.concat_gradient(*first, *channels, all, length, &gy, &mut gx)?;
-                D::put(grads.get_or_alloc_mut(source)?, gx);
-            }
-            Ok(())
+    let y = Var::new(&device, values, (parts[0].shape.0, parts[0].shape.1, all), None, trace.wants(&wanted));
+    if y.traced {
+        let inputs: Vec<&Var<D>> = parts.iter().collect();
+        trace.record_each(&y, &inputs, move |gy, number, gx| {
+            let first = widths[..number].iter().sum();
+            device.concat_gradient(first, widths[number], all, gy, gx)
         });
     }
-    Ok(Var { value: y, traced })
+    Ok(y)
 }
 
 /// relu(a + b) of two activations of one shape.
@@ -68,45 +70,52 @@ pub fn concat<D: Backend>(trace: &mut Trace<D>, parts: &[Var<D>]) -> Result<Var<
 /// # Errors
 /// Where the device fails.
 pub fn add_relu<D: Backend>(trace: &mut Trace<D>, a: &Var<D>, b: &Var<D>) -> Result<Var<D>> {
-    let device = a.value.device().clone();
-    let value = device.add_relu(&a.value, &b.value).map_err(device_error)?;
-    let (a_wanted, b_wanted) = (a.traced, b.traced);
-    let traced = trace.wants(&[a_wanted, b_wanted]);
-    if traced {
-        let (a, b, y, ghost) = (a.value.ghost(), b.value.ghost(), value.clone(), value.ghost());
-        trace.record(move |grads| {
-            with_gradients!(D, grads, ghost, gy, ga = &a, a_wanted, gb = &b, b_wanted => {
-                for gx in [&mut ga, &mut gb].into_iter().flatten() {
-                    device.add_relu_gradient(&y, &gy, gx)?;
-                }
-                Ok(())
-            })
-        });
+    let device = a.device.clone();
+    let values = device.add_relu(a.seen(), b.seen()).map_err(device_error)?;
+    let y = Var::new(&device, values, a.shape, None, trace.wants(&[a.traced, b.traced]));
+    if y.traced {
+        let kept = y.clone();
+        trace.record_each(&y, &[a, b], move |gy, _, gx| device.add_relu_gradient(kept.shape, &kept.values, gy, gx));
     }
-    Ok(Var { value, traced })
+    Ok(y)
 }
 
-/// gx += gy.
 #[inline(always)]
-fn add_row<S: Simd>(gx: &mut [f32], gy: &[f32]) {
-    gx.iter_mut().zip(gy).for_each(|(gx, gy)| *gx += gy);
+fn add_rectified<S: Simd>(other: &[f32], y: &mut [f32]) {
+    y.iter_mut().zip(other).for_each(|(y, b)| *y = (*y + b).max(0.0));
+}
+
+#[inline(always)]
+fn masked_record<S: Simd>(fresh: bool, y: &[f32], gy: &[f32], gx: &mut [f32]) {
+    if fresh {
+        gx.iter_mut().zip(gy).zip(y).for_each(|((gx, gy), y)| *gx = if *y > 0.0 { *gy } else { 0.0 });
+    } else {
+        gx.iter_mut().zip(gy).zip(y).for_each(|((gx, gy), y)| *gx += if *y > 0.0 { *gy } else { 0.0 });
+    }
+}
+
+#[inline(always)]
+fn columns<S: Simd>(fresh: bool, from: &[f32], widths: [usize; 2], first: usize, to: &mut [f32]) {
+    for (to, from) in to.chunks_exact_mut(widths[1]).zip(from.chunks_exact(widths[0])) {
+        give(fresh, &from[first..first + widths[1]], to);
+    }
 }
 
 impl Kernel for Cpu {
-    fn concat(&self, parts: &[&Tensor3<Cpu>]) -> Done<Tensor3<Cpu>, Cpu> {
-        let (batch, _, length) = dims(parts[0]);
-        let all: usize = parts.iter().map(|part| dims(part).1).sum();
-        let mut y = vec![0.0; batch * all * length];
+    fn concat(&self, parts: &[Seen<'_, Cpu>]) -> Done<Buffer, Cpu> {
+        let (batch, length, _) = parts[0].shape;
+        let all: usize = parts.iter().map(|part| part.shape.2).sum();
+        let mut y = Buffer::stale(batch * length * all);
         let mut first = 0;
         for part in parts {
-            let size = dims(part).1 * length;
-            let x = view(part);
-            y.par_chunks_exact_mut(all * length)
-                .zip(x.par_chunks_exact(size))
-                .for_each(|(y, x)| y[first..first + size].copy_from_slice(x));
-            first += size;
+            let width = part.shape.2;
+            let x = self.written(*part);
+            for (y, x) in y.chunks_exact_mut(all).zip(x.chunks_exact(width)) {
+                y[first..first + width].copy_from_slice(x);
+            }
+            first += width;
         }
-        self.try_tensor_from_vec(y, (batch, all, length))
+        Ok(y)
     }
 
     fn concat_gradient(
@@ -114,29 +123,34 @@ impl Kernel for Cpu {
         first: usize,
         channels: usize,
         all: usize,
-        length: usize,
-        gy: &Vec<f32>,
-        gx: &mut Vec<f32>,
+        gy: &Buffer,
+        gx: &mut Gradient<Cpu>,
     ) -> Done<(), Cpu> {
-        let isa = Isa::best();
-        gx.par_chunks_exact_mut(channels * length).zip(gy.par_chunks_exact(all * length)).for_each(|(gx, gy)| {
-            let gy = &gy[first * length..];
-            dispatch!(isa => add_row(gx: &mut [f32], gy: &[f32]));
-        });
+        let (isa, fresh, widths) = (Isa::best(), gx.fresh, [all, channels]);
+        let (from, to): (&[f32], &mut [f32]) = (gy, &mut gx.values);
+        dispatch!(isa => columns(fresh: bool, from: &[f32], widths: [usize; 2], first: usize, to: &mut [f32]));
         Ok(())
     }
 
-    fn add_relu(&self, a: &Tensor3<Cpu>, b: &Tensor3<Cpu>) -> Done<Tensor3<Cpu>, Cpu> {
-        let y = view(a).par_iter().with_min_len(4096).zip(view(b)).map(|(a, b)| (a + b).max(0.0)).collect();
-        self.try_tensor_from_vec(y, dims(a))
+    fn add_relu(&self, a: Seen<'_, Cpu>, b: Seen<'_, Cpu>) -> Done<Buffer, Cpu> {
+        let size = a.shape.1 * a.shape.2;
+        let isa = Isa::best();
+        let mut y = Buffer::stale(a.values.len());
+        y.par_chunks_exact_mut(size).enumerate().for_each(|(record, y)| {
+            let mut other = Buffer::stale(size);
+            read(isa, a.reading(), a.record(record), y);
+            read(isa, b.reading(), b.record(record), &mut other);
+            let other: &[f32] = &other;
+            dispatch!(isa => add_rectified(other: &[f32], y: &mut [f32]));
+        });
+        Ok(y)
     }
 
-    fn add_relu_gradient(&self, y: &Tensor3<Cpu>, gy: &Vec<f32>, gx: &mut Vec<f32>) -> Done<(), Cpu> {
-        gx.par_iter_mut()
-            .with_min_len(4096)
-            .zip(gy)
-            .zip(view(y))
-            .for_each(|((gx, gy), y)| *gx += if *y > 0.0 { *gy } else { 0.0 });
+    fn add_relu_gradient(&self, shape: Shape3, y: &Buffer, gy: &Buffer, gx: &mut Gradient<Cpu>) -> Done<(), Cpu> {
+        let (isa, fresh, size) = (Isa::best(), gx.fresh, shape.1 * shape.2);
+        gx.values.par_chunks_exact_mut(size).zip(y.par_chunks_exact(size)).zip(gy.par_chunks_exact(size)).for_each(
+            |((gx, y), gy)| dispatch!(isa => masked_record(fresh: bool, y: &[f32], gy: &[f32], gx: &mut [f32])),
+        );
         Ok(())
     }
 }
@@ -148,12 +162,10 @@ mod tests {
 
     #[test]
     fn gradients_match_finite_differences() {
-        check(&[vec![2, 3, 5], vec![2, 1, 5]], |trace, _, inputs| {
-            let (a, b) = (inputs[0].as_var((2, 3, 5)), inputs[1].as_var((2, 1, 5)));
+        check(&[vec![2, 5, 3], vec![2, 5, 1]], |trace, inputs| {
+            let (a, b) = (inputs[0].var.clone(), inputs[1].var.clone());
             concat(trace, &[a.clone(), b, a])
         });
-        check(&[vec![2, 3, 5], vec![2, 3, 5]], |trace, _, inputs| {
-            add_relu(trace, &inputs[0].as_var((2, 3, 5)), &inputs[1].as_var((2, 3, 5)))
-        });
+        check(&[vec![2, 5, 3], vec![2, 5, 3]], |trace, inputs| add_relu(trace, &inputs[0].var, &inputs[1].var));
     }
 }

@@ -4,17 +4,8 @@ use std::sync::OnceLock;
 
 use dfdx::prelude::{Cpu, HasShape};
 
-use super::{Flat, Tensor3};
-
-/// Values of an activation on the CPU, (batch, channels, length), row-major.
-pub(super) fn view(tensor: &Tensor3<Cpu>) -> &[f32] {
-    let (batch, channels, length) = *tensor.shape();
-    let count = batch * channels * length;
-    if count == 0 {
-        return &[];
-    }
-    slice_from(&tensor[[0, 0, 0]], count)
-}
+use super::Flat;
+use super::simd::Simd;
 
 /// Values of a parameter on the CPU.
 pub(super) fn flat(tensor: &Flat<Cpu>) -> &[f32] {
@@ -28,7 +19,7 @@ pub(super) fn flat(tensor: &Flat<Cpu>) -> &[f32] {
 /// The `count` values that start at `first`.
 #[allow(unsafe_code)]
 fn slice_from(first: &f32, count: usize) -> &[f32] {
-    // SAFETY: both callers pass the first element of a tensor of `count` elements. Every tensor
+    // SAFETY: the caller passes the first element of a tensor of `count` elements. Every parameter
     // that reaches our kernels was made by `try_tensor_from_vec`, so it is contiguous and `first`
     // points at the start of a `Vec<f32>` of exactly `count` elements that lives as long as the
     // borrowed tensor and is not written while it is borrowed: dfdx hands out `&mut` to that
@@ -53,6 +44,28 @@ impl Isa {
     pub(super) fn best() -> Isa {
         static BEST: OnceLock<Isa> = OnceLock::new();
         *BEST.get_or_init(|| Isa::available()[0])
+    }
+
+    /// Values in a vector.
+    pub(super) fn lanes(self) -> usize {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 => super::simd::Avx512::LANES,
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => super::simd::Avx2::LANES,
+            Isa::Portable => super::simd::Portable::LANES,
+        }
+    }
+
+    /// The best one for vectors of `channels`: not wider than they are, where there is a choice.
+    pub(super) fn suiting(channels: usize) -> Isa {
+        let best = Isa::best();
+        #[cfg(target_arch = "x86_64")]
+        if channels <= super::simd::Avx2::LANES && best == Isa::Avx512 && Isa::available().contains(&Isa::Avx2) {
+            return Isa::Avx2;
+        }
+        let _ = channels;
+        best
     }
 
     /// All that this machine has, best first.

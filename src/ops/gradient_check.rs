@@ -5,24 +5,36 @@ use std::collections::BTreeMap;
 use dfdx::prelude::{Cpu, TensorFromVec};
 use rand::RngExt;
 
-use super::cpu::view;
-use super::{Param, Shape3, Trace, Var};
+use super::{Gradient, Param, Place, Shape3, Trace, Var};
 use crate::Result;
 
-/// One input of an operation under test.
+/// One input of an operation under test: as a parameter, or as an activation (three dimensions).
 pub(super) struct Input {
     pub param: Param<Cpu>,
+    pub var: Var<Cpu>,
 }
 
 impl Input {
-    /// The input as an activation whose gradient is wanted; it shares the parameter's gradient.
-    pub fn as_var(&self, shape: Shape3) -> Var<Cpu> {
-        Var { value: dfdx::prelude::ReshapeTo::reshape_like(self.param.value.clone(), &shape), traced: true }
+    fn new(device: &Cpu, shape: &[usize], values: &[f32]) -> Self {
+        let dims: Shape3 = match *shape {
+            [batch, length, channels] => (batch, length, channels),
+            _ => (1, 1, values.len()),
+        };
+        let mut var = Var::input(device, values.to_vec(), dims).unwrap();
+        var.traced = true;
+        Self { param: Param::new(device, shape.to_vec(), values.to_vec()).unwrap(), var }
     }
 }
 
-/// Checks every gradient of sum(c y), c random, against central differences.
-pub(super) fn check(shapes: &[Vec<usize>], run: impl Fn(&mut Trace<Cpu>, &Cpu, &[Input]) -> Result<Var<Cpu>>) {
+/// Rows and columns exchanged, of each of the matrices (rows, columns) that `values` are.
+pub(crate) fn turned(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
+    let matrices = values.chunks_exact(rows * columns);
+    matrices.flat_map(|m| (0..columns).flat_map(move |c| (0..rows).map(move |r| m[r * columns + c]))).collect()
+}
+
+/// Checks every gradient of sum(c y), c random, against central differences. An input may be used as parameter
+/// and as activation; its gradient is the sum of both. Gradients are added to what is there.
+pub(super) fn check(shapes: &[Vec<usize>], run: impl Fn(&mut Trace<Cpu>, &[Input]) -> Result<Var<Cpu>>) {
     let device = Cpu::default();
     let mut random = crate::seed::stream(7, "gradient check", 0);
     let values: Vec<Vec<f32>> = shapes
@@ -30,41 +42,43 @@ pub(super) fn check(shapes: &[Vec<usize>], run: impl Fn(&mut Trace<Cpu>, &Cpu, &
         .map(|shape| (0..shape.iter().product()).map(|_| random.random::<f32>() * 2.0 - 1.0).collect())
         .collect();
     let inputs = |values: &[Vec<f32>]| -> Vec<Input> {
-        values
-            .iter()
-            .zip(shapes)
-            .map(|(v, s)| Input { param: Param::new(&device, s.clone(), v.clone()).unwrap() })
-            .collect()
+        values.iter().zip(shapes).map(|(v, s)| Input::new(&device, s, v)).collect()
     };
-    let outputs = |values: &[Vec<f32>]| {
-        let y = run(&mut Trace::off(), &device, &inputs(values)).unwrap();
-        view(&y.value).to_vec()
-    };
+    let outputs = |values: &[Vec<f32>]| run(&mut Trace::off(), &inputs(values)).unwrap().to_vec();
     let factors: Vec<f32> = (0..outputs(&values).len()).map(|_| random.random::<f32>() * 2.0 - 1.0).collect();
 
-    let inputs_now = inputs(&values);
-    let mut trace = Trace::on();
-    let y = run(&mut trace, &device, &inputs_now).unwrap();
-    assert!(y.traced);
-    let (ghost, seed) = (y.value.ghost(), factors.clone());
-    trace.record(move |grads| {
-        **grads.get_or_alloc_mut(&ghost)? = seed;
-        Ok(())
-    });
-    let gradients = trace.backward(device.try_tensor_from_vec(vec![0.0], ()).unwrap()).unwrap();
-    for (which, input) in inputs_now.iter().enumerate() {
-        let analytic = gradients.get(&input.param.value).as_vec();
-        for (i, analytic) in analytic.iter().enumerate() {
-            let at = |step: f32| {
-                let mut moved = values.clone();
-                moved[which][i] += step;
-                outputs(&moved).iter().zip(&factors).map(|(y, c)| f64::from(*y) * f64::from(*c)).sum::<f64>()
-            };
-            let difference = (at(1e-3) - at(-1e-3)) / 2e-3;
-            assert!(
-                (difference - f64::from(*analytic)).abs() < 5e-3 * (1.0 + difference.abs()),
-                "input {which}, value {i}: {difference} and {analytic}"
-            );
+    for full in [false, true] {
+        let inputs_now = inputs(&values);
+        let mut trace = Trace::on();
+        let y = run(&mut trace, &inputs_now).unwrap();
+        assert!(y.traced);
+        let flow = trace.flow.clone();
+        let start = |place: Place<Cpu>, values: Vec<f32>| {
+            flow.put(&place, Gradient { values: values.into(), fresh: false });
+        };
+        // Something that was there before must stay in the sum.
+        let before = |input: &Input| vec![if full { 0.5 } else { 0.0 }; input.param.to_vec().len()];
+        if full {
+            inputs_now.iter().for_each(|input| start(input.var.place(), before(input)));
+        }
+        start(y.place(), factors.clone());
+        let mut gradients = trace.backward(device.try_tensor_from_vec(vec![0.0], ()).unwrap()).unwrap();
+        for (which, input) in inputs_now.iter().enumerate() {
+            let as_param = gradients.get_or_alloc_mut(&input.param.value).unwrap().to_vec();
+            let as_var = flow.take(&input.var.place());
+            for i in 0..as_param.len() {
+                let analytic = as_param[i] + as_var.as_ref().map_or(0.0, |gradient| gradient[i] - before(input)[i]);
+                let at = |step: f32| {
+                    let mut moved = values.clone();
+                    moved[which][i] += step;
+                    outputs(&moved).iter().zip(&factors).map(|(y, c)| f64::from(*y) * f64::from(*c)).sum::<f64>()
+                };
+                let difference = (at(1e-3) - at(-1e-3)) / 2e-3;
+                assert!(
+                    (difference - f64::from(analytic)).abs() < 5e-3 * (1.0 + difference.abs()),
+                    "input {which}, value {i}: {difference} and {analytic}"
+                );
+            }
         }
     }
 }

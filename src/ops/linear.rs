@@ -1,34 +1,42 @@
-//! The fully connected layer: y\[b,o\] = sum over i of w\[o,i\] x\[b,i\] + bias\[o\], with or without ReLU.
+//! The fully connected layer on each sample: y\[b,t,o\] = sum over i of w\[o,i\] x\[b,t,i\] + bias\[o\], with or
+//! without ReLU.
 
-use dfdx::prelude::{Cpu, TensorFromVec};
+use dfdx::prelude::Cpu;
 
-use super::cpu::{flat, view};
-use super::{Backend, Done, Flat, Lend, Param, Tensor3, Trace, Var, device_error, dims, with_gradients};
+use super::cpu::{Isa, flat};
+use super::matmul::{Packed, Right, Rows, accumulate, multiply};
+use super::memory::Buffer;
+use super::norm::Kernel as _;
+use super::{Backend, Done, Flat, Gradient, Lend, Param, Seen, Trace, Var, device_error};
 use crate::Result;
 
-/// The layer on a device. Gradients are added to what the buffers hold.
+/// The layer on a device.
 pub trait Kernel: Lend {
-    /// y (batch, out, 1) from x (batch, in, 1), w (out, in) and bias (out).
-    fn linear(&self, x: &Tensor3<Self>, w: &Flat<Self>, bias: &Flat<Self>, relu: bool) -> Done<Tensor3<Self>, Self>;
-    /// Adds to the gradients that are wanted; `y` is given where ReLU followed.
-    #[allow(clippy::too_many_arguments)]
+    /// y from x, w (out, in) and bias (out).
+    fn linear(&self, x: Seen<'_, Self>, w: &Flat<Self>, bias: &Flat<Self>, relu: bool) -> Done<Self::Buffer, Self>
+    where
+        Self: Sized;
+    /// Adds to the gradients that are wanted, in `lent` those of w and bias; `y` is given where ReLU followed.
     fn linear_gradient(
         &self,
-        x: &Tensor3<Self>,
+        x: Seen<'_, Self>,
         w: &Flat<Self>,
-        y: Option<&Tensor3<Self>>,
-        outputs: usize,
+        y: Option<&Self::Buffer>,
         gy: &Self::Buffer,
-        gx: Option<&mut Self::Buffer>,
-        gw: Option<&mut Self::Buffer>,
-        gbias: Option<&mut Self::Buffer>,
-    ) -> Done<(), Self>;
+        gx: Option<&mut Gradient<Self>>,
+        lent: &mut [Option<Self::Lent>],
+    ) -> Done<(), Self>
+    where
+        Self: Sized;
 }
 
-/// Applies `weight` (out, in) and `bias` (out) to `x` (batch, in, 1), then ReLU if `relu`.
+/// Applies `weight` (out, in) and `bias` (out) to `x` (batch, length, in), then ReLU if `relu`.
 ///
 /// # Errors
 /// Where the device fails.
+///
+/// # Panics
+/// Where the shapes do not fit: a fault of the network's code.
 pub fn linear<D: Backend>(
     trace: &mut Trace<D>,
     x: &Var<D>,
@@ -36,77 +44,77 @@ pub fn linear<D: Backend>(
     bias: &Param<D>,
     relu: bool,
 ) -> Result<Var<D>> {
-    let (_, inputs, length) = x.dims();
+    let (batch, length, inputs) = x.dims();
     let outputs = weight.shape[0];
-    assert!(length == 1 && weight.shape == [outputs, inputs], "linear: {:?} by {:?}", x.dims(), weight.shape);
-    let device = x.value.device().clone();
-    let y = device.linear(&x.value, &weight.value, &bias.value, relu).map_err(device_error)?;
-    let (x_wanted, w_wanted, b_wanted) = (x.traced, weight.trainable, bias.trainable);
-    let traced = trace.wants(&[x_wanted, w_wanted, b_wanted]);
+    assert!(weight.shape == [outputs, inputs], "linear: {:?} by {:?}", x.dims(), weight.shape);
+    let device = x.device.clone();
+    let values = device.linear(x.seen(), &weight.value, &bias.value, relu).map_err(device_error)?;
+    let traced = trace.wants(&[x.traced, weight.trainable, bias.trainable]);
+    let y = Var::new(&device, values, (batch, length, outputs), None, traced);
     if traced {
-        let (x, w, b, ghost) = (x.value.clone(), weight.value.clone(), bias.value.clone(), y.ghost());
-        let kept = relu.then(|| y.clone());
-        trace.record(move |grads| {
-            with_gradients!(D, grads, ghost, gy, gx = &x, x_wanted, gw = &w, w_wanted, gb = &b, b_wanted => device
-                .linear_gradient(&x, &w, kept.as_ref(), outputs, &gy, gx.as_mut(), gw.as_mut(), gb.as_mut()))
+        let (kept_x, kept_y, w) = (x.clone(), relu.then(|| y.clone()), weight.value.clone());
+        trace.record(&y, x, &[weight, bias], move |gy, gx, lent| {
+            let y = kept_y.as_ref().map(|y| &*y.values);
+            device.linear_gradient(kept_x.seen(), &w, y, &gy, gx, lent)
         });
     }
-    Ok(Var { value: y, traced })
+    Ok(y)
 }
 
-/// The dot product, in eight fixed lanes.
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut lanes = [0f32; 8];
-    let (a_whole, a_rest) = a.as_chunks::<8>();
-    let (b_whole, b_rest) = b.as_chunks::<8>();
-    for (a, b) in a_whole.iter().zip(b_whole) {
-        for i in 0..8 {
-            lanes[i] += a[i] * b[i];
-        }
-    }
-    lanes.iter().sum::<f32>() + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f32>()
+/// All samples as rows.
+fn rows(values: &[f32], inner: usize) -> Rows<'_> {
+    Rows { values, step: inner, count: values.len() / inner, inner }
 }
 
 impl Kernel for Cpu {
-    fn linear(&self, x: &Tensor3<Cpu>, w: &Flat<Cpu>, bias: &Flat<Cpu>, relu: bool) -> Done<Tensor3<Cpu>, Cpu> {
-        let (batch, inputs, _) = dims(x);
-        let (w, bias) = (flat(w), flat(bias));
+    fn linear(&self, x: Seen<'_, Cpu>, w: &Flat<Cpu>, bias: &Flat<Cpu>, relu: bool) -> Done<Buffer, Cpu> {
+        let (isa, inputs) = (Isa::best(), x.shape.2);
+        let (w, bias, x) = (flat(w), flat(bias), self.written(x));
+        let outputs = bias.len();
+        let packed = &Packed::new(isa, inputs, outputs, |i, o| w[o * inputs + i]);
+        let rows = rows(&x, inputs);
+        let mut y = Buffer::stale(rows.count * outputs);
+        multiply(isa, rows, packed, false, &mut y, outputs);
         let floor = if relu { 0.0 } else { f32::NEG_INFINITY };
-        let y = view(x)
-            .chunks_exact(inputs)
-            .flat_map(|x| w.chunks_exact(inputs).zip(bias).map(move |(w, bias)| (dot(w, x) + bias).max(floor)))
-            .collect();
-        self.try_tensor_from_vec(y, (batch, bias.len(), 1))
+        for y in y.chunks_exact_mut(outputs) {
+            y.iter_mut().zip(bias).for_each(|(y, bias)| *y = (*y + bias).max(floor));
+        }
+        Ok(y)
     }
 
     fn linear_gradient(
         &self,
-        x: &Tensor3<Cpu>,
+        x: Seen<'_, Cpu>,
         w: &Flat<Cpu>,
-        y: Option<&Tensor3<Cpu>>,
-        outputs: usize,
-        gy: &Vec<f32>,
-        mut gx: Option<&mut Vec<f32>>,
-        mut gw: Option<&mut Vec<f32>>,
-        mut gbias: Option<&mut Vec<f32>>,
+        y: Option<&Buffer>,
+        gy: &Buffer,
+        gx: Option<&mut Gradient<Cpu>>,
+        lent: &mut [Option<Vec<f32>>],
     ) -> Done<(), Cpu> {
-        let (_, inputs, _) = dims(x);
-        let (w, y) = (flat(w), y.map(view));
-        for (b, (x, gy)) in view(x).chunks_exact(inputs).zip(gy.chunks_exact(outputs)).enumerate() {
-            for (o, &g) in gy.iter().enumerate() {
-                if y.is_some_and(|y| y[b * outputs + o] <= 0.0) {
-                    continue;
-                }
-                let row = o * inputs..(o + 1) * inputs;
-                if let Some(gx) = &mut gx {
-                    gx[b * inputs..][..inputs].iter_mut().zip(&w[row.clone()]).for_each(|(gx, w)| *gx += g * w);
-                }
-                if let Some(gw) = &mut gw {
-                    gw[row].iter_mut().zip(x).for_each(|(gw, x)| *gw += g * x);
-                }
-                if let Some(gbias) = &mut gbias {
-                    gbias[o] += g;
-                }
+        let (isa, inputs, w) = (Isa::best(), x.shape.2, flat(w));
+        let outputs = w.len() / inputs;
+        let mut g = gy.to_vec();
+        if let Some(y) = y {
+            g.iter_mut().zip(&**y).for_each(|(g, y)| *g = if *y > 0.0 { *g } else { 0.0 });
+        }
+        if let Some(Gradient { values, fresh }) = gx {
+            let packed = &Packed::new(isa, outputs, inputs, |o, i| w[o * inputs + i]);
+            multiply(isa, rows(&g, outputs), packed, !*fresh, values, inputs);
+        }
+        if let Some(Some(gw)) = lent.first_mut() {
+            let mut x = self.written(x);
+            x.resize(x.len() + isa.lanes(), 0.0);
+            let line = super::matmul::summed(isa, inputs);
+            let mut sums = Buffer::zeros(outputs * line);
+            let right = Right { values: &x, start: 0, step: inputs, width: inputs };
+            accumulate(isa, rows(&g, outputs), right, &mut sums);
+            for (gw, sum) in gw.chunks_exact_mut(inputs).zip(sums.chunks_exact(line)) {
+                gw.iter_mut().zip(sum).for_each(|(gw, sum)| *gw += sum);
+            }
+        }
+        if let Some(Some(gbias)) = lent.get_mut(1) {
+            for g in g.chunks_exact(outputs) {
+                gbias.iter_mut().zip(g).for_each(|(gbias, g)| *gbias += g);
             }
         }
         Ok(())
@@ -121,8 +129,8 @@ mod tests {
     #[test]
     fn gradients_match_finite_differences() {
         for relu in [false, true] {
-            check(&[vec![3, 11], vec![4, 11], vec![4]], |trace, _, inputs| {
-                linear(trace, &inputs[0].as_var((3, 11, 1)), &inputs[1].param, &inputs[2].param, relu)
+            check(&[vec![3, 2, 11], vec![4, 11], vec![4]], |trace, inputs| {
+                linear(trace, &inputs[0].var, &inputs[1].param, &inputs[2].param, relu)
             });
         }
     }

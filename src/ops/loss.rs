@@ -1,9 +1,9 @@
 //! Losses: value and gradient in one pass, averaged over the batch.
 
-use dfdx::prelude::{Cpu, Rank0, Tensor, TensorFromVec};
+use dfdx::prelude::{Cpu, Rank0, Tensor};
 
-use super::cpu::view;
-use super::{Backend, Done, Lend, Tensor3, Trace, Var, device_error, dims, with_gradients};
+use super::memory::Buffer;
+use super::{Backend, Done, Lend, Seen, Trace, Var, device_error};
 use crate::Result;
 
 /// A loss with what it is measured against.
@@ -93,48 +93,32 @@ fn residuals(outputs: &[f32], truth: &[f32], gradient: &mut [f32], f: impl Fn(f6
     sum
 }
 
-/// The loss as a tensor, its value, and its gradient in the outputs.
-type Found<D> = (Tensor<Rank0, f32, D>, f64, <D as Lend>::Buffer);
-
 /// Losses on a device.
 pub trait Kernel: Lend {
-    /// The loss as a tensor, its value, and its gradient in the outputs.
-    fn loss(&self, outputs: &Tensor3<Self>, loss: &Loss) -> Done<Found<Self>, Self>;
-    /// gx += gradient, times the gradient of the loss itself.
-    fn loss_gradient(&self, gradient: &Self::Buffer, gy: &Self::Buffer, gx: &mut Self::Buffer) -> Done<(), Self>;
+    /// The loss of outputs and its gradient.
+    fn loss(&self, outputs: Seen<'_, Self>, loss: &Loss) -> Done<(f64, Self::Buffer), Self>
+    where
+        Self: Sized;
 }
 
-/// The loss of `outputs` (batch, outputs, 1): a scalar that starts the backward pass, and its value.
+/// The loss of `outputs` (batch, 1, outputs): a scalar that starts the backward pass, and its value.
 ///
 /// # Errors
 /// Where the device fails.
 pub fn loss<D: Backend>(trace: &mut Trace<D>, outputs: &Var<D>, loss: &Loss) -> Result<(Tensor<Rank0, f32, D>, f64)> {
-    let device = outputs.value.device().clone();
-    let (y, value, gradient) = device.loss(&outputs.value, loss).map_err(device_error)?;
+    let device = outputs.device.clone();
+    let (value, gradient) = device.loss(outputs.seen(), loss).map_err(device_error)?;
     if trace.wants(&[outputs.traced]) {
-        let (x, ghost) = (outputs.value.ghost(), y.ghost());
-        trace.record(move |grads| {
-            with_gradients!(D, grads, ghost, gy, gx = &x, true => {
-                if let Some(gx) = &mut gx {
-                    device.loss_gradient(&gradient, &gy, gx)?;
-                }
-                Ok(())
-            })
-        });
+        trace.start(outputs, gradient);
     }
-    Ok((y, value))
+    Ok((device.try_tensor_from_vec(vec![value as f32], ()).map_err(device_error)?, value))
 }
 
 impl Kernel for Cpu {
-    fn loss(&self, outputs: &Tensor3<Cpu>, loss: &Loss) -> Done<Found<Cpu>, Cpu> {
-        debug_assert_eq!(dims(outputs).2, 1);
-        let (value, gradient) = loss.of(view(outputs));
-        Ok((self.try_tensor_from_vec(vec![value as f32], ())?, value, gradient))
-    }
-
-    fn loss_gradient(&self, gradient: &Vec<f32>, gy: &Vec<f32>, gx: &mut Vec<f32>) -> Done<(), Cpu> {
-        gx.iter_mut().zip(gradient).for_each(|(gx, g)| *gx += g * gy[0]);
-        Ok(())
+    fn loss(&self, outputs: Seen<'_, Cpu>, loss: &Loss) -> Done<(f64, Buffer), Cpu> {
+        debug_assert!(outputs.norm.is_none() && outputs.shape.1 == 1);
+        let (value, gradient) = loss.of(outputs.values);
+        Ok((value, gradient.into()))
     }
 }
 

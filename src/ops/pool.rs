@@ -1,19 +1,19 @@
 //! Pooling over time: maxima of windows, and the concatenation of maximum and mean.
 
-use std::ops::Range;
-
-use dfdx::prelude::{Cpu, TensorFromVec};
+use dfdx::prelude::Cpu;
 use rayon::prelude::*;
 
-use super::cpu::{Isa, view};
+use super::cpu::Isa;
+use super::memory::Buffer;
+use super::norm::{Reading, read};
 use super::simd::{Simd, dispatch};
-use super::{Backend, Done, Lend, Shape3, Tensor3, Trace, Var, device_error, dims, with_gradients};
+use super::{Backend, Done, Gradient, Lend, Seen, Shape3, Trace, Var, device_error};
 use crate::Result;
 
 /// Sizes of a max pool.
 #[derive(Clone, Copy, Debug)]
 pub struct Window {
-    /// Samples in a window, at most 255.
+    /// Samples in a window.
     pub kernel: usize,
     /// Step between windows.
     pub stride: usize,
@@ -27,76 +27,45 @@ impl Window {
         (length + 2 * self.padding - self.kernel) / self.stride + 1
     }
 
-    /// The windows whose sample `tap` is one of `length`, and which one it is in the first of them.
-    fn inside(&self, tap: usize, length: usize, windows: usize) -> (Range<usize>, usize) {
-        let first = self.padding.saturating_sub(tap).div_ceil(self.stride);
-        let end = (length + self.padding).saturating_sub(tap).div_ceil(self.stride).min(windows);
-        (first..end.max(first), (first * self.stride + tap).saturating_sub(self.padding))
+    /// The samples, of `length`, that window `number` covers.
+    fn samples(&self, number: usize, length: usize) -> std::ops::Range<usize> {
+        let start = number * self.stride;
+        start.saturating_sub(self.padding)..(start + self.kernel).saturating_sub(self.padding).min(length)
     }
 }
 
-/// Maxima of one row, and which sample of its window each is; sample by sample, so that neighbouring
-/// windows are one vector.
-#[inline(always)]
-fn pool_row<S: Simd>(window: Window, x: &[f32], y: &mut [f32], places: &mut [u32]) {
-    y.fill(f32::NEG_INFINITY);
-    places.fill(0);
-    for tap in 0..window.kernel {
-        let (range, start) = window.inside(tap, x.len(), y.len());
-        let outputs = y[range.clone()].iter_mut().zip(&mut places[range]);
-        let keep = |((y, place), &x): ((&mut f32, &mut u32), &f32)| {
-            let better = x > *y;
-            *y = if better { x } else { *y };
-            *place = if better { tap as u32 } else { *place };
-        };
-        let samples = x.get(start..).unwrap_or(&[]);
-        match window.stride {
-            1 => outputs.zip(samples).for_each(keep),
-            stride => outputs.zip(samples.iter().step_by(stride)).for_each(keep),
-        }
-    }
-}
-
-/// Adds each output's gradient to the sample that was the maximum.
-#[inline(always)]
-fn gradient_row<S: Simd>(window: Window, gx: &mut [f32], gy: &[f32], places: &[u32]) {
-    for tap in (0..window.kernel).rev() {
-        let (range, start) = window.inside(tap, gx.len(), gy.len());
-        let outputs = gy[range.clone()].iter().zip(&places[range]);
-        let give = |((g, &place), gx): ((&f32, &u32), &mut f32)| *gx += if place == tap as u32 { *g } else { 0.0 };
-        let samples = gx.get_mut(start..).unwrap_or_default();
-        match window.stride {
-            1 => outputs.zip(samples).for_each(give),
-            stride => outputs.zip(samples.iter_mut().step_by(stride)).for_each(give),
-        }
-    }
-}
-
-/// Pooling on a device. Gradients are added to what the buffers hold.
+/// Pooling on a device.
 pub trait Kernel: Lend {
-    /// Where each maximum was: the sample of its window, or of the whole length.
+    /// Where the maxima over the whole length were.
     type Places: 'static;
-    /// Maxima, and their places.
-    fn max_pool(&self, window: Window, x: &Tensor3<Self>) -> Done<(Tensor3<Self>, Self::Places), Self>;
+    /// Maxima.
+    fn max_pool(&self, window: Window, x: Seen<'_, Self>) -> Done<Self::Buffer, Self>
+    where
+        Self: Sized;
     /// Adds to the input's gradient.
     fn max_pool_gradient(
         &self,
         window: Window,
-        shape: Shape3,
-        places: &Self::Places,
+        x: Seen<'_, Self>,
         gy: &Self::Buffer,
-        gx: &mut Self::Buffer,
-    ) -> Done<(), Self>;
-    /// (batch, channels, length) to (batch, 2 channels, 1): maxima over time, then means.
-    fn concat_pool(&self, x: &Tensor3<Self>) -> Done<(Tensor3<Self>, Self::Places), Self>;
+        gx: &mut Gradient<Self>,
+    ) -> Done<(), Self>
+    where
+        Self: Sized;
+    /// (batch, length, channels) to (batch, 1, 2 channels): maxima over time, then means.
+    fn concat_pool(&self, x: Seen<'_, Self>) -> Done<(Self::Buffer, Self::Places), Self>
+    where
+        Self: Sized;
     /// Adds to the input's gradient.
     fn concat_pool_gradient(
         &self,
         shape: Shape3,
         places: &Self::Places,
         gy: &Self::Buffer,
-        gx: &mut Self::Buffer,
-    ) -> Done<(), Self>;
+        gx: &mut Gradient<Self>,
+    ) -> Done<(), Self>
+    where
+        Self: Sized;
 }
 
 /// The maximum of each window; of equal ones the first.
@@ -104,123 +73,191 @@ pub trait Kernel: Lend {
 /// # Errors
 /// Where the device fails.
 pub fn max_pool<D: Backend>(trace: &mut Trace<D>, x: &Var<D>, window: Window) -> Result<Var<D>> {
-    let (device, shape) = (x.value.device().clone(), x.dims());
-    let (y, places) = device.max_pool(window, &x.value).map_err(device_error)?;
-    let traced = trace.wants(&[x.traced]);
-    if traced {
-        let (x, ghost) = (x.value.ghost(), y.ghost());
-        trace.record(move |grads| {
-            with_gradients!(D, grads, ghost, gy, gx = &x, true => {
-                if let Some(gx) = &mut gx {
-                    device.max_pool_gradient(window, shape, &places, &gy, gx)?;
-                }
-                Ok(())
-            })
-        });
+    let (batch, length, channels) = x.dims();
+    let device = x.device.clone();
+    let values = device.max_pool(window, x.seen()).map_err(device_error)?;
+    let shape = (batch, window.output_length(length), channels);
+    let y = Var::new(&device, values, shape, None, trace.wants(&[x.traced]));
+    if y.traced {
+        let kept = x.clone();
+        trace.record_each(&y, &[x], move |gy, _, gx| device.max_pool_gradient(window, kept.seen(), gy, gx));
     }
-    Ok(Var { value: y, traced })
+    Ok(y)
 }
 
-/// Maximum and mean over time, concatenated: (batch, channels, length) to (batch, 2 channels, 1).
+/// Maximum and mean over time, concatenated: (batch, length, channels) to (batch, 1, 2 channels).
 ///
 /// # Errors
 /// Where the device fails.
 pub fn concat_pool<D: Backend>(trace: &mut Trace<D>, x: &Var<D>) -> Result<Var<D>> {
-    let (device, shape) = (x.value.device().clone(), x.dims());
-    let (y, places) = device.concat_pool(&x.value).map_err(device_error)?;
-    let traced = trace.wants(&[x.traced]);
-    if traced {
-        let (x, ghost) = (x.value.ghost(), y.ghost());
-        trace.record(move |grads| {
-            with_gradients!(D, grads, ghost, gy, gx = &x, true => {
-                if let Some(gx) = &mut gx {
-                    device.concat_pool_gradient(shape, &places, &gy, gx)?;
-                }
-                Ok(())
-            })
-        });
+    let (device, shape) = (x.device.clone(), x.dims());
+    let (values, places) = device.concat_pool(x.seen()).map_err(device_error)?;
+    let y = Var::new(&device, values, (shape.0, 1, 2 * shape.2), None, trace.wants(&[x.traced]));
+    if y.traced {
+        trace.record_each(&y, &[x], move |gy, _, gx| device.concat_pool_gradient(shape, &places, gy, gx));
     }
-    Ok(Var { value: y, traced })
+    Ok(y)
+}
+
+/// One record of a max pool.
+struct Record<'a> {
+    window: Window,
+    reading: Option<Reading<'a>>,
+    x: &'a [f32],
+    length: usize,
+}
+
+impl Record<'_> {
+    fn channels(&self) -> usize {
+        self.x.len() / self.length
+    }
+
+    fn seen(&self, isa: Isa) -> Buffer {
+        let mut room = Buffer::stale(self.x.len());
+        read(isa, self.reading, self.x, &mut room);
+        room
+    }
+}
+
+#[inline(always)]
+fn pool_record<S: Simd>(record: &Record<'_>, room: &[f32], y: &mut [f32]) {
+    let channels = record.channels();
+    for (number, y) in y.chunks_exact_mut(channels).enumerate() {
+        y.fill(f32::NEG_INFINITY);
+        for sample in record.window.samples(number, record.length) {
+            let x = &room[sample * channels..][..channels];
+            for c in 0..channels {
+                y[c] = if x[c] > y[c] { x[c] } else { y[c] };
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn gradient_record<S: Simd>(record: &Record<'_>, room: &[f32], gy: &[f32], fresh: bool, gx: &mut [f32]) {
+    let channels = record.channels();
+    if fresh {
+        gx.fill(0.0);
+    }
+    let mut top = vec![0f32; channels];
+    let mut place = vec![0u32; channels];
+    for (number, g) in gy.chunks_exact(channels).enumerate() {
+        top.fill(f32::NEG_INFINITY);
+        let samples = record.window.samples(number, record.length);
+        place.fill(samples.start as u32);
+        for sample in samples.clone() {
+            let x = &room[sample * channels..][..channels];
+            for c in 0..channels {
+                let better = x[c] > top[c];
+                top[c] = if better { x[c] } else { top[c] };
+                place[c] = if better { sample as u32 } else { place[c] };
+            }
+        }
+        for sample in samples {
+            let gx = &mut gx[sample * channels..][..channels];
+            for c in 0..channels {
+                gx[c] += if place[c] == sample as u32 { g[c] } else { 0.0 };
+            }
+        }
+    }
+}
+
+/// Maxima, their places, and means of one record.
+#[inline(always)]
+fn concat_record<S: Simd>(x: &[f32], y: &mut [f32], places: &mut [u32]) {
+    let channels = places.len();
+    let (maxima, means) = y.split_at_mut(channels);
+    maxima.fill(f32::NEG_INFINITY);
+    places.fill(0);
+    let mut sums = vec![0f64; channels];
+    for (sample, row) in x.chunks_exact(channels).enumerate() {
+        for c in 0..channels {
+            let better = row[c] > maxima[c];
+            maxima[c] = if better { row[c] } else { maxima[c] };
+            places[c] = if better { sample as u32 } else { places[c] };
+            sums[c] += f64::from(row[c]);
+        }
+    }
+    let share = channels as f64 / x.len() as f64;
+    means.iter_mut().zip(&sums).for_each(|(mean, sum)| *mean = (sum * share) as f32);
+}
+
+#[inline(always)]
+fn concat_gradient_record<S: Simd>(places: &[u32], gy: &[f32], fresh: bool, gx: &mut [f32]) {
+    let channels = places.len();
+    let (maxima, means) = gy.split_at(channels);
+    let share = channels as f32 / gx.len() as f32;
+    for gx in gx.chunks_exact_mut(channels) {
+        for c in 0..channels {
+            gx[c] = if fresh { 0.0 } else { gx[c] } + means[c] * share;
+        }
+    }
+    for (c, &place) in places.iter().enumerate() {
+        gx[place as usize * channels + c] += maxima[c];
+    }
 }
 
 impl Kernel for Cpu {
     type Places = Vec<u32>;
 
-    fn max_pool(&self, window: Window, x: &Tensor3<Cpu>) -> Done<(Tensor3<Cpu>, Vec<u32>), Cpu> {
-        let (batch, channels, length) = dims(x);
-        let x = view(x);
-        let m = window.output_length(length);
-        let (mut y, mut places) = (vec![0.0; batch * channels * m], vec![0; batch * channels * m]);
-        let isa = Isa::best();
-        y.par_chunks_exact_mut(m)
-            .zip(places.par_chunks_exact_mut(m))
-            .zip(x.par_chunks_exact(length))
-            .with_min_len(8)
-            .for_each(|((y, places), x)| {
-                dispatch!(isa => pool_row(window: Window, x: &[f32], y: &mut [f32], places: &mut [u32]));
-            });
-        Ok((self.try_tensor_from_vec(y, (batch, channels, m))?, places))
+    fn max_pool(&self, window: Window, x: Seen<'_, Cpu>) -> Done<Buffer, Cpu> {
+        let (batch, length, channels) = x.shape;
+        let (isa, size) = (Isa::best(), window.output_length(length) * channels);
+        let mut y = Buffer::stale(batch * size);
+        y.par_chunks_exact_mut(size).enumerate().for_each(|(number, y)| {
+            let record = &Record { window, reading: x.reading(), x: x.record(number), length };
+            let room: &[f32] = &record.seen(isa);
+            dispatch!(isa => pool_record(record: &Record<'_>, room: &[f32], y: &mut [f32]));
+        });
+        Ok(y)
     }
 
     fn max_pool_gradient(
         &self,
         window: Window,
-        (_, _, length): Shape3,
-        places: &Vec<u32>,
-        gy: &Vec<f32>,
-        gx: &mut Vec<f32>,
+        x: Seen<'_, Cpu>,
+        gy: &Buffer,
+        gx: &mut Gradient<Cpu>,
     ) -> Done<(), Cpu> {
-        let (isa, m) = (Isa::best(), window.output_length(length));
-        gx.par_chunks_exact_mut(length)
-            .zip(gy.par_chunks_exact(m))
-            .zip(places.par_chunks_exact(m))
-            .with_min_len(8)
-            .for_each(|((gx, gy), places)| {
-                dispatch!(isa => gradient_row(window: Window, gx: &mut [f32], gy: &[f32], places: &[u32]));
-            });
+        let (_, length, channels) = x.shape;
+        let (isa, size, fresh) = (Isa::best(), window.output_length(length) * channels, gx.fresh);
+        let gx = gx.values.par_chunks_exact_mut(length * channels);
+        gx.zip(gy.par_chunks_exact(size)).enumerate().for_each(|(number, (gx, gy))| {
+            let record = &Record { window, reading: x.reading(), x: x.record(number), length };
+            let room: &[f32] = &record.seen(isa);
+            dispatch!(isa => gradient_record(record: &Record<'_>, room: &[f32], gy: &[f32], fresh: bool, gx: &mut [f32]));
+        });
         Ok(())
     }
 
-    fn concat_pool(&self, x: &Tensor3<Cpu>) -> Done<(Tensor3<Cpu>, Vec<u32>), Cpu> {
-        let (batch, channels, length) = dims(x);
-        let x = view(x);
-        let (mut y, mut places) = (vec![0.0; batch * 2 * channels], vec![0; batch * channels]);
-        y.par_chunks_exact_mut(2 * channels)
-            .zip(places.par_chunks_exact_mut(channels))
-            .zip(x.par_chunks_exact(channels * length))
-            .for_each(|((y, places), x)| {
-                let (maxima, means) = y.split_at_mut(channels);
-                for (((x, maximum), mean), place) in x.chunks_exact(length).zip(maxima).zip(means).zip(places) {
-                    let mut at = 0;
-                    for (i, &value) in x.iter().enumerate() {
-                        if value > x[at] {
-                            at = i;
-                        }
-                    }
-                    (*maximum, *place) = (x[at], at as u32);
-                    *mean = (x.iter().map(|&value| f64::from(value)).sum::<f64>() / length as f64) as f32;
-                }
-            });
-        Ok((self.try_tensor_from_vec(y, (batch, 2 * channels, 1))?, places))
+    fn concat_pool(&self, x: Seen<'_, Cpu>) -> Done<(Buffer, Vec<u32>), Cpu> {
+        let (batch, length, channels) = x.shape;
+        let (isa, reading) = (Isa::best(), x.reading());
+        let (mut y, mut places) = (Buffer::stale(batch * 2 * channels), vec![0; batch * channels]);
+        let slots = y.par_chunks_exact_mut(2 * channels).zip(places.par_chunks_exact_mut(channels));
+        slots.enumerate().for_each(|(number, (y, places))| {
+            let mut room = Buffer::stale(length * channels);
+            read(isa, reading, x.record(number), &mut room);
+            let x: &[f32] = &room;
+            dispatch!(isa => concat_record(x: &[f32], y: &mut [f32], places: &mut [u32]));
+        });
+        Ok((y, places))
     }
 
     fn concat_pool_gradient(
         &self,
-        (_, channels, length): Shape3,
+        (_, length, channels): Shape3,
         places: &Vec<u32>,
-        gy: &Vec<f32>,
-        gx: &mut Vec<f32>,
+        gy: &Buffer,
+        gx: &mut Gradient<Cpu>,
     ) -> Done<(), Cpu> {
-        let share = 1.0 / length as f32;
-        gx.par_chunks_exact_mut(channels * length)
+        let (isa, fresh) = (Isa::best(), gx.fresh);
+        gx.values
+            .par_chunks_exact_mut(length * channels)
             .zip(gy.par_chunks_exact(2 * channels))
             .zip(places.par_chunks_exact(channels))
             .for_each(|((gx, gy), places)| {
-                let (maxima, means) = gy.split_at(channels);
-                for (((gx, g_max), g_mean), &place) in gx.chunks_exact_mut(length).zip(maxima).zip(means).zip(places) {
-                    gx.iter_mut().for_each(|gx| *gx += g_mean * share);
-                    gx[place as usize] += g_max;
-                }
+                dispatch!(isa => concat_gradient_record(places: &[u32], gy: &[f32], fresh: bool, gx: &mut [f32]))
             });
         Ok(())
     }
@@ -229,20 +266,42 @@ impl Kernel for Cpu {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ops::gradient_check::check;
+    use crate::ops::gradient_check::{assert_close, check, reference, turned, values};
 
     #[test]
     fn gradients_match_finite_differences() {
         for window in [Window { kernel: 3, stride: 1, padding: 1 }, Window { kernel: 2, stride: 2, padding: 0 }] {
-            check(&[vec![2, 3, 9]], |trace, _, inputs| max_pool(trace, &inputs[0].as_var((2, 3, 9)), window));
+            check(&[vec![2, 9, 3]], |trace, inputs| max_pool(trace, &inputs[0].var, window));
         }
-        check(&[vec![2, 3, 9]], |trace, _, inputs| concat_pool(trace, &inputs[0].as_var((2, 3, 9))));
+        check(&[vec![2, 9, 3]], |trace, inputs| concat_pool(trace, &inputs[0].var));
+    }
+
+    #[test]
+    fn equals_pytorch_ties_included() {
+        let (device, reference) = (Cpu::default(), reference("ops"));
+        let cases: Vec<&str> =
+            reference.keys().filter_map(|key| key.strip_prefix("max_pool.")?.strip_suffix(".params")).collect();
+        assert!(cases.len() >= 5, "{cases:?}");
+        for case in cases {
+            let get = |name: &str| values(&reference, &format!("max_pool.{case}.{name}"));
+            let ((shape, x), params) = (get("x"), get("params").1);
+            let [batch, channels, length] = [shape[0], shape[1], shape[2]];
+            let window = Window { kernel: params[0] as usize, stride: params[1] as usize, padding: params[2] as usize };
+            let x = Var::input(&device, turned(&x, channels, length), (batch, length, channels)).unwrap();
+            let y = max_pool(&mut Trace::off(), &x, window).unwrap();
+            let m = window.output_length(length);
+            assert_close(case, &turned(&y.to_vec(), m, channels), &get("y").1, 1e-6);
+            let gy = Buffer::from(turned(&get("gy").1, channels, m));
+            let mut gx = Gradient { values: Buffer::stale(batch * length * channels), fresh: true };
+            device.max_pool_gradient(window, x.seen(), &gy, &mut gx).unwrap();
+            assert_close(case, &turned(&gx.values, length, channels), &get("gx").1, 1e-6);
+        }
     }
 
     #[test]
     fn maxima_at_the_edges_ignore_the_padding() {
-        let x = Cpu::default().try_tensor_from_vec(vec![-3.0, -1.0, -2.0, -5.0], (1, 1, 4)).unwrap();
-        let y = max_pool(&mut Trace::off(), &Var::input(x), Window { kernel: 3, stride: 1, padding: 1 }).unwrap();
-        assert_eq!(view(&y.value), [-1.0, -1.0, -1.0, -2.0]);
+        let x = Var::input(&Cpu::default(), vec![-3.0, -1.0, -2.0, -5.0], (1, 4, 1)).unwrap();
+        let y = max_pool(&mut Trace::off(), &x, Window { kernel: 3, stride: 1, padding: 1 }).unwrap();
+        assert_eq!(y.to_vec(), [-1.0, -1.0, -1.0, -2.0]);
     }
 }

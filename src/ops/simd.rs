@@ -9,7 +9,7 @@ pub(super) trait Simd: Copy {
     type V: Copy;
     /// Its number of values.
     const LANES: usize;
-    /// Output channels that a convolution tile holds in registers.
+    /// Rows that a tile of a matrix product holds in registers.
     const ROWS: usize;
     /// All values `x`.
     fn splat(x: f32) -> Self::V;
@@ -27,25 +27,15 @@ pub(super) trait Simd: Copy {
     fn mul_add(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// c - a b.
     fn neg_mul_add(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
-    /// Asks for the cache line of `x[at]`, which need not exist, before it is read.
-    #[inline(always)]
-    fn prefetch(x: &[f32], at: usize) {
-        let _ = (x, at);
-    }
-    /// A square of [`Self::LANES`] rows, `from_row` apart, into its transpose with rows `to_row` apart.
-    #[inline(always)]
-    fn transpose(from: &[f32], from_row: usize, to: &mut [f32], to_row: usize) {
-        for column in 0..Self::LANES {
-            for row in 0..Self::LANES {
-                to[column * to_row + row] = from[row * from_row + column];
-            }
-        }
-    }
-    /// The sum of all values, in a fixed order.
-    fn sum(v: Self::V) -> f32;
+    /// The larger; b where one is not a number.
+    fn max(a: Self::V, b: Self::V) -> Self::V;
+    /// x where a > b, else 0.
+    fn where_above(a: Self::V, b: Self::V, x: Self::V) -> Self::V;
+    /// x where a >= b, else 0.
+    fn where_reaching(a: Self::V, b: Self::V, x: Self::V) -> Self::V;
 }
 
-/// Eight plain floats; the compiler makes of them what the target has.
+/// Four plain floats; the compiler makes of them what the target has.
 #[derive(Clone, Copy)]
 pub(super) struct Portable;
 
@@ -86,8 +76,16 @@ impl Simd for Portable {
         std::array::from_fn(|i| c[i] - a[i] * b[i])
     }
     #[inline(always)]
-    fn sum(v: [f32; 4]) -> f32 {
-        (v[0] + v[1]) + (v[2] + v[3])
+    fn max(a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
+        std::array::from_fn(|i| if a[i] > b[i] { a[i] } else { b[i] })
+    }
+    #[inline(always)]
+    fn where_above(a: [f32; 4], b: [f32; 4], x: [f32; 4]) -> [f32; 4] {
+        std::array::from_fn(|i| if a[i] > b[i] { x[i] } else { 0.0 })
+    }
+    #[inline(always)]
+    fn where_reaching(a: [f32; 4], b: [f32; 4], x: [f32; 4]) -> [f32; 4] {
+        std::array::from_fn(|i| if a[i] >= b[i] { x[i] } else { 0.0 })
     }
 }
 
@@ -108,7 +106,7 @@ mod x86 {
     impl Simd for Avx2 {
         type V = __m256;
         const LANES: usize = 8;
-        const ROWS: usize = 4;
+        const ROWS: usize = 6;
         #[inline(always)]
         fn splat(x: f32) -> __m256 {
             unsafe { _mm256_set1_ps(x) }
@@ -144,10 +142,16 @@ mod x86 {
             unsafe { _mm256_fnmadd_ps(a, b, c) }
         }
         #[inline(always)]
-        fn sum(v: __m256) -> f32 {
-            let mut x = [0f32; 8];
-            Self::store(v, &mut x);
-            ((x[0] + x[4]) + (x[1] + x[5])) + ((x[2] + x[6]) + (x[3] + x[7]))
+        fn max(a: __m256, b: __m256) -> __m256 {
+            unsafe { _mm256_max_ps(a, b) }
+        }
+        #[inline(always)]
+        fn where_above(a: __m256, b: __m256, x: __m256) -> __m256 {
+            unsafe { _mm256_and_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(a, b), x) }
+        }
+        #[inline(always)]
+        fn where_reaching(a: __m256, b: __m256, x: __m256) -> __m256 {
+            unsafe { _mm256_and_ps(_mm256_cmp_ps::<_CMP_GE_OQ>(a, b), x) }
         }
     }
 
@@ -157,12 +161,7 @@ mod x86 {
     impl Simd for Avx512 {
         type V = __m512;
         const LANES: usize = 16;
-        const ROWS: usize = 8;
-        #[inline(always)]
-        fn prefetch(x: &[f32], at: usize) {
-            // A hint about an address; nothing is read through it.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(x.as_ptr().wrapping_add(at).cast()) }
-        }
+        const ROWS: usize = 12;
         #[inline(always)]
         fn splat(x: f32) -> __m512 {
             unsafe { _mm512_set1_ps(x) }
@@ -198,57 +197,16 @@ mod x86 {
             unsafe { _mm512_fnmadd_ps(a, b, c) }
         }
         #[inline(always)]
-        fn transpose(from: &[f32], from_row: usize, to: &mut [f32], to_row: usize) {
-            let zero = Self::splat(0.0);
-            let (mut rows, mut pairs, mut fours) = ([zero; 16], [zero; 16], [zero; 16]);
-            for (i, row) in rows.iter_mut().enumerate() {
-                *row = Self::load(&from[i * from_row..]);
-            }
-            // Pairs of rows, then of pairs, within the four 128-bit lanes; then the lanes.
-            for i in 0..8 {
-                let (a, b) = (rows[2 * i], rows[2 * i + 1]);
-                unsafe {
-                    pairs[2 * i] = _mm512_unpacklo_ps(a, b);
-                    pairs[2 * i + 1] = _mm512_unpackhi_ps(a, b);
-                }
-            }
-            for group in 0..4 {
-                for half in 0..2 {
-                    unsafe {
-                        let a = _mm512_castps_pd(pairs[group * 4 + half]);
-                        let b = _mm512_castps_pd(pairs[group * 4 + half + 2]);
-                        fours[group * 4 + half * 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(a, b));
-                        fours[group * 4 + half * 2 + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(a, b));
-                    }
-                }
-            }
-            for column in 0..4 {
-                let (a, b, c, d) = (fours[column], fours[4 + column], fours[8 + column], fours[12 + column]);
-                let columns = unsafe {
-                    let (ab, cd) = (_mm512_shuffle_f32x4::<0x88>(a, b), _mm512_shuffle_f32x4::<0x88>(c, d));
-                    let (ab_odd, cd_odd) = (_mm512_shuffle_f32x4::<0xdd>(a, b), _mm512_shuffle_f32x4::<0xdd>(c, d));
-                    [
-                        _mm512_shuffle_f32x4::<0x88>(ab, cd),
-                        _mm512_shuffle_f32x4::<0x88>(ab_odd, cd_odd),
-                        _mm512_shuffle_f32x4::<0xdd>(ab, cd),
-                        _mm512_shuffle_f32x4::<0xdd>(ab_odd, cd_odd),
-                    ]
-                };
-                for (lane, &values) in columns.iter().enumerate() {
-                    Self::store(values, &mut to[(lane * 4 + column) * to_row..]);
-                }
-            }
+        fn max(a: __m512, b: __m512) -> __m512 {
+            unsafe { _mm512_max_ps(a, b) }
         }
         #[inline(always)]
-        fn sum(v: __m512) -> f32 {
-            let mut x = [0f32; 16];
-            Self::store(v, &mut x);
-            for half in [8, 4, 2, 1] {
-                for i in 0..half {
-                    x[i] += x[i + half];
-                }
-            }
-            x[0]
+        fn where_above(a: __m512, b: __m512, x: __m512) -> __m512 {
+            unsafe { _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(a, b), x) }
+        }
+        #[inline(always)]
+        fn where_reaching(a: __m512, b: __m512, x: __m512) -> __m512 {
+            unsafe { _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_GE_OQ>(a, b), x) }
         }
     }
 }

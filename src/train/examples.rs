@@ -99,12 +99,14 @@ impl<'a> Examples<'a> {
         self.picks.len()
     }
 
-    /// Signals of the examples `indices`, (batch, leads, length); changed where `augments` says so.
+    /// Signals of the examples `indices`, (batch, length, leads); changed where `augments` says so.
     pub(super) fn signals(&self, indices: &[usize], augments: Option<&Augments<'_>>) -> Result<Vec<f32>> {
         let (leads, length) = self.shape;
         let mut batch = vec![0.0; indices.len() * leads * length];
-        for (to, &index) in batch.chunks_exact_mut(leads * length).zip(indices) {
+        let mut record = vec![0.0; leads * length];
+        for (place, &index) in batch.chunks_exact_mut(leads * length).zip(indices) {
             let (_, signal) = find(self.datasets, &self.picks[index])?;
+            let to = &mut record;
             to.copy_from_slice(signal);
             if let Some(scaling) = self.scaling {
                 for (lead, [mean, inverse]) in to.chunks_exact_mut(length).zip(&scaling.leads) {
@@ -114,6 +116,9 @@ impl<'a> Examples<'a> {
             if let Some(Augments { list, sampling_rate, seed, epoch }) = augments {
                 let mut random = crate::seed::stream(*seed, "augment", ((*epoch as u64) << 32) + index as u64);
                 augment::apply(list, *sampling_rate, length, to, &mut random);
+            }
+            for (lead, samples) in to.chunks_exact(length).enumerate() {
+                place.iter_mut().skip(lead).step_by(leads).zip(samples).for_each(|(place, sample)| *place = *sample);
             }
         }
         Ok(batch)

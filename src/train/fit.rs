@@ -1,6 +1,5 @@
 //! One stage's training, from the first step to the choice of the best epoch.
 
-use dfdx::prelude::Storage;
 use rand::seq::SliceRandom;
 
 use crate::Result;
@@ -8,7 +7,7 @@ use crate::error::Error;
 use crate::manifest::{Augment, EarlyStopping, Freeze, Optimizer as OptimizerSettings, Schedule};
 use crate::nn::{Network, Pass};
 use crate::ops::loss::loss;
-use crate::ops::{Backend, Tensor3, Var, device_error};
+use crate::ops::{Backend, Lend, Var, memory};
 
 use super::examples::{Augments, Examples, Objective};
 use super::optimizer::Optimizer;
@@ -45,7 +44,7 @@ pub(super) struct Judgement {
 }
 
 /// The best epoch's network and how it came about.
-pub(super) struct Fitted<D: Storage<f32>> {
+pub(super) struct Fitted<D: Lend> {
     pub network: Network<D>,
     pub best_epoch: usize,
     pub epochs: Vec<EpochValue>,
@@ -99,8 +98,8 @@ pub(super) fn fit<D: Backend>(
             let number = (epoch * batches.len() + step) as u64;
             let mut pass = Pass::training(crate::seed::stream(recipe.seed, "dropout", number));
             let output = match train_features {
-                Some(features) => net.head(&Var::input(features.batch(device, batch)?), &mut pass)?,
-                None => net.forward(signals(device, train, batch, Some(&augments))?, &mut pass)?,
+                Some(features) => net.head(&features.batch(device, batch)?, &mut pass)?,
+                None => net.forward(&signals(device, train, batch, Some(&augments))?, &mut pass)?,
             };
             let target = recipe.objective.loss(&train.truth, batch)?;
             let (scalar, value) = loss(&mut pass.trace, &output, &target)?;
@@ -137,6 +136,7 @@ pub(super) fn fit<D: Backend>(
             break;
         }
     }
+    memory::release();
     let (_, epoch, network) =
         best.ok_or_else(|| Error::user("no epoch gave a finite validation score; lower optimizer.learning_rate"))?;
     Ok(Fitted { network, best_epoch: epoch + 1, epochs: curves })
@@ -164,10 +164,10 @@ fn signals<D: Backend>(
     examples: &Examples<'_>,
     indices: &[usize],
     augments: Option<&Augments<'_>>,
-) -> Result<Tensor3<D>> {
+) -> Result<Var<D>> {
     let (leads, length) = examples.shape;
     let values = examples.signals(indices, augments.filter(|augments| !augments.list.is_empty()))?;
-    device.try_tensor_from_vec(values, (indices.len(), leads, length)).map_err(device_error)
+    Var::input(device, values, (indices.len(), length, leads))
 }
 
 /// Outputs for all examples, (examples, outputs), in order.
@@ -186,10 +186,10 @@ pub(super) fn predict<D: Backend>(
         }
         let mut pass = Pass::inference();
         let output = match features {
-            Some(features) => net.head(&Var::input(features.batch(device, batch)?), &mut pass)?,
-            None => net.forward(signals(device, examples, batch, None)?, &mut pass)?,
+            Some(features) => net.head(&features.batch(device, batch)?, &mut pass)?,
+            None => net.forward(&signals(device, examples, batch, None)?, &mut pass)?,
         };
-        outputs.extend(output.value.as_vec());
+        outputs.extend(output.to_vec());
     }
     Ok(outputs)
 }
@@ -206,18 +206,17 @@ impl Features {
         let (mut values, mut width) = (Vec::new(), 0);
         let order: Vec<usize> = (0..examples.len()).collect();
         for batch in order.chunks(INFERENCE_BATCH) {
-            let features =
-                net.features(&Var::input(signals(device, examples, batch, None)?), &mut Pass::inference())?;
-            width = features.dims().1;
-            values.extend(features.value.as_vec());
+            let features = net.features(&signals(device, examples, batch, None)?, &mut Pass::inference())?;
+            width = features.dims().2;
+            values.extend(features.to_vec());
         }
         Ok(Self { width, values })
     }
 
-    /// (batch, features, 1).
-    fn batch<D: Backend>(&self, device: &D, indices: &[usize]) -> Result<Tensor3<D>> {
+    /// (batch, 1, features).
+    fn batch<D: Backend>(&self, device: &D, indices: &[usize]) -> Result<Var<D>> {
         let rows = indices.iter().flat_map(|&i| self.values[i * self.width..][..self.width].iter().copied()).collect();
-        device.try_tensor_from_vec(rows, (indices.len(), self.width, 1)).map_err(device_error)
+        Var::input(device, rows, (indices.len(), 1, self.width))
     }
 }
 

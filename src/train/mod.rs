@@ -21,9 +21,8 @@ pub use transfer::{Graft, transfer};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use dfdx::prelude::Storage;
-
 use crate::nn::Network;
+use crate::ops::Lend;
 
 /// Follows a stage while it trains, and may stop it.
 pub trait Watch {
@@ -35,7 +34,7 @@ pub trait Watch {
 
 /// A trained stage.
 #[derive(Debug)]
-pub struct Trained<D: Storage<f32>> {
+pub struct Trained<D: Lend> {
     /// The best epoch's network.
     pub network: Network<D>,
     /// What it achieved.

@@ -1,12 +1,12 @@
 //! Optimisers: dfdx's update kernels on our named parameters.
 
 use dfdx::optim::{AdamConfig, Momentum, SgdConfig, WeightDecay};
-use dfdx::prelude::{Gradients, Storage};
+use dfdx::prelude::Storage;
 
 use crate::Result;
 use crate::manifest::Optimizer as Settings;
 use crate::nn::{Network, Role};
-use crate::ops::{Backend, Done, device_error};
+use crate::ops::{Backend, Done, Gradients, device_error};
 
 /// Moments of one parameter, and how often it was updated.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ impl<D: Backend> Optimizer<D> {
         &mut self,
         device: &D,
         net: &mut Network<D>,
-        gradients: &mut Gradients<f32, D>,
+        gradients: &mut Gradients<D>,
         factor: f64,
         scale: &dyn Fn(&str) -> f64,
     ) -> Result<()> {
@@ -66,7 +66,7 @@ impl<D: Backend> Optimizer<D> {
         device: &D,
         slot: usize,
         param: &mut crate::ops::Param<D>,
-        gradients: &mut Gradients<f32, D>,
+        gradients: &mut Gradients<D>,
         rate: f64,
     ) -> Result<()> {
         let zeros = || -> Done<<D as Storage<f32>>::Vec, D> {

@@ -3,14 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use dfdx::prelude::Storage;
-
 use crate::Result;
 use crate::data::{Datasets, Pick, Record, Split};
 use crate::error::Error;
 use crate::manifest::{Architecture, ClassWeights, Freeze, Labels, Manifest, StoppingMetric, Superclass};
 use crate::nn::Network;
-use crate::ops::Backend;
+use crate::ops::{Backend, Lend};
 
 use super::examples::{Examples, Objective, Scaling, Truth};
 use super::fit::{Judgement, Recipe, fit, predict};
@@ -19,7 +17,7 @@ use super::{Outcome, Prediction, Trained, Watch};
 
 /// What a classifier starts from.
 #[derive(Debug)]
-pub struct Graft<'a, D: Storage<f32>> {
+pub struct Graft<'a, D: Lend> {
     /// The regression networks whose backbones are grafted; none from scratch.
     pub donors: &'a [Network<D>],
     /// Which blocks hold still; `None` from scratch.

@@ -1,16 +1,19 @@
-//! 1-D convolution (cross-correlation, as in PyTorch): y\[b,o,m\] = sum over c, k of
-//! w\[o,c,k\] x\[b,c,stride m + k - padding\].
+//! 1-D convolution (cross-correlation, as in PyTorch), with or without a batch norm after it:
+//! y\[b,m,o\] = sum over c, k of w\[o,c,k\] x\[b,stride m + k - padding,c\].
 
-use dfdx::prelude::{Cpu, TensorFromVec};
+use dfdx::prelude::Cpu;
 
-use super::cpu::{Isa, flat, view};
-use super::{Backend, Done, Flat, Lend, Param, Shape3, Tensor3, Trace, Var, device_error, dims, with_gradients};
+use super::norm::{self, Normalized, Normalizer, Statistics};
+use super::{Backend, Done, Flat, Gradient, Param, Seen, Shape3, Trace, Var, device_error};
 use crate::Result;
 
-mod kernel;
-mod spectral;
+mod direct;
+pub(super) mod spectral;
 #[cfg(test)]
 mod tests;
+
+/// Records whose weight gradients one piece of work adds up; pieces are added in their order.
+pub(super) const PIECE: usize = 4;
 
 /// Sizes of one convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,35 +40,42 @@ impl Sizes {
         (self.length + 2 * self.padding - self.kernel) / self.stride + 1
     }
 
-    /// (batch, output, output length).
+    /// (batch, output length, output).
     pub fn output_shape(&self) -> Shape3 {
-        (self.batch, self.output, self.output_length())
+        (self.batch, self.output_length(), self.output)
     }
 }
 
-/// The convolution on a device. Gradients are added to what the buffers hold.
-pub trait Kernel: Lend {
-    /// y from x and w (output, input, taps).
-    fn conv1d(&self, sizes: Sizes, x: &Tensor3<Self>, w: &Flat<Self>) -> Done<Tensor3<Self>, Self>;
-    /// Adds to the input's gradient.
-    fn conv1d_input_gradient(
+/// The convolution on a device.
+pub trait Kernel: norm::Kernel {
+    /// y from x and w (output, input, taps), and its moments if they are wanted.
+    fn conv1d(
         &self,
         sizes: Sizes,
+        x: Seen<'_, Self>,
         w: &Flat<Self>,
-        gy: &Self::Buffer,
-        gx: &mut Self::Buffer,
-    ) -> Done<(), Self>;
-    /// Adds to the weights' gradient.
-    fn conv1d_weight_gradient(
+        moments: bool,
+    ) -> Done<(Self::Buffer, Option<Self::Moments>), Self>
+    where
+        Self: Sized;
+    /// Adds to the gradients that are wanted: of the input and, in `lent`, of w, gamma and beta. `gy` is of what
+    /// readers see of y; `y` is given where that is through a batch norm.
+    #[allow(clippy::too_many_arguments)]
+    fn conv1d_gradient(
         &self,
         sizes: Sizes,
-        x: &Tensor3<Self>,
+        x: Seen<'_, Self>,
+        w: &Flat<Self>,
+        y: Option<Normalized<'_, Self>>,
         gy: &Self::Buffer,
-        gw: &mut Self::Buffer,
-    ) -> Done<(), Self>;
+        gx: Option<&mut Gradient<Self>>,
+        lent: &mut [Option<Self::Lent>],
+    ) -> Done<(), Self>
+    where
+        Self: Sized;
 }
 
-/// Convolves `x` (batch, channels, length) with `weight` (out, channels, taps).
+/// Convolves `x` (batch, length, channels) with `weight` (out, channels, taps), then normalises.
 ///
 /// # Errors
 /// Where the device fails.
@@ -76,10 +86,10 @@ pub fn conv1d<D: Backend>(
     trace: &mut Trace<D>,
     x: &Var<D>,
     weight: &Param<D>,
-    stride: usize,
-    padding: usize,
+    (stride, padding): (usize, usize),
+    by: Option<Normalizer<'_, D>>,
 ) -> Result<Var<D>> {
-    let (batch, input, length) = dims(&x.value);
+    let (batch, length, input) = x.dims();
     let &[output, channels, kernel] = weight.shape.as_slice() else {
         panic!("a convolution's weight is (out, in, taps)")
     };
@@ -90,48 +100,62 @@ pub fn conv1d<D: Backend>(
         weight.shape
     );
     let sizes = Sizes { batch, input, output, length, kernel, stride, padding };
-    let device = x.value.device().clone();
-    let y = device.conv1d(sizes, &x.value, &weight.value).map_err(device_error)?;
-    let (x_wanted, w_wanted) = (x.traced, weight.trainable);
-    let traced = trace.wants(&[x_wanted, w_wanted]);
+    let device = x.device.clone();
+    let of_batch = by.as_ref().is_some_and(|by| by.mode.statistics == Statistics::Batch);
+    let (values, moments) = device.conv1d(sizes, x.seen(), &weight.value, of_batch).map_err(device_error)?;
+    let mut params = vec![weight];
+    let mut norm = None;
+    if let Some(mut by) = by {
+        params.extend([by.gamma, by.beta]);
+        norm = Some(norm::norm(&device, moments, &mut by)?);
+    }
+    let mut wanted: Vec<bool> = params.iter().map(|param| param.trainable).collect();
+    wanted.push(x.traced);
+    let traced = trace.wants(&wanted);
+    let y = Var::new(&device, values, sizes.output_shape(), norm, traced);
     if traced {
-        let (x, w, ghost) = (x.value.clone(), weight.value.clone(), y.ghost());
-        trace.record(move |grads| {
-            with_gradients!(D, grads, ghost, gy, gx = &x, x_wanted, gw = &w, w_wanted => {
-                if let Some(gx) = &mut gx {
-                    device.conv1d_input_gradient(sizes, &w, &gy, gx)?;
-                }
-                if let Some(gw) = &mut gw {
-                    device.conv1d_weight_gradient(sizes, &x, &gy, gw)?;
-                }
-                Ok(())
-            })
+        let (kept_x, kept_y, w) = (x.clone(), y.clone(), weight.value.clone());
+        trace.record(&y, x, &params, move |gy, gx, lent| {
+            device.conv1d_gradient(sizes, kept_x.seen(), &w, kept_y.normalized(), &gy, gx, lent)
         });
     }
-    Ok(Var { value: y, traced })
+    Ok(y)
 }
 
 impl Kernel for Cpu {
-    fn conv1d(&self, sizes: Sizes, x: &Tensor3<Cpu>, w: &Flat<Cpu>) -> Done<Tensor3<Cpu>, Cpu> {
-        let forward = if spectral::suits(sizes) { spectral::forward } else { kernel::forward };
-        self.try_tensor_from_vec(forward(Isa::best(), sizes, view(x), flat(w)), sizes.output_shape())
-    }
-
-    fn conv1d_input_gradient(&self, sizes: Sizes, w: &Flat<Cpu>, gy: &Vec<f32>, gx: &mut Vec<f32>) -> Done<(), Cpu> {
-        let gradient = if spectral::suits(sizes) { spectral::input_gradient } else { kernel::input_gradient };
-        gradient(Isa::best(), sizes, flat(w), gy, gx);
-        Ok(())
-    }
-
-    fn conv1d_weight_gradient(
+    fn conv1d(
         &self,
         sizes: Sizes,
-        x: &Tensor3<Cpu>,
-        gy: &Vec<f32>,
-        gw: &mut Vec<f32>,
+        x: Seen<'_, Cpu>,
+        w: &Flat<Cpu>,
+        moments: bool,
+    ) -> Done<(Self::Buffer, Option<Self::Moments>), Cpu> {
+        Ok(direct::forward(super::cpu::Isa::suiting(sizes.output), sizes, x, super::cpu::flat(w), moments))
+    }
+
+    fn conv1d_gradient(
+        &self,
+        sizes: Sizes,
+        x: Seen<'_, Cpu>,
+        w: &Flat<Cpu>,
+        y: Option<Normalized<'_, Cpu>>,
+        gy: &Self::Buffer,
+        gx: Option<&mut Gradient<Cpu>>,
+        lent: &mut [Option<Vec<f32>>],
     ) -> Done<(), Cpu> {
-        let gradient = if spectral::suits(sizes) { spectral::weights } else { kernel::weights };
-        gradient(Isa::best(), sizes, view(x), gy, gw);
+        let [gw, rest @ ..] = lent else { return Ok(()) };
+        let back = norm::Back::new(y, sizes.output_shape(), gy, rest);
+        let isa = super::cpu::Isa::suiting(sizes.output);
+        let z = y.map_or(&**gy, |y| &**y.values);
+        direct::gradient(
+            isa,
+            sizes,
+            x,
+            super::cpu::flat(w),
+            direct::Flowing { back: &back, z, g: gy },
+            gx,
+            gw.as_mut(),
+        );
         Ok(())
     }
 }

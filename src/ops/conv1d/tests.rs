@@ -1,13 +1,49 @@
 use super::*;
-use crate::ops::gradient_check::{assert_close, check, reference, values};
+use crate::ops::cpu::{Isa, flat};
+use crate::ops::gradient_check::{assert_close, check, reference, turned, values};
+use crate::ops::memory::Buffer;
+use crate::ops::norm::Back;
 
 #[test]
 fn gradients_match_finite_differences() {
     for (length, kernel, stride, padding) in [(11, 3, 1, 1), (9, 1, 1, 0), (12, 5, 2, 2), (10, 4, 3, 0), (7, 2, 1, 3)] {
-        check(&[vec![2, 3, length], vec![5, 3, kernel]], |trace, _, inputs| {
-            conv1d(trace, &inputs[0].as_var((2, 3, length)), &inputs[1].param, stride, padding)
+        check(&[vec![2, length, 3], vec![5, 3, kernel]], |trace, inputs| {
+            conv1d(trace, &inputs[0].var, &inputs[1].param, (stride, padding), None)
         });
     }
+}
+
+#[test]
+fn gradients_through_batch_norms_match_finite_differences() {
+    let param = |values: &[f32]| Param::new(&Cpu::default(), vec![values.len()], values.to_vec()).unwrap();
+    for statistics in [Statistics::Batch, Statistics::Running] {
+        // A convolution that reads through a batch norm what another one gave.
+        check(&[vec![3, 8, 2], vec![2, 2, 3], vec![4, 2, 3], vec![2], vec![2], vec![4], vec![4]], |trace, inputs| {
+            let mode = norm::Mode { statistics, relu: false };
+            let (mut mean, mut var) = (param(&[0.1, -0.2]), param(&[0.8, 1.5]));
+            let (gamma, beta) = (&inputs[3].param, &inputs[4].param);
+            let by = Normalizer { gamma, beta, running_mean: &mut mean, running_var: &mut var, mode };
+            let x = conv1d(trace, &inputs[0].var, &inputs[1].param, (1, 1), Some(by))?;
+            let (mut mean, mut var) = (param(&[0.1; 4]), param(&[0.8; 4]));
+            let (gamma, beta) = (&inputs[5].param, &inputs[6].param);
+            let by = Normalizer { gamma, beta, running_mean: &mut mean, running_var: &mut var, mode };
+            conv1d(trace, &x, &inputs[2].param, (2, 0), Some(by))
+        });
+    }
+}
+
+/// y, gx and gw; the gradients are added to what `start` gives.
+fn all(isa: Isa, s: Sizes, x: &[f32], w: &[f32], gy: &[f32], start: impl Fn(usize) -> Vec<f32>) -> [Vec<f32>; 3] {
+    let w = Param::new(&Cpu::default(), vec![w.len()], w.to_vec()).unwrap();
+    let values = Buffer::from(x.to_vec());
+    let x = Seen { values: &values, norm: None, shape: (s.batch, s.length, s.input) };
+    let (y, _) = direct::forward(isa, s, x, flat(&w.value), false);
+    let back = Back::new(None, s.output_shape(), gy, &mut []);
+    let mut gx = Gradient { values: start(values.len()).into(), fresh: false };
+    let mut gw = start(flat(&w.value).len());
+    let flowing = direct::Flowing { back: &back, z: gy, g: gy };
+    direct::gradient(isa, s, x, flat(&w.value), flowing, Some(&mut gx), Some(&mut gw));
+    [y.to_vec(), gx.values.to_vec(), gw]
 }
 
 /// Every instruction set of this machine against PyTorch: y, gx and gw.
@@ -19,9 +55,7 @@ fn equals_pytorch_on_every_instruction_set() {
     assert!(cases.len() >= 6, "{cases:?}");
     for case in cases {
         let get = |name: &str| values(&reference, &format!("conv.{case}.{name}"));
-        let (x_shape, x) = get("x");
-        let (w_shape, w) = get("w");
-        let (_, params) = get("params");
+        let ((x_shape, x), (w_shape, w), (_, params)) = (get("x"), get("w"), get("params"));
         let sizes = Sizes {
             batch: x_shape[0],
             input: x_shape[1],
@@ -31,14 +65,14 @@ fn equals_pytorch_on_every_instruction_set() {
             stride: params[1] as usize,
             padding: params[2] as usize,
         };
+        let m = sizes.output_length();
+        let x = turned(&x, sizes.input, sizes.length);
+        let gy = turned(&get("gy").1, sizes.output, m);
         for isa in Isa::available() {
+            let [y, gx, gw] = all(isa, sizes, &x, &w, &gy, |len| vec![0.0; len]);
             let name = |what: &str| format!("{case} {what} {isa:?}");
-            assert_close(&name("y"), &kernel::forward(isa, sizes, &x, &w), &get("y").1, 1e-5);
-            let gy = get("gy").1;
-            let (mut gx, mut gw) = (vec![0.0; x.len()], vec![0.0; w.len()]);
-            kernel::input_gradient(isa, sizes, &w, &gy, &mut gx);
-            kernel::weights(isa, sizes, &x, &gy, &mut gw);
-            assert_close(&name("gx"), &gx, &get("gx").1, 1e-5);
+            assert_close(&name("y"), &turned(&y, m, sizes.output), &get("y").1, 1e-5);
+            assert_close(&name("gx"), &turned(&gx, sizes.length, sizes.input), &get("gx").1, 1e-5);
             assert_close(&name("gw"), &gw, &get("gw").1, 1e-5);
         }
     }
@@ -48,50 +82,11 @@ fn equals_pytorch_on_every_instruction_set() {
 fn one_and_many_threads_give_the_same_bits() {
     let sizes = Sizes { batch: 9, input: 6, output: 7, length: 61, kernel: 9, stride: 1, padding: 4 };
     let wave = |count: usize, step: f32| -> Vec<f32> { (0..count).map(|i| (i as f32 * step).sin()).collect() };
-    let (x, w) = (wave(9 * 6 * 61, 0.37), wave(7 * 6 * 9, 0.91));
-    let gy = wave(9 * 7 * 61, 0.53);
+    let (x, w, gy) = (wave(9 * 6 * 61, 0.37), wave(7 * 6 * 9, 0.91), wave(9 * 7 * 61, 0.53));
     let with = |threads: usize| {
-        rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(|| {
-            let (mut gx, mut gw) = (vec![0.0; x.len()], vec![0.0; w.len()]);
-            kernel::input_gradient(Isa::best(), sizes, &w, &gy, &mut gx);
-            kernel::weights(Isa::best(), sizes, &x, &gy, &mut gw);
-            (kernel::forward(Isa::best(), sizes, &x, &w), gx, gw)
-        })
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| all(Isa::best(), sizes, &x, &w, &gy, |len| wave(len, 0.1)))
     };
     let one = with(1);
     assert!(one == with(2) && one == with(5));
-}
-
-/// Spectra against the direct sum, which PyTorch's values check: lengths and channels that fill tiles and
-/// vectors, and such that do not.
-#[test]
-fn spectra_equal_the_direct_sum() {
-    for (batch, input, output, length, kernel, padding) in [
-        (2, 32, 96, 1000, 39, 19),
-        (5, 8, 20, 250, 19, 9),
-        (1, 9, 8, 64, 9, 4),
-        (3, 17, 33, 181, 64, 0),
-        (1, 16, 16, 90, 40, 63),
-    ] {
-        let sizes = Sizes { batch, input, output, length, kernel, stride: 1, padding };
-        assert!(spectral::suits(sizes));
-        let wave = |count: usize, step: f32| -> Vec<f32> { (0..count).map(|i| (i as f32 * step).sin()).collect() };
-        let (x, w) = (wave(batch * input * length, 0.37), wave(output * input * kernel, 0.91));
-        let gy = wave(batch * output * sizes.output_length(), 0.53);
-        // Gradients are added to what is there.
-        let gradients = || (wave(x.len(), 0.11), wave(w.len(), 0.13));
-        let (mut gx, mut gw) = gradients();
-        let y = kernel::forward(Isa::Portable, sizes, &x, &w);
-        kernel::input_gradient(Isa::Portable, sizes, &w, &gy, &mut gx);
-        kernel::weights(Isa::Portable, sizes, &x, &gy, &mut gw);
-        for isa in Isa::available() {
-            let name = |what: &str| format!("{sizes:?} {what} {isa:?}");
-            assert_close(&name("y"), &spectral::forward(isa, sizes, &x, &w), &y, 1e-5);
-            let (mut fast_gx, mut fast_gw) = gradients();
-            spectral::input_gradient(isa, sizes, &w, &gy, &mut fast_gx);
-            spectral::weights(isa, sizes, &x, &gy, &mut fast_gw);
-            assert_close(&name("gx"), &fast_gx, &gx, 1e-5);
-            assert_close(&name("gw"), &fast_gw, &gw, 1e-5);
-        }
-    }
 }

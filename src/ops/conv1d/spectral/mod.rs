@@ -1,6 +1,7 @@
-//! The convolution on the CPU for long kernels: by products of spectra.
+//! Convolutions with long kernels by products of spectra; several kernels that read the same input share its
+//! spectrum.
 //!
-//! The input is cut into tiles of [`TILE`] samples that overlap by the kernel's length less one
+//! The input is cut into tiles of [`TILE`] samples that overlap by the longest kernel's length less one
 //! (overlap-save; for the input gradient, outputs are added where tiles overlap; Oppenheim and
 //! Schafer, Discrete-Time Signal Processing, section 8.7.3). With spectra X, W and G of input,
 //! kernel and output gradient, per frequency and tile:
@@ -11,59 +12,42 @@
 //!
 //! With 39 taps a tile gives 90 outputs for 65 complex products of each channel pair: 2.9
 //! multiply-adds for an output in place of 39. Vectors hold the same sample of neighbouring channels,
-//! so that transforms are plain vector arithmetic without shuffles.
-//!
-//! Each record is one piece of work, whatever the number of threads; weight gradients are summed in
-//! the order of records within a piece of [`PIECE`] records, and pieces in their order.
+//! as activations do in memory, so that transforms are plain vector arithmetic without shuffles.
 
-use std::cell::RefCell;
-
-use rayon::prelude::*;
-
-use super::Sizes;
-use super::kernel::{PIECE, lanes, zeroed};
 use crate::ops::cpu::Isa;
+use crate::ops::memory::Buffer;
 use crate::ops::simd::{Simd, dispatch};
 
 mod product;
 mod tile;
 
-use product::{Scalars, multiply, together};
-use tile::{BINS, HALF, TILE, Tile};
+use product::{Scalars, multiply};
+use tile::{BINS, HALF, SCALE, TILE, Tile};
 
-thread_local! {
-    /// Padded rows and the spectra of one record, kept from call to call.
-    static SCRATCH: RefCell<[Vec<f32>; 3]> = const { RefCell::new([Vec::new(), Vec::new(), Vec::new()]) };
-}
+/// Room after the rows of a buffer whose last vector may reach over its end.
+pub(in crate::ops) const SLACK: usize = 16;
 
-/// Whether spectra are faster than the direct sum; see `benches/conv.rs`.
-pub(super) fn suits(s: Sizes) -> bool {
-    s.stride == 1 && (9..=HALF).contains(&s.kernel) && s.input >= 8 && s.output >= 8 && s.output_length() >= HALF
-}
-
-/// How a record is cut, and where its spectra are.
-#[derive(Clone, Copy)]
-struct Cut {
+/// Odd kernels that keep the length, side by side on one input of (length, inputs).
+#[derive(Clone, Debug)]
+pub(in crate::ops) struct Bank {
+    isa: Isa,
+    inputs: usize,
+    /// Outputs of each kernel.
+    filters: usize,
+    /// Taps of each.
+    kernels: Vec<usize>,
+    length: usize,
     /// Outputs of a tile.
     valid: usize,
-    /// Tiles, to a multiple of those multiplied at once.
+    /// Tiles of a record.
     tiles: usize,
-    /// Floats of a padded row.
-    row: usize,
-}
-
-impl Cut {
-    fn new(isa: Isa, s: Sizes) -> Self {
-        let valid = TILE - s.kernel + 1;
-        let tiles = s.output_length().div_ceil(valid).next_multiple_of(together(isa));
-        Self { valid, tiles, row: (tiles - 1) * valid + TILE }
-    }
 }
 
 /// Spectra by frequency, then row (tile or channel), then real and imaginary parts of `channels`.
-#[derive(Clone, Copy)]
-struct Spectra {
+#[derive(Clone, Copy, Debug)]
+pub(in crate::ops) struct Spectra {
     channels: usize,
+    rows: usize,
     /// From one frequency to the next; a little more than is needed, so that they share no cache set.
     step: usize,
 }
@@ -71,10 +55,15 @@ struct Spectra {
 impl Spectra {
     fn new(channels: usize, rows: usize, lanes: usize) -> Self {
         let channels = channels.next_multiple_of(lanes);
-        Self { channels, step: rows * 2 * channels + 16 }
+        Self { channels, rows, step: rows * 2 * channels + 16 }
     }
 
-    fn len(self) -> usize {
+    /// Room for them.
+    pub(in crate::ops) fn room(self) -> Buffer {
+        Buffer::stale(self.len())
+    }
+
+    pub(in crate::ops) fn len(self) -> usize {
         BINS * self.step
     }
 
@@ -83,293 +72,290 @@ impl Spectra {
     }
 }
 
-/// Padded rows of one record: `shift` zeros, then the samples.
-fn pad(x: &[f32], length: usize, shift: usize, row: usize, padded: &mut [f32]) {
-    for (row, x) in padded.chunks_exact_mut(row).zip(x.chunks_exact(length)) {
-        let fits = length.min(row.len() - shift);
-        row[shift..shift + fits].copy_from_slice(&x[..fits]);
+/// What the weights' spectra are for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(in crate::ops) enum Towards {
+    Outputs,
+    Inputs,
+}
+
+impl Bank {
+    /// `None` where the direct sum is faster; see `benches/conv.rs`.
+    pub(in crate::ops) fn new(
+        isa: Isa,
+        inputs: usize,
+        filters: usize,
+        kernels: &[usize],
+        length: usize,
+    ) -> Option<Self> {
+        let longest = kernels.iter().copied().max()?;
+        let suits = (9..=HALF).contains(&longest) && inputs >= 8 && filters >= 8 && length >= HALF;
+        let valid = TILE + 1 - longest;
+        let (kernels, tiles) = (kernels.to_vec(), length.div_ceil(valid));
+        suits.then_some(Self { isa, inputs, filters, kernels, length, valid, tiles })
+    }
+
+    fn longest(&self) -> usize {
+        TILE + 1 - self.valid
+    }
+
+    /// Rows of zeros before an input.
+    pub(in crate::ops) fn before(&self) -> usize {
+        self.longest() / 2
+    }
+
+    /// Rows of a padded input.
+    pub(in crate::ops) fn rows(&self) -> usize {
+        (self.tiles - 1) * self.valid + TILE
+    }
+
+    fn outputs(&self) -> usize {
+        self.filters * self.kernels.len()
+    }
+
+    /// Spectra of the inputs of `records`.
+    pub(in crate::ops) fn of_inputs(&self, records: usize) -> Spectra {
+        Spectra::new(self.inputs, records * self.tiles, self.isa.lanes())
+    }
+
+    /// Spectra of the outputs of `records`.
+    pub(in crate::ops) fn of_outputs(&self, records: usize) -> Spectra {
+        Spectra::new(self.outputs(), records * self.tiles, self.isa.lanes())
+    }
+
+    /// Spectra of the weights, one row for each output.
+    pub(in crate::ops) fn of_weights(&self) -> Spectra {
+        Spectra::new(self.inputs, self.outputs(), self.isa.lanes())
+    }
+
+    /// Spectra of `weights`, each (filters, inputs, taps), scaled so that samples of products need no scaling.
+    pub(in crate::ops) fn weights(&self, weights: &[&[f32]], towards: Towards) -> (Spectra, Buffer) {
+        let (rows, channels) = match towards {
+            Towards::Outputs => (self.inputs, self.outputs()),
+            Towards::Inputs => (self.outputs(), self.inputs),
+        };
+        let layout = Spectra::new(channels, rows, self.isa.lanes());
+        let mut room = layout.room();
+        let (bank, to): (&Bank, &mut [f32]) = (self, &mut room);
+        dispatch!(self.isa => taps(bank: &Bank, weights: &[&[f32]], towards: Towards, layout: Spectra, to: &mut [f32]));
+        (layout, room)
+    }
+
+    /// Spectra of the padded input (rows of `row` values) of record `number` of a group.
+    pub(in crate::ops) fn transform_input(
+        &self,
+        padded: &[f32],
+        row: usize,
+        number: usize,
+        layout: Spectra,
+        to: &mut [f32],
+    ) {
+        let bank = self;
+        dispatch!(self.isa => transform_input(bank: &Bank, padded: &[f32], row: usize, number: usize, layout: Spectra, to: &mut [f32]));
+    }
+
+    /// Spectra of the output gradient (rows of `row` values) of record `number` of a group.
+    pub(in crate::ops) fn transform_gradient(
+        &self,
+        gz: &[f32],
+        row: usize,
+        number: usize,
+        layout: Spectra,
+        to: &mut [f32],
+    ) {
+        let bank = self;
+        dispatch!(self.isa => transform_gradient(bank: &Bank, gz: &[f32], row: usize, number: usize, layout: Spectra, to: &mut [f32]));
+    }
+
+    /// Outputs of record `number` of a group into rows of `z`, `row` apart.
+    pub(in crate::ops) fn outputs_of(&self, number: usize, layout: Spectra, from: &[f32], z: &mut [f32], row: usize) {
+        let bank = self;
+        dispatch!(self.isa => outputs_of(bank: &Bank, number: usize, layout: Spectra, from: &[f32], z: &mut [f32], row: usize));
+    }
+
+    /// Adds the input gradient of record `number` of a group to padded rows, `row` apart.
+    pub(in crate::ops) fn input_gradient_of(
+        &self,
+        number: usize,
+        layout: Spectra,
+        from: &[f32],
+        padded: &mut [f32],
+        row: usize,
+    ) {
+        let bank = self;
+        dispatch!(self.isa => input_gradient_of(bank: &Bank, number: usize, layout: Spectra, from: &[f32], padded: &mut [f32], row: usize));
+    }
+
+    /// Adds to the spectra of the weight gradient those of a group.
+    pub(in crate::ops) fn add_weight_gradient(
+        &self,
+        inputs: (Spectra, &[f32]),
+        outputs: (Spectra, &[f32]),
+        sum: &mut [f32],
+    ) {
+        let bank = self;
+        dispatch!(self.isa => add_weight_gradient(bank: &Bank, inputs: (Spectra, &[f32]), outputs: (Spectra, &[f32]), sum: &mut [f32]));
+    }
+
+    /// Adds the taps of a summed weight gradient to `gw`, each (filters, inputs, taps), where wanted.
+    pub(in crate::ops) fn add_taps(&self, sum: &[f32], gw: &mut [Option<Vec<f32>>]) {
+        let bank = self;
+        dispatch!(self.isa => untransform(bank: &Bank, sum: &[f32], gw: &mut [Option<Vec<f32>>]));
     }
 }
 
-/// Spectra of overlapping tiles of padded rows.
+/// Spectra of all rows of a product: to (+)= sum over the terms of `from` of `weights` times it.
+pub(in crate::ops) fn products(
+    isa: Isa,
+    weights: (Spectra, &[f32]),
+    from: (Spectra, &[f32]),
+    layout: Spectra,
+    to: &mut [f32],
+) {
+    dispatch!(isa => multiply_spectra(weights: (Spectra, &[f32]), from: (Spectra, &[f32]), layout: Spectra, to: &mut [f32]));
+}
+
 #[inline(always)]
-fn spectra<S: Simd>(padded: &[f32], cut: Cut, layout: Spectra, to: &mut [f32]) {
-    let mut tile = Tile::new();
-    for first in (0..layout.channels).step_by(S::LANES) {
-        for number in 0..cut.tiles {
-            tile.load::<S>(&padded[first * cut.row + number * cut.valid..], cut.row);
-            tile.spectrum::<S>(&mut to[layout.place(number, first)..], layout.step, layout.channels);
-        }
+fn multiply_spectra<S: Simd>(weights: (Spectra, &[f32]), from: (Spectra, &[f32]), of_to: Spectra, to: &mut [f32]) {
+    let ((of_weights, weights), (of_from, from)) = (weights, from);
+    for bin in 0..BINS {
+        let values = &from[bin * of_from.step..];
+        let scalars = Scalars { values, row: 2 * of_from.channels, column: 1, im: of_from.channels };
+        let weights = &weights[bin * of_weights.step..][..of_weights.step];
+        let to = &mut to[bin * of_to.step..][..of_to.step];
+        multiply::<S, false, false>(weights, of_weights.rows, scalars, of_from.rows, of_to.channels, to);
     }
 }
 
-/// Spectra of tiles of `valid` samples followed by zeros.
 #[inline(always)]
-fn blocks<S: Simd>(padded: &[f32], cut: Cut, layout: Spectra, to: &mut [f32]) {
-    let mut tile = Tile::new();
-    let mut rows = [0f32; TILE * 16];
-    for first in (0..layout.channels).step_by(S::LANES) {
-        for number in 0..cut.tiles {
-            for (lane, row) in rows.chunks_exact_mut(TILE).enumerate().take(S::LANES) {
-                let from = &padded[(first + lane) * cut.row + number * cut.valid..][..cut.valid];
-                row[..cut.valid].copy_from_slice(from);
-            }
-            tile.load::<S>(&rows, TILE);
-            tile.spectrum::<S>(&mut to[layout.place(number, first)..], layout.step, layout.channels);
-        }
-    }
-}
-
-/// Spectra of the taps as vectors of `channels`, one row for each of `rows`; `weight` gives the taps.
-#[inline(always)]
-fn taps<S: Simd>(weights: &Taps<'_>, layout: Spectra, to: &mut [f32]) {
+fn taps<S: Simd>(bank: &Bank, weights: &[&[f32]], towards: Towards, layout: Spectra, to: &mut [f32]) {
     let mut tile = Tile::new();
     let mut lines = [0f32; TILE * 16];
-    for row in 0..weights.rows {
+    let longest = bank.longest();
+    for row in 0..layout.rows {
         for first in (0..layout.channels).step_by(S::LANES) {
-            for (lane, line) in lines.chunks_exact_mut(TILE).enumerate().take(S::LANES) {
-                match weights.of(row, first + lane) {
-                    Some(taps) => line[..taps.len()].copy_from_slice(taps),
-                    None => line.fill(0.0),
+            lines.fill(0.0);
+            for lane in 0..S::LANES {
+                let (o, c) = match towards {
+                    Towards::Outputs => (first + lane, row),
+                    Towards::Inputs => (row, first + lane),
+                };
+                if o >= bank.outputs() || c >= bank.inputs {
+                    continue;
+                }
+                let (part, o) = (o / bank.filters, o % bank.filters);
+                let kernel = bank.kernels[part];
+                let shift = (longest - kernel) / 2;
+                let taps = &weights[part][(o * bank.inputs + c) * kernel..][..kernel];
+                for (tap, value) in taps.iter().enumerate() {
+                    lines[(shift + tap) * S::LANES + lane] = value * SCALE;
                 }
             }
-            tile.load::<S>(&lines, TILE);
-            tile.spectrum::<S>(&mut to[layout.place(row, first)..], layout.step, layout.channels);
+            let to = &mut to[layout.place(row, first)..];
+            tile.spectrum::<S>((&lines, S::LANES, longest), to, layout.step, layout.channels);
         }
     }
-    if weights.conjugate {
+    if towards == Towards::Outputs {
         for bin in to.chunks_exact_mut(layout.step) {
-            for line in bin.chunks_exact_mut(2 * layout.channels) {
+            for line in bin[..layout.rows * 2 * layout.channels].chunks_exact_mut(2 * layout.channels) {
                 line[layout.channels..].iter_mut().for_each(|im| *im = -*im);
             }
         }
     }
 }
 
-/// The weights, by output and input or the other way round.
-struct Taps<'a> {
-    w: &'a [f32],
-    kernel: usize,
-    rows: usize,
-    channels: usize,
-    /// From one row to the next, and from one channel to the next, in taps.
-    row: usize,
-    channel: usize,
-    conjugate: bool,
-}
-
-impl Taps<'_> {
-    fn of(&self, row: usize, channel: usize) -> Option<&[f32]> {
-        let start = (row * self.row + channel * self.channel) * self.kernel;
-        (channel < self.channels).then(|| &self.w[start..][..self.kernel])
-    }
-}
-
-/// y of one record from its padded rows.
 #[inline(always)]
-fn forward_record<S: Simd>(record: &mut Record<'_>) {
-    let Record { room: Room { cut, from, to, padded, first, second }, weights, out, length, .. } = record;
-    spectra::<S>(padded, *cut, *from, first);
-    products::<S>(*cut, *from, *to, weights, first, second);
+fn untransform<S: Simd>(bank: &Bank, sum: &[f32], gw: &mut [Option<Vec<f32>>]) {
+    let layout = bank.of_weights();
     let mut tile = Tile::new();
-    let mut rows = [0f32; TILE * 16];
-    for channel in (0..to.channels).step_by(S::LANES) {
-        for number in 0..cut.tiles {
-            let start = number * cut.valid;
-            if start >= *length {
-                break;
-            }
-            tile.samples::<S>(&second[to.place(number, channel)..], to.step, to.channels);
-            tile.rows::<S>(&mut rows);
-            let count = cut.valid.min(*length - start);
-            let outs = out.chunks_exact_mut(*length).skip(channel).take(S::LANES);
-            for (out, row) in outs.zip(rows.chunks_exact(TILE)) {
-                out[start..start + count].copy_from_slice(&row[..count]);
-            }
-        }
-    }
-}
-
-/// gx += of one record from the padded rows of gy.
-#[inline(always)]
-fn gradient_record<S: Simd>(record: &mut Record<'_>) {
-    let Record { room: Room { cut, from, to, padded, first, second }, weights, out, length, padding } = record;
-    blocks::<S>(padded, *cut, *from, first);
-    products::<S>(*cut, *from, *to, weights, first, second);
-    let mut tile = Tile::new();
-    let mut rows = [0f32; TILE * 16];
-    for channel in (0..to.channels).step_by(S::LANES) {
-        for number in 0..cut.tiles {
-            // Sample n of the tile belongs to input start + n - padding.
-            let start = number * cut.valid;
-            let skip = padding.saturating_sub(start);
-            let begin = (start + skip).saturating_sub(*padding);
-            if begin >= *length {
-                break;
-            }
-            tile.samples::<S>(&second[to.place(number, channel)..], to.step, to.channels);
-            tile.rows::<S>(&mut rows);
-            let count = (TILE - skip).min(*length - begin);
-            let outs = out.chunks_exact_mut(*length).skip(channel).take(S::LANES);
-            for (out, row) in outs.zip(rows.chunks_exact(TILE)) {
-                out[begin..begin + count].iter_mut().zip(&row[skip..]).for_each(|(out, value)| *out += value);
-            }
-        }
-    }
-}
-
-/// One record's padded rows, and room for the spectra of its two sides.
-struct Room<'a> {
-    cut: Cut,
-    from: Spectra,
-    to: Spectra,
-    padded: &'a [f32],
-    first: &'a mut [f32],
-    second: &'a mut [f32],
-}
-
-/// One record's convolution or input gradient.
-struct Record<'a> {
-    room: Room<'a>,
-    weights: &'a [f32],
-    out: &'a mut [f32],
-    length: usize,
-    padding: usize,
-}
-
-/// Spectra of the results of all tiles.
-#[inline(always)]
-fn products<S: Simd>(cut: Cut, from: Spectra, to: Spectra, weights: &[f32], x: &[f32], y: &mut [f32]) {
-    let step = weights.len() / BINS;
-    for bin in 0..BINS {
-        let scalars = Scalars { values: &x[bin * from.step..], row: 2 * from.channels, column: 1, im: from.channels };
-        let terms = (step - 16) / (2 * to.channels);
-        let y = &mut y[bin * to.step..][..to.step];
-        multiply::<S, false, false>(&weights[bin * step..][..step], terms, scalars, cut.tiles, to.channels, y);
-    }
-}
-
-/// y (batch, output, output length).
-pub(super) fn forward(isa: Isa, s: Sizes, x: &[f32], w: &[f32]) -> Vec<f32> {
-    let weights =
-        Taps { w, kernel: s.kernel, rows: s.input, channels: s.output, row: 1, channel: s.input, conjugate: true };
-    let mut y = vec![0.0; s.batch * s.output * s.output_length()];
-    let work = Work { isa, s, from: s.input, to: s.output, x, length: s.length, shift: s.padding };
-    work.each(&weights, &mut y, s.output_length(), |record| dispatch!(isa => forward_record(record: &mut Record<'_>)));
-    y
-}
-
-/// gx += the input gradient.
-pub(super) fn input_gradient(isa: Isa, s: Sizes, w: &[f32], gy: &[f32], gx: &mut [f32]) {
-    let weights =
-        Taps { w, kernel: s.kernel, rows: s.output, channels: s.input, row: s.input, channel: 1, conjugate: false };
-    let work = Work { isa, s, from: s.output, to: s.input, x: gy, length: s.output_length(), shift: 0 };
-    work.each(&weights, gx, s.length, |record| dispatch!(isa => gradient_record(record: &mut Record<'_>)));
-}
-
-/// A convolution or an input gradient, record by record.
-struct Work<'a> {
-    isa: Isa,
-    s: Sizes,
-    from: usize,
-    to: usize,
-    x: &'a [f32],
-    length: usize,
-    shift: usize,
-}
-
-impl Work<'_> {
-    fn each(&self, weights: &Taps<'_>, out: &mut [f32], length: usize, run: impl Fn(&mut Record<'_>) + Sync) {
-        let (isa, s, width) = (self.isa, self.s, lanes(self.isa));
-        let cut = Cut::new(isa, s);
-        let (from, to) = (Spectra::new(self.from, cut.tiles, width), Spectra::new(self.to, cut.tiles, width));
-        let layout = Spectra::new(self.to, weights.rows, width);
-        let mut spectra = vec![0.0; layout.len()];
-        let place: &mut [f32] = &mut spectra;
-        dispatch!(isa => taps(weights: &Taps<'_>, layout: Spectra, place: &mut [f32]));
-        let records = out.par_chunks_exact_mut(self.to * length);
-        records.zip(self.x.par_chunks_exact(self.from * self.length)).for_each(|(out, x)| {
-            SCRATCH.with_borrow_mut(|[padded, first, second]| {
-                let padded = zeroed(padded, from.channels * cut.row);
-                pad(x, self.length, self.shift, cut.row, padded);
-                first.resize(from.len(), 0.0);
-                second.resize(to.len(), 0.0);
-                let (first, second) = (&mut first[..from.len()], &mut second[..to.len()]);
-                let room = Room { cut, from, to, padded, first, second };
-                run(&mut Record { room, weights: &spectra, out, length, padding: s.padding });
-            });
-        });
-    }
-}
-
-/// Adds one record to the spectra of the weight gradient.
-#[inline(always)]
-fn weight_record<S: Simd>(room: &mut Room<'_>, gy: &[f32], sum: &mut [f32]) {
-    let Room { cut, from, to, padded, first, second } = room;
-    let outputs = sum.len() / BINS;
-    let rows = (outputs - 16) / (2 * from.channels);
-    spectra::<S>(padded, *cut, *from, first);
-    blocks::<S>(gy, *cut, *to, second);
-    for bin in 0..BINS {
-        let scalars = Scalars { values: &second[bin * to.step..], row: 1, column: 2 * to.channels, im: to.channels };
-        let x = &first[bin * from.step..][..from.step];
-        let sum = &mut sum[bin * outputs..][..outputs];
-        multiply::<S, true, true>(x, cut.tiles, scalars, rows, from.channels, sum);
-    }
-}
-
-/// gw += the taps of the summed spectra.
-#[inline(always)]
-fn weight_taps<S: Simd>(s: Sizes, layout: Spectra, sum: &[f32], gw: &mut [f32]) {
-    let mut tile = Tile::new();
-    let mut rows = [0f32; TILE * 16];
-    for output in 0..s.output {
-        for channel in (0..s.input).step_by(S::LANES) {
-            tile.samples::<S>(&sum[layout.place(output, channel)..], layout.step, layout.channels);
-            tile.rows::<S>(&mut rows);
-            let gw = &mut gw[(output * s.input + channel) * s.kernel..];
-            for (gw, row) in
-                gw.chunks_exact_mut(s.kernel).zip(rows.chunks_exact(TILE)).take(S::LANES.min(s.input - channel))
-            {
-                gw.iter_mut().zip(row).for_each(|(gw, value)| *gw += value);
-            }
-        }
-    }
-}
-
-/// gw += the weight gradient.
-pub(super) fn weights(isa: Isa, s: Sizes, x: &[f32], gy: &[f32], gw: &mut [f32]) {
-    let (width, m) = (lanes(isa), s.output_length());
-    let cut = Cut::new(isa, s);
-    let (from, to) = (Spectra::new(s.input, cut.tiles, width), Spectra::new(s.output, cut.tiles, width));
-    let layout = Spectra::new(s.input, s.output, width);
-    let sums: Vec<Vec<f32>> = x
-        .par_chunks(PIECE * s.input * s.length)
-        .zip(gy.par_chunks(PIECE * s.output * m))
-        .map(|(x, gy)| {
-            let mut sum = vec![0.0; layout.len()];
-            let mut whole = vec![0.0; to.channels * cut.row];
-            SCRATCH.with_borrow_mut(|[padded, first, second]| {
-                first.resize(from.len(), 0.0);
-                second.resize(to.len(), 0.0);
-                for (x, gy) in x.chunks_exact(s.input * s.length).zip(gy.chunks_exact(s.output * m)) {
-                    let padded = zeroed(padded, from.channels * cut.row);
-                    pad(x, s.length, s.padding, cut.row, padded);
-                    pad(gy, m, 0, cut.row, &mut whole);
-                    let (first, second) = (&mut first[..from.len()], &mut second[..to.len()]);
-                    let mut room = Room { cut, from, to, padded, first, second };
-                    let (room, gy, sum): (&mut Room<'_>, &[f32], &mut [f32]) = (&mut room, &whole, &mut sum);
-                    dispatch!(isa => weight_record(room: &mut Room<'_>, gy: &[f32], sum: &mut [f32]));
+    let mut lines = [0f32; TILE * 16];
+    let longest = bank.longest();
+    for (part, (gw, &kernel)) in gw.iter_mut().zip(&bank.kernels).enumerate() {
+        let Some(gw) = gw else { continue };
+        let shift = (longest - kernel) / 2;
+        for o in 0..bank.filters {
+            for first in (0..bank.inputs).step_by(S::LANES) {
+                let from = &sum[layout.place(part * bank.filters + o, first)..];
+                tile.samples::<S>(from, layout.step, layout.channels);
+                tile.store::<S, false>(&mut lines, S::LANES, longest, S::LANES);
+                for lane in 0..S::LANES.min(bank.inputs - first) {
+                    let gw = &mut gw[(o * bank.inputs + first + lane) * kernel..][..kernel];
+                    for (tap, gw) in gw.iter_mut().enumerate() {
+                        *gw += SCALE * lines[(shift + tap) * S::LANES + lane];
+                    }
                 }
-            });
-            sum
-        })
-        .collect();
-    let mut sums = sums.into_iter();
-    let Some(mut total) = sums.next() else { return };
-    for sum in sums {
-        total.iter_mut().zip(&sum).for_each(|(total, sum)| *total += sum);
+            }
+        }
     }
-    let total: &[f32] = &total;
-    dispatch!(isa => weight_taps(s: Sizes, layout: Spectra, total: &[f32], gw: &mut [f32]));
+}
+
+#[inline(always)]
+fn transform_input<S: Simd>(bank: &Bank, padded: &[f32], row: usize, number: usize, layout: Spectra, to: &mut [f32]) {
+    let mut tile = Tile::new();
+    for first in (0..bank.inputs).step_by(S::LANES) {
+        for number_of_tile in 0..bank.tiles {
+            let from = &padded[number_of_tile * bank.valid * row + first..];
+            let to = &mut to[layout.place(number * bank.tiles + number_of_tile, first)..];
+            tile.spectrum::<S>((from, row, TILE), to, layout.step, layout.channels);
+        }
+    }
+}
+
+#[inline(always)]
+fn transform_gradient<S: Simd>(bank: &Bank, gz: &[f32], row: usize, number: usize, layout: Spectra, to: &mut [f32]) {
+    let mut tile = Tile::new();
+    for first in (0..bank.outputs()).step_by(S::LANES) {
+        for number_of_tile in 0..bank.tiles {
+            let start = number_of_tile * bank.valid;
+            let samples = bank.valid.min(bank.length - start);
+            let to = &mut to[layout.place(number * bank.tiles + number_of_tile, first)..];
+            tile.spectrum::<S>((&gz[start * row + first..], row, samples), to, layout.step, layout.channels);
+        }
+    }
+}
+
+#[inline(always)]
+fn outputs_of<S: Simd>(bank: &Bank, number: usize, layout: Spectra, from: &[f32], z: &mut [f32], row: usize) {
+    let mut tile = Tile::new();
+    for first in (0..bank.outputs()).step_by(S::LANES) {
+        for number_of_tile in 0..bank.tiles {
+            let start = number_of_tile * bank.valid;
+            let from = &from[layout.place(number * bank.tiles + number_of_tile, first)..];
+            tile.samples::<S>(from, layout.step, layout.channels);
+            let count = bank.valid.min(bank.length - start);
+            tile.store::<S, false>(&mut z[start * row + first..], row, count, bank.outputs() - first);
+        }
+    }
+}
+
+#[inline(always)]
+fn input_gradient_of<S: Simd>(
+    bank: &Bank,
+    number: usize,
+    layout: Spectra,
+    from: &[f32],
+    padded: &mut [f32],
+    row: usize,
+) {
+    let mut tile = Tile::new();
+    for first in (0..bank.inputs).step_by(S::LANES) {
+        for number_of_tile in 0..bank.tiles {
+            let from = &from[layout.place(number * bank.tiles + number_of_tile, first)..];
+            tile.samples::<S>(from, layout.step, layout.channels);
+            let to = &mut padded[number_of_tile * bank.valid * row + first..];
+            tile.store::<S, true>(to, row, TILE, bank.inputs - first);
+        }
+    }
+}
+
+#[inline(always)]
+fn add_weight_gradient<S: Simd>(bank: &Bank, inputs: (Spectra, &[f32]), outputs: (Spectra, &[f32]), sum: &mut [f32]) {
+    let ((inputs, x), (outputs, g), layout) = (inputs, outputs, bank.of_weights());
+    for bin in 0..BINS {
+        let values = &g[bin * outputs.step..];
+        let scalars = Scalars { values, row: 1, column: 2 * outputs.channels, im: outputs.channels };
+        let x = &x[bin * inputs.step..][..inputs.step];
+        let sum = &mut sum[bin * layout.step..][..layout.step];
+        multiply::<S, true, true>(x, inputs.rows, scalars, bank.outputs(), inputs.channels, sum);
+    }
 }

@@ -1,16 +1,9 @@
 //! Products of spectra: one small complex matrix product for each frequency.
 
-use crate::ops::conv1d::kernel::rows as registers;
-use crate::ops::cpu::Isa;
 use crate::ops::simd::Simd;
 
 /// Rows of results that are in registers at once, with 32 registers and with 16.
 const TOGETHER: [usize; 2] = [6, 2];
-
-/// Rows that [`multiply`] does at once.
-pub(super) fn together(isa: Isa) -> usize {
-    if registers(isa) == 8 { TOGETHER[0] } else { TOGETHER[1] }
-}
 
 /// One side of a product: numbers at `row` a + `column` b, imaginary parts `im` further.
 #[derive(Clone, Copy)]
@@ -33,7 +26,7 @@ pub(super) fn multiply<S: Simd, const CONJUGATE: bool, const ADD: bool>(
     to: &mut [f32],
 ) {
     match S::ROWS {
-        8 => multiply_rows::<S, CONJUGATE, ADD, { TOGETHER[0] }>(vectors, terms, scalars, rows, channels, to),
+        12 => multiply_rows::<S, CONJUGATE, ADD, { TOGETHER[0] }>(vectors, terms, scalars, rows, channels, to),
         _ => multiply_rows::<S, CONJUGATE, ADD, { TOGETHER[1] }>(vectors, terms, scalars, rows, channels, to),
     }
 }

@@ -12,7 +12,7 @@ pub(super) const HALF: usize = TILE / 2;
 /// Frequencies of a real spectrum.
 pub(super) const BINS: usize = HALF + 1;
 /// Forward transforms give twice the spectrum, inverse ones TILE times the samples.
-const SCALE: f32 = 1.0 / (4 * TILE) as f32;
+pub(super) const SCALE: f32 = 1.0 / (4 * TILE) as f32;
 
 /// Cosines and sines.
 struct Factors {
@@ -91,28 +91,29 @@ fn eight<S: Simd>(re: &[f32], im: &[f32], first: usize, step: usize) -> [Complex
     z
 }
 
-/// The transform of 64 complex vectors in place (8 times 8, Cooley and Tukey 1965); the result for k is
-/// at [`place`] k. With `re` and `im` exchanged it is the inverse, times 64.
+/// One of the eight first transforms of the 64-point one (8 times 8, Cooley and Tukey 1965), into its place.
 #[inline(always)]
-fn transform<S: Simd>(re: &mut [f32], im: &mut [f32]) {
-    let lanes = S::LANES;
-    let (re, im) = (&mut re[..HALF * lanes], &mut im[..HALF * lanes]);
+fn inner<S: Simd>(z: [Complex<S>; 8], n: usize, re: &mut [f32], im: &mut [f32]) {
+    let z = dft8::<S>(z);
     let inner = &factors().inner;
-    for n in 0..8 {
-        let z = dft8::<S>(eight::<S>(re, im, n, 8));
-        for (k, &(r, i)) in z.iter().enumerate() {
-            let [cos, sin] = inner[8 * n + k];
-            let (cos, sin) = (S::splat(cos), S::splat(sin));
-            let at = (8 * k + n) * lanes;
-            // Times cos - i sin.
-            S::store(S::mul_add(i, sin, S::mul(r, cos)), &mut re[at..]);
-            S::store(S::neg_mul_add(r, sin, S::mul(i, cos)), &mut im[at..]);
-        }
+    for (k, &(r, i)) in z.iter().enumerate() {
+        let [cos, sin] = inner[8 * n + k];
+        let (cos, sin) = (S::splat(cos), S::splat(sin));
+        let at = (8 * k + n) * S::LANES;
+        // Times cos - i sin.
+        S::store(S::mul_add(i, sin, S::mul(r, cos)), &mut re[at..]);
+        S::store(S::neg_mul_add(r, sin, S::mul(i, cos)), &mut im[at..]);
     }
+}
+
+/// The eight second transforms, in place; the result for k is at [`place`] k. With `re` and `im` exchanged the
+/// whole is the inverse, times 64.
+#[inline(always)]
+fn outer<S: Simd>(re: &mut [f32], im: &mut [f32]) {
     for k in 0..8 {
         let z = dft8::<S>(eight::<S>(re, im, 8 * k, 1));
         for (n, &(r, i)) in z.iter().enumerate() {
-            let at = (8 * k + n) * lanes;
+            let at = (8 * k + n) * S::LANES;
             S::store(r, &mut re[at..]);
             S::store(i, &mut im[at..]);
         }
@@ -130,24 +131,30 @@ impl Tile {
         Self { even: [0.0; HALF * 16], odd: [0.0; HALF * 16] }
     }
 
-    /// From `rows`, one channel each, `row` apart.
+    /// Twice the spectrum of `samples` rows of channels, `row` apart, followed by zeros: frequency k at
+    /// `to[k step]`, real parts, and `im` further imaginary ones.
     #[inline(always)]
-    pub(super) fn load<S: Simd>(&mut self, rows: &[f32], row: usize) {
-        let lanes = S::LANES;
-        let mut square = [0f32; 256];
-        for start in (0..TILE).step_by(lanes) {
-            S::transpose(&rows[start..], row, &mut square, lanes);
-            for (i, sample) in square[..lanes * lanes].chunks_exact(lanes).enumerate() {
-                let half = if (start + i).is_multiple_of(2) { &mut self.even } else { &mut self.odd };
-                S::store(S::load(sample), &mut half[(start + i) / 2 * lanes..]);
+    pub(super) fn spectrum<S: Simd>(
+        &mut self,
+        (from, row, samples): (&[f32], usize, usize),
+        to: &mut [f32],
+        step: usize,
+        im: usize,
+    ) {
+        let zero = S::splat(0.0);
+        for n in 0..8 {
+            let mut z = [(zero, zero); 8];
+            for (i, z) in z.iter_mut().enumerate() {
+                let sample = 2 * (n + 8 * i);
+                if sample + 1 < samples {
+                    *z = (S::load(&from[sample * row..]), S::load(&from[(sample + 1) * row..]));
+                } else if sample < samples {
+                    z.0 = S::load(&from[sample * row..]);
+                }
             }
+            inner::<S>(z, n, &mut self.even, &mut self.odd);
         }
-    }
-
-    /// Twice the spectrum: frequency k at `to[k step]`, real parts, and `im` further imaginary ones.
-    #[inline(always)]
-    pub(super) fn spectrum<S: Simd>(&mut self, to: &mut [f32], step: usize, im: usize) {
-        transform::<S>(&mut self.even, &mut self.odd);
+        outer::<S>(&mut self.even, &mut self.odd);
         let lanes = S::LANES;
         for (k, &[cos, sin]) in factors().outer.iter().enumerate() {
             let (a, b) = (place(k) * lanes, place((HALF - k) % HALF) * lanes);
@@ -183,7 +190,10 @@ impl Tile {
                 S::store(S::sub(q, si), &mut self.odd[m * lanes..]);
             }
         }
-        transform::<S>(&mut self.odd, &mut self.even);
+        for n in 0..8 {
+            inner::<S>(eight::<S>(&self.odd, &self.even, n, 8), n, &mut self.odd, &mut self.even);
+        }
+        outer::<S>(&mut self.odd, &mut self.even);
     }
 
     /// Sample `n` of all lanes, after [`Tile::samples`].
@@ -193,17 +203,21 @@ impl Tile {
         S::load(&half[place(n / 2) * S::LANES..])
     }
 
-    /// The samples as rows, one channel each, [`TILE`] apart, scaled.
+    /// The first `count` samples into rows of `width` channels, `row` apart, or added to them.
     #[inline(always)]
-    pub(super) fn rows<S: Simd>(&self, rows: &mut [f32; TILE * 16]) {
-        let lanes = S::LANES;
-        let scale = S::splat(SCALE);
-        let mut square = [0f32; 256];
-        for start in (0..TILE).step_by(lanes) {
-            for i in 0..lanes {
-                S::store(S::mul(scale, self.sample::<S>(start + i)), &mut square[i * lanes..]);
+    pub(super) fn store<S: Simd, const ADD: bool>(&self, to: &mut [f32], row: usize, count: usize, width: usize) {
+        let mut line = [0f32; 16];
+        for n in 0..count {
+            let value = self.sample::<S>(n);
+            let to = &mut to[n * row..];
+            if width >= S::LANES {
+                S::store(if ADD { S::add(value, S::load(to)) } else { value }, to);
+                continue;
             }
-            S::transpose(&square, lanes, &mut rows[start..], TILE);
+            S::store(value, &mut line);
+            for (to, value) in to.iter_mut().zip(&line).take(width) {
+                *to = if ADD { *to + value } else { *value };
+            }
         }
     }
 }

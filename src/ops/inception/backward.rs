@@ -1,0 +1,288 @@
+//! The block's backward pass on the CPU: a few records at a time, from the gradient of what readers see to that
+//! of the input and of all weights.
+
+use dfdx::prelude::Cpu;
+use rayon::prelude::*;
+
+use super::forward::{GROUP, Padded, bank, narrow_again, one_tap};
+use super::window::{CHUNK, HALO, give_back, maxima, window};
+use super::{Sizes, Weights};
+use crate::ops::conv1d::PIECE;
+use crate::ops::conv1d::spectral::{Bank, SLACK, Spectra, Towards, products};
+use crate::ops::cpu::{Isa, flat};
+use crate::ops::matmul::{Packed, Right, Rows, accumulate, multiply, summed};
+use crate::ops::memory::Buffer;
+use crate::ops::norm::Back;
+use crate::ops::{Flat, Gradient, Seen};
+
+/// How gradients flow through the bank's kernels.
+enum Method {
+    Spectra(Bank, Spectra, Buffer),
+    /// A matrix each, taps turned round.
+    Direct(Vec<Packed>),
+}
+
+struct Work<'a> {
+    s: &'a Sizes,
+    x: Seen<'a, Cpu>,
+    back: &'a Back<'a>,
+    z: &'a [f32],
+    g: &'a [f32],
+    method: Method,
+    padded: Padded,
+    bottleneck: Packed,
+    /// The 1-tap weights from outputs to inputs.
+    bottleneck_back: Packed,
+    pooled_back: Packed,
+    fresh: bool,
+    bank_wanted: bool,
+}
+
+/// Sums over the records of a piece.
+struct Sums {
+    bottleneck: Buffer,
+    pooled: Buffer,
+    bank: Vec<Buffer>,
+}
+
+impl Sums {
+    fn new(isa: Isa, s: &Sizes, method: &Method) -> Self {
+        let bank = match method {
+            Method::Spectra(bank, ..) => vec![Buffer::zeros(bank.of_weights().len())],
+            Method::Direct(_) => {
+                let line = summed(isa, s.filters);
+                s.kernels.iter().map(|kernel| Buffer::zeros(kernel * s.bottleneck * line)).collect()
+            }
+        };
+        Self {
+            bottleneck: Buffer::zeros(s.input * summed(isa, s.bottleneck)),
+            pooled: Buffer::zeros(s.input * summed(isa, s.filters)),
+            bank,
+        }
+    }
+
+    fn add(&mut self, other: &Sums) {
+        let add = |to: &mut Buffer, from: &Buffer| to.iter_mut().zip(&**from).for_each(|(to, from)| *to += from);
+        add(&mut self.bottleneck, &other.bottleneck);
+        add(&mut self.pooled, &other.pooled);
+        self.bank.iter_mut().zip(&other.bank).for_each(|(to, from)| add(to, from));
+    }
+}
+
+/// `records` records from `first` on.
+fn backward_group(
+    isa: Isa,
+    work: &Work<'_>,
+    first: usize,
+    records: usize,
+    mut gx: Option<&mut [f32]>,
+    sums: &mut Sums,
+) {
+    let Work { s, x, back, method, padded, bank_wanted, .. } = work;
+    let (output, filters) = (s.output(), s.filters);
+    let size = s.length * output;
+    let mut narrow = padded.zeros();
+    let mut of_outputs = Vec::with_capacity(records);
+    let mut spectra = match method {
+        Method::Spectra(bank, ..) => {
+            let (of_inputs, of_outputs) = (bank.of_inputs(records), bank.of_outputs(records));
+            Some(((of_inputs, of_inputs.room()), (of_outputs, of_outputs.room())))
+        }
+        Method::Direct(_) => None,
+    };
+    let mut narrow_gradient = padded.zeros();
+    for number in 0..records {
+        let record = first + number;
+        let mut gz = Buffer::stale(size + SLACK);
+        gz[size..].fill(0.0);
+        let at = record * size;
+        back.rows(isa, &work.z[at..][..size], &work.g[at..][..size], &mut gz[..size]);
+        if *bank_wanted {
+            narrow_again(isa, s, *x, record, &work.bottleneck, *padded, &mut narrow);
+        }
+        match (method, &mut spectra) {
+            (Method::Spectra(bank, ..), Some(((of_inputs, inputs), (of_outputs, outputs)))) => {
+                if *bank_wanted {
+                    bank.transform_input(&narrow, padded.row, number, *of_inputs, inputs);
+                }
+                bank.transform_gradient(&gz, output, number, *of_outputs, outputs);
+            }
+            (Method::Direct(parts), _) => {
+                narrow_gradient.fill(0.0);
+                for (part, (packed, &kernel)) in parts.iter().zip(&s.kernels).enumerate() {
+                    let mut wide = Buffer::zeros((s.length + kernel - 1) * filters);
+                    let rows = wide[kernel / 2 * filters..].chunks_exact_mut(filters);
+                    for (wide, gz) in rows.zip(gz[..size].chunks_exact(output)) {
+                        wide.copy_from_slice(&gz[part * filters..][..filters]);
+                    }
+                    let rows = Rows { values: &wide, step: filters, count: s.length, inner: kernel * filters };
+                    let to = &mut narrow_gradient[padded.before * padded.row..];
+                    multiply(isa, rows, packed, true, to, padded.row);
+                    if *bank_wanted {
+                        let right = Right { values: &gz, start: part * filters, step: output, width: filters };
+                        accumulate(isa, padded.rows_of(s, kernel, &narrow), right, &mut sums.bank[part]);
+                    }
+                }
+                let gx = gx.as_deref_mut().map(|gx| &mut gx[number * s.length * s.input..][..s.length * s.input]);
+                branches(isa, work, record, &narrow_gradient, &gz, gx, sums);
+            }
+            _ => {}
+        }
+        of_outputs.push(gz);
+    }
+    let (Method::Spectra(bank, of_weights, weights), Some((inputs, outputs))) = (method, &spectra) else { return };
+    if *bank_wanted {
+        bank.add_weight_gradient((inputs.0, &inputs.1), (outputs.0, &outputs.1), &mut sums.bank[0]);
+    }
+    let mut results = inputs.0.room();
+    products(isa, (*of_weights, weights), (outputs.0, &outputs.1), inputs.0, &mut results);
+    for (number, gz) in of_outputs.iter().enumerate() {
+        narrow_gradient.fill(0.0);
+        bank.input_gradient_of(number, inputs.0, &results, &mut narrow_gradient, padded.row);
+        let gx = gx.as_deref_mut().map(|gx| &mut gx[number * s.length * s.input..][..s.length * s.input]);
+        branches(isa, work, first + number, &narrow_gradient, gz, gx, sums);
+    }
+}
+
+/// From the gradients of bottleneck and pooled branch to those of the input and of their weights.
+fn branches(
+    isa: Isa,
+    work: &Work<'_>,
+    record: usize,
+    narrow_gradient: &[f32],
+    gz: &[f32],
+    mut gx: Option<&mut [f32]>,
+    sums: &mut Sums,
+) {
+    let Work { s, x, padded, .. } = work;
+    let (input, output, filters) = (s.input, s.output(), s.filters);
+    let from = x.record(record);
+    let (mut a, mut p) = (Buffer::stale((CHUNK + 2 * HALO) * input), Buffer::stale(CHUNK * input));
+    let mut gp = Buffer::stale((CHUNK + 2) * input);
+    for start in (0..s.length).step_by(CHUNK) {
+        let count = CHUNK.min(s.length - start);
+        window(isa, x.reading(), from, input, start, count, &mut a);
+        maxima(isa, &a, input, count, &mut p);
+        let at = (padded.before + start) * padded.row;
+        let rows = |values| Rows { values, step: input, count, inner: input };
+        let right = Right { values: narrow_gradient, start: at, step: padded.row, width: s.bottleneck };
+        accumulate(isa, rows(&a[HALO * input..]), right, &mut sums.bottleneck);
+        let right = Right { values: gz, start: start * output + output - filters, step: output, width: filters };
+        accumulate(isa, rows(&p), right, &mut sums.pooled);
+        let Some(gx) = &mut gx else { continue };
+        let gx = &mut gx[start * input..][..count * input];
+        let rows = Rows { values: &narrow_gradient[at..], step: padded.row, count, inner: s.bottleneck };
+        if work.fresh {
+            multiply(isa, rows, &work.bottleneck_back, false, gx, input);
+        } else {
+            multiply(isa, rows, &work.bottleneck_back, true, gx, input);
+        }
+        // One maximum before the chunk and one after it may lie in it.
+        let (low, high) = (start.saturating_sub(1), (start + count + 1).min(s.length));
+        let skipped = (low + 1 - start) * input;
+        gp[..skipped].fill(0.0);
+        gp[(high + 1 - start) * input..].fill(0.0);
+        let values = &gz[low * output + output - filters..];
+        let rows = Rows { values, step: output, count: high - low, inner: filters };
+        multiply(isa, rows, &work.pooled_back, false, &mut gp[skipped..], input);
+        give_back(isa, &a, input, count, &gp, gx);
+    }
+}
+
+/// Adds to the gradients that are wanted: of the input, and in `lent` of bottleneck, pooled and bank.
+pub(super) fn gradient(
+    isa: Isa,
+    s: &Sizes,
+    x: Seen<'_, Cpu>,
+    weights: &Weights<Flat<Cpu>>,
+    (back, z, g): (&Back<'_>, &[f32], &[f32]),
+    gx: Option<&mut Gradient<Cpu>>,
+    lent: &mut [Option<Vec<f32>>],
+) {
+    if gx.is_none() && lent.iter().all(Option::is_none) {
+        return;
+    }
+    let kernels: Vec<&[f32]> = weights.bank.iter().map(flat).collect();
+    let (method, padded) = match bank(isa, s) {
+        Some(bank) => {
+            let padded = Padded::new(isa, s, Some(&bank));
+            let (layout, spectra) = bank.weights(&kernels, Towards::Inputs);
+            (Method::Spectra(bank, layout, spectra), padded)
+        }
+        None => {
+            let of = |(w, &kernel): (&&[f32], &usize)| {
+                Packed::new(isa, kernel * s.filters, s.bottleneck, |row, c| {
+                    let (tap, o) = (row / s.filters, row % s.filters);
+                    w[(o * s.bottleneck + c) * kernel + kernel - 1 - tap]
+                })
+            };
+            (Method::Direct(kernels.iter().zip(&s.kernels).map(of).collect()), Padded::new(isa, s, None))
+        }
+    };
+    let (bottleneck, pooled) = (flat(&weights.bottleneck), flat(&weights.pooled));
+    let work = &Work {
+        s,
+        x,
+        back,
+        z,
+        g,
+        method,
+        padded,
+        bottleneck: one_tap(isa, s.input, s.bottleneck, bottleneck),
+        bottleneck_back: Packed::new(isa, s.bottleneck, s.input, |o, c| bottleneck[o * s.input + c]),
+        pooled_back: Packed::new(isa, s.filters, s.input, |o, c| pooled[o * s.input + c]),
+        fresh: gx.as_ref().is_some_and(|gx| gx.fresh),
+        bank_wanted: lent.iter().skip(2).any(Option::is_some),
+    };
+    let size = s.length * s.input;
+    let pieces = s.batch.div_ceil(PIECE);
+    let gxs: Vec<Option<&mut [f32]>> = match gx {
+        Some(gx) => gx.values.chunks_mut(PIECE * size).map(Some).collect(),
+        None => (0..pieces).map(|_| None).collect(),
+    };
+    let mut sums = gxs
+        .into_par_iter()
+        .enumerate()
+        .map(|(piece, mut gx)| {
+            let mut sums = Sums::new(isa, s, &work.method);
+            let end = s.batch.min((piece + 1) * PIECE);
+            for first in (piece * PIECE..end).step_by(GROUP) {
+                let records = GROUP.min(end - first);
+                let at = (first - piece * PIECE) * size;
+                let gx = gx.as_deref_mut().map(|gx| &mut gx[at..][..records * size]);
+                backward_group(isa, work, first, records, gx, &mut sums);
+            }
+            sums
+        })
+        .collect::<Vec<Sums>>()
+        .into_iter();
+    let Some(mut total) = sums.next() else { return };
+    sums.for_each(|sums| total.add(&sums));
+    add_matrix(isa, &total.bottleneck, s.input, s.bottleneck, lent.first_mut());
+    add_matrix(isa, &total.pooled, s.input, s.filters, lent.get_mut(1));
+    let Some(of_bank) = lent.get_mut(2..) else { return };
+    match &work.method {
+        Method::Spectra(bank, ..) => bank.add_taps(&total.bank[0], of_bank),
+        Method::Direct(_) => {
+            for ((sum, &kernel), gw) in total.bank.iter().zip(&s.kernels).zip(of_bank) {
+                let Some(gw) = gw else { continue };
+                for (row, sum) in sum.chunks_exact(summed(isa, s.filters)).enumerate() {
+                    let (tap, c) = (row / s.bottleneck, row % s.bottleneck);
+                    for (o, sum) in sum.iter().enumerate().take(s.filters) {
+                        gw[(o * s.bottleneck + c) * kernel + tap] += sum;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// gw (outputs, inputs) += the transpose of `sum`, if it is wanted.
+fn add_matrix(isa: Isa, sum: &[f32], inputs: usize, outputs: usize, gw: Option<&mut Option<Vec<f32>>>) {
+    let Some(Some(gw)) = gw else { return };
+    for (c, sum) in sum.chunks_exact(summed(isa, outputs)).enumerate() {
+        for (o, sum) in sum.iter().enumerate().take(outputs) {
+            gw[o * inputs + c] += sum;
+        }
+    }
+}

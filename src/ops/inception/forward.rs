@@ -1,0 +1,218 @@
+//! The block on the CPU: a few records at a time, from the input to the channels before the batch norm.
+
+use dfdx::prelude::Cpu;
+use rayon::prelude::*;
+
+use super::window::{CHUNK, HALO, maxima, window};
+use super::{Sizes, Weights};
+use crate::ops::conv1d::PIECE;
+use crate::ops::conv1d::spectral::{Bank, SLACK, Spectra, Towards, products};
+use crate::ops::cpu::{Isa, flat};
+use crate::ops::matmul::{Packed, Rows, multiply};
+use crate::ops::memory::Buffer;
+use crate::ops::norm::{Moments, measure, read};
+use crate::ops::{Flat, Seen};
+
+/// Records whose spectra are multiplied together: the weights' are read once for all of them.
+pub(super) const GROUP: usize = 2;
+
+/// How the bank's kernels are applied.
+pub(super) enum Method {
+    Spectra(Bank, Spectra, Buffer),
+    /// Direct sums, a matrix each.
+    Direct(Vec<Packed>),
+}
+
+impl Method {
+    /// For one record's padded bottleneck, forward.
+    pub(super) fn new(isa: Isa, s: &Sizes, weights: &Weights<Flat<Cpu>>) -> Self {
+        let weights: Vec<&[f32]> = weights.bank.iter().map(flat).collect();
+        match bank(isa, s) {
+            Some(bank) => {
+                let (layout, spectra) = bank.weights(&weights, Towards::Outputs);
+                Method::Spectra(bank, layout, spectra)
+            }
+            None => {
+                let of = |(w, &kernel): (&&[f32], &usize)| {
+                    Packed::new(isa, kernel * s.bottleneck, s.filters, |row, o| {
+                        let (tap, c) = (row / s.bottleneck, row % s.bottleneck);
+                        w[(o * s.bottleneck + c) * kernel + tap]
+                    })
+                };
+                Method::Direct(weights.iter().zip(&s.kernels).map(of).collect())
+            }
+        }
+    }
+}
+
+/// Spectra, where they are faster.
+pub(super) fn bank(isa: Isa, s: &Sizes) -> Option<Bank> {
+    #[cfg(test)]
+    if WITHOUT.get() {
+        return None;
+    }
+    Bank::new(isa, s.bottleneck, s.filters, &s.kernels, s.length)
+}
+
+#[cfg(test)]
+thread_local! {
+    static WITHOUT: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+/// Runs `act` with direct sums alone on this thread.
+#[cfg(test)]
+pub(super) fn without_spectra<T>(act: impl FnOnce() -> T) -> T {
+    WITHOUT.set(true);
+    let done = act();
+    WITHOUT.set(false);
+    done
+}
+
+/// Where the bottleneck's rows lie, with zeros around them.
+#[derive(Clone, Copy)]
+pub(super) struct Padded {
+    pub before: usize,
+    pub rows: usize,
+    /// Values of a row.
+    pub row: usize,
+}
+
+impl Padded {
+    pub(super) fn new(isa: Isa, s: &Sizes, bank: Option<&Bank>) -> Self {
+        let longest = s.kernels.iter().copied().max().unwrap_or(1);
+        match bank {
+            Some(bank) => {
+                Self { before: bank.before(), rows: bank.rows(), row: s.bottleneck.next_multiple_of(isa.lanes()) }
+            }
+            None => Self { before: longest / 2, rows: s.length + longest - 1, row: s.bottleneck },
+        }
+    }
+
+    pub(super) fn zeros(self) -> Buffer {
+        Buffer::zeros(self.rows * self.row + SLACK)
+    }
+
+    /// What kernel number `part` reads for its outputs.
+    pub(super) fn rows_of<'a>(self, s: &Sizes, kernel: usize, padded: &'a [f32]) -> Rows<'a> {
+        let values = &padded[(self.before - kernel / 2) * self.row..];
+        Rows { values, step: self.row, count: s.length, inner: kernel * self.row }
+    }
+}
+
+/// A 1-tap convolution's weights (outputs, inputs) as a matrix.
+pub(super) fn one_tap(isa: Isa, inputs: usize, outputs: usize, w: &[f32]) -> Packed {
+    Packed::new(isa, inputs, outputs, |c, o| w[o * inputs + c])
+}
+
+struct Work<'a> {
+    s: &'a Sizes,
+    x: Seen<'a, Cpu>,
+    bottleneck: Packed,
+    pooled: Packed,
+    method: Method,
+    padded: Padded,
+}
+
+/// The channels of the records from `first` on into `z`.
+fn forward_group(isa: Isa, work: &Work<'_>, first: usize, z: &mut [f32], moments: Option<&mut [f32]>) {
+    let Work { s, x, bottleneck, pooled, method, padded } = work;
+    let (input, output, filters) = (s.input, s.output(), s.filters);
+    let size = s.length * output;
+    let records = z.len() / size;
+    let mut narrow = padded.zeros();
+    let (mut a, mut p) = (Buffer::stale((CHUNK + 2 * HALO) * input), Buffer::stale(CHUNK * input));
+    let mut spectra = match method {
+        Method::Spectra(bank, ..) => Some((bank.of_inputs(records), bank.of_inputs(records).room())),
+        Method::Direct(_) => None,
+    };
+    for (number, z) in z.chunks_exact_mut(size).enumerate() {
+        let from = x.record(first + number);
+        for start in (0..s.length).step_by(CHUNK) {
+            let count = CHUNK.min(s.length - start);
+            window(isa, x.reading(), from, input, start, count, &mut a);
+            maxima(isa, &a, input, count, &mut p);
+            let rows = |values| Rows { values, step: input, count, inner: input };
+            let to = &mut narrow[(padded.before + start) * padded.row..];
+            multiply(isa, rows(&a[HALO * input..]), bottleneck, false, to, padded.row);
+            let to = &mut z[start * output + output - filters..];
+            multiply(isa, rows(&p), pooled, false, to, output);
+        }
+        match (method, &mut spectra) {
+            (Method::Spectra(bank, ..), Some((layout, spectra))) => {
+                bank.transform_input(&narrow, padded.row, number, *layout, spectra);
+            }
+            (Method::Direct(parts), _) => {
+                for (part, (packed, &kernel)) in parts.iter().zip(&s.kernels).enumerate() {
+                    multiply(isa, padded.rows_of(s, kernel, &narrow), packed, false, &mut z[part * filters..], output);
+                }
+            }
+            _ => {}
+        }
+    }
+    if let (Method::Spectra(bank, of_weights, weights), Some((layout, spectra))) = (method, &spectra) {
+        let to = bank.of_outputs(records);
+        let mut results = to.room();
+        products(isa, (*of_weights, weights), (*layout, spectra), to, &mut results);
+        for (number, z) in z.chunks_exact_mut(size).enumerate() {
+            bank.outputs_of(number, to, &results, z, output);
+        }
+    }
+    if let Some(moments) = moments {
+        for (z, moments) in z.chunks_exact(size).zip(moments.chunks_exact_mut(2 * output)) {
+            measure(isa, z, moments);
+        }
+    }
+}
+
+/// The channels before the batch norm (batch, length, output), with their moments if they are wanted.
+pub(super) fn forward(
+    isa: Isa,
+    s: &Sizes,
+    x: Seen<'_, Cpu>,
+    weights: &Weights<Flat<Cpu>>,
+    wanted: bool,
+) -> (Buffer, Option<Moments>) {
+    let method = Method::new(isa, s, weights);
+    let padded = match &method {
+        Method::Spectra(bank, ..) => Padded::new(isa, s, Some(bank)),
+        Method::Direct(_) => Padded::new(isa, s, None),
+    };
+    let bottleneck = one_tap(isa, s.input, s.bottleneck, flat(&weights.bottleneck));
+    let pooled = one_tap(isa, s.input, s.filters, flat(&weights.pooled));
+    let work = &Work { s, x, bottleneck, pooled, method, padded };
+    let size = s.length * s.output();
+    let mut z = Buffer::stale(s.batch * size);
+    let mut moments = wanted.then(|| Moments::new((s.batch, s.length, s.output())));
+    let groups = s.batch.div_ceil(GROUP);
+    let mut slots: Vec<Option<&mut [f32]>> = match &mut moments {
+        Some(moments) => moments.values.chunks_mut(GROUP * 2 * s.output()).map(Some).collect(),
+        None => (0..groups).map(|_| None).collect(),
+    };
+    z.par_chunks_mut(GROUP * size).zip(slots.par_iter_mut()).with_min_len(PIECE / GROUP).enumerate().for_each(
+        |(group, (z, moments))| {
+            let (first, moments) = (group * GROUP, moments.as_deref_mut());
+            forward_group(isa, work, first, z, moments);
+        },
+    );
+    (z, moments)
+}
+
+/// The padded bottleneck of one record, made again for the backward pass.
+pub(super) fn narrow_again(
+    isa: Isa,
+    s: &Sizes,
+    x: Seen<'_, Cpu>,
+    record: usize,
+    bottleneck: &Packed,
+    padded: Padded,
+    narrow: &mut [f32],
+) {
+    let from = x.record(record);
+    let mut a = Buffer::stale(CHUNK * s.input);
+    for start in (0..s.length).step_by(CHUNK) {
+        let count = CHUNK.min(s.length - start);
+        read(isa, x.reading(), &from[start * s.input..][..count * s.input], &mut a[..count * s.input]);
+        let rows = Rows { values: &a, step: s.input, count, inner: s.input };
+        multiply(isa, rows, bottleneck, false, &mut narrow[(padded.before + start) * padded.row..], padded.row);
+    }
+}

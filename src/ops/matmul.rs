@@ -1,0 +1,243 @@
+//! Matrix products on the CPU, on rows that may overlap: what convolutions and linear layers are made of.
+
+use super::cpu::Isa;
+use super::simd::{Simd, dispatch};
+
+/// Vectors of outputs in a tile.
+const WIDTH: usize = 2;
+
+/// Rows of a matrix: row t is `inner` values from `step` t on.
+#[derive(Clone, Copy)]
+pub(super) struct Rows<'a> {
+    pub values: &'a [f32],
+    pub step: usize,
+    pub count: usize,
+    pub inner: usize,
+}
+
+/// A matrix (inner, outputs) as tiles read it: panels of two vectors of outputs, zeros beyond the last.
+pub(super) struct Packed {
+    values: Vec<f32>,
+    inner: usize,
+    outputs: usize,
+    panel: usize,
+}
+
+impl Packed {
+    /// `value` gives what is at (inner, output).
+    pub(super) fn new(isa: Isa, inner: usize, outputs: usize, value: impl Fn(usize, usize) -> f32) -> Self {
+        let panel = WIDTH * isa.lanes();
+        let mut values = vec![0.0; outputs.div_ceil(panel) * inner * panel];
+        for (number, block) in values.chunks_exact_mut(inner * panel).enumerate() {
+            let first = number * panel;
+            for (k, line) in block.chunks_exact_mut(panel).enumerate() {
+                for (o, place) in line.iter_mut().enumerate().take(outputs - first) {
+                    *place = value(k, first + o);
+                }
+            }
+        }
+        Self { values, inner, outputs, panel }
+    }
+}
+
+/// out\[t\] = rows\[t\] times `packed`, or with `add` added to it; rows of `out` are `step` apart.
+pub(super) fn multiply(isa: Isa, rows: Rows<'_>, packed: &Packed, add: bool, out: &mut [f32], step: usize) {
+    if add {
+        dispatch!(isa => add_product(rows: Rows<'_>, packed: &Packed, out: &mut [f32], step: usize));
+    } else {
+        dispatch!(isa => put_product(rows: Rows<'_>, packed: &Packed, out: &mut [f32], step: usize));
+    }
+}
+
+#[inline(always)]
+fn add_product<S: Simd>(rows: Rows<'_>, packed: &Packed, out: &mut [f32], step: usize) {
+    product::<S, true>(rows, packed, out, step);
+}
+
+#[inline(always)]
+fn put_product<S: Simd>(rows: Rows<'_>, packed: &Packed, out: &mut [f32], step: usize) {
+    product::<S, false>(rows, packed, out, step);
+}
+
+#[inline(always)]
+fn product<S: Simd, const ADD: bool>(rows: Rows<'_>, packed: &Packed, out: &mut [f32], step: usize) {
+    debug_assert_eq!(rows.inner, packed.inner);
+    for (number, panel) in packed.values.chunks_exact(packed.inner * packed.panel).enumerate() {
+        let first = number * packed.panel;
+        let width = (packed.outputs - first).min(packed.panel);
+        if width > S::LANES {
+            match S::ROWS {
+                12 => columns::<S, ADD, 12, 2>(rows, panel, first, width, out, step),
+                6 => columns::<S, ADD, 6, 2>(rows, panel, first, width, out, step),
+                _ => columns::<S, ADD, 4, 2>(rows, panel, first, width, out, step),
+            }
+        } else {
+            match S::ROWS {
+                12 => columns::<S, ADD, 12, 1>(rows, panel, first, width, out, step),
+                6 => columns::<S, ADD, 6, 1>(rows, panel, first, width, out, step),
+                _ => columns::<S, ADD, 4, 1>(rows, panel, first, width, out, step),
+            }
+        }
+    }
+}
+
+/// One panel of outputs.
+#[inline(always)]
+fn columns<S: Simd, const ADD: bool, const ROWS: usize, const VECTORS: usize>(
+    rows: Rows<'_>,
+    panel: &[f32],
+    first: usize,
+    width: usize,
+    out: &mut [f32],
+    step: usize,
+) {
+    let stride = WIDTH * S::LANES;
+    let mut line = [0f32; 32];
+    for top in (0..rows.count).step_by(ROWS) {
+        let count = ROWS.min(rows.count - top);
+        // Rows that are too many repeat the last.
+        let mut starts = [0; ROWS];
+        for (r, start) in starts.iter_mut().enumerate() {
+            *start = (top + r.min(count - 1)) * rows.step;
+        }
+        let mut sums = [[S::splat(0.0); VECTORS]; ROWS];
+        let whole = rows.inner / 4 * 4;
+        for (four, weights) in panel.chunks_exact(4 * stride).enumerate() {
+            let mut x: [&[f32]; ROWS] = [&[]; ROWS];
+            for (x, &start) in x.iter_mut().zip(&starts) {
+                *x = &rows.values[start + 4 * four..][..4];
+            }
+            for k in 0..4 {
+                let mut w = [S::splat(0.0); VECTORS];
+                for (i, w) in w.iter_mut().enumerate() {
+                    *w = S::load(&weights[k * stride + i * S::LANES..]);
+                }
+                for r in 0..ROWS {
+                    let x = S::splat(x[r][k]);
+                    for i in 0..VECTORS {
+                        sums[r][i] = S::mul_add(x, w[i], sums[r][i]);
+                    }
+                }
+            }
+        }
+        for k in whole..rows.inner {
+            for r in 0..ROWS {
+                let x = S::splat(rows.values[starts[r] + k]);
+                for i in 0..VECTORS {
+                    sums[r][i] = S::mul_add(x, S::load(&panel[k * stride + i * S::LANES..]), sums[r][i]);
+                }
+            }
+        }
+        for (r, sums) in sums.iter().enumerate().take(count) {
+            let out = &mut out[(top + r) * step + first..][..width];
+            if width == VECTORS * S::LANES {
+                for (i, &sum) in sums.iter().enumerate() {
+                    let to = &mut out[i * S::LANES..];
+                    S::store(if ADD { S::add(sum, S::load(to)) } else { sum }, to);
+                }
+                continue;
+            }
+            for (i, &sum) in sums.iter().enumerate() {
+                S::store(sum, &mut line[i * S::LANES..]);
+            }
+            for (out, sum) in out.iter_mut().zip(&line) {
+                *out = if ADD { *out + sum } else { *sum };
+            }
+        }
+    }
+}
+
+/// The right side of [`accumulate`]: row t is `width` values from `start + step t` on; a vector's length after
+/// the last must be there too.
+#[derive(Clone, Copy)]
+pub(super) struct Right<'a> {
+    pub values: &'a [f32],
+    pub start: usize,
+    pub step: usize,
+    pub width: usize,
+}
+
+/// sum (inner, [`summed`] outputs) += the transpose of `rows` times `right`, row by row.
+pub(super) fn accumulate(isa: Isa, rows: Rows<'_>, right: Right<'_>, sum: &mut [f32]) {
+    dispatch!(isa => outer_product(rows: Rows<'_>, right: Right<'_>, sum: &mut [f32]));
+}
+
+#[inline(always)]
+fn outer_product<S: Simd>(rows: Rows<'_>, right: Right<'_>, sum: &mut [f32]) {
+    let mut first = 0;
+    while first < right.width {
+        if right.width - first > S::LANES {
+            match S::ROWS {
+                12 => outer::<S, 12, 2>(rows, right, first, sum),
+                6 => outer::<S, 6, 2>(rows, right, first, sum),
+                _ => outer::<S, 4, 2>(rows, right, first, sum),
+            }
+            first += 2 * S::LANES;
+        } else {
+            match S::ROWS {
+                12 => outer::<S, 12, 1>(rows, right, first, sum),
+                6 => outer::<S, 6, 1>(rows, right, first, sum),
+                _ => outer::<S, 4, 1>(rows, right, first, sum),
+            }
+            first += S::LANES;
+        }
+    }
+}
+
+/// Outputs of a row of [`accumulate`]'s sums: `width`, to whole vectors.
+pub(super) fn summed(isa: Isa, width: usize) -> usize {
+    width.next_multiple_of(isa.lanes())
+}
+
+/// Rows that stay in the first-level cache while all tiles go over them.
+const CHUNK: usize = 128;
+
+#[inline(always)]
+fn outer<S: Simd, const ROWS: usize, const VECTORS: usize>(
+    rows: Rows<'_>,
+    right: Right<'_>,
+    first: usize,
+    sum: &mut [f32],
+) {
+    let line = right.width.next_multiple_of(S::LANES);
+    for start in (0..rows.count).step_by(CHUNK) {
+        let end = rows.count.min(start + CHUNK);
+        let mut k = 0;
+        while k < rows.inner {
+            let many = ROWS.min(rows.inner - k);
+            let mut sums = [[S::splat(0.0); VECTORS]; ROWS];
+            for t in start..end {
+                let g = &right.values[right.start + t * right.step + first..][..VECTORS * S::LANES];
+                let mut v = [S::splat(0.0); VECTORS];
+                for (i, v) in v.iter_mut().enumerate() {
+                    *v = S::load(&g[i * S::LANES..]);
+                }
+                let x = &rows.values[t * rows.step + k..];
+                if many == ROWS {
+                    let x = &x[..ROWS];
+                    for r in 0..ROWS {
+                        let x = S::splat(x[r]);
+                        for i in 0..VECTORS {
+                            sums[r][i] = S::mul_add(x, v[i], sums[r][i]);
+                        }
+                    }
+                } else {
+                    let x = &x[..many];
+                    for r in 0..ROWS {
+                        let x = S::splat(x[r.min(many - 1)]);
+                        for i in 0..VECTORS {
+                            sums[r][i] = S::mul_add(x, v[i], sums[r][i]);
+                        }
+                    }
+                }
+            }
+            for (r, sums) in sums.iter().enumerate().take(many) {
+                for (i, &value) in sums.iter().enumerate() {
+                    let to = &mut sum[(k + r) * line + first + i * S::LANES..];
+                    S::store(S::add(value, S::load(to)), to);
+                }
+            }
+            k += many;
+        }
+    }
+}
