@@ -1,26 +1,21 @@
 //! How near the convolutions come to what the processor can do: `cargo bench --bench conv -- [THREADS]`.
 //!
 //! For the shapes of the networks at their defaults: forward, and both gradients, in GFLOP/s of the direct
-//! sum (2 x batch x outputs x inputs x taps x length).
+//! sum (2 x batch x outputs x inputs x taps x length); beyond the processor's peak where products of spectra
+//! do fewer operations.
 
 use std::hint::black_box;
 use std::time::Instant;
 
 use dfdx::prelude::{Cpu, TensorFromVec};
-use ecgraft::ops::conv1d::{Kernel, Sizes};
+use ecgraft::ops::conv1d::{self, Kernel as _};
+use ecgraft::ops::inception::{self, Kernel as _, Weights};
+use ecgraft::ops::memory::Buffer;
+use ecgraft::ops::{Gradient, Seen};
 
 /// Inputs, outputs, taps, length.
-const SHAPES: [(usize, usize, usize, usize); 9] = [
-    (8, 32, 1, 1000),
-    (128, 32, 1, 1000),
-    (128, 128, 1, 1000),
-    (32, 32, 39, 1000),
-    (32, 32, 19, 1000),
-    (32, 32, 9, 1000),
-    (8, 32, 7, 1000),
-    (32, 64, 5, 500),
-    (64, 128, 3, 250),
-];
+const SHAPES: [(usize, usize, usize, usize); 6] =
+    [(8, 32, 1, 1000), (128, 32, 1, 1000), (128, 128, 1, 1000), (8, 32, 7, 1000), (32, 64, 5, 500), (64, 128, 3, 250)];
 const BATCH: usize = 32;
 const RUNS: usize = 7;
 
@@ -31,25 +26,64 @@ fn main() {
     pool.install(|| measure(threads));
 }
 
+fn values(count: usize) -> Vec<f32> {
+    (0..count).map(|i| (i % 97) as f32 * 0.01 - 0.5).collect()
+}
+
 fn measure(threads: usize) {
     println!("{threads} threads, batch {BATCH}, best of {RUNS}, GFLOP/s");
     println!("{:>24} {:>9} {:>15} {:>16}", "in -> out, taps, length", "forward", "input gradient", "weight gradient");
-    let device = Cpu::default();
-    let values = |count: usize| (0..count).map(|i| (i % 97) as f32 * 0.01 - 0.5).collect::<Vec<f32>>();
+    let (device, done) = (Cpu::default(), "the CPU does not fail");
     for (input, output, kernel, length) in SHAPES {
-        let sizes = Sizes { batch: BATCH, input, output, length, kernel, stride: 1, padding: kernel / 2 };
-        let x = device.tensor_from_vec(values(BATCH * input * length), (BATCH, input, length));
+        let padding = kernel / 2;
+        let sizes = conv1d::Sizes { batch: BATCH, input, output, length, kernel, stride: 1, padding };
+        let x = Buffer::from(values(BATCH * input * length));
+        let seen = Seen { values: &x, norm: None, shape: (BATCH, length, input) };
         let w = device.tensor_from_vec(values(output * input * kernel), (output * input * kernel,));
-        let gy = values(BATCH * output * length);
-        let (mut gx, mut gw) = (vec![0.0; BATCH * input * length], vec![0.0; output * input * kernel]);
-        let done = "the CPU does not fail";
-        let forward = best(|| drop(black_box(device.conv1d(sizes, &x, &w).expect(done))));
-        let of_input = best(|| device.conv1d_input_gradient(sizes, &w, &gy, &mut gx).expect(done));
-        let of_weight = best(|| device.conv1d_weight_gradient(sizes, &x, &gy, &mut gw).expect(done));
+        let gy = Buffer::from(values(BATCH * output * length));
+        let mut gx = Gradient { values: Buffer::stale(x.len()), fresh: true };
+        let mut gw = [Some(vec![0.0; output * input * kernel])];
+        let forward = best(|| drop(black_box(device.conv1d(sizes, seen, &w, false).expect(done))));
+        let of_input = best(|| {
+            device.conv1d_gradient(sizes, seen, &w, None, &gy, Some(&mut gx), &mut [None]).expect(done);
+        });
+        let of_weight = best(|| device.conv1d_gradient(sizes, seen, &w, None, &gy, None, &mut gw).expect(done));
         let work = (2 * BATCH * input * output * kernel * length) as f64 * 1e-9;
         let shape = format!("{input} -> {output}, {kernel}, {length}");
         println!("{shape:>24} {:>9.0} {:>15.0} {:>16.0}", work / forward, work / of_input, work / of_weight);
     }
+    block();
+}
+
+/// A whole block of inception1d: bottleneck, three kernels, pooled branch.
+fn block() {
+    let (device, done) = (Cpu::default(), "the CPU does not fail");
+    let sizes = inception::Sizes {
+        batch: BATCH,
+        length: 1000,
+        input: 128,
+        bottleneck: 32,
+        filters: 32,
+        kernels: vec![39, 19, 9],
+    };
+    let count = BATCH * sizes.length;
+    let x = Buffer::from(values(count * sizes.input));
+    let seen = Seen { values: &x, norm: None, shape: (BATCH, sizes.length, sizes.input) };
+    let flat = |count: usize| device.tensor_from_vec(values(count), (count,));
+    let kernels: Vec<usize> = sizes.kernels.iter().map(|taps| sizes.filters * sizes.bottleneck * taps).collect();
+    let narrow = sizes.bottleneck * sizes.input;
+    let weights =
+        Weights { bottleneck: flat(narrow), pooled: flat(narrow), bank: kernels.iter().copied().map(flat).collect() };
+    let mut gx = Gradient { values: Buffer::stale(x.len()), fresh: true };
+    let mut lent: Vec<Option<Vec<f32>>> = vec![None, None];
+    lent.extend([narrow, narrow].into_iter().chain(kernels.iter().copied()).map(|count| Some(vec![0.0; count])));
+    let forward = best(|| drop(black_box(device.inception(&sizes, seen, &weights, true).expect(done))));
+    let both = best(|| {
+        let gy = Buffer::from(values(count * sizes.output()));
+        device.inception_gradient(&sizes, seen, &weights, None, gy, Some(&mut gx), &mut lent).expect(done);
+    });
+    let work = (2 * count * (2 * narrow + kernels.iter().sum::<usize>())) as f64 * 1e-9;
+    println!("block of inception1d: forward {:.0}, both gradients {:.0}", work / forward, 2.0 * work / both);
 }
 
 fn best(mut job: impl FnMut()) -> f64 {

@@ -61,38 +61,17 @@ fn put_product<S: Simd>(rows: Rows<'_>, packed: &Packed, out: &mut [f32], step: 
 
 #[inline(always)]
 fn product<S: Simd, const ADD: bool>(rows: Rows<'_>, packed: &Packed, out: &mut [f32], step: usize) {
-    debug_assert_eq!(rows.inner, packed.inner);
-    for (number, panel) in packed.values.chunks_exact(packed.inner * packed.panel).enumerate() {
-        let first = number * packed.panel;
-        let width = (packed.outputs - first).min(packed.panel);
-        if width > S::LANES {
-            match S::ROWS {
-                12 => columns::<S, ADD, 12, 2>(rows, panel, first, width, out, step),
-                6 => columns::<S, ADD, 6, 2>(rows, panel, first, width, out, step),
-                _ => columns::<S, ADD, 4, 2>(rows, panel, first, width, out, step),
-            }
-        } else {
-            match S::ROWS {
-                12 => columns::<S, ADD, 12, 1>(rows, panel, first, width, out, step),
-                6 => columns::<S, ADD, 6, 1>(rows, panel, first, width, out, step),
-                _ => columns::<S, ADD, 4, 1>(rows, panel, first, width, out, step),
-            }
-        }
+    match S::ROWS {
+        12 => tiles::<S, ADD, 12>(rows, packed, out, step),
+        6 => tiles::<S, ADD, 6>(rows, packed, out, step),
+        _ => tiles::<S, ADD, 4>(rows, packed, out, step),
     }
 }
 
-/// One panel of outputs.
+/// All outputs of `ROWS` rows, then of the next.
 #[inline(always)]
-fn columns<S: Simd, const ADD: bool, const ROWS: usize, const VECTORS: usize>(
-    rows: Rows<'_>,
-    panel: &[f32],
-    first: usize,
-    width: usize,
-    out: &mut [f32],
-    step: usize,
-) {
-    let stride = WIDTH * S::LANES;
-    let mut line = [0f32; 32];
+fn tiles<S: Simd, const ADD: bool, const ROWS: usize>(rows: Rows<'_>, packed: &Packed, out: &mut [f32], step: usize) {
+    debug_assert_eq!(rows.inner, packed.inner);
     for top in (0..rows.count).step_by(ROWS) {
         let count = ROWS.min(rows.count - top);
         // Rows that are too many repeat the last.
@@ -100,49 +79,87 @@ fn columns<S: Simd, const ADD: bool, const ROWS: usize, const VECTORS: usize>(
         for (r, start) in starts.iter_mut().enumerate() {
             *start = (top + r.min(count - 1)) * rows.step;
         }
-        let mut sums = [[S::splat(0.0); VECTORS]; ROWS];
-        let whole = rows.inner / 4 * 4;
-        for (four, weights) in panel.chunks_exact(4 * stride).enumerate() {
-            let mut x: [&[f32]; ROWS] = [&[]; ROWS];
-            for (x, &start) in x.iter_mut().zip(&starts) {
-                *x = &rows.values[start + 4 * four..][..4];
-            }
-            for k in 0..4 {
-                let mut w = [S::splat(0.0); VECTORS];
-                for (i, w) in w.iter_mut().enumerate() {
-                    *w = S::load(&weights[k * stride + i * S::LANES..]);
-                }
-                for r in 0..ROWS {
-                    let x = S::splat(x[r][k]);
-                    for i in 0..VECTORS {
-                        sums[r][i] = S::mul_add(x, w[i], sums[r][i]);
-                    }
-                }
+        for (number, panel) in packed.values.chunks_exact(packed.inner * packed.panel).enumerate() {
+            let first = number * packed.panel;
+            let width = (packed.outputs - first).min(packed.panel);
+            let out = &mut out[top * step + first..];
+            if width > S::LANES {
+                let sums = tile::<S, ROWS, 2>(rows, &starts, panel);
+                put::<S, ADD, ROWS, 2>(&sums, count, width, out, step);
+            } else {
+                let sums = tile::<S, ROWS, 1>(rows, &starts, panel);
+                put::<S, ADD, ROWS, 1>(&sums, count, width, out, step);
             }
         }
-        for k in whole..rows.inner {
+    }
+}
+
+/// The sums of one tile, in registers.
+#[inline(always)]
+fn tile<S: Simd, const ROWS: usize, const VECTORS: usize>(
+    rows: Rows<'_>,
+    starts: &[usize; ROWS],
+    panel: &[f32],
+) -> [[S::V; VECTORS]; ROWS] {
+    const STEP: usize = 4;
+    let stride = WIDTH * S::LANES;
+    let mut sums = [[S::splat(0.0); VECTORS]; ROWS];
+    for (number, weights) in panel.chunks_exact(STEP * stride).enumerate() {
+        let mut x: [&[f32]; ROWS] = [&[]; ROWS];
+        for (x, &start) in x.iter_mut().zip(starts) {
+            *x = &rows.values[start + STEP * number..][..STEP];
+        }
+        for k in 0..STEP {
+            let mut w = [S::splat(0.0); VECTORS];
+            for (i, w) in w.iter_mut().enumerate() {
+                *w = S::load(&weights[k * stride + i * S::LANES..]);
+            }
             for r in 0..ROWS {
-                let x = S::splat(rows.values[starts[r] + k]);
+                let x = S::splat(x[r][k]);
                 for i in 0..VECTORS {
-                    sums[r][i] = S::mul_add(x, S::load(&panel[k * stride + i * S::LANES..]), sums[r][i]);
+                    sums[r][i] = S::mul_add(x, w[i], sums[r][i]);
                 }
             }
         }
-        for (r, sums) in sums.iter().enumerate().take(count) {
-            let out = &mut out[(top + r) * step + first..][..width];
-            if width == VECTORS * S::LANES {
-                for (i, &sum) in sums.iter().enumerate() {
-                    let to = &mut out[i * S::LANES..];
-                    S::store(if ADD { S::add(sum, S::load(to)) } else { sum }, to);
-                }
-                continue;
+    }
+    for k in rows.inner / STEP * STEP..rows.inner {
+        for r in 0..ROWS {
+            let x = S::splat(rows.values[starts[r] + k]);
+            for i in 0..VECTORS {
+                sums[r][i] = S::mul_add(x, S::load(&panel[k * stride + i * S::LANES..]), sums[r][i]);
             }
+        }
+    }
+    sums
+}
+
+/// A tile's sums into `count` rows of `width` outputs.
+#[inline(always)]
+fn put<S: Simd, const ADD: bool, const ROWS: usize, const VECTORS: usize>(
+    sums: &[[S::V; VECTORS]; ROWS],
+    count: usize,
+    width: usize,
+    out: &mut [f32],
+    step: usize,
+) {
+    let mut line = [0f32; 32];
+    for (r, sums) in sums.iter().enumerate() {
+        if r == count {
+            break;
+        }
+        let out = &mut out[r * step..][..width];
+        if width == VECTORS * S::LANES {
             for (i, &sum) in sums.iter().enumerate() {
-                S::store(sum, &mut line[i * S::LANES..]);
+                let to = &mut out[i * S::LANES..];
+                S::store(if ADD { S::add(sum, S::load(to)) } else { sum }, to);
             }
-            for (out, sum) in out.iter_mut().zip(&line) {
-                *out = if ADD { *out + sum } else { *sum };
-            }
+            continue;
+        }
+        for (i, &sum) in sums.iter().enumerate() {
+            S::store(sum, &mut line[i * S::LANES..]);
+        }
+        for (out, sum) in out.iter_mut().zip(&line) {
+            *out = if ADD { *out + sum } else { *sum };
         }
     }
 }

@@ -122,42 +122,55 @@ impl Record<'_> {
 #[inline(always)]
 fn pool_record<S: Simd>(record: &Record<'_>, room: &[f32], y: &mut [f32]) {
     let channels = record.channels();
+    let whole = channels / S::LANES * S::LANES;
     for (number, y) in y.chunks_exact_mut(channels).enumerate() {
-        y.fill(f32::NEG_INFINITY);
-        for sample in record.window.samples(number, record.length) {
-            let x = &room[sample * channels..][..channels];
-            for c in 0..channels {
-                y[c] = if x[c] > y[c] { x[c] } else { y[c] };
+        let samples = record.window.samples(number, record.length);
+        let rows = &room[samples.start * channels..samples.end * channels];
+        for c in (0..whole).step_by(S::LANES) {
+            let mut top = S::splat(f32::NEG_INFINITY);
+            for x in rows.chunks_exact(channels) {
+                top = S::max(S::load(&x[c..]), top);
             }
+            S::store(top, &mut y[c..]);
+        }
+        for c in whole..channels {
+            y[c] = rows.chunks_exact(channels).fold(f32::NEG_INFINITY, |top, x| if x[c] > top { x[c] } else { top });
         }
     }
 }
 
+/// Gives each output's gradient to the first sample that is the maximum.
 #[inline(always)]
 fn gradient_record<S: Simd>(record: &Record<'_>, room: &[f32], gy: &[f32], fresh: bool, gx: &mut [f32]) {
     let channels = record.channels();
+    let whole = channels / S::LANES * S::LANES;
     if fresh {
         gx.fill(0.0);
     }
-    let mut top = vec![0f32; channels];
-    let mut place = vec![0u32; channels];
     for (number, g) in gy.chunks_exact(channels).enumerate() {
-        top.fill(f32::NEG_INFINITY);
         let samples = record.window.samples(number, record.length);
-        place.fill(samples.start as u32);
-        for sample in samples.clone() {
-            let x = &room[sample * channels..][..channels];
-            for c in 0..channels {
-                let better = x[c] > top[c];
-                top[c] = if better { x[c] } else { top[c] };
-                place[c] = if better { sample as u32 } else { place[c] };
+        let rows = samples.start * channels..samples.end * channels;
+        let (rows, gx) = (&room[rows.clone()], &mut gx[rows]);
+        for c in (0..whole).step_by(S::LANES) {
+            let mut top = S::splat(f32::NEG_INFINITY);
+            for x in rows.chunks_exact(channels) {
+                top = S::max(S::load(&x[c..]), top);
+            }
+            let mut left = S::load(&g[c..]);
+            for (x, gx) in rows.chunks_exact(channels).zip(gx.chunks_exact_mut(channels)) {
+                let given = S::where_reaching(S::load(&x[c..]), top, left);
+                left = S::sub(left, given);
+                S::store(S::add(S::load(&gx[c..]), given), &mut gx[c..]);
             }
         }
-        for sample in samples {
-            let gx = &mut gx[sample * channels..][..channels];
-            for c in 0..channels {
-                gx[c] += if place[c] == sample as u32 { g[c] } else { 0.0 };
+        for c in whole..channels {
+            let mut top = 0;
+            for (sample, x) in rows.chunks_exact(channels).enumerate() {
+                if x[c] > rows[top * channels + c] {
+                    top = sample;
+                }
             }
+            gx[top * channels + c] += g[c];
         }
     }
 }

@@ -22,12 +22,20 @@ enum Method {
     Direct(Vec<Packed>),
 }
 
+/// The gradient that comes in.
+#[derive(Clone, Copy)]
+pub(super) struct Flowing<'a> {
+    pub back: &'a Back<'a>,
+    /// y as it is in memory; `None` where nothing normalises it.
+    pub z: Option<&'a [f32]>,
+    /// The gradient of what readers see of y; `None`: it is where that of the input will be.
+    pub g: Option<&'a [f32]>,
+}
+
 struct Work<'a> {
     s: &'a Sizes,
     x: Seen<'a, Cpu>,
-    back: &'a Back<'a>,
-    z: &'a [f32],
-    g: &'a [f32],
+    flowing: Flowing<'a>,
     method: Method,
     padded: Padded,
     bottleneck: Packed,
@@ -78,7 +86,7 @@ fn backward_group(
     mut gx: Option<&mut [f32]>,
     sums: &mut Sums,
 ) {
-    let Work { s, x, back, method, padded, bank_wanted, .. } = work;
+    let Work { s, x, flowing, method, padded, bank_wanted, .. } = work;
     let (output, filters) = (s.output(), s.filters);
     let size = s.length * output;
     let mut narrow = padded.zeros();
@@ -96,7 +104,12 @@ fn backward_group(
         let mut gz = Buffer::stale(size + SLACK);
         gz[size..].fill(0.0);
         let at = record * size;
-        back.rows(isa, &work.z[at..][..size], &work.g[at..][..size], &mut gz[..size]);
+        let g = match (flowing.g, &gx) {
+            (Some(g), _) => &g[at..][..size],
+            (None, Some(gx)) => &gx[number * size..][..size],
+            (None, None) => return,
+        };
+        flowing.back.rows(isa, flowing.z.map_or(g, |z| &z[at..][..size]), g, &mut gz[..size]);
         if *bank_wanted {
             narrow_again(isa, s, *x, record, &work.bottleneck, *padded, &mut narrow);
         }
@@ -195,7 +208,7 @@ pub(super) fn gradient(
     s: &Sizes,
     x: Seen<'_, Cpu>,
     weights: &Weights<Flat<Cpu>>,
-    (back, z, g): (&Back<'_>, &[f32], &[f32]),
+    flowing: Flowing<'_>,
     gx: Option<&mut Gradient<Cpu>>,
     lent: &mut [Option<Vec<f32>>],
 ) {
@@ -223,9 +236,7 @@ pub(super) fn gradient(
     let work = &Work {
         s,
         x,
-        back,
-        z,
-        g,
+        flowing,
         method,
         padded,
         bottleneck: one_tap(isa, s.input, s.bottleneck, bottleneck),

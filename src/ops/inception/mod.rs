@@ -62,7 +62,7 @@ pub trait Kernel: norm::Kernel {
     where
         Self: Sized;
     /// Adds to the gradients that are wanted: of the input and, in `lent`, of gamma, beta, bottleneck, pooled and
-    /// the bank. `gy` is of what readers see of y.
+    /// the bank. `gy` is of what readers see of y; its memory may become the input gradient's.
     #[allow(clippy::too_many_arguments)]
     fn inception_gradient(
         &self,
@@ -70,7 +70,7 @@ pub trait Kernel: norm::Kernel {
         x: Seen<'_, Self>,
         weights: &Weights<Flat<Self>>,
         y: Option<Normalized<'_, Self>>,
-        gy: &Self::Buffer,
+        gy: Self::Buffer,
         gx: Option<&mut Gradient<Self>>,
         lent: &mut [Option<Self::Lent>],
     ) -> Done<(), Self>
@@ -123,7 +123,7 @@ pub fn inception<D: Backend>(
     if traced {
         let (kept_x, kept_y) = (x.clone(), y.clone());
         trace.record(&y, x, &params, move |gy, gx, lent| {
-            device.inception_gradient(&sizes, kept_x.seen(), &flats, kept_y.normalized(), &gy, gx, lent)
+            device.inception_gradient(&sizes, kept_x.seen(), &flats, kept_y.normalized(), gy, gx, lent)
         });
     }
     Ok(y)
@@ -146,14 +146,22 @@ impl Kernel for Cpu {
         x: Seen<'_, Cpu>,
         weights: &Weights<Flat<Cpu>>,
         y: Option<Normalized<'_, Cpu>>,
-        gy: &Self::Buffer,
-        gx: Option<&mut Gradient<Cpu>>,
+        mut gy: Self::Buffer,
+        mut gx: Option<&mut Gradient<Cpu>>,
         lent: &mut [Option<Vec<f32>>],
     ) -> Done<(), Cpu> {
         let Some((of_norm, lent)) = lent.split_at_mut_checked(2) else { return Ok(()) };
-        let back = norm::Back::new(y, (sizes.batch, sizes.length, sizes.output()), gy, of_norm);
-        let z = y.map_or(&**gy, |y| &**y.values);
-        backward::gradient(isa(sizes), sizes, x, weights, (&back, z, gy), gx, lent);
+        let back = norm::Back::new(y, (sizes.batch, sizes.length, sizes.output()), &gy, of_norm);
+        // Each record's gradient is read before that of its input is written: one memory, warm, will do.
+        let flowing = match &mut gx {
+            Some(gx) if gx.fresh && gx.values.len() == gy.len() => {
+                std::mem::swap(&mut gx.values, &mut gy);
+                None
+            }
+            _ => Some(&*gy),
+        };
+        let z = y.map(|y| &**y.values);
+        backward::gradient(isa(sizes), sizes, x, weights, backward::Flowing { back: &back, z, g: flowing }, gx, lent);
         Ok(())
     }
 }
@@ -224,7 +232,8 @@ mod tests {
             .chain(sizes.kernels.iter().map(|k| sizes.filters * sizes.bottleneck * k))
             .map(|count| Some(wave(count, 0.13)))
             .collect();
-        backward::gradient(isa, sizes, seen, &weights, (&back, &gy, &gy), Some(&mut gx), &mut lent);
+        let flowing = backward::Flowing { back: &back, z: None, g: Some(&gy) };
+        backward::gradient(isa, sizes, seen, &weights, flowing, Some(&mut gx), &mut lent);
         let mut found = vec![("y", y.to_vec()), ("moments", moments.unwrap().values), ("gx", gx.values.to_vec())];
         let names = ["gbottleneck", "gpooled", "gw0", "gw1", "gw2"];
         found.extend(names.into_iter().zip(lent.into_iter().flatten()));
