@@ -143,18 +143,18 @@ fn put<S: Simd, const ADD: bool, const ROWS: usize, const VECTORS: usize>(
     step: usize,
 ) {
     let mut line = [0f32; 32];
-    for (r, sums) in sums.iter().enumerate() {
-        if r == count {
-            break;
-        }
-        let out = &mut out[r * step..][..width];
-        if width == VECTORS * S::LANES {
-            for (i, &sum) in sums.iter().enumerate() {
+    if width == VECTORS * S::LANES && count == ROWS {
+        for r in 0..ROWS {
+            let out = &mut out[r * step..][..VECTORS * S::LANES];
+            for i in 0..VECTORS {
                 let to = &mut out[i * S::LANES..];
-                S::store(if ADD { S::add(sum, S::load(to)) } else { sum }, to);
+                S::store(if ADD { S::add(sums[r][i], S::load(to)) } else { sums[r][i] }, to);
             }
-            continue;
         }
+        return;
+    }
+    for (r, sums) in sums.iter().enumerate().take(count) {
+        let out = &mut out[r * step..][..width];
         for (i, &sum) in sums.iter().enumerate() {
             S::store(sum, &mut line[i * S::LANES..]);
         }
@@ -216,45 +216,57 @@ fn outer<S: Simd, const ROWS: usize, const VECTORS: usize>(
     first: usize,
     sum: &mut [f32],
 ) {
-    let line = right.width.next_multiple_of(S::LANES);
     for start in (0..rows.count).step_by(CHUNK) {
         let end = rows.count.min(start + CHUNK);
         let mut k = 0;
-        while k < rows.inner {
-            let many = ROWS.min(rows.inner - k);
-            let mut sums = [[S::splat(0.0); VECTORS]; ROWS];
-            for t in start..end {
-                let g = &right.values[right.start + t * right.step + first..][..VECTORS * S::LANES];
-                let mut v = [S::splat(0.0); VECTORS];
-                for (i, v) in v.iter_mut().enumerate() {
-                    *v = S::load(&g[i * S::LANES..]);
-                }
-                let x = &rows.values[t * rows.step + k..];
-                if many == ROWS {
-                    let x = &x[..ROWS];
-                    for r in 0..ROWS {
-                        let x = S::splat(x[r]);
-                        for i in 0..VECTORS {
-                            sums[r][i] = S::mul_add(x, v[i], sums[r][i]);
-                        }
-                    }
-                } else {
-                    let x = &x[..many];
-                    for r in 0..ROWS {
-                        let x = S::splat(x[r.min(many - 1)]);
-                        for i in 0..VECTORS {
-                            sums[r][i] = S::mul_add(x, v[i], sums[r][i]);
-                        }
-                    }
-                }
+        while k + ROWS <= rows.inner {
+            outer_tile::<S, ROWS, VECTORS, true>(rows, right, (start, end), (k, ROWS), first, sum);
+            k += ROWS;
+        }
+        if k < rows.inner {
+            outer_tile::<S, ROWS, VECTORS, false>(rows, right, (start, end), (k, rows.inner - k), first, sum);
+        }
+    }
+}
+
+/// Adds the products of rows `start` to `end` to `many` rows of sums from `k` on: `ROWS` if `FULL`, else fewer.
+#[inline(always)]
+fn outer_tile<S: Simd, const ROWS: usize, const VECTORS: usize, const FULL: bool>(
+    rows: Rows<'_>,
+    right: Right<'_>,
+    (start, end): (usize, usize),
+    (k, many): (usize, usize),
+    first: usize,
+    sum: &mut [f32],
+) {
+    let many = if FULL { ROWS } else { many };
+    let mut sums = [[S::splat(0.0); VECTORS]; ROWS];
+    let mut g_at = right.start + start * right.step + first;
+    let mut x_at = start * rows.step + k;
+    for _ in start..end {
+        let g = &right.values[g_at..g_at + VECTORS * S::LANES];
+        let x = &rows.values[x_at..x_at + many];
+        g_at += right.step;
+        x_at += rows.step;
+        let mut v = [S::splat(0.0); VECTORS];
+        for (i, v) in v.iter_mut().enumerate() {
+            *v = S::load(&g[i * S::LANES..]);
+        }
+        for r in 0..ROWS {
+            // Rows that are too many repeat the last.
+            let x = S::splat(x[if FULL { r } else { r.min(many - 1) }]);
+            for i in 0..VECTORS {
+                sums[r][i] = S::mul_add(x, v[i], sums[r][i]);
             }
-            for (r, sums) in sums.iter().enumerate().take(many) {
-                for (i, &value) in sums.iter().enumerate() {
-                    let to = &mut sum[(k + r) * line + first + i * S::LANES..];
-                    S::store(S::add(value, S::load(to)), to);
-                }
+        }
+    }
+    let line = right.width.next_multiple_of(S::LANES);
+    for r in 0..ROWS {
+        if r < many {
+            for i in 0..VECTORS {
+                let to = &mut sum[(k + r) * line + first + i * S::LANES..];
+                S::store(S::add(sums[r][i], S::load(to)), to);
             }
-            k += many;
         }
     }
 }
