@@ -11,35 +11,38 @@ static SHELF: Mutex<Option<HashMap<usize, Vec<Vec<f32>>>>> = Mutex::new(None);
 /// Shorter buffers come from the allocator.
 const SMALL: usize = 1024;
 
-/// Numbers whose memory goes back to the shelf when they are dropped.
+/// Numbers whose memory goes back to the shelf when they are dropped, if it came from there.
 #[derive(Debug)]
-pub struct Buffer(Vec<f32>);
+pub struct Buffer {
+    values: Vec<f32>,
+    ours: bool,
+}
 
 impl Buffer {
     /// `len` numbers of no known value: whoever asks writes all that is read later.
     pub fn stale(len: usize) -> Self {
         let kept = (len >= SMALL).then(|| with_shelf(|shelf| shelf.get_mut(&len).and_then(Vec::pop))).flatten();
-        Self(kept.unwrap_or_else(|| vec![0.0; len]))
+        Self { values: kept.unwrap_or_else(|| vec![0.0; len]), ours: true }
     }
 
     /// `len` zeros.
     pub fn zeros(len: usize) -> Self {
         let mut buffer = Self::stale(len);
-        buffer.0.fill(0.0);
+        buffer.fill(0.0);
         buffer
     }
 }
 
 impl From<Vec<f32>> for Buffer {
     fn from(values: Vec<f32>) -> Self {
-        Self(values)
+        Self { values, ours: false }
     }
 }
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        let values = std::mem::take(&mut self.0);
-        if values.len() >= SMALL {
+        let values = std::mem::take(&mut self.values);
+        if self.ours && values.len() >= SMALL {
             with_shelf(|shelf| shelf.entry(values.len()).or_default().push(values));
         }
     }
@@ -48,13 +51,13 @@ impl Drop for Buffer {
 impl Deref for Buffer {
     type Target = [f32];
     fn deref(&self) -> &[f32] {
-        &self.0
+        &self.values
     }
 }
 
 impl DerefMut for Buffer {
     fn deref_mut(&mut self) -> &mut [f32] {
-        &mut self.0
+        &mut self.values
     }
 }
 

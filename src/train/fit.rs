@@ -1,5 +1,8 @@
 //! One stage's training, from the first step to the choice of the best epoch.
 
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread::Scope;
+
 use rand::seq::SliceRandom;
 
 use crate::Result;
@@ -91,26 +94,27 @@ pub(super) fn fit<D: Backend>(
         let batches = batches(&order, recipe.batch_size);
         let augments = Augments { list: recipe.augment, sampling_rate: recipe.sampling_rate, seed: recipe.seed, epoch };
         let mut sum = 0.0;
-        for (step, batch) in batches.iter().enumerate() {
-            if watch.stopped() {
-                return Err(Error::interrupted());
+        std::thread::scope(|scope| {
+            let mut source = Source::new(scope, train, train_features, &batches, Some(&augments));
+            for (step, batch) in batches.iter().enumerate() {
+                if watch.stopped() {
+                    return Err(Error::interrupted());
+                }
+                let number = (epoch * batches.len() + step) as u64;
+                let mut pass = Pass::training(crate::seed::stream(recipe.seed, "dropout", number));
+                let output = source.outputs(device, &mut net, batch, &mut pass)?;
+                let target = recipe.objective.loss(&train.truth, batch)?;
+                let (scalar, value) = loss(&mut pass.trace, &output, &target)?;
+                if !value.is_finite() {
+                    return Err(diverged(&format!("the training loss became {value}"), epoch));
+                }
+                let mut gradients = pass.trace.backward(scalar)?;
+                let factor = rate.factor(epoch, step as f64 / batches.len() as f64);
+                optimizer.step(device, &mut net, &mut gradients, factor, &|block| recipe.freeze.scale(block))?;
+                sum += value * batch.len() as f64;
             }
-            let number = (epoch * batches.len() + step) as u64;
-            let mut pass = Pass::training(crate::seed::stream(recipe.seed, "dropout", number));
-            let output = match train_features {
-                Some(features) => net.head(&features.batch(device, batch)?, &mut pass)?,
-                None => net.forward(&signals(device, train, batch, Some(&augments))?, &mut pass)?,
-            };
-            let target = recipe.objective.loss(&train.truth, batch)?;
-            let (scalar, value) = loss(&mut pass.trace, &output, &target)?;
-            if !value.is_finite() {
-                return Err(diverged(&format!("the training loss became {value}"), epoch));
-            }
-            let mut gradients = pass.trace.backward(scalar)?;
-            let factor = rate.factor(epoch, step as f64 / batches.len() as f64);
-            optimizer.step(device, &mut net, &mut gradients, factor, &|block| recipe.freeze.scale(block))?;
-            sum += value * batch.len() as f64;
-        }
+            Ok(())
+        })?;
 
         let outputs = predict(device, &mut net, validation, validation_features, watch)?;
         if outputs.iter().any(|output| !output.is_finite()) {
@@ -159,15 +163,60 @@ fn batches(order: &[usize], size: usize) -> Vec<&[usize]> {
     batches
 }
 
-fn signals<D: Backend>(
-    device: &D,
-    examples: &Examples<'_>,
-    indices: &[usize],
-    augments: Option<&Augments<'_>>,
-) -> Result<Var<D>> {
-    let (leads, length) = examples.shape;
-    let values = examples.signals(indices, augments.filter(|augments| !augments.list.is_empty()))?;
-    Var::input(device, values, (indices.len(), length, leads))
+/// Batches made ready while the ones before them are worked on.
+const AHEAD: usize = 2;
+
+/// Where batches come from: signals, which a thread of their own prepares ahead, or features that are known.
+enum Source<'a> {
+    Signals { shape: (usize, usize), ready: Receiver<Result<Vec<f32>>> },
+    Features(&'a Features),
+}
+
+impl<'a> Source<'a> {
+    fn new<'scope>(
+        scope: &'scope Scope<'scope, '_>,
+        examples: &'scope Examples<'_>,
+        features: Option<&'a Features>,
+        batches: &'scope [&[usize]],
+        augments: Option<&'scope Augments<'_>>,
+    ) -> Self {
+        if let Some(features) = features {
+            return Source::Features(features);
+        }
+        let (sender, ready) = sync_channel(AHEAD);
+        let augments = augments.filter(|augments| !augments.list.is_empty());
+        scope.spawn(move || {
+            // Nobody listens any more where training ended early.
+            let _ = batches.iter().try_for_each(|batch| sender.send(examples.signals(batch, augments)));
+        });
+        Source::Signals { shape: examples.shape, ready }
+    }
+
+    /// The next batch, (batch, length, leads) or (batch, 1, features).
+    fn next<D: Backend>(&mut self, device: &D, batch: &[usize]) -> Result<Var<D>> {
+        match self {
+            Source::Features(features) => features.batch(device, batch),
+            Source::Signals { shape: (leads, length), ready } => {
+                let values = ready.recv().map_err(|_| Error::internal("batches are no longer prepared"))??;
+                Var::input(device, values, (batch.len(), *length, *leads))
+            }
+        }
+    }
+
+    /// The network's outputs for the next batch.
+    fn outputs<D: Backend>(
+        &mut self,
+        device: &D,
+        net: &mut Network<D>,
+        batch: &[usize],
+        pass: &mut Pass<D>,
+    ) -> Result<Var<D>> {
+        let x = self.next(device, batch)?;
+        match self {
+            Source::Features(_) => net.head(&x, pass),
+            Source::Signals { .. } => net.forward(&x, pass),
+        }
+    }
 }
 
 /// Outputs for all examples, (examples, outputs), in order.
@@ -178,20 +227,19 @@ pub(super) fn predict<D: Backend>(
     features: Option<&Features>,
     watch: &dyn Watch,
 ) -> Result<Vec<f32>> {
-    let mut outputs = Vec::new();
     let order: Vec<usize> = (0..examples.len()).collect();
-    for batch in order.chunks(INFERENCE_BATCH) {
-        if watch.stopped() {
-            return Err(Error::interrupted());
+    let batches: Vec<&[usize]> = order.chunks(INFERENCE_BATCH).collect();
+    std::thread::scope(|scope| {
+        let mut source = Source::new(scope, examples, features, &batches, None);
+        let mut outputs = Vec::new();
+        for batch in &batches {
+            if watch.stopped() {
+                return Err(Error::interrupted());
+            }
+            outputs.extend(source.outputs(device, net, batch, &mut Pass::inference())?.to_vec());
         }
-        let mut pass = Pass::inference();
-        let output = match features {
-            Some(features) => net.head(&features.batch(device, batch)?, &mut pass)?,
-            None => net.forward(&signals(device, examples, batch, None)?, &mut pass)?,
-        };
-        outputs.extend(output.to_vec());
-    }
-    Ok(outputs)
+        Ok(outputs)
+    })
 }
 
 /// Pooled features of all examples of a split, from a backbone that holds still.
@@ -203,14 +251,18 @@ pub(super) struct Features {
 
 impl Features {
     fn of<D: Backend>(device: &D, net: &mut Network<D>, examples: &Examples<'_>) -> Result<Self> {
-        let (mut values, mut width) = (Vec::new(), 0);
         let order: Vec<usize> = (0..examples.len()).collect();
-        for batch in order.chunks(INFERENCE_BATCH) {
-            let features = net.features(&signals(device, examples, batch, None)?, &mut Pass::inference())?;
-            width = features.dims().2;
-            values.extend(features.to_vec());
-        }
-        Ok(Self { width, values })
+        let batches: Vec<&[usize]> = order.chunks(INFERENCE_BATCH).collect();
+        std::thread::scope(|scope| {
+            let mut source = Source::new(scope, examples, None, &batches, None);
+            let (mut values, mut width) = (Vec::new(), 0);
+            for batch in &batches {
+                let features = net.features(&source.next(device, batch)?, &mut Pass::inference())?;
+                width = features.dims().2;
+                values.extend(features.to_vec());
+            }
+            Ok(Self { width, values })
+        })
     }
 
     /// (batch, 1, features).

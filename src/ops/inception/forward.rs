@@ -14,7 +14,7 @@ use crate::ops::norm::{Moments, measure, read};
 use crate::ops::{Flat, Seen};
 
 /// Records whose spectra are multiplied together: the weights' are read once for all of them.
-pub(super) const GROUP: usize = 2;
+pub(super) const GROUP: usize = 1;
 
 /// How the bank's kernels are applied.
 pub(super) enum Method {
