@@ -7,8 +7,10 @@ DEVICE ?= auto
 # Where runs, checkpoints and caches are kept.
 RESULTS ?= results
 CARGO ?= cargo
+# Makes the environment of `bench-peer`; 3.11 or later.
+PYTHON ?= python3
 
-.PHONY: experiments test lint doc bench help
+.PHONY: experiments test lint doc bench bench-peer help
 
 experiments: ## Run every manifest under PATHS on DEVICE, then print the comparison
 	@$(CARGO) build --release --locked
@@ -26,6 +28,15 @@ doc: ## The library's documentation, warnings denied
 
 bench: ## Benchmarks of ecgraft alone; see benches/README.md
 	$(CARGO) bench --locked
+
+bench-peer: target/peer-env/made ## ecgraft and its peers in Python, in turn; see benches/README.md
+	@$(CARGO) build --release --locked
+	@target/peer-env/bin/python benches/peer/run.py
+
+target/peer-env/made: benches/peer/requirements.txt
+	$(PYTHON) -m venv --clear target/peer-env
+	target/peer-env/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' $(MAKEFILE_LIST)

@@ -1,7 +1,7 @@
 //! How fast records are read: `cargo bench --bench load -- [FOLDER]`.
 //!
 //! FOLDER is one in PTB-XL's layout; where not given, the bundled sample twenty times over, in a temporary folder.
-//! `benches/load_wfdb.py` reads the same records with wfdb-python.
+//! `benches/peer/load_wfdb.py` reads the same records with wfdb-python.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

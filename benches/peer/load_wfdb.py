@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Reads all WFDB records below a folder to mV with wfdb-python: what `benches/load.rs` calls "decoded to mV".
 
-    pip install wfdb && python benches/load_wfdb.py FOLDER [PROCESSES]
+    pip install wfdb && python benches/peer/load_wfdb.py FOLDER [PROCESSES]
 
 Prints the best of five, with one process and with as many as there are processors (or PROCESSES).
 """
@@ -21,7 +21,8 @@ def read(record):
 
 
 def say(what, records, size, seconds):
-    print(f"  {what:<44}{seconds * 1e3:>9.1f} ms {len(records) / seconds:>9.0f} records/s {size / 1e6 / seconds:>8.1f} MB/s")
+    rate, speed = len(records) / seconds, size / 1e6 / seconds
+    print(f"  {what:<44}{seconds * 1e3:>9.1f} ms {rate:>9.0f} records/s {speed:>8.1f} MB/s")
 
 
 def best(job):

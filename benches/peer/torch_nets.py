@@ -1,0 +1,117 @@
+"""ecgraft's architectures, at its defaults, in PyTorch.
+
+A backbone takes (batch, leads, samples) to (batch, `width`, samples or fewer) through its `stages`: the blocks that
+manifests call block1, block2 ... A `Network` is one backbone or several under a head. To add an architecture, write a
+function like `cnn` and list it in `ARCHITECTURES`.
+"""
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+
+def conv(inputs: int, outputs: int, taps: int) -> nn.Conv1d:
+    """A convolution that keeps the length; batch norm follows, so it has no bias."""
+    return nn.Conv1d(inputs, outputs, taps, padding=taps // 2, bias=False)
+
+
+class Network(nn.Module):
+    """Backbones, their pooled features side by side, and a head."""
+
+    def __init__(self, backbones: Sequence[nn.Module], outputs: int, hidden: int = 128, dropout: float = 0.5):
+        super().__init__()
+        self.backbones = nn.ModuleList(backbones)
+        features = 2 * sum(backbone.width for backbone in backbones)
+        self.head = nn.Sequential(
+            nn.BatchNorm1d(features),
+            nn.Dropout(dropout / 2),
+            nn.Linear(features, hidden),
+            nn.ReLU(inplace=True),
+            nn.BatchNorm1d(hidden),
+            nn.Dropout(dropout),
+            nn.Linear(hidden, outputs),
+        )
+
+    def features(self, x: Tensor) -> Tensor:
+        """Maximum and mean over time of each channel of each backbone."""
+        maps = [backbone(x) for backbone in self.backbones]
+        return torch.cat([pooled for y in maps for pooled in (y.amax(-1), y.mean(-1))], 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.features(x))
+
+
+class Cnn(nn.Module):
+    """Blocks of convolution, batch norm, ReLU and max pooling by 2."""
+
+    def __init__(self, leads: int, channels: Sequence[int] = (32, 64, 128), kernels: Sequence[int] = (7, 5, 3)):
+        super().__init__()
+        self.width = channels[-1]
+        self.stages = nn.Sequential()
+        for (inputs, outputs), taps in zip(pairwise([leads, *channels]), kernels, strict=True):
+            block = [conv(inputs, outputs, taps), nn.BatchNorm1d(outputs), nn.ReLU(inplace=True), nn.MaxPool1d(2)]
+            self.stages.append(nn.Sequential(*block))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.stages(x)
+
+
+class InceptionBlock(nn.Module):
+    """Three convolutions of a bottleneck beside a max pool; where told, a shortcut from three blocks before."""
+
+    def __init__(self, inputs: int, filters: int, kernel: int, bottleneck: int, shortcut_from: int | None):
+        super().__init__()
+        width = 4 * filters
+        taps = [kernel // part - (1 - kernel // part % 2) for part in (1, 2, 4)]
+        self.bottleneck = conv(inputs, bottleneck, 1)
+        self.branches = nn.ModuleList(conv(bottleneck, filters, odd) for odd in taps)
+        self.pooled = nn.Sequential(nn.MaxPool1d(3, stride=1, padding=1), conv(inputs, filters, 1))
+        self.norm = nn.BatchNorm1d(width)
+        self.shortcut = None
+        if shortcut_from is not None:
+            self.shortcut = nn.Sequential(conv(shortcut_from, width, 1), nn.BatchNorm1d(width))
+        self.relu = nn.ReLU(inplace=True)
+
+    def forward(self, x: Tensor, residual: Tensor) -> tuple[Tensor, Tensor]:
+        narrow = self.bottleneck(x)
+        joined = torch.cat([*(branch(narrow) for branch in self.branches), self.pooled(x)], 1)
+        x = self.relu(self.norm(joined))
+        if self.shortcut is None:
+            return x, residual
+        x = self.relu(x + self.shortcut(residual))
+        return x, x
+
+
+class Inception1d(nn.Module):
+    """InceptionTime (Ismail Fawaz 2020) as used on PTB-XL (Strodthoff 2021)."""
+
+    def __init__(self, leads: int, depth: int = 6, filters: int = 32, kernel: int = 40, bottleneck: int = 32):
+        super().__init__()
+        self.width = 4 * filters
+        self.stages = nn.ModuleList()
+        for number in range(depth):
+            inputs = leads if number == 0 else self.width
+            shortcut_from = (leads if number == 2 else self.width) if number % 3 == 2 else None
+            self.stages.append(InceptionBlock(inputs, filters, kernel, bottleneck, shortcut_from))
+
+    def forward(self, x: Tensor) -> Tensor:
+        residual = x
+        for stage in self.stages:
+            x, residual = stage(x, residual)
+        return x
+
+
+def cnn(leads: int, length: int, outputs: int) -> nn.Module:
+    return Network([Cnn(leads)], outputs)
+
+
+def inception1d(leads: int, length: int, outputs: int) -> nn.Module:
+    return Network([Inception1d(leads)], outputs)
+
+
+# By ecgraft's names; each is called with leads, samples per lead and outputs.
+ARCHITECTURES: dict[str, Callable[[int, int, int], nn.Module]] = {
+    "cnn": cnn,
+    "inception1d": inception1d,
+}
