@@ -2,7 +2,7 @@
 //! y = relu(gamma (x - mean) / sqrt(var + eps) + beta), one mean and variance per channel.
 //!
 //! It is never written: the activation before it stays in memory, and readers apply [`Norm`]. The gradient of
-//! an activation is that of what readers see; [`Back`] turns it into that of what is in memory.
+//! an activation is that of what readers see; a kernel turns it into that of what is in memory.
 
 use dfdx::prelude::Cpu;
 use rayon::prelude::*;
@@ -361,7 +361,7 @@ pub(super) fn give(fresh: bool, from: &[f32], to: &mut [f32]) {
     }
 }
 
-/// Moments of a batch on the CPU: for each record what [`measure`] gives.
+/// Moments of a batch on the CPU: for each record the mean, then the sum of squared distances from it, of each channel.
 #[derive(Debug)]
 pub struct Moments {
     pub(super) values: Vec<f32>,
