@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-/// Keeps the memory of one training step for the next, where the system gives it back and asks again: a quarter less time.
+/// Keeps what is small and short-lived in a training step for the next; large activations have a shelf of their own.
 #[global_allocator]
 static GLOBAL: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
