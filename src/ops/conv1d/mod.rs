@@ -8,6 +8,7 @@ use super::{Backend, Done, Flat, Gradient, Param, Seen, Shape3, Trace, Var, devi
 use crate::Result;
 
 mod direct;
+mod long;
 pub(super) mod spectral;
 #[cfg(test)]
 mod tests;
@@ -130,7 +131,11 @@ impl Kernel for Cpu {
         w: &Flat<Cpu>,
         moments: bool,
     ) -> Done<(Self::Buffer, Option<Self::Moments>), Cpu> {
-        Ok(direct::forward(super::cpu::Isa::suiting(sizes.output), sizes, x, super::cpu::flat(w), moments))
+        let (isa, w) = (super::cpu::Isa::suiting(sizes.output), super::cpu::flat(w));
+        Ok(match long::bank(isa, sizes) {
+            Some(bank) => long::forward(isa, sizes, &bank, x, w, moments),
+            None => direct::forward(isa, sizes, x, w, moments),
+        })
     }
 
     fn conv1d_gradient(
@@ -143,19 +148,14 @@ impl Kernel for Cpu {
         gx: Option<&mut Gradient<Cpu>>,
         lent: &mut [Option<Vec<f32>>],
     ) -> Done<(), Cpu> {
-        let [gw, rest @ ..] = lent else { return Ok(()) };
+        let Some((gw, rest)) = lent.split_at_mut_checked(1) else { return Ok(()) };
         let back = norm::Back::new(y, sizes.output_shape(), gy, rest);
-        let isa = super::cpu::Isa::suiting(sizes.output);
-        let z = y.map_or(&**gy, |y| &**y.values);
-        direct::gradient(
-            isa,
-            sizes,
-            x,
-            super::cpu::flat(w),
-            direct::Flowing { back: &back, z, g: gy },
-            gx,
-            gw.as_mut(),
-        );
+        let (isa, w) = (super::cpu::Isa::suiting(sizes.output), super::cpu::flat(w));
+        let flowing = direct::Flowing { back: &back, z: y.map_or(&**gy, |y| &**y.values), g: gy };
+        match long::bank(isa, sizes) {
+            Some(bank) => long::gradient(isa, sizes, &bank, x, w, flowing, gx, gw),
+            None => direct::gradient(isa, sizes, x, w, flowing, gx, gw[0].as_mut()),
+        }
         Ok(())
     }
 }

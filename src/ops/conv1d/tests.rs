@@ -34,16 +34,36 @@ fn gradients_through_batch_norms_match_finite_differences() {
 
 /// y, gx and gw; the gradients are added to what `start` gives.
 fn all(isa: Isa, s: Sizes, x: &[f32], w: &[f32], gy: &[f32], start: impl Fn(usize) -> Vec<f32>) -> [Vec<f32>; 3] {
+    by(None, isa, s, x, w, gy, start)
+}
+
+/// By products of spectra if a bank is given.
+fn by(
+    bank: Option<&spectral::Bank>,
+    isa: Isa,
+    s: Sizes,
+    x: &[f32],
+    w: &[f32],
+    gy: &[f32],
+    start: impl Fn(usize) -> Vec<f32>,
+) -> [Vec<f32>; 3] {
     let w = Param::new(&Cpu::default(), vec![w.len()], w.to_vec()).unwrap();
     let values = Buffer::from(x.to_vec());
     let x = Seen { values: &values, norm: None, shape: (s.batch, s.length, s.input) };
-    let (y, _) = direct::forward(isa, s, x, flat(&w.value), false);
+    let (y, _) = match bank {
+        Some(bank) => long::forward(isa, s, bank, x, flat(&w.value), false),
+        None => direct::forward(isa, s, x, flat(&w.value), false),
+    };
     let back = Back::new(None, s.output_shape(), gy, &mut []);
     let mut gx = Gradient { values: start(values.len()).into(), fresh: false };
-    let mut gw = start(flat(&w.value).len());
+    let mut gw = [Some(start(flat(&w.value).len()))];
     let flowing = direct::Flowing { back: &back, z: gy, g: gy };
-    direct::gradient(isa, s, x, flat(&w.value), flowing, Some(&mut gx), Some(&mut gw));
-    [y.to_vec(), gx.values.to_vec(), gw]
+    match bank {
+        Some(bank) => long::gradient(isa, s, bank, x, flat(&w.value), flowing, Some(&mut gx), &mut gw),
+        None => direct::gradient(isa, s, x, flat(&w.value), flowing, Some(&mut gx), gw[0].as_mut()),
+    }
+    let [gw] = gw;
+    [y.to_vec(), gx.values.to_vec(), gw.unwrap()]
 }
 
 /// Every instruction set of this machine against PyTorch: y, gx and gw.
@@ -89,4 +109,25 @@ fn one_and_many_threads_give_the_same_bits() {
     };
     let one = with(1);
     assert!(one == with(2) && one == with(5));
+}
+
+/// Spectra against the direct sum, which PyTorch's values check.
+#[test]
+fn spectra_equal_the_direct_sum() {
+    for (batch, input, output, length, kernel) in
+        [(2, 32, 96, 1000, 39), (5, 8, 20, 250, 19), (1, 9, 8, 64, 9), (3, 17, 33, 181, 63)]
+    {
+        let sizes = Sizes { batch, input, output, length, kernel, stride: 1, padding: kernel / 2 };
+        let wave = |count: usize, step: f32| -> Vec<f32> { (0..count).map(|i| (i as f32 * step).sin()).collect() };
+        let (x, w) = (wave(batch * input * length, 0.37), wave(output * input * kernel, 0.91));
+        let gy = wave(batch * output * length, 0.53);
+        let expected = all(Isa::Portable, sizes, &x, &w, &gy, |len| wave(len, 0.1));
+        for isa in Isa::available() {
+            let bank = long::bank(isa, sizes).expect("long enough");
+            let found = by(Some(&bank), isa, sizes, &x, &w, &gy, |len| wave(len, 0.1));
+            for (name, (found, expected)) in ["y", "gx", "gw"].iter().zip(found.iter().zip(&expected)) {
+                assert_close(&format!("{sizes:?} {name} {isa:?}"), found, expected, 5e-5);
+            }
+        }
+    }
 }
