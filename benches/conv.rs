@@ -14,8 +14,17 @@ use ecgraft::ops::memory::Buffer;
 use ecgraft::ops::{Gradient, Seen};
 
 /// Inputs, outputs, taps, length.
-const SHAPES: [(usize, usize, usize, usize); 6] =
-    [(8, 32, 1, 1000), (128, 32, 1, 1000), (128, 128, 1, 1000), (8, 32, 7, 1000), (32, 64, 5, 500), (64, 128, 3, 250)];
+const SHAPES: [(usize, usize, usize, usize); 9] = [
+    (8, 32, 1, 1000),
+    (128, 32, 1, 1000),
+    (128, 128, 1, 1000),
+    (32, 32, 39, 1000),
+    (32, 32, 19, 1000),
+    (32, 32, 9, 1000),
+    (8, 32, 7, 1000),
+    (32, 64, 5, 500),
+    (64, 128, 3, 250),
+];
 const BATCH: usize = 32;
 const RUNS: usize = 7;
 

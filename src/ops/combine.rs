@@ -13,9 +13,7 @@ use crate::Result;
 /// Combinations on a device.
 pub trait Kernel: Lend {
     /// Channels of all, one after another.
-    fn concat(&self, parts: &[Seen<'_, Self>]) -> Done<Self::Buffer, Self>
-    where
-        Self: Sized;
+    fn concat(&self, parts: &[Seen<'_, Self>]) -> Done<Self::Buffer, Self>;
     /// Adds channels from `first` on of `gy` (which has `all` channels) to the gradient of a part of `channels`.
     fn concat_gradient(
         &self,
@@ -24,13 +22,9 @@ pub trait Kernel: Lend {
         all: usize,
         gy: &Self::Buffer,
         gx: &mut Gradient<Self>,
-    ) -> Done<(), Self>
-    where
-        Self: Sized;
+    ) -> Done<(), Self>;
     /// relu(a + b).
-    fn add_relu(&self, a: Seen<'_, Self>, b: Seen<'_, Self>) -> Done<Self::Buffer, Self>
-    where
-        Self: Sized;
+    fn add_relu(&self, a: Seen<'_, Self>, b: Seen<'_, Self>) -> Done<Self::Buffer, Self>;
     /// Adds gy, where y is positive, to one part's gradient.
     fn add_relu_gradient(
         &self,
@@ -38,9 +32,7 @@ pub trait Kernel: Lend {
         y: &Self::Buffer,
         gy: &Self::Buffer,
         gx: &mut Gradient<Self>,
-    ) -> Done<(), Self>
-    where
-        Self: Sized;
+    ) -> Done<(), Self>;
 }
 
 /// Concatenates the channels of `parts`, each (batch, length, its channels).

@@ -11,13 +11,9 @@ use crate::Result;
 /// Dropout on a device.
 pub trait Kernel: Lend {
     /// x times the factors.
-    fn scale(&self, x: Seen<'_, Self>, factors: &[f32]) -> Done<Self::Buffer, Self>
-    where
-        Self: Sized;
+    fn scale(&self, x: Seen<'_, Self>, factors: &[f32]) -> Done<Self::Buffer, Self>;
     /// Adds gy times the factors.
-    fn scale_gradient(&self, factors: &[f32], gy: &Self::Buffer, gx: &mut Gradient<Self>) -> Done<(), Self>
-    where
-        Self: Sized;
+    fn scale_gradient(&self, factors: &[f32], gy: &Self::Buffer, gx: &mut Gradient<Self>) -> Done<(), Self>;
 }
 
 /// Drops values of `x` with probability `p`, drawn from `random`.

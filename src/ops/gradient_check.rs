@@ -26,6 +26,11 @@ impl Input {
     }
 }
 
+/// A trainable parameter of one dimension.
+pub(super) fn param(values: &[f32]) -> Param<Cpu> {
+    Param::new(&Cpu::default(), vec![values.len()], values.to_vec()).unwrap()
+}
+
 /// Rows and columns exchanged, of each of the matrices (rows, columns) that `values` are.
 pub(crate) fn turned(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
     let matrices = values.chunks_exact(rows * columns);

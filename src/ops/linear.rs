@@ -13,9 +13,7 @@ use crate::Result;
 /// The layer on a device.
 pub trait Kernel: Lend {
     /// y from x, w (out, in) and bias (out).
-    fn linear(&self, x: Seen<'_, Self>, w: &Flat<Self>, bias: &Flat<Self>, relu: bool) -> Done<Self::Buffer, Self>
-    where
-        Self: Sized;
+    fn linear(&self, x: Seen<'_, Self>, w: &Flat<Self>, bias: &Flat<Self>, relu: bool) -> Done<Self::Buffer, Self>;
     /// Adds to the gradients that are wanted, in `lent` those of w and bias; `y` is given where ReLU followed.
     fn linear_gradient(
         &self,
@@ -25,9 +23,7 @@ pub trait Kernel: Lend {
         gy: &Self::Buffer,
         gx: Option<&mut Gradient<Self>>,
         lent: &mut [Option<Self::Lent>],
-    ) -> Done<(), Self>
-    where
-        Self: Sized;
+    ) -> Done<(), Self>;
 }
 
 /// Applies `weight` (out, in) and `bias` (out) to `x` (batch, length, in), then ReLU if `relu`.

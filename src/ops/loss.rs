@@ -96,9 +96,7 @@ fn residuals(outputs: &[f32], truth: &[f32], gradient: &mut [f32], f: impl Fn(f6
 /// Losses on a device.
 pub trait Kernel: Lend {
     /// The loss of outputs and its gradient.
-    fn loss(&self, outputs: Seen<'_, Self>, loss: &Loss) -> Done<(f64, Self::Buffer), Self>
-    where
-        Self: Sized;
+    fn loss(&self, outputs: Seen<'_, Self>, loss: &Loss) -> Done<(f64, Self::Buffer), Self>;
 }
 
 /// The loss of `outputs` (batch, 1, outputs): a scalar that starts the backward pass, and its value.

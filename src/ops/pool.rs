@@ -39,9 +39,7 @@ pub trait Kernel: Lend {
     /// Where the maxima over the whole length were.
     type Places: 'static;
     /// Maxima.
-    fn max_pool(&self, window: Window, x: Seen<'_, Self>) -> Done<Self::Buffer, Self>
-    where
-        Self: Sized;
+    fn max_pool(&self, window: Window, x: Seen<'_, Self>) -> Done<Self::Buffer, Self>;
     /// Adds to the input's gradient.
     fn max_pool_gradient(
         &self,
@@ -49,13 +47,9 @@ pub trait Kernel: Lend {
         x: Seen<'_, Self>,
         gy: &Self::Buffer,
         gx: &mut Gradient<Self>,
-    ) -> Done<(), Self>
-    where
-        Self: Sized;
+    ) -> Done<(), Self>;
     /// (batch, length, channels) to (batch, 1, 2 channels): maxima over time, then means.
-    fn concat_pool(&self, x: Seen<'_, Self>) -> Done<(Self::Buffer, Self::Places), Self>
-    where
-        Self: Sized;
+    fn concat_pool(&self, x: Seen<'_, Self>) -> Done<(Self::Buffer, Self::Places), Self>;
     /// Adds to the input's gradient.
     fn concat_pool_gradient(
         &self,
@@ -63,9 +57,7 @@ pub trait Kernel: Lend {
         places: &Self::Places,
         gy: &Self::Buffer,
         gx: &mut Gradient<Self>,
-    ) -> Done<(), Self>
-    where
-        Self: Sized;
+    ) -> Done<(), Self>;
 }
 
 /// The maximum of each window; of equal ones the first.

@@ -56,9 +56,7 @@ pub trait Kernel: norm::Kernel {
         x: Seen<'_, Self>,
         w: &Flat<Self>,
         moments: bool,
-    ) -> Done<(Self::Buffer, Option<Self::Moments>), Self>
-    where
-        Self: Sized;
+    ) -> Done<(Self::Buffer, Option<Self::Moments>), Self>;
     /// Adds to the gradients that are wanted: of the input and, in `lent`, of w, gamma and beta. `gy` is of what
     /// readers see of y; `y` is given where that is through a batch norm.
     #[allow(clippy::too_many_arguments)]
@@ -71,9 +69,7 @@ pub trait Kernel: norm::Kernel {
         gy: &Self::Buffer,
         gx: Option<&mut Gradient<Self>>,
         lent: &mut [Option<Self::Lent>],
-    ) -> Done<(), Self>
-    where
-        Self: Sized;
+    ) -> Done<(), Self>;
 }
 
 /// Convolves `x` (batch, length, channels) with `weight` (out, channels, taps), then normalises.

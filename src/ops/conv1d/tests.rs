@@ -1,6 +1,6 @@
 use super::*;
 use crate::ops::cpu::{Isa, flat};
-use crate::ops::gradient_check::{assert_close, check, reference, turned, values};
+use crate::ops::gradient_check::{assert_close, check, param, reference, turned, values};
 use crate::ops::memory::Buffer;
 use crate::ops::norm::Back;
 
@@ -15,7 +15,6 @@ fn gradients_match_finite_differences() {
 
 #[test]
 fn gradients_through_batch_norms_match_finite_differences() {
-    let param = |values: &[f32]| Param::new(&Cpu::default(), vec![values.len()], values.to_vec()).unwrap();
     for statistics in [Statistics::Batch, Statistics::Running] {
         // A convolution that reads through a batch norm what another one gave.
         check(&[vec![3, 8, 2], vec![2, 2, 3], vec![4, 2, 3], vec![2], vec![2], vec![4], vec![4]], |trace, inputs| {
@@ -47,7 +46,7 @@ fn by(
     gy: &[f32],
     start: impl Fn(usize) -> Vec<f32>,
 ) -> [Vec<f32>; 3] {
-    let w = Param::new(&Cpu::default(), vec![w.len()], w.to_vec()).unwrap();
+    let w = param(w);
     let values = Buffer::from(x.to_vec());
     let x = Seen { values: &values, norm: None, shape: (s.batch, s.length, s.input) };
     let (y, _) = match bank {

@@ -89,9 +89,7 @@ pub trait Kernel: Lend {
         beta: &Flat<Self>,
         running: [&mut Flat<Self>; 2],
         relu: bool,
-    ) -> Done<Norm<Self>, Self>
-    where
-        Self: Sized;
+    ) -> Done<Norm<Self>, Self>;
     /// From the running statistics.
     fn norm_of_running(
         &self,
@@ -99,9 +97,7 @@ pub trait Kernel: Lend {
         beta: &Flat<Self>,
         running: [&Flat<Self>; 2],
         relu: bool,
-    ) -> Done<Norm<Self>, Self>
-    where
-        Self: Sized;
+    ) -> Done<Norm<Self>, Self>;
     /// Adds to the gradient of what is in memory and, where wanted, of gamma and beta; `gy` is of what readers see.
     fn norm_gradient(
         &self,
@@ -110,13 +106,9 @@ pub trait Kernel: Lend {
         gy: &Self::Buffer,
         gx: Option<&mut Gradient<Self>>,
         lent: &mut [Option<Self::Lent>],
-    ) -> Done<(), Self>
-    where
-        Self: Sized;
+    ) -> Done<(), Self>;
     /// What readers see, on the host.
-    fn written(&self, x: Seen<'_, Self>) -> Vec<f32>
-    where
-        Self: Sized;
+    fn written(&self, x: Seen<'_, Self>) -> Vec<f32>;
 }
 
 /// What readers will see through `normalizer`; `moments` are the batch's, if its statistics are used.
@@ -165,12 +157,8 @@ mod tests {
     use dfdx::prelude::Cpu;
 
     use super::*;
-    use crate::ops::gradient_check::{assert_close, check, reference, turned, values};
+    use crate::ops::gradient_check::{assert_close, check, param, reference, turned, values};
     use crate::ops::memory::Buffer;
-
-    fn param(values: &[f32]) -> Param<Cpu> {
-        Param::new(&Cpu::default(), vec![values.len()], values.to_vec()).unwrap()
-    }
 
     #[test]
     fn gradients_match_finite_differences() {
@@ -195,19 +183,18 @@ mod tests {
         let param = |name: &str| param(&get(name).1);
         let (shape, x) = get("x");
         let [batch, channels, length] = [shape[0], shape[1], shape[2]];
-        let mut x = Var::input(&device, turned(&x, channels, length), (batch, length, channels)).unwrap();
-        x.traced = true;
+        let x = Var::input(&device, turned(&x, channels, length), (batch, length, channels)).unwrap();
         let (gamma, beta) = (param("gamma"), param("beta"));
         let (mut mean, mut var) = (param("running_mean"), param("running_var"));
-        let mut normalize = |trace: &mut Trace<Cpu>, statistics| {
+        let mut normalize = |statistics| {
             let mode = Mode { statistics, relu: true };
             let by = Normalizer { gamma: &gamma, beta: &beta, running_mean: &mut mean, running_var: &mut var, mode };
-            batch_norm(trace, &x, by).unwrap()
+            batch_norm(&mut Trace::off(), &x, by).unwrap()
         };
         let back = |values: Vec<f32>| turned(&values, length, channels);
-        let evaluated = normalize(&mut Trace::off(), Statistics::Running);
+        let evaluated = normalize(Statistics::Running);
         assert_close("y of running statistics", &back(evaluated.to_vec()), &get("eval_y").1, 1e-5);
-        let y = normalize(&mut Trace::off(), Statistics::Batch);
+        let y = normalize(Statistics::Batch);
         assert_close("y", &back(y.to_vec()), &get("y").1, 1e-5);
         assert_close("running mean", &mean.to_vec(), &get("running_mean_after").1, 1e-5);
         assert_close("running var", &var.to_vec(), &get("running_var_after").1, 1e-5);
