@@ -61,6 +61,15 @@ impl DerefMut for Buffer {
     }
 }
 
+/// `count` pieces of `size` values (the last may be shorter), or as many times none: for work that fills `values`
+/// only where they are wanted.
+pub(super) fn pieces(values: Option<&mut [f32]>, size: usize, count: usize) -> Vec<Option<&mut [f32]>> {
+    match values {
+        Some(values) => values.chunks_mut(size).map(Some).collect(),
+        None => (0..count).map(|_| None).collect(),
+    }
+}
+
 /// Gives free buffers back to the system: at the end of a stage, whose sizes the next need not share.
 pub fn release() {
     with_shelf(HashMap::clear);

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use super::{PIECE, Sizes};
 use crate::ops::cpu::Isa;
 use crate::ops::matmul::{Packed, Right, Rows, accumulate, multiply, summed};
-use crate::ops::memory::Buffer;
+use crate::ops::memory::{Buffer, pieces};
 use crate::ops::norm::{Back, Moments, Reading, measure, read};
 use crate::ops::{Gradient, Seen};
 
@@ -67,10 +67,7 @@ pub(super) fn forward(isa: Isa, s: Sizes, x: Seen<'_, Cpu>, w: &[f32], wanted: b
     let size = s.output_length() * s.output;
     let mut y = Buffer::stale(s.batch * size);
     let mut moments = wanted.then(|| Moments::new(s.output_shape()));
-    let mut slots: Vec<Option<&mut [f32]>> = match &mut moments {
-        Some(moments) => moments.values.chunks_exact_mut(2 * s.output).map(Some).collect(),
-        None => (0..s.batch).map(|_| None).collect(),
-    };
+    let mut slots = pieces(moments.as_mut().map(|moments| &mut *moments.values), 2 * s.output, s.batch);
     y.par_chunks_exact_mut(size).zip(slots.par_iter_mut()).enumerate().for_each(|(record, (z, moments))| {
         let input = &Input { s, reading: x.reading(), x: x.record(record) };
         forward_record(isa, input, packed, z, moments.as_deref_mut());
@@ -146,11 +143,7 @@ pub(super) fn gradient(
     });
     let fresh = gx.as_ref().is_some_and(|gx| gx.fresh);
     let (x_size, y_size) = (s.length * s.input, s.output_length() * s.output);
-    let pieces = s.batch.div_ceil(PIECE);
-    let gxs: Vec<Option<&mut [f32]>> = match gx {
-        Some(gx) => gx.values.chunks_mut(PIECE * x_size).map(Some).collect(),
-        None => (0..pieces).map(|_| None).collect(),
-    };
+    let gxs = pieces(gx.map(|gx| &mut *gx.values), PIECE * x_size, s.batch.div_ceil(PIECE));
     let line = summed(isa, s.output);
     let sums: Vec<Option<Buffer>> = gxs
         .into_par_iter()

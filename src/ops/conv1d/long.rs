@@ -9,7 +9,7 @@ use super::direct::Flowing;
 use super::spectral::{Bank, SLACK, Towards, products};
 use super::{PIECE, Sizes};
 use crate::ops::cpu::Isa;
-use crate::ops::memory::Buffer;
+use crate::ops::memory::{Buffer, pieces};
 use crate::ops::norm::{Moments, give, measure, read};
 use crate::ops::{Gradient, Seen};
 
@@ -44,10 +44,7 @@ pub(super) fn forward(
     let size = s.length * s.output;
     let mut y = Buffer::stale(s.batch * size);
     let mut moments = wanted.then(|| Moments::new(s.output_shape()));
-    let mut slots: Vec<Option<&mut [f32]>> = match &mut moments {
-        Some(moments) => moments.values.chunks_exact_mut(2 * s.output).map(Some).collect(),
-        None => (0..s.batch).map(|_| None).collect(),
-    };
+    let mut slots = pieces(moments.as_mut().map(|moments| &mut *moments.values), 2 * s.output, s.batch);
     y.par_chunks_exact_mut(size).zip(slots.par_iter_mut()).enumerate().for_each(|(record, (z, moments))| {
         let (row, padded) = padded(isa, s, bank, x, record);
         let (inputs, outputs) = (bank.of_inputs(1), bank.of_outputs(1));
@@ -81,10 +78,7 @@ pub(super) fn gradient(
     let (of_weights, weights) = bank.weights(&[w], Towards::Inputs);
     let fresh = gx.as_ref().is_some_and(|gx| gx.fresh);
     let (x_size, y_size) = (s.length * s.input, s.length * s.output);
-    let gxs: Vec<Option<&mut [f32]>> = match gx {
-        Some(gx) => gx.values.chunks_mut(PIECE * x_size).map(Some).collect(),
-        None => (0..s.batch.div_ceil(PIECE)).map(|_| None).collect(),
-    };
+    let gxs = pieces(gx.map(|gx| &mut *gx.values), PIECE * x_size, s.batch.div_ceil(PIECE));
     let piece_sum = |(piece, mut gx): (usize, Option<&mut [f32]>)| {
         let mut sum = of_weights_wanted.then(|| Buffer::zeros(bank.of_weights().len()));
         let (inputs, outputs) = (bank.of_inputs(1), bank.of_outputs(1));

@@ -4,23 +4,16 @@
 use dfdx::prelude::Cpu;
 use rayon::prelude::*;
 
-use super::forward::{GROUP, Padded, bank, narrow_again, one_tap};
+use super::forward::{GROUP, Method, Padded, narrow_again, one_tap};
 use super::window::{CHUNK, HALO, give_back, maxima, window};
 use super::{Sizes, Weights};
 use crate::ops::conv1d::PIECE;
-use crate::ops::conv1d::spectral::{Bank, SLACK, Spectra, Towards, products};
+use crate::ops::conv1d::spectral::{SLACK, Towards, products};
 use crate::ops::cpu::{Isa, flat};
 use crate::ops::matmul::{Packed, Right, Rows, accumulate, multiply, summed};
-use crate::ops::memory::Buffer;
+use crate::ops::memory::{Buffer, pieces};
 use crate::ops::norm::Back;
 use crate::ops::{Flat, Gradient, Seen};
-
-/// How gradients flow through the bank's kernels.
-enum Method {
-    Spectra(Bank, Spectra, Buffer),
-    /// A matrix each, taps turned round.
-    Direct(Vec<Packed>),
-}
 
 /// The gradient that comes in.
 #[derive(Clone, Copy)]
@@ -215,23 +208,8 @@ pub(super) fn gradient(
     if gx.is_none() && lent.iter().all(Option::is_none) {
         return;
     }
-    let kernels: Vec<&[f32]> = weights.bank.iter().map(flat).collect();
-    let (method, padded) = match bank(isa, s) {
-        Some(bank) => {
-            let padded = Padded::new(isa, s, Some(&bank));
-            let (layout, spectra) = bank.weights(&kernels, Towards::Inputs);
-            (Method::Spectra(bank, layout, spectra), padded)
-        }
-        None => {
-            let of = |(w, &kernel): (&&[f32], &usize)| {
-                Packed::new(isa, kernel * s.filters, s.bottleneck, |row, c| {
-                    let (tap, o) = (row / s.filters, row % s.filters);
-                    w[(o * s.bottleneck + c) * kernel + kernel - 1 - tap]
-                })
-            };
-            (Method::Direct(kernels.iter().zip(&s.kernels).map(of).collect()), Padded::new(isa, s, None))
-        }
-    };
+    let method = Method::new(isa, s, weights, Towards::Inputs);
+    let padded = Padded::new(isa, s, &method);
     let (bottleneck, pooled) = (flat(&weights.bottleneck), flat(&weights.pooled));
     let work = &Work {
         s,
@@ -246,11 +224,7 @@ pub(super) fn gradient(
         bank_wanted: lent.iter().skip(2).any(Option::is_some),
     };
     let size = s.length * s.input;
-    let pieces = s.batch.div_ceil(PIECE);
-    let gxs: Vec<Option<&mut [f32]>> = match gx {
-        Some(gx) => gx.values.chunks_mut(PIECE * size).map(Some).collect(),
-        None => (0..pieces).map(|_| None).collect(),
-    };
+    let gxs = pieces(gx.map(|gx| &mut *gx.values), PIECE * size, s.batch.div_ceil(PIECE));
     let mut sums = gxs
         .into_par_iter()
         .enumerate()

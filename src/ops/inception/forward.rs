@@ -9,44 +9,44 @@ use crate::ops::conv1d::PIECE;
 use crate::ops::conv1d::spectral::{Bank, SLACK, Spectra, Towards, products};
 use crate::ops::cpu::{Isa, flat};
 use crate::ops::matmul::{Packed, Rows, multiply};
-use crate::ops::memory::Buffer;
+use crate::ops::memory::{Buffer, pieces};
 use crate::ops::norm::{Moments, measure, read};
 use crate::ops::{Flat, Seen};
 
 /// Records whose spectra are multiplied together: the weights' are read once for all of them.
 pub(super) const GROUP: usize = 1;
 
-/// How the bank's kernels are applied.
+/// How the bank's kernels are applied, towards outputs or, for gradients, towards inputs.
 pub(super) enum Method {
     Spectra(Bank, Spectra, Buffer),
-    /// Direct sums, a matrix each.
+    /// Direct sums, a matrix each; towards inputs the taps are turned round.
     Direct(Vec<Packed>),
 }
 
 impl Method {
-    /// For one record's padded bottleneck, forward.
-    pub(super) fn new(isa: Isa, s: &Sizes, weights: &Weights<Flat<Cpu>>) -> Self {
+    pub(super) fn new(isa: Isa, s: &Sizes, weights: &Weights<Flat<Cpu>>, towards: Towards) -> Self {
         let weights: Vec<&[f32]> = weights.bank.iter().map(flat).collect();
-        match bank(isa, s) {
-            Some(bank) => {
-                let (layout, spectra) = bank.weights(&weights, Towards::Outputs);
-                Method::Spectra(bank, layout, spectra)
-            }
-            None => {
-                let of = |(w, &kernel): (&&[f32], &usize)| {
-                    Packed::new(isa, kernel * s.bottleneck, s.filters, |row, o| {
-                        let (tap, c) = (row / s.bottleneck, row % s.bottleneck);
-                        w[(o * s.bottleneck + c) * kernel + tap]
-                    })
-                };
-                Method::Direct(weights.iter().zip(&s.kernels).map(of).collect())
-            }
+        if let Some(bank) = bank(isa, s) {
+            let (layout, spectra) = bank.weights(&weights, towards);
+            return Method::Spectra(bank, layout, spectra);
         }
+        let matrix = |(w, &kernel): (&&[f32], &usize)| {
+            let at = |o: usize, c: usize, tap: usize| w[(o * s.bottleneck + c) * kernel + tap];
+            match towards {
+                Towards::Outputs => Packed::new(isa, kernel * s.bottleneck, s.filters, |row, o| {
+                    at(o, row % s.bottleneck, row / s.bottleneck)
+                }),
+                Towards::Inputs => Packed::new(isa, kernel * s.filters, s.bottleneck, |row, c| {
+                    at(row % s.filters, c, kernel - 1 - row / s.filters)
+                }),
+            }
+        };
+        Method::Direct(weights.iter().zip(&s.kernels).map(matrix).collect())
     }
 }
 
 /// Spectra, where they are faster.
-pub(super) fn bank(isa: Isa, s: &Sizes) -> Option<Bank> {
+fn bank(isa: Isa, s: &Sizes) -> Option<Bank> {
     #[cfg(test)]
     if WITHOUT.get() {
         return None;
@@ -78,13 +78,13 @@ pub(super) struct Padded {
 }
 
 impl Padded {
-    pub(super) fn new(isa: Isa, s: &Sizes, bank: Option<&Bank>) -> Self {
+    pub(super) fn new(isa: Isa, s: &Sizes, method: &Method) -> Self {
         let longest = s.kernels.iter().copied().max().unwrap_or(1);
-        match bank {
-            Some(bank) => {
+        match method {
+            Method::Spectra(bank, ..) => {
                 Self { before: bank.before(), rows: bank.rows(), row: s.bottleneck.next_multiple_of(isa.lanes()) }
             }
-            None => Self { before: longest / 2, rows: s.length + longest - 1, row: s.bottleneck },
+            Method::Direct(_) => Self { before: longest / 2, rows: s.length + longest - 1, row: s.bottleneck },
         }
     }
 
@@ -172,11 +172,8 @@ pub(super) fn forward(
     weights: &Weights<Flat<Cpu>>,
     wanted: bool,
 ) -> (Buffer, Option<Moments>) {
-    let method = Method::new(isa, s, weights);
-    let padded = match &method {
-        Method::Spectra(bank, ..) => Padded::new(isa, s, Some(bank)),
-        Method::Direct(_) => Padded::new(isa, s, None),
-    };
+    let method = Method::new(isa, s, weights, Towards::Outputs);
+    let padded = Padded::new(isa, s, &method);
     let bottleneck = one_tap(isa, s.input, s.bottleneck, flat(&weights.bottleneck));
     let pooled = one_tap(isa, s.input, s.filters, flat(&weights.pooled));
     let work = &Work { s, x, bottleneck, pooled, method, padded };
@@ -184,10 +181,7 @@ pub(super) fn forward(
     let mut z = Buffer::stale(s.batch * size);
     let mut moments = wanted.then(|| Moments::new((s.batch, s.length, s.output())));
     let groups = s.batch.div_ceil(GROUP);
-    let mut slots: Vec<Option<&mut [f32]>> = match &mut moments {
-        Some(moments) => moments.values.chunks_mut(GROUP * 2 * s.output()).map(Some).collect(),
-        None => (0..groups).map(|_| None).collect(),
-    };
+    let mut slots = pieces(moments.as_mut().map(|moments| &mut *moments.values), GROUP * 2 * s.output(), groups);
     z.par_chunks_mut(GROUP * size).zip(slots.par_iter_mut()).with_min_len(PIECE / GROUP).enumerate().for_each(
         |(group, (z, moments))| {
             let (first, moments) = (group * GROUP, moments.as_deref_mut());
