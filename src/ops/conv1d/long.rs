@@ -47,11 +47,11 @@ pub(super) fn forward(
     let mut slots = pieces(moments.as_mut().map(|moments| &mut *moments.values), 2 * s.output, s.batch);
     y.par_chunks_exact_mut(size).zip(slots.par_iter_mut()).enumerate().for_each(|(record, (z, moments))| {
         let (row, padded) = padded(isa, s, bank, x, record);
-        let (inputs, outputs) = (bank.of_inputs(1), bank.of_outputs(1));
+        let (inputs, outputs) = (bank.of_inputs(), bank.of_outputs());
         let (mut spectra, mut results) = (inputs.room(), outputs.room());
-        bank.transform_input(&padded, row, 0, inputs, &mut spectra);
+        bank.transform_input(&padded, row, inputs, &mut spectra);
         products(isa, (of_weights, &weights), (inputs, &spectra), outputs, &mut results);
-        bank.outputs_of(0, outputs, &results, z, s.output);
+        bank.outputs_of(outputs, &results, z, s.output);
         if let Some(moments) = moments {
             measure(isa, z, moments);
         }
@@ -81,7 +81,7 @@ pub(super) fn gradient(
     let gxs = pieces(gx.map(|gx| &mut *gx.values), PIECE * x_size, s.batch.div_ceil(PIECE));
     let piece_sum = |(piece, mut gx): (usize, Option<&mut [f32]>)| {
         let mut sum = of_weights_wanted.then(|| Buffer::zeros(bank.of_weights().len()));
-        let (inputs, outputs) = (bank.of_inputs(1), bank.of_outputs(1));
+        let (inputs, outputs) = (bank.of_inputs(), bank.of_outputs());
         let (mut of_x, mut of_g) = (inputs.room(), outputs.room());
         for number in 0..PIECE.min(s.batch - piece * PIECE) {
             let record = piece * PIECE + number;
@@ -89,10 +89,10 @@ pub(super) fn gradient(
             let mut gz = Buffer::stale(y_size + SLACK);
             gz[y_size..].fill(0.0);
             flowing.back.rows(isa, &flowing.z[at..][..y_size], &flowing.g[at..][..y_size], &mut gz[..y_size]);
-            bank.transform_gradient(&gz, s.output, 0, outputs, &mut of_g);
+            bank.transform_gradient(&gz, s.output, outputs, &mut of_g);
             if let Some(sum) = &mut sum {
                 let (row, padded) = padded(isa, s, bank, x, record);
-                bank.transform_input(&padded, row, 0, inputs, &mut of_x);
+                bank.transform_input(&padded, row, inputs, &mut of_x);
                 bank.add_weight_gradient((inputs, &of_x), (outputs, &of_g), sum);
             }
             if let Some(gx) = &mut gx {
@@ -100,7 +100,7 @@ pub(super) fn gradient(
                 let mut wide = Buffer::zeros(bank.rows() * row + SLACK);
                 let mut results = inputs.room();
                 products(isa, (of_weights, &weights), (outputs, &of_g), inputs, &mut results);
-                bank.input_gradient_of(0, inputs, &results, &mut wide, row);
+                bank.input_gradient_of(inputs, &results, &mut wide, row);
                 give(fresh, &wide[bank.before() * row..][..x_size], &mut gx[number * x_size..][..x_size]);
             }
         }

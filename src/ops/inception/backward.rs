@@ -1,10 +1,10 @@
-//! The block's backward pass on the CPU: a few records at a time, from the gradient of what readers see to that
+//! The block's backward pass on the CPU: record by record, from the gradient of what readers see to that
 //! of the input and of all weights.
 
 use dfdx::prelude::Cpu;
 use rayon::prelude::*;
 
-use super::forward::{GROUP, Method, Padded, narrow_again, one_tap};
+use super::forward::{Method, Padded, narrow_again, one_tap};
 use super::window::{CHUNK, HALO, give_back, maxima, window};
 use super::{Sizes, Weights};
 use crate::ops::conv1d::PIECE;
@@ -70,84 +70,56 @@ impl Sums {
     }
 }
 
-/// `records` records from `first` on.
-fn backward_group(
-    isa: Isa,
-    work: &Work<'_>,
-    first: usize,
-    records: usize,
-    mut gx: Option<&mut [f32]>,
-    sums: &mut Sums,
-) {
+/// One record; `gx` is of that record.
+fn backward_record(isa: Isa, work: &Work<'_>, record: usize, gx: Option<&mut [f32]>, sums: &mut Sums) {
     let Work { s, x, flowing, method, padded, bank_wanted, .. } = work;
     let (output, filters) = (s.output(), s.filters);
     let size = s.length * output;
-    let mut narrow = padded.zeros();
-    let mut of_outputs = Vec::with_capacity(records);
-    let mut spectra = match method {
-        Method::Spectra(bank, ..) => {
-            let (of_inputs, of_outputs) = (bank.of_inputs(records), bank.of_outputs(records));
-            Some(((of_inputs, of_inputs.room()), (of_outputs, of_outputs.room())))
-        }
-        Method::Direct(_) => None,
+    let mut gz = Buffer::stale(size + SLACK);
+    gz[size..].fill(0.0);
+    let at = record * size;
+    let g = match (flowing.g, &gx) {
+        (Some(g), _) => &g[at..][..size],
+        (None, Some(gx)) => gx,
+        (None, None) => return,
     };
+    flowing.back.rows(isa, flowing.z.map_or(g, |z| &z[at..][..size]), g, &mut gz[..size]);
+    let narrow = bank_wanted.then(|| {
+        let mut narrow = padded.zeros();
+        narrow_again(isa, s, *x, record, &work.bottleneck, *padded, &mut narrow);
+        narrow
+    });
     let mut narrow_gradient = padded.zeros();
-    for number in 0..records {
-        let record = first + number;
-        let mut gz = Buffer::stale(size + SLACK);
-        gz[size..].fill(0.0);
-        let at = record * size;
-        let g = match (flowing.g, &gx) {
-            (Some(g), _) => &g[at..][..size],
-            (None, Some(gx)) => &gx[number * size..][..size],
-            (None, None) => return,
-        };
-        flowing.back.rows(isa, flowing.z.map_or(g, |z| &z[at..][..size]), g, &mut gz[..size]);
-        if *bank_wanted {
-            narrow_again(isa, s, *x, record, &work.bottleneck, *padded, &mut narrow);
-        }
-        match (method, &mut spectra) {
-            (Method::Spectra(bank, ..), Some(((of_inputs, inputs), (of_outputs, outputs)))) => {
-                if *bank_wanted {
-                    bank.transform_input(&narrow, padded.row, number, *of_inputs, inputs);
-                }
-                bank.transform_gradient(&gz, output, number, *of_outputs, outputs);
+    match method {
+        Method::Spectra(bank, of_weights, weights) => {
+            let (inputs, outputs) = (bank.of_inputs(), bank.of_outputs());
+            let (mut of_inputs, mut of_outputs) = (inputs.room(), outputs.room());
+            bank.transform_gradient(&gz, output, outputs, &mut of_outputs);
+            if let Some(narrow) = narrow {
+                bank.transform_input(&narrow, padded.row, inputs, &mut of_inputs);
+                bank.add_weight_gradient((inputs, &of_inputs), (outputs, &of_outputs), &mut sums.bank[0]);
             }
-            (Method::Direct(parts), _) => {
-                narrow_gradient.fill(0.0);
-                for (part, (packed, &kernel)) in parts.iter().zip(&s.kernels).enumerate() {
-                    let mut wide = Buffer::zeros((s.length + kernel - 1) * filters);
-                    let rows = wide[kernel / 2 * filters..].chunks_exact_mut(filters);
-                    for (wide, gz) in rows.zip(gz[..size].chunks_exact(output)) {
-                        wide.copy_from_slice(&gz[part * filters..][..filters]);
-                    }
-                    let rows = Rows { values: &wide, step: filters, count: s.length, inner: kernel * filters };
-                    let to = &mut narrow_gradient[padded.before * padded.row..];
-                    multiply(isa, rows, packed, true, to, padded.row);
-                    if *bank_wanted {
-                        let right = Right { values: &gz, start: part * filters, step: output, width: filters };
-                        accumulate(isa, padded.rows_of(s, kernel, &narrow), right, &mut sums.bank[part]);
-                    }
-                }
-                let gx = gx.as_deref_mut().map(|gx| &mut gx[number * s.length * s.input..][..s.length * s.input]);
-                branches(isa, work, record, &narrow_gradient, &gz, gx, sums);
-            }
-            _ => {}
+            products(isa, (*of_weights, weights), (outputs, &of_outputs), inputs, &mut of_inputs);
+            bank.input_gradient_of(inputs, &of_inputs, &mut narrow_gradient, padded.row);
         }
-        of_outputs.push(gz);
+        Method::Direct(parts) => {
+            for (part, (packed, &kernel)) in parts.iter().zip(&s.kernels).enumerate() {
+                let mut wide = Buffer::zeros((s.length + kernel - 1) * filters);
+                let rows = wide[kernel / 2 * filters..].chunks_exact_mut(filters);
+                for (wide, gz) in rows.zip(gz[..size].chunks_exact(output)) {
+                    wide.copy_from_slice(&gz[part * filters..][..filters]);
+                }
+                let rows = Rows { values: &wide, step: filters, count: s.length, inner: kernel * filters };
+                let to = &mut narrow_gradient[padded.before * padded.row..];
+                multiply(isa, rows, packed, true, to, padded.row);
+                if let Some(narrow) = &narrow {
+                    let right = Right { values: &gz, start: part * filters, step: output, width: filters };
+                    accumulate(isa, padded.rows_of(s, kernel, narrow), right, &mut sums.bank[part]);
+                }
+            }
+        }
     }
-    let (Method::Spectra(bank, of_weights, weights), Some((inputs, outputs))) = (method, &spectra) else { return };
-    if *bank_wanted {
-        bank.add_weight_gradient((inputs.0, &inputs.1), (outputs.0, &outputs.1), &mut sums.bank[0]);
-    }
-    let mut results = inputs.0.room();
-    products(isa, (*of_weights, weights), (outputs.0, &outputs.1), inputs.0, &mut results);
-    for (number, gz) in of_outputs.iter().enumerate() {
-        narrow_gradient.fill(0.0);
-        bank.input_gradient_of(number, inputs.0, &results, &mut narrow_gradient, padded.row);
-        let gx = gx.as_deref_mut().map(|gx| &mut gx[number * s.length * s.input..][..s.length * s.input]);
-        branches(isa, work, first + number, &narrow_gradient, gz, gx, sums);
-    }
+    branches(isa, work, record, &narrow_gradient, &gz, gx, sums);
 }
 
 /// From the gradients of bottleneck and pooled branch to those of the input and of their weights.
@@ -231,11 +203,10 @@ pub(super) fn gradient(
         .map(|(piece, mut gx)| {
             let mut sums = Sums::new(isa, s, &work.method);
             let end = s.batch.min((piece + 1) * PIECE);
-            for first in (piece * PIECE..end).step_by(GROUP) {
-                let records = GROUP.min(end - first);
-                let at = (first - piece * PIECE) * size;
-                let gx = gx.as_deref_mut().map(|gx| &mut gx[at..][..records * size]);
-                backward_group(isa, work, first, records, gx, &mut sums);
+            for record in piece * PIECE..end {
+                let at = (record - piece * PIECE) * size;
+                let gx = gx.as_deref_mut().map(|gx| &mut gx[at..][..size]);
+                backward_record(isa, work, record, gx, &mut sums);
             }
             sums
         })

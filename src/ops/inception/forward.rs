@@ -1,4 +1,4 @@
-//! The block on the CPU: a few records at a time, from the input to the channels before the batch norm.
+//! The block on the CPU: record by record, from the input to the channels before the batch norm.
 
 use dfdx::prelude::Cpu;
 use rayon::prelude::*;
@@ -12,9 +12,6 @@ use crate::ops::matmul::{Packed, Rows, multiply};
 use crate::ops::memory::{Buffer, pieces};
 use crate::ops::norm::{Moments, measure, read};
 use crate::ops::{Flat, Seen};
-
-/// Records whose spectra are multiplied together: the weights' are read once for all of them.
-pub(super) const GROUP: usize = 1;
 
 /// How the bank's kernels are applied, towards outputs or, for gradients, towards inputs.
 pub(super) enum Method {
@@ -113,54 +110,39 @@ struct Work<'a> {
     padded: Padded,
 }
 
-/// The channels of the records from `first` on into `z`.
-fn forward_group(isa: Isa, work: &Work<'_>, first: usize, z: &mut [f32], moments: Option<&mut [f32]>) {
+/// The channels of one record into `z`.
+fn forward_record(isa: Isa, work: &Work<'_>, record: usize, z: &mut [f32], moments: Option<&mut [f32]>) {
     let Work { s, x, bottleneck, pooled, method, padded } = work;
     let (input, output, filters) = (s.input, s.output(), s.filters);
-    let size = s.length * output;
-    let records = z.len() / size;
+    let from = x.record(record);
     let mut narrow = padded.zeros();
     let (mut a, mut p) = (Buffer::stale((CHUNK + 2 * HALO) * input), Buffer::stale(CHUNK * input));
-    let mut spectra = match method {
-        Method::Spectra(bank, ..) => Some((bank.of_inputs(records), bank.of_inputs(records).room())),
-        Method::Direct(_) => None,
-    };
-    for (number, z) in z.chunks_exact_mut(size).enumerate() {
-        let from = x.record(first + number);
-        for start in (0..s.length).step_by(CHUNK) {
-            let count = CHUNK.min(s.length - start);
-            window(isa, x.reading(), from, input, start, count, &mut a);
-            maxima(isa, &a, input, count, &mut p);
-            let rows = |values| Rows { values, step: input, count, inner: input };
-            let to = &mut narrow[(padded.before + start) * padded.row..];
-            multiply(isa, rows(&a[HALO * input..]), bottleneck, false, to, padded.row);
-            let to = &mut z[start * output + output - filters..];
-            multiply(isa, rows(&p), pooled, false, to, output);
-        }
-        match (method, &mut spectra) {
-            (Method::Spectra(bank, ..), Some((layout, spectra))) => {
-                bank.transform_input(&narrow, padded.row, number, *layout, spectra);
-            }
-            (Method::Direct(parts), _) => {
-                for (part, (packed, &kernel)) in parts.iter().zip(&s.kernels).enumerate() {
-                    multiply(isa, padded.rows_of(s, kernel, &narrow), packed, false, &mut z[part * filters..], output);
-                }
-            }
-            _ => {}
-        }
+    for start in (0..s.length).step_by(CHUNK) {
+        let count = CHUNK.min(s.length - start);
+        window(isa, x.reading(), from, input, start, count, &mut a);
+        maxima(isa, &a, input, count, &mut p);
+        let rows = |values| Rows { values, step: input, count, inner: input };
+        let to = &mut narrow[(padded.before + start) * padded.row..];
+        multiply(isa, rows(&a[HALO * input..]), bottleneck, false, to, padded.row);
+        let to = &mut z[start * output + output - filters..];
+        multiply(isa, rows(&p), pooled, false, to, output);
     }
-    if let (Method::Spectra(bank, of_weights, weights), Some((layout, spectra))) = (method, &spectra) {
-        let to = bank.of_outputs(records);
-        let mut results = to.room();
-        products(isa, (*of_weights, weights), (*layout, spectra), to, &mut results);
-        for (number, z) in z.chunks_exact_mut(size).enumerate() {
-            bank.outputs_of(number, to, &results, z, output);
+    match method {
+        Method::Spectra(bank, of_weights, weights) => {
+            let (inputs, outputs) = (bank.of_inputs(), bank.of_outputs());
+            let (mut spectra, mut results) = (inputs.room(), outputs.room());
+            bank.transform_input(&narrow, padded.row, inputs, &mut spectra);
+            products(isa, (*of_weights, weights), (inputs, &spectra), outputs, &mut results);
+            bank.outputs_of(outputs, &results, z, output);
+        }
+        Method::Direct(parts) => {
+            for (part, (packed, &kernel)) in parts.iter().zip(&s.kernels).enumerate() {
+                multiply(isa, padded.rows_of(s, kernel, &narrow), packed, false, &mut z[part * filters..], output);
+            }
         }
     }
     if let Some(moments) = moments {
-        for (z, moments) in z.chunks_exact(size).zip(moments.chunks_exact_mut(2 * output)) {
-            measure(isa, z, moments);
-        }
+        measure(isa, z, moments);
     }
 }
 
@@ -180,14 +162,12 @@ pub(super) fn forward(
     let size = s.length * s.output();
     let mut z = Buffer::stale(s.batch * size);
     let mut moments = wanted.then(|| Moments::new((s.batch, s.length, s.output())));
-    let groups = s.batch.div_ceil(GROUP);
-    let mut slots = pieces(moments.as_mut().map(|moments| &mut *moments.values), GROUP * 2 * s.output(), groups);
-    z.par_chunks_mut(GROUP * size).zip(slots.par_iter_mut()).with_min_len(PIECE / GROUP).enumerate().for_each(
-        |(group, (z, moments))| {
-            let (first, moments) = (group * GROUP, moments.as_deref_mut());
-            forward_group(isa, work, first, z, moments);
-        },
-    );
+    let mut slots = pieces(moments.as_mut().map(|moments| &mut *moments.values), 2 * s.output(), s.batch);
+    z.par_chunks_exact_mut(size)
+        .zip(slots.par_iter_mut())
+        .with_min_len(PIECE)
+        .enumerate()
+        .for_each(|(record, (z, moments))| forward_record(isa, work, record, z, moments.as_deref_mut()));
     (z, moments)
 }
 

@@ -113,14 +113,14 @@ impl Bank {
         self.filters * self.kernels.len()
     }
 
-    /// Spectra of the inputs of `records`.
-    pub(in crate::ops) fn of_inputs(&self, records: usize) -> Spectra {
-        Spectra::new(self.inputs, records * self.tiles, self.isa.lanes())
+    /// Spectra of a record's inputs.
+    pub(in crate::ops) fn of_inputs(&self) -> Spectra {
+        Spectra::new(self.inputs, self.tiles, self.isa.lanes())
     }
 
-    /// Spectra of the outputs of `records`.
-    pub(in crate::ops) fn of_outputs(&self, records: usize) -> Spectra {
-        Spectra::new(self.outputs(), records * self.tiles, self.isa.lanes())
+    /// Spectra of a record's outputs.
+    pub(in crate::ops) fn of_outputs(&self) -> Spectra {
+        Spectra::new(self.outputs(), self.tiles, self.isa.lanes())
     }
 
     /// Spectra of the weights, one row for each output.
@@ -141,52 +141,31 @@ impl Bank {
         (layout, room)
     }
 
-    /// Spectra of the padded input (rows of `row` values) of record `number` of a group.
-    pub(in crate::ops) fn transform_input(
-        &self,
-        padded: &[f32],
-        row: usize,
-        number: usize,
-        layout: Spectra,
-        to: &mut [f32],
-    ) {
+    /// Spectra of the padded input (rows of `row` values) of a record.
+    pub(in crate::ops) fn transform_input(&self, padded: &[f32], row: usize, layout: Spectra, to: &mut [f32]) {
         let bank = self;
-        dispatch!(self.isa => transform_input(bank: &Bank, padded: &[f32], row: usize, number: usize, layout: Spectra, to: &mut [f32]));
+        dispatch!(self.isa => transform_input(bank: &Bank, padded: &[f32], row: usize, layout: Spectra, to: &mut [f32]));
     }
 
-    /// Spectra of the output gradient (rows of `row` values) of record `number` of a group.
-    pub(in crate::ops) fn transform_gradient(
-        &self,
-        gz: &[f32],
-        row: usize,
-        number: usize,
-        layout: Spectra,
-        to: &mut [f32],
-    ) {
+    /// Spectra of the output gradient (rows of `row` values) of a record.
+    pub(in crate::ops) fn transform_gradient(&self, gz: &[f32], row: usize, layout: Spectra, to: &mut [f32]) {
         let bank = self;
-        dispatch!(self.isa => transform_gradient(bank: &Bank, gz: &[f32], row: usize, number: usize, layout: Spectra, to: &mut [f32]));
+        dispatch!(self.isa => transform_gradient(bank: &Bank, gz: &[f32], row: usize, layout: Spectra, to: &mut [f32]));
     }
 
-    /// Outputs of record `number` of a group into rows of `z`, `row` apart.
-    pub(in crate::ops) fn outputs_of(&self, number: usize, layout: Spectra, from: &[f32], z: &mut [f32], row: usize) {
+    /// Outputs of a record into rows of `z`, `row` apart.
+    pub(in crate::ops) fn outputs_of(&self, layout: Spectra, from: &[f32], z: &mut [f32], row: usize) {
         let bank = self;
-        dispatch!(self.isa => outputs_of(bank: &Bank, number: usize, layout: Spectra, from: &[f32], z: &mut [f32], row: usize));
+        dispatch!(self.isa => outputs_of(bank: &Bank, layout: Spectra, from: &[f32], z: &mut [f32], row: usize));
     }
 
-    /// Adds the input gradient of record `number` of a group to padded rows, `row` apart.
-    pub(in crate::ops) fn input_gradient_of(
-        &self,
-        number: usize,
-        layout: Spectra,
-        from: &[f32],
-        padded: &mut [f32],
-        row: usize,
-    ) {
+    /// Adds the input gradient of a record to padded rows, `row` apart.
+    pub(in crate::ops) fn input_gradient_of(&self, layout: Spectra, from: &[f32], padded: &mut [f32], row: usize) {
         let bank = self;
-        dispatch!(self.isa => input_gradient_of(bank: &Bank, number: usize, layout: Spectra, from: &[f32], padded: &mut [f32], row: usize));
+        dispatch!(self.isa => input_gradient_of(bank: &Bank, layout: Spectra, from: &[f32], padded: &mut [f32], row: usize));
     }
 
-    /// Adds to the spectra of the weight gradient those of a group.
+    /// Adds to the spectra of the weight gradient those of a record.
     pub(in crate::ops) fn add_weight_gradient(
         &self,
         inputs: (Spectra, &[f32]),
@@ -290,37 +269,37 @@ fn untransform<S: Simd>(bank: &Bank, sum: &[f32], gw: &mut [Option<Vec<f32>>]) {
 }
 
 #[inline(always)]
-fn transform_input<S: Simd>(bank: &Bank, padded: &[f32], row: usize, number: usize, layout: Spectra, to: &mut [f32]) {
+fn transform_input<S: Simd>(bank: &Bank, padded: &[f32], row: usize, layout: Spectra, to: &mut [f32]) {
     let mut tile = Tile::new();
     for first in (0..bank.inputs).step_by(S::LANES) {
-        for number_of_tile in 0..bank.tiles {
-            let from = &padded[number_of_tile * bank.valid * row + first..];
-            let to = &mut to[layout.place(number * bank.tiles + number_of_tile, first)..];
+        for tile_number in 0..bank.tiles {
+            let from = &padded[tile_number * bank.valid * row + first..];
+            let to = &mut to[layout.place(tile_number, first)..];
             tile.spectrum::<S>((from, row, TILE), to, layout.step, layout.channels);
         }
     }
 }
 
 #[inline(always)]
-fn transform_gradient<S: Simd>(bank: &Bank, gz: &[f32], row: usize, number: usize, layout: Spectra, to: &mut [f32]) {
+fn transform_gradient<S: Simd>(bank: &Bank, gz: &[f32], row: usize, layout: Spectra, to: &mut [f32]) {
     let mut tile = Tile::new();
     for first in (0..bank.outputs()).step_by(S::LANES) {
-        for number_of_tile in 0..bank.tiles {
-            let start = number_of_tile * bank.valid;
+        for tile_number in 0..bank.tiles {
+            let start = tile_number * bank.valid;
             let samples = bank.valid.min(bank.length - start);
-            let to = &mut to[layout.place(number * bank.tiles + number_of_tile, first)..];
+            let to = &mut to[layout.place(tile_number, first)..];
             tile.spectrum::<S>((&gz[start * row + first..], row, samples), to, layout.step, layout.channels);
         }
     }
 }
 
 #[inline(always)]
-fn outputs_of<S: Simd>(bank: &Bank, number: usize, layout: Spectra, from: &[f32], z: &mut [f32], row: usize) {
+fn outputs_of<S: Simd>(bank: &Bank, layout: Spectra, from: &[f32], z: &mut [f32], row: usize) {
     let mut tile = Tile::new();
     for first in (0..bank.outputs()).step_by(S::LANES) {
-        for number_of_tile in 0..bank.tiles {
-            let start = number_of_tile * bank.valid;
-            let from = &from[layout.place(number * bank.tiles + number_of_tile, first)..];
+        for tile_number in 0..bank.tiles {
+            let start = tile_number * bank.valid;
+            let from = &from[layout.place(tile_number, first)..];
             tile.samples::<S>(from, layout.step, layout.channels);
             let count = bank.valid.min(bank.length - start);
             tile.store::<S, false>(&mut z[start * row + first..], row, count, bank.outputs() - first);
@@ -329,20 +308,13 @@ fn outputs_of<S: Simd>(bank: &Bank, number: usize, layout: Spectra, from: &[f32]
 }
 
 #[inline(always)]
-fn input_gradient_of<S: Simd>(
-    bank: &Bank,
-    number: usize,
-    layout: Spectra,
-    from: &[f32],
-    padded: &mut [f32],
-    row: usize,
-) {
+fn input_gradient_of<S: Simd>(bank: &Bank, layout: Spectra, from: &[f32], padded: &mut [f32], row: usize) {
     let mut tile = Tile::new();
     for first in (0..bank.inputs).step_by(S::LANES) {
-        for number_of_tile in 0..bank.tiles {
-            let from = &from[layout.place(number * bank.tiles + number_of_tile, first)..];
+        for tile_number in 0..bank.tiles {
+            let from = &from[layout.place(tile_number, first)..];
             tile.samples::<S>(from, layout.step, layout.channels);
-            let to = &mut padded[number_of_tile * bank.valid * row + first..];
+            let to = &mut padded[tile_number * bank.valid * row + first..];
             tile.store::<S, true>(to, row, TILE, bank.inputs - first);
         }
     }
