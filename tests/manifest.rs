@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use ecgraft::manifest::{
-    Architecture, BatchNormMode, CnnConfig, Diagnostic, EarlyStopping, Freeze, Inception1dConfig, Lead, Manifest,
-    Optimizer, Schedule, Source, StoppingMetric, Superclass, Target, load, parse, schema,
+    Architecture, Augment, BatchNormMode, CnnConfig, Diagnostic, EarlyStopping, Freeze, GradientClipping,
+    Inception1dConfig, L2Sp, Lead, Manifest, Optimizer, RegressionLoss, Schedule, Source, StoppingMetric, Superclass,
+    Target, TransferLoss, load, parse, schema,
 };
 use serde_json::{Value, json};
 
@@ -80,7 +81,7 @@ fn a_small_manifest_gets_all_defaults() {
     assert_eq!(manifest.signal.bandpass, None);
     let adam = Optimizer::Adam { learning_rate: 0.001, weight_decay: 0.0, betas: [0.9, 0.999] };
     assert_eq!(manifest.regression.optimizer, adam);
-    assert_eq!(manifest.regression.schedule, Schedule::Exponential { gamma: 0.99 });
+    assert_eq!(manifest.regression.schedule, Schedule::Exponential { gamma: 0.99, warmup_epochs: 0.0 });
     assert_eq!((manifest.regression.epochs, manifest.regression.batch_size), (20, 32));
     assert_eq!((manifest.regression.validation_share, manifest.regression.test_share), (0.1, 0.1));
     assert_eq!(manifest.regression.early_stopping, None);
@@ -140,6 +141,9 @@ fn each_fault_is_shown_with_its_place_and_the_nearest_name() {
         ("[signal]\nleads = [\"I\", \"AVR\"]", 2, 15, "\"AVR\"", "unknown lead `AVR`; did you mean `aVR`?"),
         ("[regression]\noptimizer = { kind = \"adamww\" }", 2, 22, "\"adamww\"", "unknown optimizer `adamww`; did you mean `adamw`?"),
         ("[regression]\nearly_stopping = { metric = 'macro_auc' }", 2, 29, "'macro_auc'", "unknown metric of the regression stage `macro_auc`; known: `loss`"),
+        ("[transfer]\nloss = 'bce'", 2, 8, "'bce'", "unknown loss `bce`; known: `cross-entropy`, `focal`"),
+        ("[transfer]\noptimizer = 'sdg'", 2, 13, "'sdg'", "unknown optimizer `sdg`; did you mean `sgd`?"),
+        ("[regression]\nloss = { kind = 'mae', delta = 2 }", 2, 24, "delta", "unknown key `delta` in `regression.loss` of kind `mae`; known: `kind`"),
         // references
         ("[mixes.b]\nparts = [{ source = 'simm' }]", 2, 21, "'simm'", "no source is called `simm`; did you mean `sim`?"),
         ("[trials]\nmix = ['synthetik']", 2, 8, "'synthetik'", "no mix is called `synthetik`; did you mean `synthetic`?"),
@@ -155,6 +159,11 @@ fn each_fault_is_shown_with_its_place_and_the_nearest_name() {
         ("[regression]\nepochs = 0", 2, 10, "0", "`epochs` is 0; it must be from 1 to 1000000"),
         ("[transfer]\nbatch_size = -1", 2, 14, "-1", "`batch_size` is -1; it must be from 1 to 65536"),
         ("[transfer]\noptimizer = { learning_rate = 0 }", 2, 31, "0", "`learning_rate` is 0; it must be above 0"),
+        ("[regression]\nschedule = 3", 2, 12, "3", "`schedule` must be a table or a word in quotes, not the number 3"),
+        ("[regression]\nloss = { kind = 'huber', delta = 0 }", 2, 34, "0", "`delta` is 0; it must be above 0"),
+        ("[transfer]\ngradient_clipping = { norm = 0 }", 2, 30, "0", "`norm` is 0; it must be above 0"),
+        ("[transfer]\nlabel_smoothing = 1", 2, 19, "1", "`label_smoothing` is 1; it must be at least 0 and below 1"),
+        ("[freezes.f]\nl2_sp = { alpha = -1 }", 2, 19, "-1", "`alpha` is -1; it must be at least 0"),
         ("[signal]\nduration = nan", 2, 12, "nan", "`duration` is nan; it must be a finite number"),
         ("[trials]\nlabel_fraction = [0.1, 0, 1.5]\nseed = []", 2, 24, "0", ""),
         ("[trials]\nseed = [1, 2, 1]", 2, 15, "1", "1 comes twice in `seed`"),
@@ -174,6 +183,9 @@ fn each_fault_is_shown_with_its_place_and_the_nearest_name() {
         ("[transfer]\ntrain_folds = [1, 10]", 2, 15, "[1, 10]", "fold 10 is also in transfer.test_folds; the sets of folds must not overlap"),
         ("[regression]\ntest_share = 0.9", 2, 14, "0.9", "`validation_share` (0.1) and `test_share` (0.9) leave no training records; together they must be below 1"),
         ("[transfer]\naugment = [{ kind = 'random-crop', duration = 11 }]", 2, 47, "11", "the crop of 11 s is longer than `signal.duration`, 10 s"),
+        ("[transfer]\naugment = ['random-crop', { kind = 'time-shift', shift = 10 }]", 2, 58, "10", "the shift of 10 s is not shorter than `signal.duration`, 10 s"),
+        ("[transfer]\nloss = 'focal'\nlabel_smoothing = 0.1", 3, 19, "0.1", "label smoothing is defined for the loss `cross-entropy` alone; leave one of the two out"),
+        ("[regression]\nschedule = { kind = 'plateau', warmup_epochs = 20 }", 2, 48, "20", "the warm-up of 20 epochs is not shorter than the stage's 20 epochs"),
         ("[architectures.b]\nkind = 'cnn'\nkernels = [3, 4, 5]", 3, 15, "4", "the kernel size 4 is even; kernels of a `cnn` are odd"),
         ("[architectures.b]\nkind = 'cnn'\nchannels = [8, 8]", 3, 12, "[8, 8]", "`channels` has 2 items and `kernels` 3, one of them by default; they must be as many"),
         ("[freezes.f]\nsteps = [{ blocks = ['block1'] }, { blocks = ['block2'] }]", 2, 10, "{ blocks = ['block1'] }", "a step without `epochs` lasts to the end; only the last step can"),
@@ -208,6 +220,73 @@ fn each_fault_is_shown_with_its_place_and_the_nearest_name() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+#[test]
+fn every_training_control_is_read_and_kinds_may_be_written_as_words() {
+    let more = r#"wide = "inception1d"
+[freezes.near]
+l2_sp = { beta = 0.1 }
+[regression]
+loss = { kind = "huber", delta = 0.5 }
+optimizer = "rmsprop"
+schedule = { kind = "plateau", warmup_epochs = 2 }
+gradient_clipping = {}
+augment = ["time-shift", { kind = "amplitude-scale", range = 0.5 }]
+[transfer]
+loss = { kind = "focal", gamma = 1.5 }
+schedule = "constant"
+gradient_clipping = { norm = 5 }
+"#;
+    let manifest = good(&format!("{SMALL}{more}"));
+    assert_eq!(manifest.architectures["wide"], Architecture::Inception1d(Inception1dConfig::default()));
+    assert_eq!(manifest.freezes["near"].l2_sp, Some(L2Sp { alpha: 0.01, beta: 0.1 }));
+    let regression = manifest.regression;
+    assert_eq!(regression.loss, RegressionLoss::Huber { delta: 0.5 });
+    let rmsprop = Optimizer::Rmsprop { learning_rate: 0.01, weight_decay: 0.0, alpha: 0.99, momentum: 0.0 };
+    assert_eq!(regression.optimizer, rmsprop);
+    assert_eq!(regression.schedule, Schedule::Plateau { factor: 0.5, patience: 3, warmup_epochs: 2.0 });
+    assert_eq!(regression.gradient_clipping, Some(GradientClipping { norm: 1.0 }));
+    assert_eq!(regression.augment, [Augment::TimeShift { shift: 0.5 }, Augment::AmplitudeScale { range: 0.5 }]);
+    assert_eq!(manifest.transfer.loss, TransferLoss::Focal { gamma: 1.5 });
+    assert_eq!(manifest.transfer.schedule, Schedule::Constant { warmup_epochs: 0.0 });
+    assert_eq!(manifest.transfer.gradient_clipping, Some(GradientClipping { norm: 5.0 }));
+
+    let plain = good(SMALL);
+    assert_eq!((plain.transfer.loss, plain.transfer.label_smoothing), (TransferLoss::CrossEntropy, 0.0));
+    assert_eq!((plain.regression.gradient_clipping, plain.transfer.gradient_clipping), (None, None));
+    assert_eq!(good(&format!("{SMALL}[transfer]\nlabel_smoothing = 0.1\n")).transfer.label_smoothing, 0.1);
+    let huber = good(&format!("{SMALL}[regression]\nloss = 'huber'\n")).regression.loss;
+    assert_eq!(huber, RegressionLoss::Huber { delta: 1.0 });
+}
+
+#[test]
+fn unknown_blocks_are_told_for_every_architecture() {
+    let schema = schema();
+    let kinds = schema["properties"]["architectures"]["additionalProperties"]["oneOf"].as_array().unwrap();
+    let kinds: Vec<&str> = kinds.iter().filter_map(|kind| kind["properties"]["kind"]["const"].as_str()).collect();
+    assert!(kinds.contains(&"cnn") && kinds.contains(&"inception1d"), "{kinds:?}");
+    for kind in kinds {
+        let small = SMALL.replace("\"cnn\"", &format!("{kind:?}"));
+        let with = |freeze: &str| format!("{small}[freezes.f]\n{freeze}\n[trials]\nfreeze = ['f']\n");
+        let blocks = good(&small).architectures["net"].blocks();
+        for block in &blocks {
+            good(&with(&format!("steps = [{{ blocks = ['{block}'] }}]\nlearning_rate_scale = {{ {block} = 0.5 }}")));
+        }
+        let listed = |names: &[String]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let with_head = [&blocks[..], &["head".to_owned()]].concat();
+        for (freeze, underlined, known) in [
+            ("steps = [{ blocks = ['*', 'nosuchpart'] }]", "'nosuchpart'", &blocks),
+            ("steps = [{ blocks = ['nosuch*'], epochs = 1 }, { blocks = ['*'] }]", "'nosuch*'", &blocks),
+            ("learning_rate_scale = { '*' = 1, nosuchpart = 0.1 }", "0.1", &with_head),
+        ] {
+            let faults = faults(&with(freeze));
+            assert_eq!(faults[0].2, underlined, "{kind}: {faults:?}");
+            let message = &faults[0].3;
+            assert!(message.starts_with("no block of architecture `net` is called `nosuch"), "{kind}: {message}");
+            assert!(message.ends_with(&format!("its blocks: {}", listed(known))), "{kind}: {message}");
+        }
+    }
 }
 
 #[test]

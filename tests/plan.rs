@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ecgraft::manifest::*;
 use ecgraft::plan::{Plan, StageKind, expand};
 use example::{fingerprints, freeze, manifest, plan, strings};
+use serde_json::json;
 
 /// A manifest whose trials touch everything it defines.
 fn full(name: &str) -> Manifest {
@@ -164,6 +165,8 @@ fn an_edit_changes_exactly_the_ids_it_should() {
         ("regression epochs", |m| m.regression.epochs = 21, Grafted),
         ("regression batch", |m| m.regression.batch_size = 16, Grafted),
         ("regression loss", |m| m.regression.loss = RegressionLoss::Mse, Grafted),
+        ("Huber's delta", |m| m.regression.loss = RegressionLoss::Huber { delta: 2.0 }, Grafted),
+        ("regression clipping", |m| m.regression.gradient_clipping = Some(GradientClipping { norm: 1.0 }), Grafted),
         (
             "regression optimiser",
             |m| {
@@ -172,7 +175,11 @@ fn an_edit_changes_exactly_the_ids_it_should() {
             },
             Grafted,
         ),
-        ("regression schedule", |m| m.regression.schedule = Schedule::Exponential { gamma: 0.98 }, Grafted),
+        (
+            "regression schedule",
+            |m| m.regression.schedule = Schedule::Exponential { gamma: 0.98, warmup_epochs: 0.0 },
+            Grafted,
+        ),
         ("regression stopping", |m| m.regression.early_stopping = None, Grafted),
         ("validation share", |m| m.regression.validation_share = 0.2, Grafted),
         ("test share", |m| m.regression.test_share = 0.2, Grafted),
@@ -195,6 +202,10 @@ fn an_edit_changes_exactly_the_ids_it_should() {
             |m| m.transfer.early_stopping = Some(EarlyStopping { patience: 3, metric: StoppingMetric::MacroAuc }),
             Transfers,
         ),
+        ("transfer loss", |m| m.transfer.loss = TransferLoss::Focal { gamma: 2.0 }, Transfers),
+        ("label smoothing", |m| m.transfer.label_smoothing = 0.1, Transfers),
+        ("transfer clipping", |m| m.transfer.gradient_clipping = Some(GradientClipping { norm: 1.0 }), Transfers),
+        ("warm-up", |m| m.transfer.schedule = Schedule::Constant { warmup_epochs: 1.0 }, Transfers),
         ("class weights", |m| m.transfer.class_weights = ClassWeights::Balanced, Transfers),
         ("transfer augment", |m| m.transfer.augment = vec![Augment::GaussianNoise { sd: 0.05 }], Transfers),
         (
@@ -219,6 +230,11 @@ fn an_edit_changes_exactly_the_ids_it_should() {
             |m| m.freezes.get_mut("none").unwrap().learning_rate_scale = BTreeMap::from([("block*".into(), 0.1)]),
             Labelled("freeze none"),
         ),
+        (
+            "L2-SP",
+            |m| m.freezes.get_mut("none").unwrap().l2_sp = Some(L2Sp { alpha: 0.01, beta: 0.01 }),
+            Labelled("freeze none"),
+        ),
     ];
     let before = ids(&plan(&[full("full")]));
     for (what, edit, changes) in edits {
@@ -238,6 +254,42 @@ fn an_edit_changes_exactly_the_ids_it_should() {
     for (label, id) in &before {
         assert_eq!(*id != after[label], TransfersAndMix("half-real").includes(label), "{label}");
     }
+}
+
+/// What ids are hashed from, where nothing is used that came after the first version.
+#[test]
+fn settings_without_later_keys_are_written_as_they_were() {
+    let full = full("full");
+    let mut regression = serde_json::to_value(&full.regression).unwrap();
+    let adam = json!({ "kind": "adam", "learning_rate": 0.001, "weight_decay": 0.0, "betas": [0.9, 0.999] });
+    let expected = json!({
+        "targets": ["hr", "pr", "qt", "qrs"], "epochs": 20, "batch_size": 32, "loss": "mae", "optimizer": adam,
+        "schedule": { "kind": "exponential", "gamma": 0.99 }, "early_stopping": { "patience": 5, "metric": "loss" },
+        "validation_share": 0.1, "test_share": 0.1, "augment": [],
+    });
+    assert_eq!(regression, expected);
+    let transfer = serde_json::to_value(&full.transfer).unwrap();
+    let expected = json!({
+        "source": "ptbxl", "task": "superclass", "labels": "single", "classes": ["NORM", "MI", "STTC", "CD", "HYP"],
+        "train_folds": [1, 2, 3, 4, 5, 6, 7, 8], "validation_folds": [9], "test_folds": [10], "epochs": 30,
+        "batch_size": 32, "optimizer": adam, "schedule": { "kind": "constant" }, "early_stopping": null,
+        "class_weights": "none", "augment": [],
+    });
+    assert_eq!(transfer, expected);
+    let freeze = json!({ "steps": [], "batch_norm": "frozen", "learning_rate_scale": {} });
+    assert_eq!(serde_json::to_value(&full.freezes["none"]).unwrap(), freeze);
+    // And all of it is read again.
+    for (loss, written) in [
+        (RegressionLoss::Mse, json!("mse")),
+        (RegressionLoss::Huber { delta: 1.0 }, json!("huber")),
+        (RegressionLoss::Huber { delta: 0.5 }, json!({ "kind": "huber", "delta": 0.5 })),
+    ] {
+        regression["loss"] = written;
+        let read: Regression = serde_json::from_value(regression.clone()).unwrap();
+        assert_eq!(read, Regression { loss, ..full.regression.clone() });
+        assert_eq!(serde_json::to_value(&read).unwrap(), regression);
+    }
+    assert_eq!(serde_json::from_value::<Transfer>(transfer).unwrap(), full.transfer);
 }
 
 #[test]

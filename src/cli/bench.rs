@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::manifest::{Architecture, CnnConfig, Inception1dConfig, Optimizer};
 use crate::nn::{Hold, Network, Pass};
 use crate::ops::Var;
-use crate::ops::loss::{Loss, loss};
+use crate::ops::loss::{Form, Loss, loss};
 use crate::train::Stepper;
 
 /// Time a training step and an inference of an architecture at its defaults
@@ -69,7 +69,8 @@ fn time(options: &Options, device_name: &str, architecture: &Architecture, threa
     let shape = (options.batch, options.length, options.channels);
     let values: Vec<f32> = (0..shape.0 * shape.1 * shape.2).map(|_| StandardNormal.sample(&mut random)).collect();
     let x = Var::input(&device, values, shape)?;
-    let target = Loss::CrossEntropy { classes: (0..options.batch).map(|i| i % 5).collect(), weights: vec![1.0; 5] };
+    let classes = (0..options.batch).map(|i| i % 5).collect();
+    let target = Loss::CrossEntropy { classes, weights: vec![1.0; 5], form: Form::Plain };
     let mut stepper = Stepper::new(&Optimizer::Adam { learning_rate: 1e-3, weight_decay: 0.0, betas: [0.9, 0.999] });
 
     let train = median(options.steps, || {

@@ -213,24 +213,31 @@ impl Checks<'_> {
                 }
             }
         }
+        if transfer.label_smoothing > 0.0 && transfer.loss != TransferLoss::CrossEntropy {
+            let message = "label smoothing is defined for the loss `cross-entropy` alone; leave one of the two out";
+            self.problem(&["transfer", "label_smoothing"], message.into());
+        }
         self.training("transfer", &transfer.augment, &transfer.schedule, transfer.epochs);
     }
 
     fn training(&mut self, stage: &str, augment: &[Augment], schedule: &Schedule, epochs: usize) {
         let available = self.manifest.signal.duration;
         for (index, augment) in augment.iter().enumerate() {
-            if let Augment::RandomCrop { duration } = augment
-                && *duration > available
-                && self.places.is_sound(&["signal", "duration"])
-            {
-                let message = format!("the crop of {duration} s is longer than `signal.duration`, {available} s");
-                self.problem(&[stage, "augment", &index.to_string(), "duration"], message);
+            let (key, message) = match augment {
+                Augment::RandomCrop { duration } if *duration > available => {
+                    ("duration", format!("the crop of {duration} s is longer than `signal.duration`, {available} s"))
+                }
+                Augment::TimeShift { shift } if *shift >= available => {
+                    ("shift", format!("the shift of {shift} s is not shorter than `signal.duration`, {available} s"))
+                }
+                _ => continue,
+            };
+            if self.places.is_sound(&["signal", "duration"]) {
+                self.problem(&[stage, "augment", &index.to_string(), key], message);
             }
         }
-        if let Schedule::Cosine { warmup_epochs } = schedule
-            && *warmup_epochs >= epochs as f64
-            && self.places.is_sound(&[stage, "epochs"])
-        {
+        let warmup_epochs = schedule.warmup_epochs();
+        if warmup_epochs >= epochs as f64 && self.places.is_sound(&[stage, "epochs"]) {
             let message =
                 format!("the warm-up of {warmup_epochs} epochs is not shorter than the stage's {epochs} epochs");
             self.problem(&[stage, "schedule", "warmup_epochs"], message);

@@ -147,6 +147,10 @@ impl Reader<'_> {
                 Some(Value::Object(self.table(&what, keys, table, span, false)))
             }
             (Type::Kind(kinds), DeValue::Table(table)) => self.kind(kinds, table, span),
+            (Type::Kind(kinds), DeValue::String(word)) => {
+                let kind = self.known_kind(kinds, word, span.clone())?;
+                self.table_of_kind(kind, &DeTable::new(), span)
+            }
             (Type::Named(of), DeValue::Table(table)) => {
                 let mut read = Map::new();
                 for (key, value) in table {
@@ -226,16 +230,10 @@ impl Reader<'_> {
         self.place.pop();
     }
 
-    /// A table whose `kind` decides its keys.
+    /// A table whose `kind` decides its keys, of which a word alone is the short form.
     fn kind(&mut self, kinds: &Kinds, table: &DeTable<'_>, span: Span<usize>) -> Option<Value> {
-        let known: Vec<&str> = kinds.known.iter().map(|kind| kind.name).collect();
         let kind: &Kind = match table.get("kind").map(|value| (value.span(), value.get_ref())) {
-            Some((_, DeValue::String(word))) if kinds.find(word).is_some() => kinds.find(word)?,
-            Some((span, DeValue::String(word))) => {
-                let message = unknown_word(kinds.what, word, &known, kinds.later);
-                self.problem(span, message);
-                return None;
-            }
+            Some((span, DeValue::String(word))) => self.known_kind(kinds, word, span)?,
             Some((span, other)) => {
                 self.problem(span, format!("`kind` must be a text, not {}", article(other)));
                 return None;
@@ -243,12 +241,26 @@ impl Reader<'_> {
             None => match kinds.default.and_then(|name| kinds.find(name)) {
                 Some(kind) => kind,
                 None => {
+                    let known: Vec<&str> = kinds.known.iter().map(|kind| kind.name).collect();
                     let message = format!("{} needs the key `kind`; known: {}", self.here(), names::list(&known));
                     self.problem(span, message);
                     return None;
                 }
             },
         };
+        self.table_of_kind(kind, table, span)
+    }
+
+    fn known_kind(&mut self, kinds: &Kinds, word: &str, span: Span<usize>) -> Option<&'static Kind> {
+        let found = kinds.find(word);
+        if found.is_none() {
+            let known: Vec<&str> = kinds.known.iter().map(|kind| kind.name).collect();
+            self.problem(span, unknown_word(kinds.what, word, &known, kinds.later));
+        }
+        found
+    }
+
+    fn table_of_kind(&mut self, kind: &Kind, table: &DeTable<'_>, span: Span<usize>) -> Option<Value> {
         let what = format!("{} of kind `{}`", self.here(), kind.name);
         let mut read = self.table(&what, kind.keys, table, span, true);
         read.insert("kind".into(), kind.name.into());
@@ -347,6 +359,9 @@ pub(super) fn default_value(of: &Type, json: &Value, folder: &Path, env: &dyn Fn
             return path.and_then(|path| serde_json::to_value(path).ok()).unwrap_or(Value::Null);
         }
         (Type::Table(keys), Value::Object(_)) => *keys,
+        (Type::Kind(_), Value::String(word)) => {
+            return default_value(of, &serde_json::json!({ "kind": word }), folder, env);
+        }
         (Type::Kind(kinds), Value::Object(object)) => {
             let name = object.get("kind").and_then(Value::as_str).or(kinds.default).unwrap_or_default();
             return match kinds.find(name) {
@@ -426,7 +441,8 @@ fn expected(of: &Type) -> &'static str {
         Type::Word(_) => "a word in quotes",
         Type::Name(_) => "a name in quotes",
         Type::List { .. } => "a list",
-        Type::Table(_) | Type::Kind(_) | Type::Named(_) => "a table",
+        Type::Kind(_) => "a table or a word in quotes",
+        Type::Table(_) | Type::Named(_) => "a table",
     }
 }
 

@@ -110,7 +110,9 @@ fn variants(kinds: &Kinds) -> Vec<Value> {
     let variant = |kind: &super::language::Kind| {
         Value::Object(table(kind.keys, Some((kind.name, kind.doc)), kinds.default != Some(kind.name)))
     };
-    kinds.known.iter().map(variant).collect()
+    let names: Vec<&str> = kinds.known.iter().map(|kind| kind.name).collect();
+    let name = json!({ "type": "string", "enum": names, "description": "The kind alone, its keys at their defaults." });
+    kinds.known.iter().map(variant).chain([name]).collect()
 }
 
 fn number(kind: &str, range: &Range) -> Value {

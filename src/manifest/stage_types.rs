@@ -4,6 +4,12 @@ use serde::{Deserialize, Serialize};
 
 use super::Target;
 
+/// Whether a value is at its default: those that came later are left out of the JSON then, so that stages
+/// without them keep their ids.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
 /// Stage 1.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -20,6 +26,9 @@ pub struct Regression {
     pub optimizer: Optimizer,
     /// The learning rate over time.
     pub schedule: Schedule,
+    /// How large gradients may be; of any size where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gradient_clipping: Option<GradientClipping>,
     /// Stop when the validation loss has not improved; the best epoch's weights are the result.
     pub early_stopping: Option<EarlyStopping>,
     /// Share of each mix, by patient, that validates.
@@ -30,16 +39,66 @@ pub struct Regression {
     pub augment: Vec<Augment>,
 }
 
-/// Regression losses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+/// Regression losses. As JSON one whose settings are all at their defaults is its word alone.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "WrittenLoss", into = "WrittenLoss")]
 pub enum RegressionLoss {
     /// Mean absolute error.
     Mae,
     /// Mean squared error.
     Mse,
-    /// Huber, delta 1 in units of the target's training standard deviation.
+    /// Huber's: a square up to `delta`, a line beyond.
+    Huber {
+        /// In units of the target's training standard deviation. Default 1.
+        delta: f64,
+    },
+}
+
+/// A regression loss as JSON.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum WrittenLoss {
+    Word(LossWord),
+    Table { kind: LossWord, delta: Option<f64> },
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum LossWord {
+    Mae,
+    Mse,
     Huber,
+}
+
+impl From<RegressionLoss> for WrittenLoss {
+    fn from(loss: RegressionLoss) -> Self {
+        match loss {
+            RegressionLoss::Mae => WrittenLoss::Word(LossWord::Mae),
+            RegressionLoss::Mse => WrittenLoss::Word(LossWord::Mse),
+            RegressionLoss::Huber { delta: 1.0 } => WrittenLoss::Word(LossWord::Huber),
+            RegressionLoss::Huber { delta } => WrittenLoss::Table { kind: LossWord::Huber, delta: Some(delta) },
+        }
+    }
+}
+
+impl From<WrittenLoss> for RegressionLoss {
+    fn from(written: WrittenLoss) -> Self {
+        let (WrittenLoss::Word(kind) | WrittenLoss::Table { kind, .. }) = written;
+        match (kind, written) {
+            (LossWord::Mae, _) => RegressionLoss::Mae,
+            (LossWord::Mse, _) => RegressionLoss::Mse,
+            (LossWord::Huber, WrittenLoss::Table { delta: Some(delta), .. }) => RegressionLoss::Huber { delta },
+            (LossWord::Huber, _) => RegressionLoss::Huber { delta: 1.0 },
+        }
+    }
+}
+
+/// Gradients are scaled down together where they are larger than this, as `torch.nn.utils.clip_grad_norm_` does.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GradientClipping {
+    /// The largest L2 norm of all gradients of a step together.
+    pub norm: f64,
 }
 
 /// Optimisers.
@@ -75,6 +134,17 @@ pub enum Optimizer {
         /// Nesterov's form.
         nesterov: bool,
     },
+    /// RMSprop (Hinton 2012).
+    Rmsprop {
+        /// Step size.
+        learning_rate: f64,
+        /// L2 factor.
+        weight_decay: f64,
+        /// Decay of the mean of squared gradients.
+        alpha: f64,
+        /// Momentum; 0 is none.
+        momentum: f64,
+    },
 }
 
 impl Optimizer {
@@ -83,7 +153,8 @@ impl Optimizer {
         match self {
             Optimizer::Adam { learning_rate, .. }
             | Optimizer::Adamw { learning_rate, .. }
-            | Optimizer::Sgd { learning_rate, .. } => *learning_rate,
+            | Optimizer::Sgd { learning_rate, .. }
+            | Optimizer::Rmsprop { learning_rate, .. } => *learning_rate,
         }
     }
 }
@@ -93,29 +164,53 @@ impl Optimizer {
 #[serde(deny_unknown_fields, tag = "kind", rename_all = "kebab-case")]
 pub enum Schedule {
     /// It stays.
-    Constant,
+    Constant {
+        /// Epochs of linear warm-up.
+        #[serde(default, skip_serializing_if = "is_default")]
+        warmup_epochs: f64,
+    },
     /// Times gamma after each epoch.
     Exponential {
         /// The factor.
         gamma: f64,
+        /// Epochs of linear warm-up, a factor too.
+        #[serde(default, skip_serializing_if = "is_default")]
+        warmup_epochs: f64,
     },
     /// Half a cosine from the learning rate to 0 over the epochs, after a linear warm-up.
     Cosine {
         /// Epochs of linear warm-up.
         warmup_epochs: f64,
     },
-    /// Up from 1/25 to the learning rate over `warmup_share` of the steps, then down to 1/10,000, by cosines (Smith 2018).
+    /// Up from 1/25 to the learning rate over `warmup_share` of the steps, then down to 1/250,000 of it, by cosines
+    /// (Smith 2018; PyTorch's `OneCycleLR` and its defaults).
     OneCycle {
         /// Share of the steps that go up.
         warmup_share: f64,
     },
-    /// Times factor when the watched validation metric has not improved for `patience` epochs.
+    /// Times factor when the watched validation metric has not improved for more than `patience` epochs.
     Plateau {
         /// The factor.
         factor: f64,
-        /// Epochs to wait.
+        /// Epochs without improvement that change nothing.
         patience: usize,
+        /// Epochs of linear warm-up, a factor too.
+        #[serde(default, skip_serializing_if = "is_default")]
+        warmup_epochs: f64,
     },
+}
+
+impl Schedule {
+    /// Epochs over which the learning rate first rises from 0; `one-cycle` has a way up of its own.
+    pub fn warmup_epochs(&self) -> f64 {
+        match self {
+            Schedule::Constant { warmup_epochs }
+            | Schedule::Exponential { warmup_epochs, .. }
+            | Schedule::Cosine { warmup_epochs }
+            | Schedule::Plateau { warmup_epochs, .. } => *warmup_epochs,
+            Schedule::OneCycle { .. } => 0.0,
+        }
+    }
 }
 
 /// When to stop early.
@@ -166,6 +261,16 @@ pub enum Augment {
         /// s.
         duration: f64,
     },
+    /// The whole record is moved in time, zeros taking the empty place.
+    TimeShift {
+        /// The most it is moved by, to either side; s.
+        shift: f64,
+    },
+    /// All leads times one factor, uniform from 1 - range to 1 + range.
+    AmplitudeScale {
+        /// The range.
+        range: f64,
+    },
 }
 
 /// Stage 2.
@@ -190,16 +295,40 @@ pub struct Transfer {
     pub epochs: usize,
     /// Records per step.
     pub batch_size: usize,
+    /// The loss.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub loss: TransferLoss,
+    /// The share by which targets are moved towards the uniform distribution; cross entropy only.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub label_smoothing: f64,
     /// The optimiser.
     pub optimizer: Optimizer,
     /// The learning rate over time.
     pub schedule: Schedule,
+    /// How large gradients may be; of any size where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gradient_clipping: Option<GradientClipping>,
     /// When to stop.
     pub early_stopping: Option<EarlyStopping>,
     /// Weights of the classes in the loss.
     pub class_weights: ClassWeights,
     /// Random changes to training signals.
     pub augment: Vec<Augment>,
+}
+
+/// Losses of the transfer stage: of a softmax where records have one class, of a sigmoid per class where
+/// they have several.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, tag = "kind", rename_all = "kebab-case")]
+pub enum TransferLoss {
+    /// Cross entropy; binary cross entropy of sigmoids.
+    #[default]
+    CrossEntropy,
+    /// The focal loss (Lin 2017).
+    Focal {
+        /// How little counts what is right already; 0 is the cross entropy.
+        gamma: f64,
+    },
 }
 
 /// Classification tasks.

@@ -299,6 +299,21 @@ pub struct Freeze {
     /// Learning-rate factors by block name glob (`head` is a name too). Of several that match, the longest counts:
     /// see [`Freeze::scale`].
     pub learning_rate_scale: BTreeMap<String, f64>,
+    /// What pulls weights towards where they started; nothing where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub l2_sp: Option<L2Sp>,
+}
+
+/// L2-SP (Li, Grandvalet and Davoine 2018): the gradient of alpha / 2 |w - w0|^2 for the weights w of grafted
+/// backbones, w0 being what was grafted, and of beta / 2 |w|^2 for those of the head. Weights are the matrices and
+/// kernels of layers: biases, and scales and shifts of batch norms, are not pulled.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct L2Sp {
+    /// The pull towards the grafted weights.
+    pub alpha: f64,
+    /// The pull of the head towards 0.
+    pub beta: f64,
 }
 
 impl Freeze {

@@ -4,7 +4,7 @@ use super::*;
 use crate::manifest::{CnnConfig, Inception1dConfig};
 use crate::ops::Gradients;
 use crate::ops::gradient_check::{Reference, assert_close, reference, turned, values};
-use crate::ops::loss::{Loss, loss};
+use crate::ops::loss::{Form, Loss, loss};
 
 const TOLERANCE: f32 = 1e-4;
 
@@ -46,7 +46,7 @@ fn step(net: &mut Network<Cpu>, reference: &Reference) -> (Var<Cpu>, f64, Gradie
     x.traced = true;
     let mut pass = Pass::training(crate::seed::stream(0, "dropout", 0));
     let output = net.forward(&x, &mut pass).unwrap();
-    let target = Loss::CrossEntropy { classes, weights: vec![1.0; 5] };
+    let target = Loss::CrossEntropy { classes, weights: vec![1.0; 5], form: Form::Plain };
     let (scalar, value) = loss(&mut pass.trace, &output, &target).unwrap();
     let (gradients, of_input) = pass.trace.backward_to(scalar, &x).unwrap();
     (output, value, gradients, of_input)

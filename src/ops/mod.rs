@@ -29,6 +29,7 @@ pub mod memory;
 pub mod norm;
 pub mod pool;
 mod simd;
+pub mod update;
 
 use crate::{Error, Result};
 pub use norm::Norm;
@@ -94,6 +95,7 @@ pub trait Backend:
     + linear::Kernel
     + dropout::Kernel
     + loss::Kernel
+    + update::Kernel
 {
 }
 impl Backend for Cpu {}

@@ -48,6 +48,20 @@ pub(super) fn apply(
                     lead[start + kept..].fill(0.0);
                 }
             }
+            Augment::TimeShift { shift } => {
+                let most = ((shift * sampling_rate).round() as usize).min(length);
+                let to = random.random_range(0..=2 * most);
+                let (right, left) = (to.saturating_sub(most), most.saturating_sub(to));
+                for lead in record.chunks_exact_mut(length) {
+                    lead.copy_within(left..length - right, right);
+                    lead[..right].fill(0.0);
+                    lead[length - left..].fill(0.0);
+                }
+            }
+            Augment::AmplitudeScale { range } => {
+                let factor = (1.0 + range * (2.0 * random.random::<f64>() - 1.0)) as f32;
+                record.iter_mut().for_each(|value| *value *= factor);
+            }
         }
     }
 }
@@ -79,5 +93,27 @@ mod tests {
 
         let cropped = changed(Augment::RandomCrop { duration: 9.0 });
         assert!(cropped.chunks_exact(1000).all(|lead| lead.iter().filter(|x| **x == 1.0).count() == 900));
+
+        let scaled = changed(Augment::AmplitudeScale { range: 0.2 });
+        assert!(scaled.iter().all(|x| *x == scaled[0]) && scaled[0] != 1.0 && (0.8..=1.2).contains(&scaled[0]));
+    }
+
+    #[test]
+    fn records_are_moved_to_either_side_and_no_further_than_asked() {
+        let ramp: Vec<f32> = (0..2).flat_map(|_| (1..=100).map(|x| x as f32)).collect();
+        let mut seen = std::collections::BTreeSet::new();
+        for index in 0..200 {
+            let mut record = ramp.clone();
+            let random = &mut crate::seed::stream(5, "augment", index);
+            apply(&[Augment::TimeShift { shift: 0.05 }], 100.0, 100, &mut record, random);
+            // Sample 50 of the record is where sample 50 - by was.
+            let by = 51 - record[50] as i64;
+            for lead in record.chunks_exact(100) {
+                let expected = (0..100).map(|i| if (0..100).contains(&(i - by)) { (i - by + 1) as f32 } else { 0.0 });
+                assert!(lead.iter().copied().eq(expected), "{by}: {lead:?}");
+            }
+            seen.insert(by);
+        }
+        assert_eq!(seen, (-5..=5).collect());
     }
 }

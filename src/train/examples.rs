@@ -7,7 +7,7 @@ use crate::Result;
 use crate::data::{Dataset, Datasets, Pick};
 use crate::error::Error;
 use crate::manifest::{Augment, Normalize, Signal};
-use crate::ops::loss::Loss;
+use crate::ops::loss::{Form, Loss};
 
 use super::augment;
 
@@ -139,11 +139,12 @@ pub(super) struct Augments<'a> {
 pub(super) enum Objective {
     Mae,
     Mse,
-    Huber,
+    /// With its delta.
+    Huber(f64),
     /// Softmax, weights by class.
-    Softmax(Vec<f32>),
+    Softmax(Vec<f32>, Form),
     /// A sigmoid per class, weights of positives by class.
-    Sigmoid(Vec<f32>),
+    Sigmoid(Vec<f32>, Form),
 }
 
 impl Objective {
@@ -152,14 +153,17 @@ impl Objective {
         Ok(match (self, truth) {
             (Objective::Mae, Truth::Numbers(t)) => Loss::Mae(indices.iter().map(|&i| t[i]).collect()),
             (Objective::Mse, Truth::Numbers(t)) => Loss::Mse(indices.iter().map(|&i| t[i]).collect()),
-            (Objective::Huber, Truth::Numbers(t)) => Loss::Huber(indices.iter().map(|&i| t[i]).collect()),
-            (Objective::Softmax(weights), Truth::Classes(t)) => {
-                Loss::CrossEntropy { classes: indices.iter().map(|&i| t[i]).collect(), weights: weights.clone() }
+            (Objective::Huber(delta), Truth::Numbers(t)) => {
+                Loss::Huber { truth: indices.iter().map(|&i| t[i]).collect(), delta: *delta }
             }
-            (Objective::Sigmoid(weights), Truth::Several(t)) => {
+            (Objective::Softmax(weights, form), Truth::Classes(t)) => {
+                let classes = indices.iter().map(|&i| t[i]).collect();
+                Loss::CrossEntropy { classes, weights: weights.clone(), form: *form }
+            }
+            (Objective::Sigmoid(weights, form), Truth::Several(t)) => {
                 let width = weights.len();
                 let labels = indices.iter().flat_map(|&i| t[i * width..][..width].iter().copied()).collect();
-                Loss::BinaryCrossEntropy { labels, weights: weights.clone() }
+                Loss::BinaryCrossEntropy { labels, weights: weights.clone(), form: *form }
             }
             _ => return Err(Error::internal("the objective does not fit the truth")),
         })

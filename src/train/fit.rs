@@ -7,12 +7,13 @@ use rand::seq::SliceRandom;
 
 use crate::Result;
 use crate::error::Error;
-use crate::manifest::{Augment, EarlyStopping, Freeze, Optimizer as OptimizerSettings, Schedule};
+use crate::manifest::{Augment, EarlyStopping, Freeze, GradientClipping, Optimizer as OptimizerSettings, Schedule};
 use crate::nn::{Network, Pass};
 use crate::ops::loss::loss;
 use crate::ops::{Backend, Lend, Var, memory};
 
 use super::examples::{Augments, Examples, Objective};
+use super::gradients::{StartingPoint, clip};
 use super::optimizer::Optimizer;
 use super::schedule::LearningRate;
 use super::{EpochValue, Watch, freeze};
@@ -27,6 +28,7 @@ pub(super) struct Recipe<'a> {
     pub batch_size: usize,
     pub optimizer: &'a OptimizerSettings,
     pub schedule: &'a Schedule,
+    pub clipping: Option<&'a GradientClipping>,
     pub early_stopping: Option<&'a EarlyStopping>,
     pub objective: Objective,
     pub freeze: &'a Freeze,
@@ -65,6 +67,7 @@ pub(super) fn fit<D: Backend>(
     watch: &mut dyn Watch,
 ) -> Result<Fitted<D>> {
     let mut optimizer = Optimizer::new(recipe.optimizer);
+    let start = recipe.freeze.l2_sp.map(|strengths| StartingPoint::of(&mut net, strengths));
     let mut rate = LearningRate::new(recipe.schedule, recipe.epochs);
     let mut curves = Vec::new();
     let mut best: Option<(f64, usize, Network<D>)> = None;
@@ -93,7 +96,7 @@ pub(super) fn fit<D: Backend>(
         order.shuffle(&mut crate::seed::stream(recipe.seed, "shuffle", epoch as u64));
         let batches = batches(&order, recipe.batch_size);
         let augments = Augments { list: recipe.augment, sampling_rate: recipe.sampling_rate, seed: recipe.seed, epoch };
-        let mut sum = 0.0;
+        let (mut sum, mut norms) = (0.0, 0.0);
         std::thread::scope(|scope| {
             let mut source = Source::new(scope, train, train_features, &batches, Some(&augments));
             for (step, batch) in batches.iter().enumerate() {
@@ -109,7 +112,13 @@ pub(super) fn fit<D: Backend>(
                     return Err(diverged(&format!("the training loss became {value}"), epoch));
                 }
                 let mut gradients = pass.trace.backward(scalar)?;
-                let factor = rate.factor(epoch, step as f64 / batches.len() as f64);
+                if let Some(start) = &start {
+                    start.pull(device, &mut net, &mut gradients)?;
+                }
+                if let Some(clipping) = recipe.clipping {
+                    norms += clip(device, &mut net, &mut gradients, clipping.norm)?;
+                }
+                let factor = rate.factor(epoch, step, batches.len());
                 optimizer.step(device, &mut net, &mut gradients, factor, &|block| recipe.freeze.scale(block))?;
                 sum += value * batch.len() as f64;
             }
@@ -123,7 +132,10 @@ pub(super) fn fit<D: Backend>(
         let judgement = judge(&outputs)?;
         let mut note = |split, metric, value| curves.push(EpochValue { epoch: epoch + 1, split, metric, value });
         note("train", "loss", sum / train.len() as f64);
-        note("train", "learning_rate", recipe.optimizer.learning_rate() * rate.factor(epoch, 0.0));
+        note("train", "learning_rate", recipe.optimizer.learning_rate() * rate.factor(epoch, 0, batches.len()));
+        if recipe.clipping.is_some() {
+            note("train", "gradient_norm", norms / batches.len() as f64);
+        }
         for (metric, value) in &judgement.values {
             note("validation", metric, *value);
         }

@@ -7,6 +7,7 @@ mod augment;
 mod examples;
 mod fit;
 mod freeze;
+mod gradients;
 mod optimizer;
 mod regression;
 mod schedule;

@@ -52,7 +52,7 @@ pub fn regression<D: Backend>(
     let objective = match settings.loss {
         RegressionLoss::Mae => Objective::Mae,
         RegressionLoss::Mse => Objective::Mse,
-        RegressionLoss::Huber => Objective::Huber,
+        RegressionLoss::Huber { delta } => Objective::Huber(delta),
     };
     let nothing_frozen = Freeze::default();
     let recipe = Recipe {
@@ -60,6 +60,7 @@ pub fn regression<D: Backend>(
         batch_size: settings.batch_size,
         optimizer: &settings.optimizer,
         schedule: &settings.schedule,
+        clipping: settings.gradient_clipping.as_ref(),
         early_stopping: settings.early_stopping.as_ref(),
         objective: objective.clone(),
         freeze: &nothing_frozen,

@@ -10,6 +10,8 @@ use crate::data::{Dataset, Datasets, Pick, Record, Split};
 use crate::manifest::{self, Architecture, EarlyStopping, Manifest, Optimizer, Schedule, StoppingMetric, Target};
 use crate::nn::Role;
 
+mod controls;
+
 const MANIFEST: &str = r#"
 name = "small"
 [sources.ptbxl]
@@ -57,7 +59,10 @@ fn parse(text: &str) -> Manifest {
 
 /// Sines whose frequency is the heart rate; records of the second class are upside down in lead II.
 fn records(count: usize) -> (Datasets, Split) {
-    let length = 64;
+    records_of(count, 64)
+}
+
+fn records_of(count: usize, length: usize) -> (Datasets, Split) {
     let mut dataset = Dataset {
         source: "ptbxl".into(),
         fingerprint: "f".into(),
@@ -105,7 +110,7 @@ fn regress_as(manifest: &Manifest) -> Trained<Cpu> {
 }
 
 fn regress_on(manifest: &Manifest, count: usize) -> Trained<Cpu> {
-    let (datasets, split) = records(count);
+    let (datasets, split) = records_of(count, manifest.signal.length());
     regression(&Cpu::default(), manifest, architecture(manifest), Target::Hr, 3, &split, &datasets, &mut Silent)
         .unwrap()
 }
@@ -116,12 +121,13 @@ fn exploding(epochs: usize) -> Manifest {
     manifest.regression.epochs = epochs;
     manifest.regression.optimizer =
         Optimizer::Sgd { learning_rate: 0.02, weight_decay: 0.0, momentum: 0.0, nesterov: false };
-    manifest.regression.schedule = Schedule::Exponential { gamma: 2.5 };
+    manifest.regression.schedule = Schedule::Exponential { gamma: 2.5, warmup_epochs: 0.0 };
     manifest
 }
 
 fn classify(text: &str, donors: &[Network<Cpu>], freeze: Option<&str>) -> Trained<Cpu> {
-    let (manifest, (datasets, split)) = (parse(text), records(40));
+    let manifest = parse(text);
+    let (datasets, split) = records_of(40, manifest.signal.length());
     let graft = Graft { donors, freeze: freeze.map(|name| &manifest.freezes[name]) };
     transfer(&Cpu::default(), &manifest, architecture(&manifest), &graft, 3, &split, &datasets, &mut Silent).unwrap()
 }
@@ -139,11 +145,17 @@ fn values(net: &mut Network<Cpu>, block: Option<&str>) -> Vec<(String, Vec<f32>)
 
 #[test]
 fn the_same_stage_gives_the_same_bits_on_any_number_of_threads() {
+    for text in [MANIFEST, &controls::controlled()] {
+        the_same_bits_on_any_number_of_threads(text);
+    }
+}
+
+fn the_same_bits_on_any_number_of_threads(text: &str) {
     let with = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
-            let mut regressed = regress(MANIFEST);
-            let mut classified = classify(MANIFEST, std::slice::from_ref(&regressed.network), Some("gradual"));
+            let mut regressed = regress(text);
+            let mut classified = classify(text, std::slice::from_ref(&regressed.network), Some("gradual"));
             let curves = [regressed.outcome.epochs, classified.outcome.epochs];
             (
                 values(&mut regressed.network, None),
@@ -225,6 +237,7 @@ fn every_optimizer_schedule_and_loss_learns() {
         "{ kind = \"adam\", learning_rate = 0.01 }",
         "{ kind = \"adamw\", learning_rate = 0.01, weight_decay = 0.01 }",
         "{ kind = \"sgd\", learning_rate = 0.02, momentum = 0.9, nesterov = true }",
+        "{ kind = \"rmsprop\", learning_rate = 0.003 }",
     ] {
         for schedule in
             ["{ kind = \"constant\" }", "{ kind = \"cosine\", warmup_epochs = 2.0 }", "{ kind = \"one-cycle\" }"]

@@ -6,8 +6,11 @@ use std::time::Instant;
 use crate::Result;
 use crate::data::{Datasets, Pick, Record, Split};
 use crate::error::Error;
-use crate::manifest::{Architecture, ClassWeights, Freeze, Labels, Manifest, StoppingMetric, Superclass};
+use crate::manifest::{
+    Architecture, ClassWeights, Freeze, Labels, Manifest, StoppingMetric, Superclass, Transfer, TransferLoss,
+};
 use crate::nn::Network;
+use crate::ops::loss::Form;
 use crate::ops::{Backend, Lend};
 
 use super::examples::{Examples, Objective, Scaling, Truth};
@@ -47,7 +50,7 @@ pub fn transfer<D: Backend>(
         Ok(Examples::new(signal, datasets, picks, scaling.as_ref(), truth(datasets, picks, classes, settings.labels)?))
     };
     let (train, validation, test) = (examples(&split.train)?, examples(&split.validation)?, examples(&split.test)?);
-    let objective = objective(&train.truth, classes.len(), settings.labels, settings.class_weights);
+    let objective = objective(&train.truth, settings);
 
     let no_freeze = Freeze::default();
     let recipe = Recipe {
@@ -55,6 +58,7 @@ pub fn transfer<D: Backend>(
         batch_size: settings.batch_size,
         optimizer: &settings.optimizer,
         schedule: &settings.schedule,
+        clipping: settings.gradient_clipping.as_ref(),
         early_stopping: settings.early_stopping.as_ref(),
         objective: objective.clone(),
         freeze: graft.freeze.unwrap_or(&no_freeze),
@@ -152,12 +156,13 @@ fn truth(datasets: &Datasets, picks: &[Pick], classes: &[Superclass], labels: La
 
 /// The loss, with class weights from the training records: for softmax records / (classes x records
 /// of the class), as scikit-learn's "balanced"; for sigmoids negatives / positives of the class.
-fn objective(truth: &Truth, classes: usize, labels: Labels, weights: ClassWeights) -> Objective {
+fn objective(truth: &Truth, settings: &Transfer) -> Objective {
+    let (classes, labels) = (settings.classes.len(), settings.labels);
     let hot = one_hot(truth, classes);
     let records = hot.len() / classes;
     let positives: Vec<usize> =
         (0..classes).map(|class| hot.iter().skip(class).step_by(classes).filter(|has| **has).count()).collect();
-    let weight = |positives: usize| match (weights, labels) {
+    let weight = |positives: usize| match (settings.class_weights, labels) {
         (ClassWeights::None, _) => 1.0,
         (ClassWeights::Balanced, _) if positives == 0 => 1.0,
         (ClassWeights::Balanced, Labels::Single) => records as f32 / (classes * positives) as f32,
@@ -166,9 +171,14 @@ fn objective(truth: &Truth, classes: usize, labels: Labels, weights: ClassWeight
         }
     };
     let weights = positives.into_iter().map(weight).collect();
+    let form = match settings.loss {
+        TransferLoss::Focal { gamma } => Form::Focal(gamma),
+        TransferLoss::CrossEntropy if settings.label_smoothing > 0.0 => Form::Smoothed(settings.label_smoothing),
+        TransferLoss::CrossEntropy => Form::Plain,
+    };
     match labels {
-        Labels::Single => Objective::Softmax(weights),
-        Labels::Multi => Objective::Sigmoid(weights),
+        Labels::Single => Objective::Softmax(weights, form),
+        Labels::Multi => Objective::Sigmoid(weights, form),
     }
 }
 

@@ -84,7 +84,24 @@ pub(super) const FREEZE: &[Key] = &[
         "{}",
         "Discriminative learning rates: factors by block name (`*` and `?` as in globs; `head` is a name too). Of several names that match, the longest counts.",
     ),
+    Key::optional(
+        "l2_sp",
+        Type::Table(&[
+            Key::new(
+                "alpha",
+                STRENGTH,
+                "0.01",
+                "Pull a (w - w0) of a grafted backbone's weights w towards the grafted ones, w0.",
+            ),
+            Key::new("beta", STRENGTH, "0.01", "Pull b w of the head's weights towards 0."),
+        ]),
+        "nothing is pulled",
+        r#"{ "alpha": 0.01, "beta": 0.01 }"#,
+        "L2-SP (Li 2018): what is added to the gradients of weights, before clipping, so that they stay near where they started. Weights are matrices and kernels; biases, and scales and shifts of batch norms, are not pulled. Losses in curves are without it. From-scratch trials have no freeze, so none of this.",
+    ),
 ];
+
+const STRENGTH: Type = Type::Number(Range::at_least(0.0));
 
 const STEP: &[Key] = &[
     Key::new(

@@ -17,15 +17,43 @@ const TARGET: Words = Words {
 
 pub(super) const GRAFT: Words = Words { later: &["classification"], nested_later: None, ..TARGET };
 
-const LOSS: Words = Words {
+const LOSS: Kinds = Kinds {
     what: "loss",
+    default: Some("mae"),
     known: &[
-        ("mae", "mean absolute error"),
-        ("mse", "mean squared error"),
-        ("huber", "Huber, delta 1 in units of the target's training standard deviation"),
+        Kind { name: "mae", doc: "Mean absolute error.", keys: &[] },
+        Kind { name: "mse", doc: "Mean squared error.", keys: &[] },
+        Kind {
+            name: "huber",
+            doc: "Huber's: a square for small errors, a line for large ones.",
+            keys: &[Key::new("delta", Type::Number(Range::above(0.0)), "1.0", "Where the line starts.")
+                .unit("standard deviations of the target's training values")],
+        },
     ],
     later: &["smooth-l1", "log-cosh", "quantile"],
-    nested_later: None,
+};
+
+const TRANSFER_LOSS: Kinds = Kinds {
+    what: "loss",
+    default: Some("cross-entropy"),
+    known: &[
+        Kind {
+            name: "cross-entropy",
+            doc: "Cross entropy of a softmax with `labels = \"single\"`, binary cross entropy of a sigmoid per class with `labels = \"multi\"`.",
+            keys: &[],
+        },
+        Kind {
+            name: "focal",
+            doc: "Focal loss (Lin 2017): the same times (1 - p)^gamma, p being the probability given to what is true.",
+            keys: &[Key::new(
+                "gamma",
+                Type::Number(Range::from_to(0.0, 100.0)),
+                "2.0",
+                "The larger, the less counts what is right already; 0 is the cross entropy.",
+            )],
+        },
+    ],
+    later: &[],
 };
 
 const WEIGHT_DECAY: Type = Type::Number(Range::from_below(0.0, 1.0));
@@ -69,34 +97,51 @@ const OPTIMIZER: Kinds = Kinds {
                 Key::new("nesterov", Type::Bool, "false", "Nesterov's form of momentum."),
             ],
         },
+        Kind {
+            name: "rmsprop",
+            doc: "RMSprop (Hinton 2012).",
+            keys: &[
+                Key::new("learning_rate", LEARNING_RATE, "0.01", "Step size."),
+                Key::new("weight_decay", WEIGHT_DECAY, "0.0", "L2 factor, in the gradient."),
+                Key::new(
+                    "alpha",
+                    Type::Number(Range::from_below(0.0, 1.0)),
+                    "0.99",
+                    "Decay of the mean of squared gradients.",
+                ),
+                Key::new("momentum", Type::Number(Range::from_below(0.0, 1.0)), "0.0", "Momentum; 0 is none."),
+            ],
+        },
     ],
-    later: &["rmsprop"],
+    later: &[],
 };
+
+const WARMUP: Key = Key::new(
+    "warmup_epochs",
+    Type::Number(Range::at_least(0.0)),
+    "0.0",
+    "Length of a linear warm-up from 0, step by step: a factor on the schedule, but that `cosine` starts after it. Less than the stage's `epochs`.",
+)
+.unit("epochs");
 
 const SCHEDULE: Kinds = Kinds {
     what: "schedule",
     default: Some("exponential"),
     known: &[
-        Kind { name: "constant", doc: "The learning rate stays.", keys: &[] },
+        Kind { name: "constant", doc: "The learning rate stays.", keys: &[WARMUP] },
         Kind {
             name: "exponential",
             doc: "Times gamma after each epoch.",
-            keys: &[Key::new("gamma", SHARE, "0.99", "The factor.")],
+            keys: &[Key::new("gamma", SHARE, "0.99", "The factor."), WARMUP],
         },
         Kind {
             name: "cosine",
-            doc: "Half a cosine down to 0 over the epochs, after a linear warm-up.",
-            keys: &[Key::new(
-                "warmup_epochs",
-                Type::Number(Range::at_least(0.0)),
-                "0.0",
-                "Length of the warm-up; less than the stage's `epochs`.",
-            )
-            .unit("epochs")],
+            doc: "Half a cosine down to 0 over the epochs that the warm-up leaves, step by step.",
+            keys: &[WARMUP],
         },
         Kind {
             name: "one-cycle",
-            doc: "Up from 1/25 of the learning rate, then down to 1/10,000 (Smith 2018).",
+            doc: "Up from 1/25 of the learning rate, then down to 1/250,000 of it, by cosines, step by step (Smith 2018).",
             keys: &[Key::new(
                 "warmup_share",
                 Type::Number(Range::between(0.0, 1.0)),
@@ -106,10 +151,11 @@ const SCHEDULE: Kinds = Kinds {
         },
         Kind {
             name: "plateau",
-            doc: "Times factor when the watched validation metric has not improved for `patience` epochs.",
+            doc: "Times factor when the watched validation metric has not improved for more than `patience` epochs.",
             keys: &[
                 Key::new("factor", Type::Number(Range::between(0.0, 1.0)), "0.5", "The factor."),
                 Key::new("patience", count(1.0, 1e6), "3", "How long to wait.").unit("epochs"),
+                WARMUP,
             ],
         },
     ],
@@ -148,6 +194,27 @@ const AUGMENT: Kinds = Kinds {
             )
             .unit("s")],
         },
+        Kind {
+            name: "time-shift",
+            doc: "The record is moved in time, zeros taking the empty place.",
+            keys: &[Key::new(
+                "shift",
+                Type::Number(Range::at_least(0.0)),
+                "0.5",
+                "The most it is moved by, to either side; less than `signal.duration`.",
+            )
+            .unit("s")],
+        },
+        Kind {
+            name: "amplitude-scale",
+            doc: "All leads of a record times one factor.",
+            keys: &[Key::new(
+                "range",
+                Type::Number(Range::from_below(0.0, 1.0)),
+                "0.2",
+                "The factor is uniform from 1 - range to 1 + range.",
+            )],
+        },
     ],
     later: &[],
 };
@@ -161,6 +228,13 @@ const AUGMENTS: Key = Key::new(
 const BATCH_SIZE: Key = Key::new("batch_size", count(1.0, 65536.0), "32", "Records per step.");
 const OPTIMIZER_KEY: Key = Key::new("optimizer", Type::Kind(&OPTIMIZER), "{}", "The optimiser.");
 const SCHEDULE_KEY: Key = Key::new("schedule", Type::Kind(&SCHEDULE), "{}", "The learning rate over time.");
+const GRADIENT_CLIPPING: Key = Key::optional(
+    "gradient_clipping",
+    Type::Table(&[Key::new("norm", Type::Number(Range::above(0.0)), "1.0", "The largest norm.")]),
+    "gradients may have any size",
+    r#"{ "norm": 1.0 }"#,
+    "Scale all gradients of a step down together where their L2 norm is larger, as PyTorch's `clip_grad_norm_` does; weight decay comes after. Curves get `gradient_norm`, the epoch's mean before clipping.",
+);
 const PATIENCE: Key =
     Key::new("patience", count(1.0, 1e6), "5", "How long without improvement before stopping.").unit("epochs");
 const STOPPING_DOC: &str =
@@ -171,9 +245,10 @@ pub(super) const REGRESSION: &[Key] = &[
         .unit("bpm, ms, ms, ms"),
     Key::new("epochs", count(1.0, 1e6), "20", "Most epochs."),
     BATCH_SIZE,
-    Key::new("loss", Type::Word(&LOSS), "\"mae\"", "The loss."),
+    Key::new("loss", Type::Kind(&LOSS), "\"mae\"", "The loss."),
     OPTIMIZER_KEY,
     SCHEDULE_KEY,
+    GRADIENT_CLIPPING,
     Key::optional(
         "early_stopping",
         Type::Table(&[
@@ -266,8 +341,21 @@ pub(super) const TRANSFER: &[Key] = &[
     Key::new("test_folds", list(&FOLD, 1), "[10]", "Folds read once, at the end."),
     Key::new("epochs", count(1.0, 1e6), "30", "Most epochs."),
     BATCH_SIZE,
+    Key::new(
+        "loss",
+        Type::Kind(&TRANSFER_LOSS),
+        "\"cross-entropy\"",
+        "The loss: of a softmax or of a sigmoid per class, as `labels` says. `class_weights` count in both kinds.",
+    ),
+    Key::new(
+        "label_smoothing",
+        Type::Number(Range::from_below(0.0, 1.0)),
+        "0.0",
+        "Share e by which targets are moved towards the uniform distribution (Szegedy 2016): of K classes with a softmax the right one gets 1 - e + e / K and the others e / K, as PyTorch has it, class weights included; with sigmoids a target t becomes (1 - e) t + e / 2. Only with the cross entropy.",
+    ),
     OPTIMIZER_KEY,
     SCHEDULE_KEY,
+    GRADIENT_CLIPPING,
     Key::optional(
         "early_stopping",
         Type::Table(&[
