@@ -6,13 +6,15 @@ mod example;
 use std::hint::black_box;
 use std::time::Instant;
 
-use ecgraft::manifest::Target;
+use ecgraft::manifest::{Donor, Target};
 
 fn main() {
     let mut manifest = example::manifest("large");
     manifest.freezes =
         (1..=20).map(|epochs| (format!("freeze{epochs}"), example::freeze(&["*"], Some(epochs)))).collect();
-    let graft = |bits: usize| Target::ALL.into_iter().filter(|&target| bits >> target as usize & 1 == 1).collect();
+    let graft = |bits: usize| {
+        Target::ALL.into_iter().filter(|&target| bits >> target as usize & 1 == 1).map(Donor::from).collect()
+    };
     manifest.trials.from = (1..=10).map(graft).collect();
     manifest.trials.freeze = manifest.freezes.keys().cloned().collect();
     manifest.trials.label_fraction = vec![0.01, 0.05, 0.1, 0.5, 1.0];

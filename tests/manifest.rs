@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use ecgraft::manifest::{
-    Architecture, Augment, BatchNormMode, CnnConfig, Diagnostic, EarlyStopping, Freeze, GradientClipping,
-    Inception1dConfig, L2Sp, Lead, Manifest, Optimizer, RegressionLoss, Schedule, Source, StoppingMetric, Superclass,
-    Target, TransferLoss, load, parse, schema,
+    Architecture, Augment, BatchNormMode, CnnConfig, Diagnostic, Donor, EarlyStopping, Freeze, Fusion,
+    GradientClipping, Inception1dConfig, L2Sp, Lead, Manifest, Optimizer, Pretraining, RegressionLoss, Schedule,
+    Source, StoppingMetric, Superclass, Target, Targets, Transfer, TransferLoss, load, parse, schema,
 };
 use serde_json::{Value, json};
 
@@ -68,7 +68,7 @@ fn the_contract_is_read_as_it_says() {
     let stopping = EarlyStopping { patience: 5, metric: StoppingMetric::Loss };
     assert_eq!(manifest.regression.early_stopping, Some(stopping));
     assert_eq!(manifest.transfer.early_stopping.unwrap().metric, StoppingMetric::MacroAuc);
-    assert_eq!(manifest.trials.from, [vec![Target::Qrs], Target::ALL.to_vec()]);
+    assert_eq!(manifest.trials.from, [vec![Target::Qrs.into()], Target::ALL.map(Donor::from).to_vec()]);
     assert_eq!(manifest.trials.exclude[0].freeze.as_deref(), Some("gradual"));
     assert_eq!(manifest.text, CONTRACT);
 }
@@ -94,7 +94,7 @@ fn a_small_manifest_gets_all_defaults() {
     assert_eq!(manifest.freezes["none"].batch_norm, BatchNormMode::Frozen);
     let trials = manifest.trials;
     assert_eq!((trials.mix, trials.architecture), (vec!["synthetic".into()], vec!["net".to_string()]));
-    assert_eq!((trials.from, trials.freeze), (vec![Target::ALL.to_vec()], vec!["none".to_string()]));
+    assert_eq!((trials.from, trials.freeze), (vec![Target::ALL.map(Donor::from).to_vec()], vec!["none".to_string()]));
     assert_eq!((trials.label_fraction, trials.seed, trials.scratch), (vec![1.0], vec![0], true));
     // Only the transfer source and the sources of the mixes in use.
     assert_eq!(good(CONTRACT).used_sources(), ["ptbxl", "simulated"]);
@@ -193,12 +193,15 @@ fn each_fault_is_shown_with_its_place_and_the_nearest_name() {
         ("[freezes.f]\nsteps = [{ blocks = ['stem'] }]\n[trials]\nfreeze = ['f']", 2, 21, "['stem']", "this step holds no block of architecture `net`; its blocks: `block1`, `block2`, `block3`"),
         ("[freezes.f]\nlearning_rate_scale = { 'conv*' = 1 }\n[trials]\nfreeze = ['f']", 2, 35, "1", "no block of architecture `net` is called `conv*`; its blocks: `block1`, `block2`, `block3`, `head`"),
         ("[trials]\nfrom = [['hr', 'qt'], ['qt', 'hr']]", 2, 23, "['qt', 'hr']", "the same networks are grafted by an earlier item"),
+        ("[trials]\nfrom = [['qrs', ['qrs']]]", 2, 17, "['qrs']", "the network `qrs` is grafted by an earlier item"),
+        ("[trials]\nfrom = [['hr', ['qrs', 'qt']]]", 2, 16, "['qrs', 'qt']", "`[\"qt\",\"qrs\"]` is not in regression.targets: `hr`, `pr`, `qt`, `qrs`"),
+        ("[trials]\nfrom = [[['hr', 'classification']]]", 2, 17, "'classification'", "unknown target `classification`; known: `hr`, `pr`, `qt`, `qrs`"),
+        ("[trials]\nfrom = [['hr'], ['classification']]", 2, 17, "['classification']", "no classifier can be trained on mix `synthetic`: records of `sim` have no classes; add to trials.exclude { mix = \"synthetic\", from = [\"classification\"] }"),
+        ("[trials]\nfusion = 'sum'", 2, 10, "'sum'", "unknown fusion `sum`; known: `concat`, `gate`, `mean`"),
+        ("[trials]\nexclude = [{ fusion = 'gate' }]", 2, 23, "'gate'", "`gate` is not in trials.fusion"),
         // of a later version
         ("[architectures.b]\nkind = 'lstm'", 2, 8, "'lstm'", "`lstm` is not available in this build; available: `cnn`, `inception1d`"),
-        ("[trials]\nfrom = [['classification']]", 2, 10, "'classification'", "`classification` is not available in this build; available: `hr`, `pr`, `qt`, `qrs`"),
-        ("[regression]\ntargets = [['hr', 'qt'], 'pr', 'hr', 'qt', 'qrs']", 2, 12, "['hr', 'qt']", "one network with several targets is not available in this build; available: one network per target, in a plain list"),
         ("[mixes.b]\nparts = [{ source = 'sim', where = 'x' }]", 2, 28, "where", "`where` is not available in this build; available in `mixes.b.parts[0]`: `source`, `share`, `folds`"),
-        ("[trials]\nfusion = 'sum'", 2, 1, "fusion", ""),
         // syntax
         ("[trials]\nseed = [1,, 2]", 2, 11, ",", ""),
         ("[trials]\nseed = [0]\nseed = [1]", 3, 1, "seed", ""),
@@ -287,6 +290,47 @@ fn unknown_blocks_are_told_for_every_architecture() {
             assert!(message.ends_with(&format!("its blocks: {}", listed(known))), "{kind}: {message}");
         }
     }
+}
+
+#[test]
+fn grafts_of_every_form_are_read() {
+    let text = r#"
+name = "forms"
+[sources.ptbxl]
+kind = "ptb-xl"
+path = "ptb-xl"
+features = "features.csv"
+[mixes.real]
+parts = [{ source = "ptbxl" }]
+[architectures.net]
+kind = "cnn"
+[regression]
+targets = ["hr", "pr", "qt", "qrs", ["qrs", "hr"]]
+validation_share = 0.2
+[transfer]
+epochs = 7
+labels = "multi"
+early_stopping = { patience = 3 }
+[classification]
+classes = ["NORM", "MI"]
+test_share = 0.0
+[trials]
+from = [["hr"], [["hr", "qrs"]], ["qt", ["hr", "qrs"], "classification"]]
+fusion = "gate"
+"#;
+    let manifest = good(text);
+    let both = Donor::Regression(Targets::of(&[Target::Hr, Target::Qrs]));
+    assert_eq!(manifest.regression.targets[4].list(), [Target::Hr, Target::Qrs]);
+    let all = vec![Target::Qt.into(), both.clone(), Donor::CLASSIFICATION];
+    assert_eq!(manifest.trials.from, [vec![Target::Hr.into()], vec![both], all]);
+    assert_eq!(manifest.trials.fusion, [Fusion::Gate]);
+    // What [classification] leaves out is as in [transfer] and [regression].
+    let Pretraining { training, validation_share, test_share } = manifest.classification;
+    assert_eq!((validation_share, test_share), (0.2, 0.0));
+    assert_eq!(training.classes, [Superclass::Norm, Superclass::Mi]);
+    assert_eq!(Transfer { classes: Superclass::ALL.to_vec(), ..training }, manifest.transfer);
+    let listed = good(&text.replace("\"gate\"", "[\"mean\", \"concat\"]"));
+    assert_eq!(listed.trials.fusion, [Fusion::Mean, Fusion::Concat]);
 }
 
 #[test]

@@ -15,11 +15,13 @@ fn full(name: &str) -> Manifest {
     full.trials = Trials {
         mix: strings(&["synthetic", "half-real"]),
         architecture: strings(&["cnn", "inception"]),
-        from: vec![vec![Target::Qrs], vec![Target::Hr, Target::Qrs]],
+        from: vec![vec![Target::Qrs.into()], vec![Target::Hr.into(), Target::Qrs.into()]],
+        fusion: vec![Fusion::Concat],
         freeze: strings(&["none", "probe", "gradual"]),
         label_fraction: vec![0.1, 1.0],
         seed: vec![0, 1],
         scratch: true,
+        matched_scratch: false,
         exclude: vec![],
     };
     full
@@ -39,7 +41,7 @@ fn ids(plan: &Plan) -> BTreeMap<String, String> {
 #[test]
 fn a_grid_shares_its_regressions() {
     let mut grid = manifest("grid");
-    grid.trials.from = vec![vec![Target::Qrs], Target::ALL.to_vec()];
+    grid.trials.from = vec![vec![Target::Qrs.into()], Target::ALL.map(Donor::from).to_vec()];
     grid.trials.freeze = strings(&["none", "probe", "gradual"]);
     grid.trials.label_fraction = vec![0.1, 1.0];
     let plan = plan(&[grid]);
@@ -90,7 +92,7 @@ fn exclude_leaves_out_what_agrees_with_all_its_keys() {
     assert_eq!(left(Exclude { seed: Some(7), ..Exclude::default() }), (96, 8));
     assert_eq!(left(Exclude { freeze: name("gradual"), ..Exclude::default() }), (64, 8));
     assert_eq!(left(Exclude { mix: name("synthetic"), ..Exclude::default() }), (48, 8));
-    assert_eq!(left(Exclude { from: Some(vec![Target::Qrs]), ..Exclude::default() }), (48, 8));
+    assert_eq!(left(Exclude { from: Some(vec![Target::Qrs.into()]), ..Exclude::default() }), (48, 8));
     assert_eq!(left(Exclude { architecture: name("cnn"), ..Exclude::default() }), (48, 4));
     assert_eq!(left(Exclude { architecture: name("cnn"), freeze: name("probe"), ..Exclude::default() }), (80, 8));
     assert_eq!(left(Exclude { label_fraction: Some(0.1), seed: Some(1), ..Exclude::default() }), (72, 6));
@@ -133,7 +135,7 @@ fn an_edit_changes_exactly_the_ids_it_should() {
         ("name", |m| m.name = "renamed".into(), Nothing),
         ("manifest path", |m| m.path = "elsewhere.toml".into(), Nothing),
         ("text", |m| m.text.push_str("# a comment"), Nothing),
-        ("list of targets", |m| m.regression.targets = vec![Target::Hr, Target::Qrs], Nothing),
+        ("list of targets", |m| m.regression.targets = vec![Target::Hr.into(), Target::Qrs.into()], Nothing),
         (
             "source path",
             |m| {
@@ -384,4 +386,72 @@ fn what_is_missing_is_named() {
 
     let error = expand(vec![full("full"), full("full")], &fingerprints(&manifests)).unwrap_err();
     assert!(error.message.contains("\"full\" is taken"), "{error}");
+}
+
+#[test]
+fn donors_of_every_form_are_trained_once_and_fusions_are_arms() {
+    let mut manifest = manifest("forms");
+    let both = Donor::Regression(Targets::of(&[Target::Hr, Target::Qrs]));
+    manifest.regression.targets.push(Targets::of(&[Target::Qrs, Target::Hr]));
+    manifest.mixes.insert("real".into(), Mix { records: None, parts: vec![example::part("ptbxl", None, None)] });
+    manifest.trials.mix = strings(&["real"]);
+    manifest.trials.from = vec![
+        vec![both.clone()],
+        vec![Target::Hr.into(), Target::Qrs.into()],
+        vec![Donor::CLASSIFICATION],
+        vec![both.clone(), Donor::CLASSIFICATION],
+    ];
+    let alone = plan(&[manifest.clone()]);
+    assert_eq!((regressions(&alone), alone.stages.len(), alone.trials.len()), (3, 3 + 1 + 4, 4));
+    let mut fused = manifest.clone();
+    fused.trials.fusion = vec![Fusion::Concat, Fusion::Gate, Fusion::Mean];
+    let plan = plan(&[fused.clone()]);
+    // One network has nothing to fuse.
+    let labels: Vec<String> = plan.trials.iter().map(|trial| trial.graft_label()).collect();
+    let expected = [
+        "hr&qrs",
+        "hr+qrs",
+        "gate(hr+qrs)",
+        "mean(hr+qrs)",
+        "classification",
+        "hr&qrs+classification",
+        "gate(hr&qrs+classification)",
+        "mean(hr&qrs+classification)",
+    ];
+    assert_eq!(labels, expected);
+    let run_ids: BTreeSet<&str> = plan.trials.iter().map(|trial| &*trial.run_id).collect();
+    assert_eq!(run_ids.len(), 8);
+    // Side by side is what it was without a word of fusion.
+    assert!(alone.trials.iter().all(|trial| run_ids.contains(&*trial.run_id)));
+    // Baselines as large as the grafts of two.
+    let mut matched = fused.clone();
+    matched.trials.matched_scratch = true;
+    let sizes = example::plan(&[matched]).trials.into_iter().filter(|trial| trial.graft.is_empty());
+    let sizes: Vec<String> = sizes.map(|trial| trial.graft_label()).collect();
+    assert_eq!(sizes, ["scratch x2", "gate(scratch x2)", "mean(scratch x2)"]);
+    fused.trials.exclude = vec![Exclude { fusion: Some(Fusion::Concat), ..Exclude::default() }];
+    assert_eq!(expand(vec![fused.clone()], &fingerprints(&[fused])).unwrap().trials.len(), 6);
+}
+
+#[test]
+fn a_classifier_to_be_grafted_depends_on_its_own_settings() {
+    let mut first = manifest("first");
+    first.mixes.insert("real".into(), Mix { records: None, parts: vec![example::part("ptbxl", None, None)] });
+    first.trials.mix = strings(&["real"]);
+    first.trials.from = vec![vec![Donor::CLASSIFICATION]];
+    let donor = |manifest: &Manifest| {
+        let plan = plan(std::slice::from_ref(manifest));
+        plan.stages.iter().find(|stage| stage.donor() == Some(Donor::CLASSIFICATION)).unwrap().id.clone()
+    };
+    let changed = |change: &dyn Fn(&mut Manifest)| {
+        let mut other = first.clone();
+        change(&mut other);
+        donor(&other) != donor(&first)
+    };
+    assert!(changed(&|m| m.classification.training.epochs += 1));
+    assert!(changed(&|m| m.classification.training.classes.truncate(2)));
+    assert!(changed(&|m| m.classification.test_share = 0.2));
+    assert!(!changed(&|m| m.transfer.epochs += 1));
+    assert!(!changed(&|m| m.classification.training.train_folds = vec![1]));
+    assert!(!changed(&|m| m.regression.epochs += 1));
 }

@@ -5,7 +5,7 @@ mod example;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use ecgraft::data::{Dataset, Datasets, Pick, Record, Split, regression_split, transfer_split};
+use ecgraft::data::{Dataset, Datasets, Pick, Record, Shares, Split, Wanted, mix_split, transfer_split};
 use ecgraft::manifest::*;
 
 /// `count` records of patients of `per_patient` records each; folds go round by patient, classes too;
@@ -51,9 +51,11 @@ fn mix(records: Option<usize>, parts: &[Part<'_>]) -> Mix {
     Mix { records, parts: parts.collect() }
 }
 
+const SHARES: Shares = Shares { validation: 0.1, test: 0.1 };
+
 fn regress(mix: &Mix, target: Target, datasets: &Datasets, seed: u64) -> ecgraft::Result<Split> {
     let manifest = example::manifest("m");
-    regression_split("half", mix, target, &manifest.regression, &manifest.transfer, datasets, seed)
+    mix_split("half", mix, Wanted::Targets(&[target]), SHARES, &manifest.transfer, datasets, seed)
 }
 
 fn transfer(datasets: &Datasets, fraction: f64, seed: u64) -> Split {
@@ -218,4 +220,31 @@ fn single_labels_keep_records_of_exactly_one_class() {
             .iter()
             .any(|note| note.contains(&format!("{several} of 1000 records of ptbxl have not exactly one class")))
     );
+}
+
+#[test]
+fn classifiers_that_are_grafted_see_the_classes_of_their_mix_and_nobody_held_out() {
+    let data = datasets(&[("ptbxl", 300, 2)]);
+    let transfer = example::manifest("m").transfer;
+    let whole = mix(None, &[("ptbxl", None, None)]);
+    let split = |labels| {
+        let wanted = Wanted::Classes(&[Superclass::Norm, Superclass::Sttc], labels);
+        mix_split("m", &whole, wanted, SHARES, &transfer, &data, 1).unwrap()
+    };
+    for labels in [Labels::Single, Labels::Multi] {
+        let split = split(labels);
+        assert!(!split.train.is_empty() && !split.test.is_empty());
+        for pick in all(&split) {
+            let record = &data["ptbxl"].records[pick.record];
+            let classes = record.classes.iter().filter(|has| **has).count();
+            assert!(record.has(Superclass::Norm) || record.has(Superclass::Sttc));
+            assert!(labels == Labels::Multi || classes == 1);
+            assert!(record.fold.unwrap() < 9, "folds 9 and 10 are the transfer's");
+        }
+    }
+    assert!(split(Labels::Multi).train.len() > split(Labels::Single).train.len());
+    // Of several targets one that is known is enough.
+    let any = Wanted::Targets(&[Target::Hr, Target::Qrs]);
+    let split = mix_split("m", &whole, any, SHARES, &transfer, &data, 1).unwrap();
+    assert!(all(&split).iter().any(|pick| data["ptbxl"].records[pick.record].target(Target::Qrs).is_none()));
 }

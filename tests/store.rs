@@ -32,11 +32,12 @@ fn outcome(stage: &Stage) -> Outcome {
         EpochValue { epoch: 2, split: "validation", metric: "loss", value: 0.25 },
     ];
     match &stage.kind {
-        StageKind::Regression { target, .. } => {
+        StageKind::Regression { targets, .. } => {
             let metrics = RegressionMetrics { mae: 3.0, rmse: 4.0, r2: Some(0.5), pearson_r: None };
-            outcome.regression = vec![RegressionScore { target: target.name(), split: "test", records: 20, metrics }];
+            let target = targets.list()[0].name();
+            outcome.regression = vec![RegressionScore { target, split: "test", records: 20, metrics }];
         }
-        StageKind::Transfer { .. } => {
+        StageKind::Classification { .. } | StageKind::Transfer { .. } => {
             let score =
                 |metric: &'static str, class, value| Score { split: "test", metric: metric.into(), class, value };
             outcome.scores = vec![
@@ -273,4 +274,45 @@ fn what_is_not_a_store_is_left_alone() {
     rusqlite::Connection::open(&file).unwrap().execute_batch("PRAGMA user_version = 99").unwrap();
     assert!(message(Store::open(&folder.results())).contains("newer ecgraft"));
     assert!(message(Store::open_read_only(&folder.results())).contains("newer ecgraft"));
+}
+
+#[test]
+fn a_store_of_the_first_version_keeps_what_it_has_and_learns_the_new() {
+    let folder = Workbench::new("first-version");
+    std::fs::create_dir_all(folder.results()).unwrap();
+    let old = rusqlite::Connection::open(folder.results().join("ecgraft.sqlite")).unwrap();
+    old.execute_batch(include_str!("../src/store/schema.sql")).unwrap();
+    old.execute_batch(
+        "PRAGMA application_id = 0x65636772; PRAGMA user_version = 1;
+         INSERT INTO manifest VALUES ('sha', 'old', 'old.toml', 'name = \"old\"', '2026-01-01T00:00:00Z');
+         INSERT INTO stage (stage_id, kind, architecture, seed, settings, data_fingerprint, status, best_epoch)
+             VALUES ('donor', 'regression', 'cnn', 0, '{}', 'f', 'done', 3), ('user', 'transfer', 'cnn', 0, '{}', 'f', 'done', 4);
+         INSERT INTO stage_input VALUES ('user', 'donor', 0);
+         INSERT INTO trial VALUES ('run', 'old', 'sha', 'cnn', 'real', 'qrs', 'none', 1.0, 0, 'user', 0, 1);
+         INSERT INTO score VALUES ('user', 'test', 'macro_auc', '', 0.75);",
+    )
+    .unwrap();
+    drop(old);
+    // A classifier to be grafted, which the first version had no word for.
+    let mut manifest = example::manifest("new");
+    manifest.mixes.insert(
+        "real".into(),
+        ecgraft::manifest::Mix { records: None, parts: vec![example::part("ptbxl", None, None)] },
+    );
+    manifest.trials.mix = vec!["real".into()];
+    manifest.trials.from = vec![vec![ecgraft::manifest::Donor::CLASSIFICATION]];
+    let plan = example::plan(&[manifest]);
+    let mut store = Store::open(&folder.results()).unwrap();
+    store.register(&plan).unwrap();
+    finish_all(&mut store, &plan);
+    let rows = store.query("SELECT kind, best_epoch FROM stages ORDER BY kind, best_epoch").unwrap().rows;
+    let kinds: Vec<Cell> = rows.iter().map(|row| row[0].clone()).collect();
+    assert_eq!(kinds, ["classification", "regression", "transfer", "transfer"].map(text));
+    let old = store.query("SELECT graft, test_macro_auc, status FROM runs WHERE run_id = 'run'").unwrap().rows;
+    assert_eq!(old, [[text("qrs"), Cell::Real(0.75), text("done")]]);
+    let detail = store.run("run").unwrap();
+    assert_eq!(detail.stages.iter().map(|stage| &*stage.kind).collect::<Vec<_>>(), ["regression", "transfer"]);
+    let broken = rusqlite::Connection::open(folder.results().join("ecgraft.sqlite")).unwrap();
+    let mut check = broken.prepare("PRAGMA foreign_key_check").unwrap();
+    assert!(check.query([]).unwrap().next().unwrap().is_none(), "every reference holds");
 }

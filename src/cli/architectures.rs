@@ -6,7 +6,7 @@ use dfdx::prelude::Cpu;
 
 use crate::manifest::keys::ARCHITECTURE;
 use crate::manifest::language::{Default, Key, Kind, Type};
-use crate::manifest::{Architecture, default_architecture, hint};
+use crate::manifest::{Architecture, Fusion, default_architecture, hint};
 use crate::nn::Network;
 use crate::{Error, Result};
 
@@ -77,7 +77,7 @@ fn explain(kind: &Kind) -> Result<String> {
 /// Trained values of each block, from the input up, and of the head, for 8 leads and 5 classes.
 fn parameters(architecture: &Architecture) -> Result<String> {
     let mut random = crate::seed::stream(0, "counted", 0);
-    let mut network = Network::new(&Cpu::default(), architecture, 8, 1, 5, &mut random)?;
+    let mut network = Network::new(&Cpu::default(), architecture, 8, (1, Fusion::Concat), 5, &mut random)?;
     let (total, blocks) = network.parameters();
     let mut table = table(&["block", "parameters"]);
     for (block, count) in blocks {
@@ -101,7 +101,9 @@ fn type_of(of: &Type) -> String {
         Type::Number(range) => format!("number, {range}"),
         Type::List { of, .. } => format!("list: {}", type_of(of)),
         Type::Bool => "true or false".into(),
-        Type::Word(words) => words.known.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(" or "),
+        Type::Word(words) | Type::WordOrList(words, _) => {
+            words.known.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(" or ")
+        }
         Type::Text(_) | Type::Path | Type::Name(_) => "text".into(),
         Type::Table(_) | Type::Kind(_) | Type::Named(_) => "table".into(),
     }

@@ -8,7 +8,7 @@ use rand_distr::{Distribution, StandardNormal};
 
 use crate::Result;
 use crate::error::Error;
-use crate::manifest::{Architecture, CnnConfig, Inception1dConfig, Optimizer};
+use crate::manifest::{Architecture, CnnConfig, Fusion, Inception1dConfig, Optimizer};
 use crate::nn::{Hold, Network, Pass};
 use crate::ops::Var;
 use crate::ops::loss::{Form, Loss, loss};
@@ -63,7 +63,7 @@ pub fn run(options: Options) -> Result<()> {
 fn time(options: &Options, device_name: &str, architecture: &Architecture, threads: usize) -> Result<()> {
     let device = Cpu::default();
     let mut random = crate::seed::stream(0, "bench", 0);
-    let mut net = Network::new(&device, architecture, options.channels, 1, 5, &mut random)?;
+    let mut net = Network::new(&device, architecture, options.channels, (1, Fusion::Concat), 5, &mut random)?;
     net.hold(|_| Hold::default());
     let (parameters, _) = net.parameters();
     let shape = (options.batch, options.length, options.channels);

@@ -50,6 +50,7 @@ fn lists(manifest: &Manifest) -> String {
         (trials.mix.len(), "mix", "mixes", grafted),
         (trials.architecture.len(), "architecture", "architectures", true),
         (trials.from.len(), "graft", "grafts", grafted),
+        (trials.fusion.len(), "fusion of several", "fusions of several", grafted && trials.fusion.len() > 1),
         (trials.freeze.len(), "freeze", "freezes", grafted),
         (trials.label_fraction.len(), "label fraction", "label fractions", true),
         (trials.seed.len(), "seed", "seeds", true),

@@ -12,6 +12,7 @@ mod check;
 mod compare;
 mod plan;
 mod planned;
+mod plot;
 mod query;
 mod run;
 mod runs;
@@ -42,6 +43,7 @@ pub enum Command {
     Check(check::Options),
     Plan(plan::Options),
     Compare(compare::Options),
+    Plot(plot::Options),
     Runs(runs::Options),
     Show(show::Options),
     Query(query::Options),
@@ -87,6 +89,7 @@ impl Cli {
             Command::Check(options) => check::run(options),
             Command::Plan(options) => plan::run(options),
             Command::Compare(options) => compare::run(options),
+            Command::Plot(options) => plot::run(options),
             Command::Runs(options) => runs::run(options),
             Command::Show(options) => show::run(options),
             Command::Query(options) => query::run(options),

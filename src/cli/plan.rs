@@ -66,7 +66,10 @@ fn trials(plan: &Plan, done: &dyn Fn(usize) -> bool) -> String {
         let trials: Vec<_> = plan.trials.iter().filter(|trial| trial.experiment == experiment).collect();
         let arms: std::collections::HashSet<_> = trials
             .iter()
-            .map(|trial| (&trial.architecture, &trial.mix, &trial.graft, &trial.freeze, trial.label_fraction.to_bits()))
+            .map(|trial| {
+                let labels = trial.label_fraction.to_bits();
+                (&trial.architecture, &trial.mix, trial.graft_label(), &trial.freeze, labels)
+            })
             .collect();
         let finished = trials.iter().filter(|trial| done(trial.stage)).count();
         let counts = [trials.len(), arms.len(), finished, trials.len() - finished].map(|count| count.to_string());
@@ -77,18 +80,24 @@ fn trials(plan: &Plan, done: &dyn Fn(usize) -> bool) -> String {
 
 /// The distinct stages, those to run by name.
 fn stages(plan: &Plan, done: &dyn Fn(usize) -> bool, statuses: &HashMap<String, StageStatus>) -> Result<String> {
-    let is_regression = |index: &usize| matches!(plan.stages[*index].kind, StageKind::Regression { .. });
+    let number = |is: &dyn Fn(&StageKind) -> bool| plan.stages.iter().filter(|stage| is(&stage.kind)).count();
+    let donors = [
+        (number(&|kind| matches!(kind, StageKind::Regression { .. })), "regression"),
+        (number(&|kind| matches!(kind, StageKind::Classification { .. })), "classification"),
+    ];
+    let transfers = number(&|kind| matches!(kind, StageKind::Transfer { .. }));
+    let donors = donors.iter().filter(|(count, what)| *count > 0 || *what == "regression");
+    let donors: Vec<String> = donors.map(|(count, what)| counted(*count, what)).collect();
     let all: Vec<usize> = (0..plan.stages.len()).collect();
     let todo: Vec<usize> = all.iter().copied().filter(|&index| !done(index)).collect();
     let users: usize = plan.trials.iter().map(|trial| trial.graft.len()).sum();
-    let regressions = all.iter().filter(|index| is_regression(index)).count();
     let mut text = String::new();
     let mut line = |line: String| writeln!(text, "{line}").map_err(|error| crate::Error::internal(error.to_string()));
     line(format!(
         "{} distinct stages: {} (grafted {users} times) and {}; {} done, {} to run",
         all.len(),
-        counted(regressions, "regression"),
-        counted(all.len() - regressions, "transfer"),
+        donors.join(", "),
+        counted(transfers, "transfer"),
         all.len() - todo.len(),
         todo.len()
     ))?;

@@ -75,13 +75,14 @@ fn arm(detail: &RunDetail) -> String {
         (Some(mix), Some(freeze)) => {
             format!("{}, {} from {mix}, freeze {freeze}, {labels} of the labels", run.architecture, run.graft)
         }
-        _ => format!("{} from scratch, {labels} of the labels", run.architecture),
+        _ => format!("{} from {}, {labels} of the labels", run.architecture, run.graft),
     }
 }
 
 fn describe_stage(text: &mut String, stage: &StageDetail) -> std::fmt::Result {
     let what = match (&stage.target, &stage.mix) {
         (Some(target), Some(mix)) => format!("regression of {target} on {mix}"),
+        (None, Some(mix)) => format!("{} on {mix}", stage.kind),
         _ => "transfer".to_owned(),
     };
     write!(text, "{what}: stage {}, seed {}, {}", stage.stage_id, stage.seed, stage.status)?;

@@ -20,7 +20,7 @@ use crate::manifest::{Superclass, Target};
 
 pub use fingerprint::fingerprint;
 pub use load::load;
-pub use split::{regression_split, transfer_split};
+pub use split::{Shares, Wanted, mix_split, transfer_split};
 
 /// What is known of one record beside its signal.
 #[derive(Clone, Debug, PartialEq)]

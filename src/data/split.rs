@@ -9,24 +9,80 @@ use rand::seq::SliceRandom;
 use super::{Dataset, Datasets, Pick, Record, Split};
 use crate::Result;
 use crate::error::Error;
-use crate::manifest::{Labels, Mix, MixPart, Regression, Superclass, Target, Transfer};
+use crate::manifest::{Labels, Mix, MixPart, Superclass, Target, Transfer};
 use crate::seed::stream;
 
 /// One person: content hash of the data and the patient's name in it.
 type Person<'a> = (&'a str, &'a str);
 
-/// The records of a mix that know `target`, split by patient.
+/// What must be known of a record for it to take part.
+#[derive(Clone, Copy, Debug)]
+pub enum Wanted<'a> {
+    /// At least one of the targets.
+    Targets(&'a [Target]),
+    /// Its classes: one of these, or at least one of them.
+    Classes(&'a [Superclass], Labels),
+}
+
+impl Wanted<'_> {
+    /// Whether `record` can take part.
+    fn is_known_of(&self, record: &Record) -> bool {
+        match *self {
+            Wanted::Targets(targets) => targets.iter().any(|target| record.target(*target).is_some()),
+            Wanted::Classes(classes, Labels::Multi) => classes.iter().any(|class| record.has(*class)),
+            Wanted::Classes(classes, Labels::Single) => {
+                let all = Superclass::ALL.iter().filter(|class| record.has(**class)).count();
+                all == 1 && classes.iter().any(|class| record.has(*class))
+            }
+        }
+    }
+
+    /// What records that take part have: `a known hr`, `exactly one class`.
+    fn text(&self) -> String {
+        match *self {
+            Wanted::Targets(targets) => {
+                let names: Vec<&str> = targets.iter().map(|target| target.name()).collect();
+                format!("a known {}", names.join(" or "))
+            }
+            Wanted::Classes(_, Labels::Single) => "exactly one class".into(),
+            Wanted::Classes(_, Labels::Multi) => "one of the classes".into(),
+        }
+    }
+
+    /// What the others have: `no hr`, `not exactly one class`.
+    fn lack(&self) -> String {
+        match *self {
+            Wanted::Targets(targets) => {
+                let names: Vec<&str> = targets.iter().map(|target| target.name()).collect();
+                format!("no {}", names.join(" or "))
+            }
+            Wanted::Classes(_, Labels::Single) => "not exactly one class".into(),
+            Wanted::Classes(_, Labels::Multi) => "none of the classes".into(),
+        }
+    }
+}
+
+/// Shares of a mix, by patient, that are not trained on.
+#[derive(Clone, Copy, Debug)]
+pub struct Shares {
+    /// Chooses the epoch.
+    pub validation: f64,
+    /// Measured once, at the end.
+    pub test: f64,
+}
+
+/// The records of a mix of which `wanted` is known, split by patient.
 ///
 /// Patients of the transfer task's validation and test folds never take part where a part draws
 /// from the same data (`datasets` with equal fingerprints), whatever the mix says.
 ///
 /// # Errors
 /// A user error where the mix asks for more records than there are, or a split would be empty.
-pub fn regression_split(
+pub fn mix_split(
     name: &str,
     mix: &Mix,
-    target: Target,
-    regression: &Regression,
+    wanted: Wanted<'_>,
+    shares: Shares,
     transfer: &Transfer,
     datasets: &Datasets,
     seed: u64,
@@ -37,7 +93,7 @@ pub fn regression_split(
     let mut offered = HashSet::new();
     for part in &mix.parts {
         let dataset = dataset(datasets, &part.source)?;
-        let offer = offer(dataset, part, target, &held_out, &mut notes);
+        let offer = offer(dataset, part, wanted, &held_out, &mut notes);
         // A record that two parts have in common belongs to the first.
         let offer: Vec<usize> =
             offer.into_iter().filter(|&record| offered.insert((dataset.fingerprint.as_str(), record))).collect();
@@ -51,7 +107,7 @@ pub fn regression_split(
                 "mix {name}: it asks for {quota} records of {} and there are {}{}; lower `records` or the part's `share`",
                 part.source,
                 offer.len(),
-                described(part, target)
+                described(part, wanted)
             )));
         }
     }
@@ -63,8 +119,7 @@ pub fn regression_split(
         let chosen = drawn(dataset, offer, quota, seed, number);
         composition.push(format!("{quota} of {}", part.source));
         let source: Arc<str> = part.source.as_str().into();
-        let (of_validation, of_test) =
-            (regression.validation_share * quota as f64, regression.test_share * quota as f64);
+        let (of_validation, of_test) = (shares.validation * quota as f64, shares.test * quota as f64);
         let (mut in_validation, mut in_test) = (0, 0);
         for (patient, records) in by_patient(dataset, &chosen, seed, number) {
             let place = *places.entry((&dataset.fingerprint, patient)).or_insert_with(|| {
@@ -91,14 +146,14 @@ pub fn regression_split(
         }
     }
     // A mix too small for its shares still validates on somebody.
-    if validation.is_empty() && regression.validation_share > 0.0 {
+    if validation.is_empty() && shares.validation > 0.0 {
         validation = one_patient_of(&mut train, datasets);
     }
     if train.is_empty() || validation.is_empty() {
         let total: usize = quotas.iter().sum();
         return Err(Error::user(format!(
-            "mix {name}: {total} records with a known {} of {} patients are too few to train and validate on; add records",
-            target.name(),
+            "mix {name}: {total} records with {} of {} patients are too few to train and validate on; add records",
+            wanted.text(),
             places.len()
         )));
     }
@@ -130,11 +185,11 @@ fn held_out<'a>(transfer: &Transfer, datasets: &'a Datasets) -> HashSet<Person<'
     records.map(|record| (dataset.fingerprint.as_str(), record.patient.as_str())).collect()
 }
 
-/// The records that a part may draw: of its folds, with a known target, of nobody held out.
+/// The records that a part may draw: of its folds, with what is wanted, of nobody held out.
 fn offer(
     dataset: &Dataset,
     part: &MixPart,
-    target: Target,
+    wanted: Wanted<'_>,
     held_out: &HashSet<Person<'_>>,
     notes: &mut Vec<String>,
 ) -> Vec<usize> {
@@ -145,7 +200,7 @@ fn offer(
     for (index, record) in dataset.records.iter().enumerate().filter(|(_, record)| in_folds(record)) {
         if held_out.contains(&(dataset.fingerprint.as_str(), record.patient.as_str())) {
             held += 1;
-        } else if record.target(target).is_none() {
+        } else if !wanted.is_known_of(record) {
             unknown += 1;
         } else {
             offer.push(index);
@@ -153,7 +208,7 @@ fn offer(
     }
     let source = &part.source;
     if unknown > 0 {
-        notes.push(format!("{unknown} records of {source} have no {} and are left out", target.name()));
+        notes.push(format!("{unknown} records of {source} have {} and are left out", wanted.lack()));
     }
     if held > 0 {
         notes.push(format!(
@@ -164,8 +219,8 @@ fn offer(
 }
 
 /// How a part's records were chosen, for messages.
-fn described(part: &MixPart, target: Target) -> String {
-    let mut text = format!(" with a known {}", target.name());
+fn described(part: &MixPart, wanted: Wanted<'_>) -> String {
+    let mut text = format!(" with {}", wanted.text());
     if let Some(folds) = &part.folds {
         text.push_str(&format!(" in {}", folds_text(folds)));
     }
@@ -263,27 +318,17 @@ fn one_patient_of(train: &mut Vec<Pick>, datasets: &Datasets) -> Vec<Pick> {
 /// A user error where a fold is empty.
 pub fn transfer_split(transfer: &Transfer, datasets: &Datasets, label_fraction: f64, seed: u64) -> Result<Split> {
     let dataset = dataset(datasets, &transfer.source)?;
-    let labelled = |record: &Record| {
-        let classes = transfer.classes.iter().filter(|class| record.has(**class)).count();
-        match transfer.labels {
-            Labels::Multi => classes > 0,
-            Labels::Single => classes == 1 && Superclass::ALL.iter().filter(|class| record.has(**class)).count() == 1,
-        }
-    };
-    let usable: Vec<usize> = (0..dataset.records.len()).filter(|&index| labelled(&dataset.records[index])).collect();
+    let wanted = Wanted::Classes(&transfer.classes, transfer.labels);
+    let usable: Vec<usize> =
+        (0..dataset.records.len()).filter(|&index| wanted.is_known_of(&dataset.records[index])).collect();
     let mut notes = Vec::new();
-    let (unlabelled, what) = (
-        dataset.records.len() - usable.len(),
-        match transfer.labels {
-            Labels::Multi => "none of the classes",
-            Labels::Single => "not exactly one class",
-        },
-    );
+    let unlabelled = dataset.records.len() - usable.len();
     if unlabelled > 0 {
         notes.push(format!(
-            "{unlabelled} of {} records of {} have {what} and are left out",
+            "{unlabelled} of {} records of {} have {} and are left out",
             dataset.records.len(),
-            transfer.source
+            transfer.source,
+            wanted.lack()
         ));
     }
     let mut taken: HashSet<&str> = HashSet::new();
@@ -298,10 +343,7 @@ pub fn transfer_split(transfer: &Transfer, datasets: &Datasets, label_fraction: 
             return Err(Error::user(format!(
                 "transfer.{key}: no record of {} with {} is in {}",
                 transfer.source,
-                match transfer.labels {
-                    Labels::Multi => "one of the classes",
-                    Labels::Single => "exactly one class",
-                },
+                wanted.text(),
                 folds_text(folds)
             )));
         }

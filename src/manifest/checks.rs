@@ -17,6 +17,7 @@ pub(super) fn all(manifest: &Manifest, places: &Places) -> Vec<Problem> {
     }
     checks.regression();
     checks.transfer();
+    checks.pretraining();
     checks.problems
 }
 
@@ -166,18 +167,7 @@ impl Checks<'_> {
 
     fn regression(&mut self) {
         let regression = &self.manifest.regression;
-        let (validation, test) = (regression.validation_share, regression.test_share);
-        if validation + test >= 1.0 && self.places.is_sound(&["regression", "test_share"]) {
-            let message = format!(
-                "`validation_share` ({validation}) and `test_share` ({test}) leave no training records; together they must be below 1"
-            );
-            let key = if self.places.is_written(&["regression", "validation_share"]) {
-                "validation_share"
-            } else {
-                "test_share"
-            };
-            self.problem(&["regression", key], message);
-        }
+        self.shares("regression", regression.validation_share, regression.test_share);
         self.training("regression", &regression.augment, &regression.schedule, regression.epochs);
     }
 
@@ -213,11 +203,34 @@ impl Checks<'_> {
                 }
             }
         }
-        if transfer.label_smoothing > 0.0 && transfer.loss != TransferLoss::CrossEntropy {
-            let message = "label smoothing is defined for the loss `cross-entropy` alone; leave one of the two out";
-            self.problem(&["transfer", "label_smoothing"], message.into());
+        self.classifier("transfer", transfer);
+    }
+
+    fn pretraining(&mut self) {
+        // What is as in the other stages was told there.
+        if self.places.is_written(&["classification"]) {
+            let Pretraining { training, validation_share, test_share } = &self.manifest.classification;
+            self.shares("classification", *validation_share, *test_share);
+            self.classifier("classification", training);
         }
-        self.training("transfer", &transfer.augment, &transfer.schedule, transfer.epochs);
+    }
+
+    fn shares(&mut self, stage: &str, validation: f64, test: f64) {
+        if validation + test >= 1.0 && self.places.is_sound(&[stage, "test_share"]) {
+            let message = format!(
+                "`validation_share` ({validation}) and `test_share` ({test}) leave no training records; together they must be below 1"
+            );
+            let written = self.places.is_written(&[stage, "validation_share"]);
+            self.problem(&[stage, if written { "validation_share" } else { "test_share" }], message);
+        }
+    }
+
+    fn classifier(&mut self, stage: &str, training: &Transfer) {
+        if training.label_smoothing > 0.0 && training.loss != TransferLoss::CrossEntropy {
+            let message = "label smoothing is defined for the loss `cross-entropy` alone; leave one of the two out";
+            self.problem(&[stage, "label_smoothing"], message.into());
+        }
+        self.training(stage, &training.augment, &training.schedule, training.epochs);
     }
 
     fn training(&mut self, stage: &str, augment: &[Augment], schedule: &Schedule, epochs: usize) {

@@ -46,6 +46,8 @@ pub(crate) enum Type {
     Number(Range),
     /// One of some words.
     Word(&'static Words),
+    /// One of some words, or a list.
+    WordOrList(&'static Words, &'static Type),
     /// A name declared elsewhere in the manifest.
     Name(Names),
     /// A list.
@@ -100,8 +102,6 @@ pub(crate) struct Words {
     pub known: &'static [(&'static str, &'static str)],
     /// Words that are known but not in this build.
     pub later: &'static [&'static str],
-    /// What a list in place of the word would mean; known but not in this build.
-    pub nested_later: Option<&'static str>,
 }
 
 /// Kinds a table can be of.
@@ -157,6 +157,15 @@ impl Key {
     /// A key of a later version.
     pub const fn later(name: &'static str, doc: &'static str) -> Self {
         Self { name, of: Type::Bool, default: Default::Absent(""), unit: "", doc, example: "", later: true }
+    }
+
+    /// The same without a default value; `absent` says what holds without it.
+    pub const fn inherited(mut self, absent: &'static str) -> Self {
+        if let Default::Json(example) = self.default {
+            self.example = example;
+        }
+        self.default = Default::Absent(absent);
+        self
     }
 
     /// The same with a unit.

@@ -6,6 +6,7 @@
 mod checks;
 mod diagnostic;
 mod glob;
+mod graft;
 pub(crate) mod keys;
 pub(crate) mod language;
 mod names;
@@ -19,6 +20,7 @@ mod types;
 
 pub use diagnostic::Diagnostic;
 pub use glob::glob_matches;
+pub use graft::*;
 pub use schema::schema;
 pub use stage_types::*;
 pub use types::*;
@@ -224,6 +226,7 @@ fn typed(path: &Path, text: &str, mut json: Value) -> serde_json::Result<Manifes
         freezes: part(json, "freezes")?,
         regression: part(json, "regression")?,
         transfer: part(json, "transfer")?,
+        classification: part(json, "classification")?,
         compute: part(json, "compute")?,
         trials: part(json, "trials")?,
     };

@@ -114,16 +114,8 @@ impl Reader<'_> {
                 }
                 self.in_range(range, number, span).then(|| Value::from(number))
             }
-            (Type::Word(words), DeValue::String(word)) => self.word(words, word, span),
-            (Type::Word(Words { nested_later: Some(meaning), .. }), DeValue::Array(_)) => {
-                self.problem(
-                    span,
-                    format!(
-                        "{meaning} is not available in this build; available: one network per target, in a plain list"
-                    ),
-                );
-                None
-            }
+            (Type::Word(words) | Type::WordOrList(words, _), DeValue::String(word)) => self.word(words, word, span),
+            (Type::WordOrList(_, list), DeValue::Array(_)) => self.value(list, value),
             (Type::Name(names), DeValue::String(name)) => self.reference(*names, name, span),
             (Type::List { of, min, max, unique }, DeValue::Array(array)) => {
                 let items = array.iter().enumerate();
@@ -439,6 +431,7 @@ fn expected(of: &Type) -> &'static str {
         Type::Integer(_) => "a whole number",
         Type::Number(_) => "a number",
         Type::Word(_) => "a word in quotes",
+        Type::WordOrList(..) => "a word in quotes or a list",
         Type::Name(_) => "a name in quotes",
         Type::List { .. } => "a list",
         Type::Kind(_) => "a table or a word in quotes",

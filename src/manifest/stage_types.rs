@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Target;
+use super::Targets;
 
 /// Whether a value is at its default: those that came later are left out of the JSON then, so that stages
 /// without them keep their ids.
@@ -15,7 +15,7 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 #[serde(deny_unknown_fields)]
 pub struct Regression {
     /// One separate network for each.
-    pub targets: Vec<Target>,
+    pub targets: Vec<Targets>,
     /// Most epochs.
     pub epochs: usize,
     /// Records per step.
@@ -329,6 +329,18 @@ pub enum TransferLoss {
         /// How little counts what is right already; 0 is the cross entropy.
         gamma: f64,
     },
+}
+
+/// Stage 1 of grafts from `classification`: a classifier trained on the mix's own records.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pretraining {
+    /// How it is trained: as a transfer from scratch; its source and folds say nothing.
+    pub training: Transfer,
+    /// Share of each mix, by patient, that validates.
+    pub validation_share: f64,
+    /// Share of each mix, by patient, that is measured once at the end.
+    pub test_share: f64,
 }
 
 /// Classification tasks.

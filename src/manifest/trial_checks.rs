@@ -7,8 +7,8 @@ use super::places::{Places, Problem};
 use super::read::Read;
 use super::*;
 
-/// Fills in the defaults that depend on what is declared: the transfer source, and the mixes,
-/// architectures and grafts of the trials.
+/// Fills in the defaults that depend on what is declared: the transfer source, the mixes,
+/// architectures and grafts of the trials, and what `classification` takes over.
 pub(super) fn complete(read: &mut Read) {
     let names = |value: &Value| -> Vec<String> {
         value.as_object().map(|object| object.keys().cloned().collect()).unwrap_or_default()
@@ -45,6 +45,23 @@ pub(super) fn complete(read: &mut Read) {
         let without_mix = read.json["trials"]["mix"].as_array().is_none_or(Vec::is_empty);
         read.json["trials"]["from"] = if without_mix { json!([]) } else { json!([read.json["regression"]["targets"]]) };
     }
+    let fusion = &mut read.json["trials"]["fusion"];
+    if fusion.is_string() {
+        *fusion = json!([fusion]);
+    }
+    let mut training = read.json["transfer"].clone();
+    let mut pretraining = json!({});
+    for key in ["validation_share", "test_share"] {
+        let own = read.json["classification"][key].take();
+        pretraining[key] = if own.is_null() { read.json["regression"][key].clone() } else { own };
+    }
+    for (key, own) in read.json["classification"].as_object().into_iter().flatten() {
+        if !own.is_null() {
+            training[key] = own.clone();
+        }
+    }
+    pretraining["training"] = training;
+    read.json["classification"] = pretraining;
 }
 
 /// All problems of the trials.
@@ -52,6 +69,7 @@ pub(super) fn all(manifest: &Manifest, places: &Places) -> Vec<Problem> {
     let mut checks = Checks { manifest, places, problems: Vec::new() };
     checks.lists();
     checks.grafts();
+    checks.classified_mixes();
     checks.excludes();
     for (name, freeze) in &manifest.freezes {
         checks.freeze(name, freeze);
@@ -84,24 +102,70 @@ impl Checks<'_> {
         let from = &self.manifest.trials.from;
         for (index, graft) in from.iter().enumerate() {
             let step = index.to_string();
-            self.known_targets(&["trials", "from", &step], graft);
+            self.known_networks(&["trials", "from", &step], graft);
             let same =
-                |other: &&Vec<Target>| other.len() == graft.len() && other.iter().all(|target| graft.contains(target));
+                |other: &&Vec<Donor>| other.len() == graft.len() && other.iter().all(|donor| graft.contains(donor));
             if from[..index].iter().any(|other| same(&other)) {
                 self.problem(&["trials", "from", &step], "the same networks are grafted by an earlier item".into());
             }
         }
     }
 
-    fn known_targets(&mut self, place: &[&str], graft: &[Target]) {
-        let targets = &self.manifest.regression.targets;
-        if !self.places.is_sound(&["regression", "targets"]) {
-            return;
+    /// Every regression network of a graft is one that `regression.targets` has trained, and no network comes twice.
+    fn known_networks(&mut self, place: &[&str], graft: &[Donor]) {
+        let written = |targets: &Targets| match targets.list() {
+            [target] => target.name().to_owned(),
+            _ => json!(targets).to_string(),
+        };
+        let networks = &self.manifest.regression.targets;
+        for (index, donor) in graft.iter().enumerate() {
+            let step = index.to_string();
+            let place = &[place, &[&step]].concat();
+            if graft[..index].contains(donor) {
+                self.problem(place, format!("the network `{}` is grafted by an earlier item", donor.label()));
+            } else if let Donor::Regression(targets) = donor
+                && !networks.contains(targets)
+                && self.places.is_sound(&["regression", "targets"])
+            {
+                let known: Vec<String> = networks.iter().map(written).collect();
+                let message = format!("`{}` is not in regression.targets: {}", written(targets), names::list(&known));
+                self.problem(place, message);
+            }
         }
-        for (index, target) in graft.iter().enumerate().filter(|(_, target)| !targets.contains(target)) {
-            let known: Vec<&str> = targets.iter().map(|target| target.name()).collect();
-            let message = format!("`{}` is not in regression.targets: {}", target.name(), names::list(&known));
-            self.problem(&[place, &[&index.to_string()]].concat(), message);
+    }
+
+    /// A classifier can only be trained on a mix whose records all have classes.
+    fn classified_mixes(&mut self) {
+        let trials = &self.manifest.trials;
+        let is_excluded = |mix: &str, graft: &[Donor]| {
+            trials.exclude.iter().any(|exclude| {
+                let Exclude {
+                    architecture: None, fusion: None, freeze: None, label_fraction: None, seed: None, ..
+                } = exclude
+                else {
+                    return false;
+                };
+                exclude.mix.as_deref().is_none_or(|name| name == mix)
+                    && exclude.from.as_deref().is_none_or(|from| from == graft)
+            })
+        };
+        let without_classes = |part: &&MixPart| {
+            self.manifest.sources.get(&part.source).is_some_and(|source| !matches!(source, Source::PtbXl { .. }))
+        };
+        let grafts = trials.from.iter().enumerate().filter(|(_, graft)| graft.contains(&Donor::CLASSIFICATION));
+        for (index, graft) in grafts {
+            let impossible = trials.mix.iter().filter(|name| !is_excluded(name, graft)).find_map(|name| {
+                let part = self.manifest.mixes.get(name)?.parts.iter().find(without_classes)?;
+                Some((name, &part.source))
+            });
+            if let Some((mix, source)) = impossible {
+                let message = format!(
+                    "no classifier can be trained on mix `{mix}`: records of `{source}` have no classes; add to \
+                     trials.exclude {{ mix = \"{mix}\", from = {} }}",
+                    json!(graft)
+                );
+                self.problem(&["trials", "from", &index.to_string()], message);
+            }
         }
     }
 
@@ -117,7 +181,14 @@ impl Checks<'_> {
                 );
             }
             if let Some(from) = &exclude.from {
-                self.known_targets(&["trials", "exclude", &step, "from"], from);
+                self.known_networks(&["trials", "exclude", &step, "from"], from);
+            }
+            if let Some(fusion) = exclude.fusion
+                && !trials.fusion.contains(&fusion)
+                && self.places.is_sound(&["trials", "fusion"])
+            {
+                let message = format!("`{}` is not in trials.fusion", fusion.name());
+                self.problem(&["trials", "exclude", &step, "fusion"], message);
             }
             if let Some(fraction) = exclude.label_fraction
                 && !trials.label_fraction.contains(&fraction)
@@ -207,7 +278,8 @@ impl Manifest {
         }
         let is_excluded = |architecture: &str| {
             self.trials.exclude.iter().any(|exclude| {
-                let Exclude { mix: None, from: None, label_fraction: None, seed: None, .. } = exclude else {
+                let Exclude { mix: None, from: None, fusion: None, label_fraction: None, seed: None, .. } = exclude
+                else {
                     return false;
                 };
                 exclude.architecture.as_deref().is_none_or(|name| name == architecture)

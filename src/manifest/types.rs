@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Regression, Transfer, glob_matches};
+use super::{Donor, Fusion, Pretraining, Regression, Transfer, glob_matches};
 
 /// One manifest, checked: every name it refers to exists and every value is in range.
 #[derive(Clone, Debug)]
@@ -32,8 +32,10 @@ pub struct Manifest {
     pub architectures: BTreeMap<String, Architecture>,
     /// Freeze schedules of the transfer stage, by name.
     pub freezes: BTreeMap<String, Freeze>,
-    /// Stage 1: regression, one separate network per target.
+    /// Stage 1: regression, one separate network for each of its targets.
     pub regression: Regression,
+    /// Stage 1 of grafts from `classification`.
+    pub classification: Pretraining,
     /// Stage 2: transfer to classification.
     pub transfer: Transfer,
     /// How numbers are made.
@@ -404,8 +406,10 @@ pub struct Trials {
     pub mix: Vec<String>,
     /// Architecture names.
     pub architecture: Vec<String>,
-    /// Which regression networks are grafted; several: features concatenated.
-    pub from: Vec<Vec<Target>>,
+    /// Which networks are grafted.
+    pub from: Vec<Vec<Donor>>,
+    /// How the features of several are joined; says nothing of grafts of one network.
+    pub fusion: Vec<Fusion>,
     /// Freeze names.
     pub freeze: Vec<String>,
     /// Shares of the transfer training records.
@@ -414,6 +418,8 @@ pub struct Trials {
     pub seed: Vec<u64>,
     /// Add the from-scratch baseline for every architecture, fraction and seed.
     pub scratch: bool,
+    /// Add, for each graft of several networks, a baseline of as many fresh backbones.
+    pub matched_scratch: bool,
     /// Combinations to leave out.
     pub exclude: Vec<Exclude>,
 }
@@ -425,7 +431,8 @@ pub struct Trials {
 pub struct Exclude {
     pub mix: Option<String>,
     pub architecture: Option<String>,
-    pub from: Option<Vec<Target>>,
+    pub from: Option<Vec<Donor>>,
+    pub fusion: Option<Fusion>,
     pub freeze: Option<String>,
     pub label_fraction: Option<f64>,
     pub seed: Option<u64>,

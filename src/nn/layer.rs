@@ -111,6 +111,12 @@ impl<D: Backend> Linear<D> {
         Ok(Self { weight, bias, relu })
     }
 
+    /// All weights 0, without ReLU.
+    pub(super) fn zeros(device: &D, inputs: usize, outputs: usize) -> Result<Self> {
+        let weight = Param::new(device, vec![outputs, inputs], vec![0.0; outputs * inputs])?;
+        Ok(Self { weight, bias: Param::new(device, vec![outputs], vec![0.0; outputs])?, relu: false })
+    }
+
     pub(super) fn forward(&self, x: &Var<D>, pass: &mut Pass<D>) -> Result<Var<D>> {
         linear::linear(&mut pass.trace, x, &self.weight, &self.bias, self.relu)
     }

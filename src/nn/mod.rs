@@ -3,10 +3,11 @@
 use rand_chacha::ChaCha8Rng;
 
 use crate::Result;
-use crate::manifest::{Architecture, BatchNormMode};
+use crate::manifest::{Architecture, BatchNormMode, Fusion};
 use crate::ops::{Backend, Lend, Param, Trace, Var, combine, pool};
 
 mod cnn;
+mod fusion;
 mod head;
 mod inception1d;
 mod layer;
@@ -14,6 +15,7 @@ mod layer;
 mod tests;
 
 use cnn::Cnn;
+use fusion::Fuse;
 use head::Head;
 use inception1d::Inception1d;
 
@@ -151,16 +153,17 @@ impl<D: Backend> Backbone<D> {
     }
 }
 
-/// One or several backbones whose pooled features are concatenated, and a head.
+/// One or several backbones whose pooled features are joined, and a head.
 #[derive(Clone, Debug)]
 pub struct Network<D: Lend> {
     backbones: Vec<Backbone<D>>,
+    fuse: Fuse<D>,
     head: Head<D>,
 }
 
 impl<D: Backend> Network<D> {
-    /// A fresh network with `outputs` outputs on `backbones` copies of the architecture, each with
-    /// weights of its own.
+    /// A fresh network with `outputs` outputs on a number of backbones of the architecture, each with
+    /// weights of its own, and how their features are joined.
     ///
     /// # Errors
     /// Where the device fails.
@@ -168,7 +171,7 @@ impl<D: Backend> Network<D> {
         device: &D,
         architecture: &Architecture,
         leads: usize,
-        backbones: usize,
+        (backbones, fusion): (usize, Fusion),
         outputs: usize,
         random: &mut ChaCha8Rng,
     ) -> Result<Self> {
@@ -178,8 +181,10 @@ impl<D: Backend> Network<D> {
             Architecture::Cnn(config) => (config.head, config.dropout),
             Architecture::Inception1d(config) => (config.head, config.dropout),
         };
-        let features = 2 * Backbone::<D>::width(architecture) * backbones;
-        Ok(Self { backbones: parts?, head: Head::new(device, features, hidden, outputs, dropout, random)? })
+        let width = 2 * Backbone::<D>::width(architecture);
+        let fuse = Fuse::new(device, fusion, backbones, width)?;
+        let head = Head::new(device, fuse.features(backbones, width), hidden, outputs, dropout, random)?;
+        Ok(Self { backbones: parts?, fuse, head })
     }
 
     /// The backbones.
@@ -195,6 +200,7 @@ impl<D: Backend> Network<D> {
             backbone
                 .visit(&mut |block, _, role, param| param.trainable = role == Role::Parameter && !holds[block].frozen);
         }
+        self.fuse.visit(&mut |_, role, param| param.trainable = role == Role::Parameter);
         self.head.visit(&mut |_, role, param| param.trainable = role == Role::Parameter);
     }
 
@@ -203,7 +209,7 @@ impl<D: Backend> Network<D> {
         self.backbones.iter().all(Backbone::is_fixed)
     }
 
-    /// Pooled features of all backbones (batch, 1, features) from `x` (batch, length, leads).
+    /// Pooled features of all backbones side by side (batch, 1, features) from `x` (batch, length, leads).
     ///
     /// # Errors
     /// Where the device fails.
@@ -216,12 +222,13 @@ impl<D: Backend> Network<D> {
         }
     }
 
-    /// Outputs (batch, 1, outputs) from pooled features.
+    /// Outputs (batch, 1, outputs) from the pooled features of all backbones.
     ///
     /// # Errors
     /// Where the device fails.
     pub fn head(&mut self, features: &Var<D>, pass: &mut Pass<D>) -> Result<Var<D>> {
-        self.head.forward(features, pass)
+        let features = self.fuse.forward(features, self.backbones.len(), pass)?;
+        self.head.forward(&features, pass)
     }
 
     /// Outputs (batch, 1, outputs) from `x` (batch, length, leads): logits or standardised targets.
@@ -244,7 +251,11 @@ impl<D: Backend> Network<D> {
                 f(Place { backbone: Some(number), block: &names[block], name: &full, role }, param);
             });
         }
-        self.head.visit(&mut |name, role, param| f(Place { backbone: None, block: "head", name, role }, param));
+        let mut of_head = |name: &str, role: Role, param: &mut Param<D>| {
+            f(Place { backbone: None, block: "head", name, role }, param);
+        };
+        self.fuse.visit(&mut of_head);
+        self.head.visit(&mut of_head);
     }
 
     /// A copy of backbone `number` from another network of the same architecture, under this one's head.

@@ -25,7 +25,9 @@ fn input(reference: &Reference) -> Var<Cpu> {
 }
 
 fn loaded(architecture: &Architecture, reference: &Reference) -> Network<Cpu> {
-    let mut net = Network::new(&Cpu::default(), architecture, 3, 1, 5, &mut crate::seed::stream(0, "init", 0)).unwrap();
+    let mut net =
+        Network::new(&Cpu::default(), architecture, 3, (1, Fusion::Concat), 5, &mut crate::seed::stream(0, "init", 0))
+            .unwrap();
     let mut seen = 0;
     net.visit(|place, param| {
         let (shape, values) = values(reference, &format!("weight.{}", place.name));
@@ -106,8 +108,15 @@ fn frozen_blocks_get_no_gradient_and_keep_their_statistics() {
 #[test]
 fn block_names_are_those_of_the_architecture() {
     for architecture in [inception(), cnn()] {
-        let mut net =
-            Network::new(&Cpu::default(), &architecture, 8, 2, 5, &mut crate::seed::stream(0, "init", 0)).unwrap();
+        let mut net = Network::new(
+            &Cpu::default(),
+            &architecture,
+            8,
+            (2, Fusion::Concat),
+            5,
+            &mut crate::seed::stream(0, "init", 0),
+        )
+        .unwrap();
         let mut seen = Vec::new();
         net.visit(|place, _| {
             if place.backbone == Some(1) && !seen.contains(&place.block.to_owned()) {

@@ -28,7 +28,7 @@ pub enum Loss {
         /// How much each label counts.
         form: Form,
     },
-    /// Mean absolute error.
+    /// Mean absolute error. Here and below: (batch, outputs); what is not known is NaN and counts for nothing.
     Mae(Vec<f32>),
     /// Mean squared error.
     Mse(Vec<f32>),
@@ -156,11 +156,12 @@ fn focal(log_p: f64, q: f64, gamma: f64) -> (f64, f64) {
     (-power * log_p, power * (gamma * (1.0 - q) * ratio - 1.0))
 }
 
-/// The mean of f over the residuals, and its gradient.
+/// The mean of f over the residuals of what is known, and its gradient.
 fn residuals(outputs: &[f32], truth: &[f32], gradient: &mut [f32], f: impl Fn(f64) -> (f64, f64)) -> f64 {
-    let share = 1.0 / truth.len() as f64;
+    let known = truth.iter().filter(|t| !t.is_nan()).count();
+    let share = 1.0 / known.max(1) as f64;
     let mut sum = 0.0;
-    for ((&y, &t), gradient) in outputs.iter().zip(truth).zip(gradient) {
+    for ((&y, &t), gradient) in outputs.iter().zip(truth).zip(gradient).filter(|((_, t), _)| !t.is_nan()) {
         let (value, slope) = f(f64::from(y) - f64::from(t));
         sum += share * value;
         *gradient = (share * slope) as f32;
@@ -281,6 +282,14 @@ mod tests {
             sigmoids(labels.clone(), Form::Plain).of(&outputs),
             sigmoids(labels, Form::Smoothed(0.0)).of(&outputs)
         );
+    }
+
+    #[test]
+    fn what_is_not_known_counts_for_nothing() {
+        let known = Loss::Mse(vec![1.0, -2.0]).of(&[0.5, 0.25]);
+        let (value, gradient) = Loss::Mse(vec![f32::NAN, 1.0, -2.0, f32::NAN]).of(&[9.0, 0.5, 0.25, -7.0]);
+        assert_eq!((value, gradient), (known.0, vec![0.0, known.1[0], known.1[1], 0.0]));
+        assert_eq!(Loss::Mae(vec![f32::NAN]).of(&[3.0]), (0.0, vec![0.0]));
     }
 
     #[test]

@@ -19,6 +19,7 @@ pub mod combine;
 pub mod conv1d;
 mod cpu;
 pub mod dropout;
+pub mod fuse;
 #[cfg(test)]
 pub(crate) mod gradient_check;
 pub mod inception;
@@ -92,6 +93,7 @@ pub trait Backend:
     + norm::Kernel
     + pool::Kernel
     + combine::Kernel
+    + fuse::Kernel
     + linear::Kernel
     + dropout::Kernel
     + loss::Kernel

@@ -1,11 +1,11 @@
 //! Every combination of a manifest's lists, and the stages they need, each once.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::identity::{self, Common, Id};
 use super::{Fingerprints, Plan, Stage, StageKind, Trial};
-use crate::manifest::{Exclude, Freeze, Manifest, Target};
+use crate::manifest::{Donor, Exclude, Freeze, Fusion, Manifest};
 use crate::{Error, Result};
 
 /// See [`super::expand`].
@@ -45,7 +45,9 @@ struct Arm<'a> {
     experiment: usize,
     architecture: &'a str,
     mix: Option<&'a str>,
-    graft: &'a [Target],
+    graft: &'a [Donor],
+    backbones: usize,
+    fusion: Fusion,
     freeze: Option<&'a str>,
     label_fraction: f64,
     seed: u64,
@@ -58,6 +60,7 @@ impl Arm<'_> {
         exclude.mix.as_deref().is_none_or(|mix| self.mix == Some(mix))
             && exclude.architecture.as_deref().is_none_or(|name| self.architecture == name)
             && exclude.from.as_deref().is_none_or(|from| !self.graft.is_empty() && self.graft == from)
+            && exclude.fusion.is_none_or(|fusion| self.backbones > 1 && self.fusion == fusion)
             && exclude.freeze.as_deref().is_none_or(|freeze| self.freeze == Some(freeze))
             && exclude.label_fraction.is_none_or(|fraction| self.label_fraction == fraction)
             && exclude.seed.is_none_or(|seed| self.seed == seed)
@@ -68,11 +71,8 @@ impl Expansion {
     fn manifest(&mut self, experiment: usize, manifest: &Manifest, fingerprints: &Fingerprints) -> Result<()> {
         let trials = &manifest.trials;
         let common = Common::of(manifest)?;
-        let mut regression = serde_json::to_value(&manifest.regression)
-            .map_err(|error| Error::internal(format!("regression settings cannot be written as JSON: {error}")))?;
-        if let Some(settings) = regression.as_object_mut() {
-            settings.remove("targets");
-        }
+        let regression = identity::regression_settings(manifest)?;
+        let pretraining = identity::pretraining_settings(&manifest.classification)?;
         let mut transfer = manifest.transfer.clone();
         transfer.source = identity::fingerprint(manifest, &transfer.source, fingerprints)?.to_owned();
 
@@ -97,47 +97,72 @@ impl Expansion {
             let mix = identity::anonymous_mix(manifest, mix, fingerprints)?;
             for (architecture, classifier) in trials.architecture.iter().zip(&classifiers) {
                 let settings = &manifest.architectures[architecture];
-                let regressor = common.clone().and(settings)?.and(&mix)?.and(&regression)?.and(&held_out)?;
-                // Index of the stage of each target and seed, once it is needed.
-                let mut grafted = vec![[None; Target::ALL.len()]; trials.seed.len()];
+                let base = common.clone().and(settings)?.and(&mix)?;
+                let regressor = base.clone().and(&regression)?.and(&held_out)?;
+                let pretrained = base.and(&pretraining)?.and(&held_out)?;
+                // Index of the stage of each donor and seed, once it is needed.
+                let mut grafted: Vec<BTreeMap<&Donor, usize>> = vec![BTreeMap::new(); trials.seed.len()];
+                let several = &trials.fusion[..];
                 for graft in &trials.from {
-                    for (freeze_name, freeze) in trials.freeze.iter().zip(&freezes) {
-                        for &label_fraction in &trials.label_fraction {
-                            for (&seed, grafted) in trials.seed.iter().zip(&mut grafted) {
-                                let arm = Arm {
-                                    experiment,
-                                    architecture,
-                                    mix: Some(mix_name),
-                                    graft,
-                                    freeze: Some(freeze_name),
-                                    label_fraction,
-                                    seed,
-                                };
-                                if trials.exclude.iter().any(|exclude| arm.agrees(exclude)) {
-                                    continue;
-                                }
-                                let mut inputs = Vec::with_capacity(graft.len());
-                                for &target in graft {
-                                    let slot = &mut grafted[target as usize];
-                                    inputs.push(*slot.get_or_insert_with(|| {
-                                        let id = regressor.regression(target, seed);
-                                        self.stage(id, &arm, || StageKind::Regression { mix: mix_name.clone(), target })
-                                    }));
-                                }
-                                self.trial(manifest, arm, inputs, classifier, *freeze);
+                    let fusions = if graft.len() > 1 { several } else { &[Fusion::Concat] };
+                    let freezes = || trials.freeze.iter().zip(&freezes);
+                    let schedules = fusions.iter().flat_map(|fusion| freezes().map(move |freeze| (*fusion, freeze)));
+                    let settings = schedules
+                        .flat_map(|schedule| trials.label_fraction.iter().map(move |fraction| (schedule, *fraction)));
+                    for ((fusion, (freeze_name, freeze)), label_fraction) in settings {
+                        for (&seed, grafted) in trials.seed.iter().zip(&mut grafted) {
+                            let arm = Arm {
+                                experiment,
+                                architecture,
+                                mix: Some(mix_name),
+                                graft,
+                                backbones: graft.len(),
+                                fusion,
+                                freeze: Some(freeze_name),
+                                label_fraction,
+                                seed,
+                            };
+                            if trials.exclude.iter().any(|exclude| arm.agrees(exclude)) {
+                                continue;
                             }
+                            let input = |donor| {
+                                *grafted.entry(donor).or_insert_with(|| {
+                                    let mix = mix_name.clone();
+                                    match donor {
+                                        Donor::Regression(targets) => {
+                                            let kind = || StageKind::Regression { mix, targets: targets.clone() };
+                                            self.stage(regressor.regression(targets, seed), &arm, kind)
+                                        }
+                                        Donor::Classification(_) => {
+                                            let kind = || StageKind::Classification { mix };
+                                            self.stage(pretrained.classification(seed), &arm, kind)
+                                        }
+                                    }
+                                })
+                            };
+                            let inputs = graft.iter().map(input).collect();
+                            self.trial(manifest, arm, inputs, classifier, *freeze);
                         }
                     }
                 }
             }
         }
 
-        if trials.scratch {
+        for (backbones, fusion) in baselines(manifest) {
             for (architecture, classifier) in trials.architecture.iter().zip(&classifiers) {
                 for &label_fraction in &trials.label_fraction {
                     for &seed in &trials.seed {
-                        let arm =
-                            Arm { experiment, architecture, mix: None, graft: &[], freeze: None, label_fraction, seed };
+                        let arm = Arm {
+                            experiment,
+                            architecture,
+                            mix: None,
+                            graft: &[],
+                            backbones,
+                            fusion,
+                            freeze: None,
+                            label_fraction,
+                            seed,
+                        };
                         if !trials.exclude.iter().any(|exclude| arm.agrees(exclude)) {
                             self.trial(manifest, arm, Vec::new(), classifier, fine_tune);
                         }
@@ -151,13 +176,16 @@ impl Expansion {
     /// Adds a trial and its transfer stage, each unless it is there already.
     fn trial(&mut self, manifest: &Manifest, arm: Arm, inputs: Vec<usize>, classifier: &Common, freeze: [u8; 32]) {
         let input_ids: Vec<Id> = inputs.iter().map(|&index| self.ids[index]).collect();
-        let id = classifier.transfer(&input_ids, freeze, arm.label_fraction, arm.seed);
+        let shape = (arm.backbones, arm.fusion);
+        let id = classifier.transfer(&input_ids, shape, freeze, arm.label_fraction, arm.seed);
         let run_id = identity::run_id(&manifest.name, id);
         if !self.run_ids.insert(run_id) {
             return;
         }
         let stage = self.stage(id, &arm, || StageKind::Transfer {
             grafts: inputs,
+            backbones: arm.backbones,
+            fusion: arm.fusion,
             freeze: arm.freeze.map(str::to_owned),
             label_fraction: arm.label_fraction,
         });
@@ -167,6 +195,8 @@ impl Expansion {
             architecture: arm.architecture.to_owned(),
             mix: arm.mix.map(str::to_owned),
             graft: arm.graft.to_vec(),
+            backbones: arm.backbones,
+            fusion: arm.fusion,
             freeze: arm.freeze.map(str::to_owned),
             label_fraction: arm.label_fraction,
             seed: arm.seed,
@@ -189,6 +219,20 @@ impl Expansion {
             stages.len() - 1
         })
     }
+}
+
+/// Backbones of the baselines and how they are joined: one, then as many as each graft has.
+fn baselines(manifest: &Manifest) -> Vec<(usize, Fusion)> {
+    let trials = &manifest.trials;
+    let mut all = Vec::new();
+    if trials.scratch {
+        all.push((1, Fusion::Concat));
+    }
+    if trials.matched_scratch && !trials.mix.is_empty() {
+        let sizes: BTreeSet<usize> = trials.from.iter().map(Vec::len).filter(|size| *size > 1).collect();
+        all.extend(sizes.into_iter().flat_map(|size| trials.fusion.iter().map(move |fusion| (size, *fusion))));
+    }
+    all
 }
 
 fn defined<'a, T>(found: Option<&'a T>, what: &str, name: &str, manifest: &Manifest) -> Result<&'a T> {

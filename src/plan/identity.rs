@@ -8,7 +8,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::{Fingerprints, NUMERIC_VERSION};
-use crate::manifest::{BatchNormMode, Freeze, Manifest, Mix, MixPart, Source, Target};
+use crate::manifest::{BatchNormMode, Freeze, Fusion, Manifest, Mix, MixPart, Pretraining, Source, Targets};
 use crate::{Error, Result, seed};
 
 /// The first 80 bits of a SHA-256: 20 hexadecimal digits.
@@ -50,18 +50,49 @@ impl Common {
     }
 
     /// The id of one regression stage.
-    pub(super) fn regression(&self, target: Target, seed: u64) -> Id {
+    pub(super) fn regression(&self, targets: &Targets, seed: u64) -> Id {
         let mut hash = self.0.clone();
-        hash.update(b"regression");
-        hash.update([target as u8]);
+        match targets.list() {
+            [target] => {
+                hash.update(b"regression");
+                hash.update([*target as u8]);
+            }
+            several => {
+                hash.update(b"regression of several");
+                hash.update([several.len() as u8]);
+                several.iter().for_each(|target| hash.update([*target as u8]));
+            }
+        }
+        hash.update(seed.to_le_bytes());
+        shorten(hash)
+    }
+
+    /// The id of one classifier that is trained on a mix.
+    pub(super) fn classification(&self, seed: u64) -> Id {
+        let mut hash = self.0.clone();
+        hash.update(b"classification");
         hash.update(seed.to_le_bytes());
         shorten(hash)
     }
 
     /// The id of one transfer stage; from scratch `inputs` is empty and `freeze` the default's digest.
-    pub(super) fn transfer(&self, inputs: &[Id], freeze: [u8; 32], label_fraction: f64, seed: u64) -> Id {
+    pub(super) fn transfer(
+        &self,
+        inputs: &[Id],
+        (backbones, fusion): (usize, Fusion),
+        freeze: [u8; 32],
+        label_fraction: f64,
+        seed: u64,
+    ) -> Id {
         let mut hash = self.0.clone();
         hash.update(b"transfer");
+        if backbones > 1 && fusion != Fusion::Concat {
+            hash.update(fusion.name());
+        }
+        if backbones > inputs.len().max(1) {
+            hash.update(b"fresh");
+            hash.update((backbones as u64).to_le_bytes());
+        }
         hash.update((inputs.len() as u64).to_le_bytes());
         for input in inputs {
             hash.update(input);
@@ -83,6 +114,28 @@ pub(super) fn freeze_digest(freeze: &Freeze) -> Result<[u8; 32]> {
     let value = serde_json::to_value(&freeze)
         .map_err(|error| Error::internal(format!("a freeze cannot be written as JSON: {error}")))?;
     Ok(digest(&value))
+}
+
+/// The settings of `[regression]` that decide a network: all but the list of targets.
+pub(super) fn regression_settings(manifest: &Manifest) -> Result<Value> {
+    without(&manifest.regression, &["targets"])
+}
+
+/// The settings of `[classification]` that decide a network: all but where the transfer's records come from.
+pub(super) fn pretraining_settings(settings: &Pretraining) -> Result<Value> {
+    let mut value = without(settings, &[])?;
+    value["training"] = without(&settings.training, &["source", "train_folds", "validation_folds", "test_folds"])?;
+    Ok(value)
+}
+
+/// Settings as JSON, less some keys.
+fn without(settings: &impl Serialize, keys: &[&str]) -> Result<Value> {
+    let mut value = serde_json::to_value(settings)
+        .map_err(|error| Error::internal(format!("settings cannot be written as JSON: {error}")))?;
+    if let Some(object) = value.as_object_mut() {
+        keys.iter().for_each(|key| drop(object.remove(*key)));
+    }
+    Ok(value)
 }
 
 /// The fingerprint of a manifest's source.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::Result;
-use crate::manifest::{Manifest, Target};
+use crate::manifest::{Donor, Fusion, Manifest, Targets, graft_label};
 
 mod expand;
 mod identity;
@@ -54,12 +54,21 @@ pub enum StageKind {
         /// Mix name.
         mix: String,
         /// What it measures.
-        target: Target,
+        targets: Targets,
+    },
+    /// A classifier trained on a mix, to be grafted.
+    Classification {
+        /// Mix name.
+        mix: String,
     },
     /// A classifier, grafted or from scratch.
     Transfer {
-        /// Indices into [`Plan::stages`] of the grafted regression networks; empty from scratch.
+        /// Indices into [`Plan::stages`] of the grafted networks; empty from scratch.
         grafts: Vec<usize>,
+        /// Backbones: as many as grafts, or the fresh ones of a baseline.
+        backbones: usize,
+        /// How the features of several are joined.
+        fusion: Fusion,
         /// Freeze name; `None` from scratch.
         freeze: Option<String>,
         /// Share of the training records, in (0, 1].
@@ -79,7 +88,11 @@ pub struct Trial {
     /// Mix name; `None` from scratch.
     pub mix: Option<String>,
     /// Grafted networks; empty from scratch.
-    pub graft: Vec<Target>,
+    pub graft: Vec<Donor>,
+    /// Backbones: as many as grafted networks, or the fresh ones of a baseline.
+    pub backbones: usize,
+    /// How the features of several backbones are joined.
+    pub fusion: Fusion,
     /// Freeze name; `None` from scratch.
     pub freeze: Option<String>,
     /// Share of the training records, in (0, 1].
@@ -91,12 +104,9 @@ pub struct Trial {
 }
 
 impl Trial {
-    /// The graft as tables show it: `hr+pr+qt+qrs`, or `scratch`.
+    /// The graft as tables show it, see [`graft_label`].
     pub fn graft_label(&self) -> String {
-        if self.graft.is_empty() {
-            return "scratch".into();
-        }
-        self.graft.iter().map(|target| target.name()).collect::<Vec<_>>().join("+")
+        graft_label(&self.graft, self.backbones, self.fusion)
     }
 }
 
@@ -110,9 +120,10 @@ impl Trial {
 /// A stage's id is a hash of what decides its result, and [`NUMERIC_VERSION`]:
 ///
 /// * regression: architecture, signal, precision, mix (with fingerprints for sources), the settings of
-///   `[regression]` but for the list of targets, the target, the seed, and the folds that are held out
-///   where the mix draws from the transfer's own data;
-/// * transfer: the ids of the grafted stages in order, architecture, signal, precision, the settings of
+///   `[regression]` but for the list of targets, the network's targets, the seed, and the folds that are
+///   held out where the mix draws from the transfer's own data;
+/// * classification: the same with the settings of `[classification]` for those of `[regression]`;
+/// * transfer: the ids of the grafted stages in order, how several are fused, architecture, signal, precision, the settings of
 ///   `[transfer]` (with the fingerprint for the source), freeze, label fraction, seed.
 ///
 /// Names, descriptions, paths and the order of manifests are in no stage id, so that stages are

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{NUMERIC_VERSION, Plan, Stage, StageKind, identity};
-use crate::manifest::Manifest;
+use crate::manifest::{Donor, Manifest, graft_label};
 
 impl Stage {
     /// The whole resolved settings, for provenance: all that the id covers, and the names used in the
@@ -21,31 +21,26 @@ impl Stage {
             "compute": manifest.compute,
         });
         match &self.kind {
-            StageKind::Regression { mix, target } => {
-                let mut parts = Value::Null;
-                let mut held_out = None;
-                let mut regression = json!(manifest.regression);
-                if let Some(object) = regression.as_object_mut() {
-                    object.remove("targets");
-                }
-                if let Some(settings) = manifest.mixes.get(mix) {
-                    parts = named(mix, Some(settings));
-                    for part in parts["parts"].as_array_mut().into_iter().flatten() {
-                        part["fingerprint"] = fingerprint(plan, manifest, part["source"].as_str().unwrap_or_default());
-                    }
-                    held_out = identity::held_out(manifest, settings, &plan.fingerprints).ok().flatten();
-                }
+            StageKind::Regression { mix, targets } => {
                 settings["kind"] = json!("regression");
-                settings["target"] = json!(target);
-                settings["mix"] = parts;
-                settings["held_out_folds"] = json!(held_out);
-                settings["regression"] = regression;
+                settings["target"] = json!(targets);
+                settings["regression"] = json!(identity::regression_settings(manifest).ok());
+                self.mix_settings(&mut settings, plan, mix);
             }
-            StageKind::Transfer { grafts, freeze, label_fraction } => {
+            StageKind::Classification { mix } => {
+                settings["kind"] = json!("classification");
+                settings["classification"] = json!(identity::pretraining_settings(&manifest.classification).ok());
+                self.mix_settings(&mut settings, plan, mix);
+            }
+            StageKind::Transfer { grafts, backbones, fusion, freeze, label_fraction } => {
                 let input = |&index: &usize| json!({"stage_id": plan.stages[index].id, "label": plan.stages[index].describe(plan)});
                 let source = &manifest.transfer.source;
                 settings["kind"] = json!("transfer");
                 settings["grafts"] = grafts.iter().map(input).collect();
+                if *backbones > 1 {
+                    settings["backbones"] = json!(backbones);
+                    settings["fusion"] = json!(fusion);
+                }
                 settings["freeze"] = match freeze {
                     Some(name) => named(name, manifest.freezes.get(name)),
                     None => Value::Null,
@@ -58,28 +53,41 @@ impl Stage {
         settings
     }
 
+    /// What a stage on `mix` has learned from, into `settings`.
+    fn mix_settings(&self, settings: &mut Value, plan: &Plan, mix: &str) {
+        let manifest = &*plan.experiments[self.experiment];
+        let Some(parts) = manifest.mixes.get(mix) else { return };
+        settings["mix"] = named(mix, Some(parts));
+        for part in settings["mix"]["parts"].as_array_mut().into_iter().flatten() {
+            part["fingerprint"] = fingerprint(plan, manifest, part["source"].as_str().unwrap_or_default());
+        }
+        settings["held_out_folds"] = json!(identity::held_out(manifest, parts, &plan.fingerprints).ok().flatten());
+    }
+
     /// A short label, such as `qrs on synthetic, cnn, seed 0` or
     /// `cnn, hr+qrs from synthetic, freeze probe, 10% labels, seed 1` or
     /// `cnn from scratch, 100% labels, seed 0`.
     pub fn describe(&self, plan: &Plan) -> String {
         let (architecture, seed) = (&self.architecture, self.seed);
         match &self.kind {
-            StageKind::Regression { mix, target } => format!("{} on {mix}, {architecture}, seed {seed}", target.name()),
-            StageKind::Transfer { grafts, freeze, label_fraction } => {
+            StageKind::Regression { mix, .. } | StageKind::Classification { mix } => {
+                let donor = self.donor().map_or_else(String::new, |donor| donor.label());
+                format!("{donor} on {mix}, {architecture}, seed {seed}")
+            }
+            StageKind::Transfer { grafts, backbones, fusion, freeze, label_fraction } => {
                 let labels = percent(*label_fraction);
                 let Some(freeze) = freeze else {
-                    return format!("{architecture} from scratch, {labels} labels, seed {seed}");
+                    let several = match backbones {
+                        1 => String::new(),
+                        _ => format!(" as {}", graft_label(&[], *backbones, *fusion)),
+                    };
+                    return format!("{architecture} from scratch{several}, {labels} labels, seed {seed}");
                 };
-                let mut targets = Vec::new();
-                let mut mixes = BTreeSet::new();
-                for &graft in grafts {
-                    if let StageKind::Regression { mix, target } = &plan.stages[graft].kind {
-                        targets.push(target.name());
-                        mixes.insert(mix.as_str());
-                    }
-                }
-                let (targets, mixes) = (targets.join("+"), mixes.into_iter().collect::<Vec<_>>().join("+"));
-                format!("{architecture}, {targets} from {mixes}, freeze {freeze}, {labels} labels, seed {seed}")
+                let donors = grafts.iter().map(|&graft| &plan.stages[graft]);
+                let mixes: BTreeSet<&str> = donors.clone().filter_map(Stage::mix).collect();
+                let mixes = mixes.into_iter().collect::<Vec<_>>().join("+");
+                let graft = graft_label(&donors.filter_map(Stage::donor).collect::<Vec<_>>(), *backbones, *fusion);
+                format!("{architecture}, {graft} from {mixes}, freeze {freeze}, {labels} labels, seed {seed}")
             }
         }
     }
@@ -100,19 +108,36 @@ impl Stage {
     /// Names of the sources the stage itself learns from, in the order of its mix.
     pub fn sources<'a>(&'a self, plan: &'a Plan) -> Vec<&'a str> {
         let manifest = &*plan.experiments[self.experiment];
-        match &self.kind {
-            StageKind::Regression { mix, .. } => {
+        match self.mix() {
+            Some(mix) => {
                 manifest.mixes.get(mix).into_iter().flat_map(|mix| &mix.parts).map(|part| &*part.source).collect()
             }
-            StageKind::Transfer { .. } => vec![&manifest.transfer.source],
+            None => vec![&manifest.transfer.source],
         }
     }
 
     /// Indices into [`Plan::stages`] of the stages this one starts from.
     pub fn inputs(&self) -> &[usize] {
         match &self.kind {
-            StageKind::Regression { .. } => &[],
+            StageKind::Regression { .. } | StageKind::Classification { .. } => &[],
             StageKind::Transfer { grafts, .. } => grafts,
+        }
+    }
+
+    /// The mix the stage learns from; none for a transfer.
+    pub fn mix(&self) -> Option<&str> {
+        match &self.kind {
+            StageKind::Regression { mix, .. } | StageKind::Classification { mix } => Some(mix),
+            StageKind::Transfer { .. } => None,
+        }
+    }
+
+    /// What its network can be grafted as; none for a transfer.
+    pub fn donor(&self) -> Option<Donor> {
+        match &self.kind {
+            StageKind::Regression { targets, .. } => Some(Donor::Regression(targets.clone())),
+            StageKind::Classification { .. } => Some(Donor::CLASSIFICATION),
+            StageKind::Transfer { .. } => None,
         }
     }
 }

@@ -10,6 +10,7 @@ mod arms;
 pub mod format;
 pub(crate) mod layout;
 mod legend;
+pub mod plot;
 pub mod runs;
 pub mod statistics;
 
@@ -27,6 +28,24 @@ pub fn comparison(results: &Path, experiments: &[String], format: &dyn Format) -
     let runs = store.runs()?;
     let experiments = select(&runs, experiments).map_err(|error| error.at(results.display()))?;
     Ok(format.write(&compare(&runs, &Selection { experiments, test_sets: store.test_sets()? })))
+}
+
+/// The label-efficiency curves of one experiment in the store of `results`, as SVG; of the only one, where no name is given.
+///
+/// # Errors
+/// A user error where there is no store, no such experiment or several of them, or nothing to draw.
+pub fn figure(results: &Path, experiment: Option<&str>) -> Result<String> {
+    let store = Store::open_read_only(results)?;
+    let runs = store.runs()?;
+    let globs: Vec<String> = experiment.into_iter().map(str::to_owned).collect();
+    let experiments = select(&runs, &globs).map_err(|error| error.at(results.display()))?;
+    if experiments.len() > 1 {
+        let names = experiments.join(", ");
+        return Err(Error::user(format!("a figure is of one experiment; there are {names}: name one")));
+    }
+    let compared = compare(&runs, &Selection { experiments, test_sets: store.test_sets()? });
+    let of = compared.experiments.first().ok_or_else(|| Error::internal("a selected experiment is not there"))?;
+    plot::label_efficiency(of)
 }
 
 /// The list of runs in the store of `results`.

@@ -149,7 +149,7 @@ fn arm(run: &Run) -> String {
         (Some(mix), Some(freeze)) => {
             format!("{architecture}, {} from {mix}, freeze {freeze}, {labels} labels", run.graft)
         }
-        _ => format!("{architecture} from scratch, {labels} labels"),
+        _ => format!("{architecture} from {}, {labels} labels", run.graft),
     }
 }
 

@@ -11,14 +11,14 @@ pub(super) fn of(plan: &Plan, stage: &Stage) -> f64 {
     let manifest = &plan.experiments[stage.experiment];
     let Some(architecture) = manifest.architectures.get(&stage.architecture) else { return 1.0 };
     let one = multiplications(architecture, manifest.signal.leads.len(), manifest.signal.length());
+    let records = |mix: &str| {
+        manifest.mixes.get(mix).and_then(|mix| mix.records).map_or(TYPICAL_RECORDS, |records| records as f64)
+    };
     match &stage.kind {
-        StageKind::Regression { mix, .. } => {
-            let records =
-                manifest.mixes.get(mix).and_then(|mix| mix.records).map_or(TYPICAL_RECORDS, |records| records as f64);
-            manifest.regression.epochs as f64 * records * one
-        }
-        StageKind::Transfer { grafts, freeze, label_fraction } => {
-            let backbones = grafts.len().max(1) as f64;
+        StageKind::Regression { mix, .. } => manifest.regression.epochs as f64 * records(mix) * one,
+        StageKind::Classification { mix } => manifest.classification.training.epochs as f64 * records(mix) * one,
+        StageKind::Transfer { backbones, freeze, label_fraction, .. } => {
+            let backbones = *backbones as f64;
             let whole = freeze.as_ref().and_then(|name| manifest.freezes.get(name)).is_some_and(|freeze| {
                 freeze
                     .steps

@@ -3,9 +3,9 @@
 use std::sync::atomic::Ordering;
 
 use crate::Result;
-use crate::data::{self, Datasets, Split};
+use crate::data::{self, Datasets, Shares, Split, Wanted};
 use crate::error::Error;
-use crate::manifest::{Architecture, Manifest};
+use crate::manifest::{Architecture, Fusion, Manifest, Target};
 use crate::nn::Network;
 use crate::ops::Backend;
 use crate::plan::{Stage, StageKind};
@@ -39,25 +39,42 @@ pub(super) fn train<D: Backend>(device: &D, shared: &Shared<'_>, index: usize) -
         .ok_or_else(|| Error::internal(format!("no architecture {}", stage.architecture)))?;
     let mut follow = Follow { shared, index };
     let Trained { mut network, outcome, mut metadata } = match &stage.kind {
-        StageKind::Regression { mix: name, target } => {
-            let mix = manifest.mixes.get(name).ok_or_else(|| Error::internal(format!("no mix {name}")))?;
-            // The transfer source comes along: the patients it tests on never take part.
-            let mut names: Vec<String> = mix.parts.iter().map(|part| part.source.clone()).collect();
-            if names.iter().any(|name| is_transfer_data(shared, manifest, name)) {
-                names.push(manifest.transfer.source.clone());
-            }
-            let datasets = shared.sources.load(manifest, &names, shared.progress)?;
-            let (regression, transfer) = (&manifest.regression, &manifest.transfer);
-            let split = data::regression_split(name, mix, *target, regression, transfer, &datasets, stage.seed)?;
-            train::regression(device, manifest, architecture, *target, stage.seed, &split, &datasets, &mut follow)?
+        StageKind::Regression { mix, targets } => {
+            let targets = targets.list();
+            let shares =
+                Shares { validation: manifest.regression.validation_share, test: manifest.regression.test_share };
+            let (datasets, split) = mix_data(shared, manifest, mix, Wanted::Targets(targets), shares, stage)?;
+            train::regression(device, manifest, architecture, targets, stage.seed, &split, &datasets, &mut follow)?
         }
-        StageKind::Transfer { grafts, freeze, label_fraction } => {
+        StageKind::Classification { mix } => {
+            let settings = &manifest.classification;
+            let shares = Shares { validation: settings.validation_share, test: settings.test_share };
+            let (settings, signal) = (&settings.training, &manifest.signal);
+            let wanted = Wanted::Classes(&settings.classes, settings.labels);
+            let (datasets, split) = mix_data(shared, manifest, mix, wanted, shares, stage)?;
+            let scratch = Graft { donors: &[], backbones: 1, fusion: Fusion::Concat, freeze: None };
+            let mut trained = train::transfer(
+                device,
+                signal,
+                settings,
+                architecture,
+                &scratch,
+                stage.seed,
+                &split,
+                &datasets,
+                &mut follow,
+            )?;
+            trained.outcome.notes.push(note(&trained.outcome));
+            trained
+        }
+        StageKind::Transfer { grafts, backbones, fusion, freeze, label_fraction } => {
             let (datasets, split) = transfer_data(shared, manifest, *label_fraction, stage)?;
             let donors =
                 grafts.iter().map(|&donor| load(device, shared, donor, architecture)).collect::<Result<Vec<_>>>()?;
             let freeze = freeze.as_ref().and_then(|name| manifest.freezes.get(name));
-            let graft = Graft { donors: &donors, freeze };
-            train::transfer(device, manifest, architecture, &graft, stage.seed, &split, &datasets, &mut follow)?
+            let graft = Graft { donors: &donors, backbones: *backbones, fusion: *fusion, freeze };
+            let (settings, signal) = (&manifest.transfer, &manifest.signal);
+            train::transfer(device, signal, settings, architecture, &graft, stage.seed, &split, &datasets, &mut follow)?
         }
     };
     metadata.insert("stage_id".into(), stage.id.clone());
@@ -78,6 +95,26 @@ fn is_transfer_data(shared: &Shared<'_>, manifest: &Manifest, name: &str) -> boo
     print(name) == print(&manifest.transfer.source)
 }
 
+/// The records of the mix called `name`.
+fn mix_data(
+    shared: &Shared<'_>,
+    manifest: &Manifest,
+    name: &str,
+    wanted: Wanted<'_>,
+    shares: Shares,
+    stage: &Stage,
+) -> Result<(Datasets, Split)> {
+    let mix = manifest.mixes.get(name).ok_or_else(|| Error::internal(format!("no mix {name}")))?;
+    // The transfer source comes along: the patients it tests on never take part.
+    let mut names: Vec<String> = mix.parts.iter().map(|part| part.source.clone()).collect();
+    if names.iter().any(|name| is_transfer_data(shared, manifest, name)) {
+        names.push(manifest.transfer.source.clone());
+    }
+    let datasets = shared.sources.load(manifest, &names, shared.progress)?;
+    let split = data::mix_split(name, mix, wanted, shares, &manifest.transfer, &datasets, stage.seed)?;
+    Ok((datasets, split))
+}
+
 fn transfer_data(
     shared: &Shared<'_>,
     manifest: &Manifest,
@@ -89,25 +126,31 @@ fn transfer_data(
     Ok((datasets, split))
 }
 
-/// The trained regression network of stage `index`.
+/// The trained network of stage `index`, which is to be grafted.
 fn load<D: Backend>(device: &D, shared: &Shared<'_>, index: usize, architecture: &Architecture) -> Result<Network<D>> {
     let stage = &shared.plan.stages[index];
-    let leads = shared.plan.experiments[stage.experiment].signal.leads.len();
-    let mut net = Network::new(device, architecture, leads, 1, 1, &mut crate::seed::stream(0, "overwritten", 0))?;
+    let manifest = &shared.plan.experiments[stage.experiment];
+    let outputs = match &stage.kind {
+        StageKind::Regression { targets, .. } => targets.list().len(),
+        StageKind::Classification { .. } => manifest.classification.training.classes.len(),
+        StageKind::Transfer { .. } => manifest.transfer.classes.len(),
+    };
+    let (leads, one) = (manifest.signal.leads.len(), (1, Fusion::Concat));
+    let mut random = crate::seed::stream(0, "overwritten", 0);
+    let mut net = Network::new(device, architecture, leads, one, outputs, &mut random)?;
     checkpoint::load(&mut net, &shared.options.results.join(checkpoint_path(&stage.id)))?;
     Ok(net)
 }
 
 /// How a stage ended, in a few words.
 fn note(outcome: &Outcome) -> String {
-    if let Some(score) =
-        outcome.regression.iter().rev().find(|score| score.split == "test").or(outcome.regression.first())
-    {
-        let unit = crate::manifest::Target::ALL
-            .iter()
-            .find(|target| target.name() == score.target)
-            .map_or("", |target| target.unit());
-        return format!("{} MAE {:.1} {unit}", score.split, score.metrics.mae);
+    let last = outcome.regression.iter().rev().find(|score| score.split == "test").or(outcome.regression.first());
+    if let Some(last) = last {
+        let errors = outcome.regression.iter().filter(|score| score.split == last.split).map(|score| {
+            let unit = if score.target == Target::Hr.name() { Target::Hr.unit() } else { Target::Pr.unit() };
+            format!("{:.1} {unit}", score.metrics.mae)
+        });
+        return format!("{} MAE {}", last.split, errors.collect::<Vec<_>>().join(", "));
     }
     let auc = outcome
         .scores

@@ -17,7 +17,7 @@ pub use read::{ClassScore, MeasuredTarget, Run, RunDetail, StageDetail, TestClas
 pub use work::{Claim, Finish, StageStatus};
 
 /// Steps from an empty file to the present schema; `user_version` counts those taken.
-const MIGRATIONS: [&str; 1] = [include_str!("schema.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("schema.sql"), include_str!("schema_2.sql")];
 /// Marks the file as ours: "ecgr" in ASCII.
 const APPLICATION_ID: i32 = 0x6563_6772;
 /// How long a writer waits for another, ms.
@@ -106,7 +106,7 @@ impl Store {
         }
         self.connection.pragma_update(None, "journal_mode", "WAL")?;
         self.connection.pragma_update(None, "synchronous", "NORMAL")?;
-        self.connection.pragma_update(None, "foreign_keys", true)?;
+        self.connection.pragma_update(None, "foreign_keys", false)?;
         let transaction = self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         let version: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
         check_version(&self.path, version).map_err(Problem::Told)?;
@@ -118,6 +118,7 @@ impl Store {
             transaction.pragma_update(None, "user_version", MIGRATIONS.len() as i64)?;
         }
         transaction.commit()?;
+        self.connection.pragma_update(None, "foreign_keys", true)?;
         Ok(())
     }
 

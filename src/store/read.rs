@@ -68,7 +68,7 @@ pub struct RunDetail {
     pub manifest_path: String,
     /// Its manifest, as read.
     pub manifest_text: String,
-    /// Its stages: the regressions it was grafted from in order, then its transfer.
+    /// Its stages: those it was grafted from in order, then its transfer.
     pub stages: Vec<StageDetail>,
     /// Test and validation metrics of the transfer.
     pub scores: Vec<ClassScore>,
@@ -79,7 +79,7 @@ pub struct RunDetail {
 #[allow(missing_docs)]
 pub struct StageDetail {
     pub stage_id: String,
-    /// `regression` or `transfer`.
+    /// `regression`, `classification` or `transfer`.
     pub kind: String,
     pub mix: Option<String>,
     pub target: Option<String>,
@@ -241,7 +241,7 @@ fn detail(connection: &Connection, run: Run) -> rusqlite::Result<RunDetail> {
         "SELECT s.stage_id, kind, mix, target, seed, settings, data_fingerprint, status, error, device, version, started_at,
                 finished_at, wall_s, (SELECT max(epoch) FROM epoch e WHERE e.stage_id = s.stage_id), best_epoch, checkpoint, notes
          FROM run_stages r JOIN stage s USING (stage_id) WHERE r.run_id = ?1
-         ORDER BY kind, r.position",
+         ORDER BY kind = 'transfer', r.position",
     )?;
     let mut stages: Vec<StageDetail> = select.query_map([&run.run_id], stage)?.collect::<rusqlite::Result<_>>()?;
     let mut select = connection.prepare(

@@ -54,7 +54,8 @@ fn stages(connection: &Connection, plan: &Plan) -> rusqlite::Result<()> {
     let mut input = connection.prepare("INSERT INTO stage_input (stage_id, input_id, position) VALUES (?1, ?2, ?3)")?;
     for stage in plan.stages.iter().filter(|stage| !known.contains(&stage.id)) {
         let (kind, mix, target) = match &stage.kind {
-            StageKind::Regression { mix, target } => ("regression", Some(mix), Some(target.name())),
+            StageKind::Regression { mix, targets } => ("regression", Some(mix), Some(targets.label())),
+            StageKind::Classification { mix } => ("classification", Some(mix), None),
             StageKind::Transfer { .. } => ("transfer", None, None),
         };
         insert.execute(params![

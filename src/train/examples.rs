@@ -14,8 +14,8 @@ use super::augment;
 /// What each example is measured against.
 #[derive(Clone, Debug)]
 pub(super) enum Truth {
-    /// Standardised numbers.
-    Numbers(Vec<f32>),
+    /// Standardised numbers, (examples, targets); NaN where one is not known.
+    Numbers(Vec<f32>, usize),
     /// One class each.
     Classes(Vec<usize>),
     /// Several classes each, (examples, classes).
@@ -151,21 +151,25 @@ impl Objective {
     /// The loss of the examples `indices`.
     pub(super) fn loss(&self, truth: &Truth, indices: &[usize]) -> Result<Loss> {
         Ok(match (self, truth) {
-            (Objective::Mae, Truth::Numbers(t)) => Loss::Mae(indices.iter().map(|&i| t[i]).collect()),
-            (Objective::Mse, Truth::Numbers(t)) => Loss::Mse(indices.iter().map(|&i| t[i]).collect()),
-            (Objective::Huber(delta), Truth::Numbers(t)) => {
-                Loss::Huber { truth: indices.iter().map(|&i| t[i]).collect(), delta: *delta }
+            (Objective::Mae, Truth::Numbers(t, width)) => Loss::Mae(rows(t, *width, indices)),
+            (Objective::Mse, Truth::Numbers(t, width)) => Loss::Mse(rows(t, *width, indices)),
+            (Objective::Huber(delta), Truth::Numbers(t, width)) => {
+                Loss::Huber { truth: rows(t, *width, indices), delta: *delta }
             }
             (Objective::Softmax(weights, form), Truth::Classes(t)) => {
                 let classes = indices.iter().map(|&i| t[i]).collect();
                 Loss::CrossEntropy { classes, weights: weights.clone(), form: *form }
             }
             (Objective::Sigmoid(weights, form), Truth::Several(t)) => {
-                let width = weights.len();
-                let labels = indices.iter().flat_map(|&i| t[i * width..][..width].iter().copied()).collect();
+                let labels = rows(t, weights.len(), indices);
                 Loss::BinaryCrossEntropy { labels, weights: weights.clone(), form: *form }
             }
             _ => return Err(Error::internal("the objective does not fit the truth")),
         })
     }
+}
+
+/// The rows `indices` of a table of `width` columns, one after another.
+fn rows<T: Copy>(table: &[T], width: usize, indices: &[usize]) -> Vec<T> {
+    indices.iter().flat_map(|&i| &table[i * width..][..width]).copied().collect()
 }

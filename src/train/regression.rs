@@ -1,4 +1,4 @@
-//! Stage 1: a network that measures one target.
+//! Stage 1: a network that measures one target or several.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -6,27 +6,106 @@ use std::time::Instant;
 use crate::Result;
 use crate::data::{Datasets, Pick, Split};
 use crate::error::Error;
-use crate::manifest::{Architecture, Freeze, Manifest, RegressionLoss, Target};
+use crate::manifest::{Architecture, Freeze, Fusion, Manifest, RegressionLoss, Target};
 use crate::nn::Network;
 use crate::ops::Backend;
 
 use super::examples::{Examples, Objective, Scaling, Truth};
 use super::fit::{Judgement, Recipe, fit, predict};
+use super::metrics::RegressionMetrics;
 use super::{Outcome, RegressionScore, Trained, Watch, metrics};
 
-/// Trains a fresh network of `architecture` to measure `target` on the records of `split`.
+/// A target in the network's units: (value - mean) / sd.
+#[derive(Clone, Copy, Debug)]
+struct Scale {
+    target: Target,
+    mean: f64,
+    sd: f64,
+}
+
+impl Scale {
+    /// Mean and standard deviation over the training records that know the target.
+    fn of(target: Target, column: usize, truths: &Truths) -> Result<Self> {
+        let known: Vec<f64> = truths.column(column).flatten().collect();
+        if known.is_empty() {
+            return Err(Error::user(format!(
+                "no training record of the mix has a known {}; leave it out of regression.targets",
+                target.name()
+            )));
+        }
+        let mean = known.iter().sum::<f64>() / known.len() as f64;
+        let variance = known.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / known.len() as f64;
+        Ok(Self { target, mean, sd: if variance > 0.0 { variance.sqrt() } else { 1.0 } })
+    }
+}
+
+/// What is known of some records, in bpm and ms.
+#[derive(Debug)]
+struct Truths {
+    /// (records, targets).
+    values: Vec<Option<f64>>,
+    targets: usize,
+}
+
+impl Truths {
+    fn of(datasets: &Datasets, picks: &[Pick], targets: &[Target]) -> Result<Self> {
+        let mut values = Vec::with_capacity(picks.len() * targets.len());
+        for pick in picks {
+            let record = datasets.get(&*pick.source).and_then(|dataset| dataset.records.get(pick.record));
+            let record = record
+                .ok_or_else(|| Error::internal(format!("record {} of {} is not loaded", pick.record, pick.source)))?;
+            values.extend(targets.iter().map(|target| record.target(*target).map(f64::from)));
+        }
+        Ok(Self { values, targets: targets.len() })
+    }
+
+    fn column(&self, column: usize) -> impl Iterator<Item = Option<f64>> {
+        self.values.iter().skip(column).step_by(self.targets).copied()
+    }
+
+    /// As the network is to give them; NaN for what is not known.
+    fn standardised(&self, scales: &[Scale]) -> Truth {
+        let number = |(value, scale): (&Option<f64>, &Scale)| {
+            value.map_or(f32::NAN, |value| ((value - scale.mean) / scale.sd) as f32)
+        };
+        Truth::Numbers(self.values.iter().zip(scales.iter().cycle()).map(number).collect(), self.targets)
+    }
+
+    /// How well `outputs` (records, targets) measure each target, over the records that know it, and their number;
+    /// nothing of a target that no record knows.
+    fn measure(&self, outputs: &[f32], scales: &[Scale]) -> Result<Vec<(Target, usize, RegressionMetrics)>> {
+        let one = |(column, scale): (usize, &Scale)| {
+            let outputs = outputs.iter().skip(column).step_by(self.targets);
+            let in_units = outputs.map(|output| f64::from(*output) * scale.sd + scale.mean);
+            let pairs = self.column(column).zip(in_units).filter_map(|(truth, measured)| Some((truth?, measured)));
+            let (truth, measured): (Vec<f64>, Vec<f64>) = pairs.unzip();
+            (!truth.is_empty()).then(|| match metrics::regression(&truth, &measured) {
+                Ok(metrics) => Ok((scale.target, truth.len(), metrics)),
+                Err(error) => Err(Error::user(format!("{}: {error}", scale.target.name()))),
+            })
+        };
+        scales.iter().enumerate().filter_map(one).collect()
+    }
+}
+
+/// Names of a target's metrics in the learning curves of a network that measures several.
+fn curve_names(target: Target) -> [&'static str; 2] {
+    [["mae_hr", "rmse_hr"], ["mae_pr", "rmse_pr"], ["mae_qt", "rmse_qt"], ["mae_qrs", "rmse_qrs"]][target as usize]
+}
+
+/// Trains a fresh network of `architecture` to measure `targets`, an output each, on the records of `split`.
 ///
 /// The network sees standardised targets (mean 0 and standard deviation 1 over the training
-/// records); every metric is in bpm or ms.
+/// records); every metric is in bpm or ms. A record counts for the targets that are known of it.
 ///
 /// # Errors
-/// Where training fails or diverges, or the watch says stop.
+/// Where no record knows a target, training fails or diverges, or the watch says stop.
 #[allow(clippy::too_many_arguments)]
 pub fn regression<D: Backend>(
     device: &D,
     manifest: &Manifest,
     architecture: &Architecture,
-    target: Target,
+    targets: &[Target],
     seed: u64,
     split: &Split,
     datasets: &Datasets,
@@ -34,20 +113,20 @@ pub fn regression<D: Backend>(
 ) -> Result<Trained<D>> {
     let started = Instant::now();
     let (signal, settings) = (&manifest.signal, &manifest.regression);
-    let truths = |picks: &[Pick]| picks.iter().map(|pick| truth(datasets, pick, target)).collect::<Result<Vec<f64>>>();
-    let train_truth = truths(&split.train)?;
-    let mean = train_truth.iter().sum::<f64>() / train_truth.len() as f64;
-    let variance = train_truth.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / train_truth.len() as f64;
-    let sd = if variance > 0.0 { variance.sqrt() } else { 1.0 };
+    let truths = |picks: &[Pick]| Truths::of(datasets, picks, targets);
+    let train_truths = truths(&split.train)?;
+    let scales: Vec<Scale> = targets
+        .iter()
+        .enumerate()
+        .map(|(column, target)| Scale::of(*target, column, &train_truths))
+        .collect::<Result<_>>()?;
 
     let scaling = Scaling::of(signal, datasets, &split.train)?;
     let examples = |picks| -> Result<Examples<'_>> {
-        let numbers = truths(picks)?.iter().map(|value| ((value - mean) / sd) as f32).collect();
-        Ok(Examples::new(signal, datasets, picks, scaling.as_ref(), Truth::Numbers(numbers)))
+        Ok(Examples::new(signal, datasets, picks, scaling.as_ref(), truths(picks)?.standardised(&scales)))
     };
     let (train, validation, test) = (examples(&split.train)?, examples(&split.validation)?, examples(&split.test)?);
-    let validation_truth = truths(&split.validation)?;
-    let in_units = |outputs: &[f32]| -> Vec<f64> { outputs.iter().map(|y| f64::from(*y) * sd + mean).collect() };
+    let validation_truths = truths(&split.validation)?;
 
     let objective = match settings.loss {
         RegressionLoss::Mae => Objective::Mae,
@@ -71,16 +150,24 @@ pub fn regression<D: Backend>(
     let every: Vec<usize> = (0..validation.len()).collect();
     let mut judge = |outputs: &[f32]| {
         let (loss, _) = objective.loss(&validation.truth, &every)?.of(outputs);
-        let measured = metrics::regression(&validation_truth, &in_units(outputs)).map_err(Error::user)?;
-        let values = vec![("loss", loss), ("mae", measured.mae), ("rmse", measured.rmse)];
-        Ok(Judgement { score: -loss, values, text: format!("MAE {:.1} {}", measured.mae, target.unit()) })
+        let mut values = vec![("loss", loss)];
+        let mut text = Vec::new();
+        for (target, _, measured) in validation_truths.measure(outputs, &scales)? {
+            let (of, [mae, rmse]) = match targets {
+                [_] => (String::new(), ["mae", "rmse"]),
+                _ => (format!("{} ", target.name()), curve_names(target)),
+            };
+            values.extend([(mae, measured.mae), (rmse, measured.rmse)]);
+            text.push(format!("{of}{:.1} {}", measured.mae, target.unit()));
+        }
+        Ok(Judgement { score: -loss, values, text: format!("MAE {}", text.join(", ")) })
     };
     let net = Network::new(
         device,
         architecture,
         signal.leads.len(),
-        1,
-        1,
+        (1, Fusion::Concat),
+        targets.len(),
         &mut crate::seed::stream(seed, "regression weights", 0),
     )?;
     let mut fitted = fit(device, net, &recipe, &train, &validation, &mut judge, watch)?;
@@ -91,15 +178,17 @@ pub fn regression<D: Backend>(
             continue;
         }
         let outputs = predict(device, &mut fitted.network, examples, None, watch)?;
-        let metrics = metrics::regression(&truths(picks)?, &in_units(&outputs)).map_err(Error::user)?;
-        scores.push(RegressionScore { target: target.name(), split: name, records: picks.len(), metrics });
+        for (target, records, metrics) in truths(picks)?.measure(&outputs, &scales)? {
+            scores.push(RegressionScore { target: target.name(), split: name, records, metrics });
+        }
     }
 
+    let each = |text: &dyn Fn(&Scale) -> String| scales.iter().map(text).collect::<Vec<_>>().join(",");
     let mut metadata = BTreeMap::from([
-        ("target".to_owned(), target.name().to_owned()),
-        ("unit".to_owned(), target.unit().to_owned()),
-        ("target_mean".to_owned(), mean.to_string()),
-        ("target_sd".to_owned(), sd.to_string()),
+        ("target".to_owned(), each(&|scale| scale.target.name().to_owned())),
+        ("unit".to_owned(), each(&|scale| scale.target.unit().to_owned())),
+        ("target_mean".to_owned(), each(&|scale| scale.mean.to_string())),
+        ("target_sd".to_owned(), each(&|scale| scale.sd.to_string())),
     ]);
     if let Some(scaling) = &scaling {
         scaling.describe(&mut metadata);
@@ -113,12 +202,4 @@ pub fn regression<D: Backend>(
         ..Outcome::default()
     };
     Ok(Trained { network: fitted.network, outcome, metadata })
-}
-
-fn truth(datasets: &Datasets, pick: &Pick, target: Target) -> Result<f64> {
-    let record = datasets.get(&*pick.source).and_then(|dataset| dataset.records.get(pick.record));
-    let value = record.and_then(|record| record.target(target));
-    value
-        .map(f64::from)
-        .ok_or_else(|| Error::internal(format!("record {} of {} has no {}", pick.record, pick.source, target.name())))
 }

@@ -7,7 +7,9 @@ use dfdx::prelude::Cpu;
 
 use super::*;
 use crate::data::{Dataset, Datasets, Pick, Record, Split};
-use crate::manifest::{self, Architecture, EarlyStopping, Manifest, Optimizer, Schedule, StoppingMetric, Target};
+use crate::manifest::{
+    self, Architecture, EarlyStopping, Fusion, Manifest, Optimizer, Schedule, StoppingMetric, Target,
+};
 use crate::nn::Role;
 
 mod controls;
@@ -111,7 +113,7 @@ fn regress_as(manifest: &Manifest) -> Trained<Cpu> {
 
 fn regress_on(manifest: &Manifest, count: usize) -> Trained<Cpu> {
     let (datasets, split) = records_of(count, manifest.signal.length());
-    regression(&Cpu::default(), manifest, architecture(manifest), Target::Hr, 3, &split, &datasets, &mut Silent)
+    regression(&Cpu::default(), manifest, architecture(manifest), &[Target::Hr], 3, &split, &datasets, &mut Silent)
         .unwrap()
 }
 
@@ -126,10 +128,16 @@ fn exploding(epochs: usize) -> Manifest {
 }
 
 fn classify(text: &str, donors: &[Network<Cpu>], freeze: Option<&str>) -> Trained<Cpu> {
+    classify_fused(text, donors, Fusion::Concat, freeze)
+}
+
+fn classify_fused(text: &str, donors: &[Network<Cpu>], fusion: Fusion, freeze: Option<&str>) -> Trained<Cpu> {
     let manifest = parse(text);
     let (datasets, split) = records_of(40, manifest.signal.length());
-    let graft = Graft { donors, freeze: freeze.map(|name| &manifest.freezes[name]) };
-    transfer(&Cpu::default(), &manifest, architecture(&manifest), &graft, 3, &split, &datasets, &mut Silent).unwrap()
+    let graft =
+        Graft { donors, backbones: donors.len().max(1), fusion, freeze: freeze.map(|name| &manifest.freezes[name]) };
+    let (signal, settings, architecture) = (&manifest.signal, &manifest.transfer, architecture(&manifest));
+    transfer(&Cpu::default(), signal, settings, architecture, &graft, 3, &split, &datasets, &mut Silent).unwrap()
 }
 
 /// All values by name, those of one block only where asked.
@@ -290,7 +298,7 @@ fn statistics_of_train_z_score_come_from_training_records_alone() {
             &Cpu::default(),
             &manifest,
             architecture(&manifest),
-            Target::Hr,
+            &[Target::Hr],
             3,
             &split,
             datasets,
@@ -326,8 +334,69 @@ fn a_checkpoint_gives_the_network_back() {
     std::fs::write(&path, &bytes[..bytes.len() - 5]).unwrap();
     assert!(checkpoint::load(&mut other, &path).unwrap_err().message.contains("not a whole checkpoint"));
     std::fs::write(&path, bytes).unwrap();
-    let mut wide =
-        Network::new(&Cpu::default(), architecture(&manifest), 3, 1, 1, &mut crate::seed::stream(0, "x", 0)).unwrap();
+    let mut wide = Network::new(
+        &Cpu::default(),
+        architecture(&manifest),
+        3,
+        (1, Fusion::Concat),
+        1,
+        &mut crate::seed::stream(0, "x", 0),
+    )
+    .unwrap();
     assert!(checkpoint::load(&mut wide, &path).unwrap_err().message.contains("does not fit"));
     std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn one_network_measures_several_targets_and_passes_over_what_is_not_known() {
+    let manifest = parse(&MANIFEST.replace("[regression]\nepochs = 4", "[regression]\nepochs = 30"));
+    let (mut datasets, split) = records(160);
+    // PR is twice HR and known of two records in three, QT of none.
+    let mut dataset = Dataset::clone(&datasets["ptbxl"]);
+    for (i, record) in dataset.records.iter_mut().enumerate() {
+        let hr = record.targets[0];
+        record.targets[1] = hr.map(|hr| 2.0 * hr).filter(|_| i % 3 != 0);
+    }
+    datasets.insert("ptbxl".into(), Arc::new(dataset));
+    let targets = [Target::Hr, Target::Pr];
+    let train = |targets: &[Target]| {
+        let architecture = architecture(&manifest);
+        regression(&Cpu::default(), &manifest, architecture, targets, 3, &split, &datasets, &mut Silent)
+    };
+    let trained = train(&targets).unwrap();
+    let test: Vec<_> = trained.outcome.regression.iter().filter(|score| score.split == "test").collect();
+    assert_eq!(test.iter().map(|score| (score.target, score.records)).collect::<Vec<_>>(), [("hr", 40), ("pr", 26)]);
+    assert!(test.iter().all(|score| score.metrics.pearson_r.unwrap() > 0.8), "{test:?}");
+    assert_eq!(trained.metadata["target"], "hr,pr");
+    let curve = |metric| trained.outcome.epochs.iter().filter(|value| value.metric == metric).count();
+    assert_eq!([curve("mae_hr"), curve("mae_pr"), curve("mae_qt"), curve("mae")], [30, 30, 0, 0]);
+    let error = train(&[Target::Hr, Target::Qt]).unwrap_err().message;
+    assert!(error.contains("no training record of the mix has a known qt"), "{error}");
+}
+
+#[test]
+fn fused_features_are_as_many_as_of_one_and_gates_learn() {
+    let mut other = parse(MANIFEST);
+    other.regression.loss = manifest::RegressionLoss::Mse;
+    let donors = [regress(MANIFEST).network, regress_as(&other).network];
+    let mut sizes = Vec::new();
+    for fusion in [Fusion::Concat, Fusion::Mean, Fusion::Gate] {
+        let mut net = classify_fused(MANIFEST, &donors, fusion, Some("probe")).network;
+        let (mut head, mut gate) = (0, Vec::new());
+        net.visit(|place, param| {
+            if place.name == "head.3.weight" {
+                head = param.shape[1];
+            }
+            if place.name.starts_with("gate.") {
+                assert_eq!((place.block, place.backbone), ("head", None));
+                gate.push(param.to_vec());
+            }
+        });
+        sizes.push((head, gate.len()));
+        assert!(gate.iter().all(|values| values.iter().any(|value| *value != 0.0)), "the gate was trained");
+    }
+    assert_eq!(sizes, [(32, 0), (16, 0), (16, 2)]);
+    // One network has nothing to fuse: the same bits.
+    let one = |fusion| values(&mut classify_fused(MANIFEST, &donors[..1], fusion, Some("gradual")).network, None);
+    assert_eq!(one(Fusion::Gate), one(Fusion::Concat));
 }

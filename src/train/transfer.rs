@@ -1,4 +1,4 @@
-//! Stage 2: a classifier on grafted or fresh backbones.
+//! Classifiers: stage 2, on grafted or fresh backbones, and those that are to be grafted.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -7,7 +7,7 @@ use crate::Result;
 use crate::data::{Datasets, Pick, Record, Split};
 use crate::error::Error;
 use crate::manifest::{
-    Architecture, ClassWeights, Freeze, Labels, Manifest, StoppingMetric, Superclass, Transfer, TransferLoss,
+    Architecture, ClassWeights, Freeze, Fusion, Labels, Signal, StoppingMetric, Superclass, Transfer, TransferLoss,
 };
 use crate::nn::Network;
 use crate::ops::loss::Form;
@@ -21,20 +21,26 @@ use super::{Outcome, Prediction, Trained, Watch};
 /// What a classifier starts from.
 #[derive(Debug)]
 pub struct Graft<'a, D: Lend> {
-    /// The regression networks whose backbones are grafted; none from scratch.
+    /// The networks whose backbones are grafted; none from scratch.
     pub donors: &'a [Network<D>],
+    /// Backbones: as many as donors, or any number of fresh ones.
+    pub backbones: usize,
+    /// How the features of several are joined.
+    pub fusion: Fusion,
     /// Which blocks hold still; `None` from scratch.
     pub freeze: Option<&'a Freeze>,
 }
 
-/// Trains a classifier of `architecture` on the records of `split`, and tests the best epoch once.
+/// Trains a classifier of `architecture` on the records of `split` as `settings` say, and tests the best
+/// epoch once, unless there is nobody to test it on.
 ///
 /// # Errors
 /// Where training fails or diverges, or the watch says stop.
 #[allow(clippy::too_many_arguments)]
 pub fn transfer<D: Backend>(
     device: &D,
-    manifest: &Manifest,
+    signal: &Signal,
+    settings: &Transfer,
     architecture: &Architecture,
     graft: &Graft<'_, D>,
     seed: u64,
@@ -43,7 +49,6 @@ pub fn transfer<D: Backend>(
     watch: &mut dyn Watch,
 ) -> Result<Trained<D>> {
     let started = Instant::now();
-    let (signal, settings) = (&manifest.signal, &manifest.transfer);
     let classes = &settings.classes;
     let scaling = Scaling::of(signal, datasets, &split.train)?;
     let examples = |picks| -> Result<Examples<'_>> {
@@ -88,7 +93,7 @@ pub fn transfer<D: Backend>(
         };
         Ok(Judgement { score, values, text: format!("AUC {auc:.3}") })
     };
-    let backbones = graft.donors.len().max(1);
+    let backbones = (graft.backbones, graft.fusion);
     let random = &mut crate::seed::stream(seed, "transfer weights", 0);
     let mut net = Network::new(device, architecture, signal.leads.len(), backbones, classes.len(), random)?;
     for (number, donor) in graft.donors.iter().enumerate() {
@@ -99,6 +104,9 @@ pub fn transfer<D: Backend>(
     let names: Vec<&'static str> = classes.iter().map(|class| class.name()).collect();
     let (mut scores, mut predictions, mut notes) = (Vec::new(), Vec::new(), split.notes.clone());
     for (name, picks, examples) in [("validation", &split.validation, &validation), ("test", &split.test, &test)] {
+        if picks.is_empty() {
+            continue;
+        }
         let outputs = predict(device, &mut fitted.network, examples, None, watch)?;
         let probabilities = probabilities(&outputs, classes.len(), settings.labels);
         let measured = measure(&probabilities, &examples.truth, classes.len(), settings.labels)?;
@@ -186,7 +194,7 @@ fn one_hot(truth: &Truth, classes: usize) -> Vec<bool> {
     match truth {
         Truth::Several(several) => several.clone(),
         Truth::Classes(of) => of.iter().flat_map(|&class| (0..classes).map(move |k| k == class)).collect(),
-        Truth::Numbers(_) => Vec::new(),
+        Truth::Numbers(..) => Vec::new(),
     }
 }
 

@@ -5,12 +5,12 @@ mod stages;
 
 pub(crate) use networks::ARCHITECTURE;
 use networks::FREEZE;
-use stages::{GRAFT, REGRESSION, TRANSFER};
+use stages::{CLASSIFICATION, DONOR, REGRESSION, TRANSFER};
 
 use super::language::{Key, Kind, Kinds, Names, Range, Type, Words};
 
 const fn words(what: &'static str, known: &'static [(&'static str, &'static str)]) -> Words {
-    Words { what, known, later: &[], nested_later: None }
+    Words { what, known, later: &[] }
 }
 
 const fn count(min: f64, max: f64) -> Type {
@@ -49,8 +49,19 @@ pub(crate) const MANIFEST: &[Key] = &[
         "{}",
         "Which blocks hold still in the transfer stage, and for how long, by name. `none` is always there: everything is fine-tuned from the first step.",
     ),
-    Key::new("regression", Type::Table(REGRESSION), "{}", "Stage 1: regression, one separate network per target."),
+    Key::new(
+        "regression",
+        Type::Table(REGRESSION),
+        "{}",
+        "Stage 1: regression, one separate network for each of `targets`.",
+    ),
     Key::new("transfer", Type::Table(TRANSFER), "{}", "Stage 2: transfer to classification."),
+    Key::new(
+        "classification",
+        Type::Table(CLASSIFICATION),
+        "{}",
+        "Stage 1 of grafts from `classification`: a classifier that is trained on the mix's own records, as far as nothing else is said in the way of [transfer].",
+    ),
     Key::new(
         "compute",
         Type::Table(COMPUTE),
@@ -207,7 +218,17 @@ const COMPUTE: &[Key] = &[Key::new(
     "Number format of CUDA convolutions and matrix products.",
 )];
 
-const GRAFTS: Type = list(&Type::Word(&GRAFT), 1);
+const GRAFTS: Type = list(&DONOR, 1);
+
+const FUSIONS: Type = list(&Type::Word(&FUSION), 1);
+const FUSION: Words = words(
+    "fusion",
+    &[
+        ("concat", "side by side"),
+        ("gate", "an average with learned weights that depend on the record"),
+        ("mean", "the average"),
+    ],
+);
 
 const TRIALS: &[Key] = &[
     Key::optional(
@@ -228,8 +249,8 @@ const TRIALS: &[Key] = &[
         "from",
         sequence(&GRAFTS, 1, usize::MAX),
         "one graft of all `regression.targets` together",
-        r#"[["qrs"], ["hr", "pr", "qt", "qrs"]]"#,
-        "Which regression networks are grafted; several: their features are concatenated.",
+        r#"[["qrs"], ["hr", "pr", "qt", "qrs"], [["hr", "qrs"]], ["classification"]]"#,
+        "Which networks are grafted: a target stands for its own network, a list of targets for the one that measures them all, `classification` for a classifier trained on the mix. Several: their features are joined by `fusion`.",
     ),
     Key::new("freeze", list(&Type::Name(Names::Freeze), 1), r#"["none"]"#, "Freeze names."),
     Key::new(
@@ -241,18 +262,30 @@ const TRIALS: &[Key] = &[
     Key::new("seed", list(&SEED, 1), "[0]", "Seeds."),
     Key::new("scratch", Type::Bool, "true", "Add the from-scratch baseline for every architecture, fraction and seed."),
     Key::new(
+        "matched_scratch",
+        Type::Bool,
+        "false",
+        "Add, for each graft of several networks, a baseline of as many fresh backbones: what size alone gives.",
+    ),
+    Key::new(
         "exclude",
         sequence(&Type::Table(EXCLUDE), 0, usize::MAX),
         "[]",
         "Leave out every trial that agrees with all the keys given.",
     ),
-    Key::later("fusion", "How the features of several grafted networks are joined."),
+    Key::new(
+        "fusion",
+        Type::WordOrList(&FUSION, &FUSIONS),
+        "\"concat\"",
+        "How the features of several grafted networks are joined; grafts of one network are there once.",
+    ),
 ];
 
 const EXCLUDE: &[Key] = &[
     Key::optional("mix", Type::Name(Names::Mix), "any", "\"synthetic\"", "The mix."),
     Key::optional("architecture", Type::Name(Names::Architecture), "any", "\"cnn\"", "The architecture."),
     Key::optional("from", GRAFTS, "any", r#"["qrs"]"#, "The grafted networks."),
+    Key::optional("fusion", Type::Word(&FUSION), "any", "\"mean\"", "The fusion of several grafted networks."),
     Key::optional("freeze", Type::Name(Names::Freeze), "any", "\"none\"", "The freeze."),
     Key::optional("label_fraction", SHARE, "any", "1.0", "The share of the training records."),
     Key::optional("seed", SEED, "any", "0", "The seed."),

@@ -3,19 +3,27 @@
 use super::{FOLD, SHARE, count, list, sequence, words};
 use crate::manifest::language::{Default, Key, Kind, Kinds, Names, Range, Type, Words};
 
-const TARGET: Words = Words {
-    what: "target",
-    known: &[
-        ("hr", "heart rate, bpm"),
-        ("pr", "PR interval, ms"),
-        ("qt", "QT interval, ms"),
-        ("qrs", "QRS duration, ms"),
-    ],
-    later: &[],
-    nested_later: Some("one network with several targets"),
-};
+const TARGET: Words = words(
+    "target",
+    &[("hr", "heart rate, bpm"), ("pr", "PR interval, ms"), ("qt", "QT interval, ms"), ("qrs", "QRS duration, ms")],
+);
 
-pub(super) const GRAFT: Words = Words { later: &["classification"], nested_later: None, ..TARGET };
+/// Targets of one network.
+const TARGETS: Type = list(&Type::Word(&TARGET), 1);
+
+const DONOR_WORDS: Words = words(
+    "target",
+    &[
+        ("hr", "heart rate"),
+        ("pr", "PR interval"),
+        ("qt", "QT interval"),
+        ("qrs", "QRS duration"),
+        ("classification", "a classifier trained on the mix, see [classification]"),
+    ],
+);
+
+/// A network that is grafted.
+pub(super) const DONOR: Type = Type::WordOrList(&DONOR_WORDS, &TARGETS);
 
 const LOSS: Kinds = Kinds {
     what: "loss",
@@ -241,8 +249,13 @@ const STOPPING_DOC: &str =
     "Stop when the watched value has not improved. The best epoch's weights are the stage's result.";
 
 pub(super) const REGRESSION: &[Key] = &[
-    Key::new("targets", list(&Type::Word(&TARGET), 1), r#"["hr", "pr", "qt", "qrs"]"#, "One network for each.")
-        .unit("bpm, ms, ms, ms"),
+    Key::new(
+        "targets",
+        list(&Type::WordOrList(&TARGET, &TARGETS), 1),
+        r#"["hr", "pr", "qt", "qrs"]"#,
+        "One network for each; a list within the list is one network with an output for each of its targets.",
+    )
+    .unit("bpm, ms, ms, ms"),
     Key::new("epochs", count(1.0, 1e6), "20", "Most epochs."),
     BATCH_SIZE,
     Key::new("loss", Type::Kind(&LOSS), "\"mae\"", "The loss."),
@@ -264,6 +277,13 @@ pub(super) const REGRESSION: &[Key] = &[
         r#"{ "patience": 5 }"#,
         STOPPING_DOC,
     ),
+    SHARES[0],
+    SHARES[1],
+    AUGMENTS,
+];
+
+/// What is held back of a mix.
+const SHARES: [Key; 2] = [
     Key::new(
         "validation_share",
         Type::Number(Range::between(0.0, 1.0)),
@@ -276,14 +296,12 @@ pub(super) const REGRESSION: &[Key] = &[
         "0.1",
         "Share of each mix, by patient, that is measured once at the end.",
     ),
-    AUGMENTS,
 ];
 
 const TASK: Words = Words {
     what: "task",
     known: &[("superclass", "PTB-XL's five diagnostic superclasses")],
     later: &["diagnostic", "subclass", "form", "rhythm", "all"],
-    nested_later: None,
 };
 
 const LABELS: Words = words(
@@ -320,7 +338,8 @@ const CLASS_WEIGHTS: Words = words(
     &[("none", "all 1"), ("balanced", "inverse to the class frequency in the training records")],
 );
 
-pub(super) const TRANSFER: &[Key] = &[
+/// Where the records of the transfer stage come from.
+const RECORDS: [Key; 4] = [
     Key::optional(
         "source",
         Type::Name(Names::Source),
@@ -328,6 +347,13 @@ pub(super) const TRANSFER: &[Key] = &[
         "\"ptbxl\"",
         "The source of the records, of kind `ptb-xl`.",
     ),
+    Key::new("train_folds", list(&FOLD, 1), "[1, 2, 3, 4, 5, 6, 7, 8]", "Folds for training."),
+    Key::new("validation_folds", list(&FOLD, 1), "[9]", "Folds that choose the epoch."),
+    Key::new("test_folds", list(&FOLD, 1), "[10]", "Folds read once, at the end."),
+];
+
+/// How classifiers learn.
+const LEARNING: [Key; 13] = [
     Key::new("task", Type::Word(&TASK), "\"superclass\"", "What is classified."),
     Key::new("labels", Type::Word(&LABELS), "\"single\"", "One class per record or several."),
     Key::new(
@@ -336,9 +362,6 @@ pub(super) const TRANSFER: &[Key] = &[
         r#"["NORM", "MI", "STTC", "CD", "HYP"]"#,
         "The classes, in the order of the network's outputs.",
     ),
-    Key::new("train_folds", list(&FOLD, 1), "[1, 2, 3, 4, 5, 6, 7, 8]", "Folds for training."),
-    Key::new("validation_folds", list(&FOLD, 1), "[9]", "Folds that choose the epoch."),
-    Key::new("test_folds", list(&FOLD, 1), "[10]", "Folds read once, at the end."),
     Key::new("epochs", count(1.0, 1e6), "30", "Most epochs."),
     BATCH_SIZE,
     Key::new(
@@ -368,5 +391,29 @@ pub(super) const TRANSFER: &[Key] = &[
     ),
     Key::new("class_weights", Type::Word(&CLASS_WEIGHTS), "\"none\"", "Weights of the classes in the loss."),
     AUGMENTS,
-    Key::later("fusion", "How the features of several grafted networks are joined."),
 ];
+
+pub(super) const TRANSFER: &[Key] = &joined::<4, 13, 17>(RECORDS, LEARNING);
+
+pub(super) const CLASSIFICATION: &[Key] =
+    &joined::<13, 2, 15>(inherited(LEARNING, "as in [transfer]"), inherited(SHARES, "as in [regression]"));
+
+const fn inherited<const N: usize>(mut keys: [Key; N], absent: &'static str) -> [Key; N] {
+    let mut i = 0;
+    while i < N {
+        keys[i] = keys[i].inherited(absent);
+        i += 1;
+    }
+    keys
+}
+
+/// The keys of both: `N` is `A + B`.
+const fn joined<const A: usize, const B: usize, const N: usize>(a: [Key; A], b: [Key; B]) -> [Key; N] {
+    let mut keys = [a[0]; N];
+    let mut i = 0;
+    while i < N {
+        keys[i] = if i < A { a[i] } else { b[i - A] };
+        i += 1;
+    }
+    keys
+}

@@ -162,7 +162,7 @@ impl<'a> Sheet<'a> {
 /// What all arms have under key `index`; baselines have no mix and no freeze, which does not count.
 fn common<'a>(keys: &'a [[String; 6]], arms: &[Arm], index: usize) -> Option<&'a str> {
     let grafted_only = matches!(KEYS[index], "mix" | "freeze");
-    let mut values = keys.iter().zip(arms).filter(|(_, arm)| !(grafted_only && arm.is_baseline()));
+    let mut values = keys.iter().zip(arms).filter(|(_, arm)| !(grafted_only && arm.freeze.is_none()));
     let first = values.next()?.0[index].as_str();
     values.all(|(keys, _)| keys[index] == first).then_some(first)
 }

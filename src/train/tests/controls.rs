@@ -167,7 +167,7 @@ fn a_learning_rate_scale_scales_the_steps_of_its_blocks_alone() {
 fn random_changes_depend_on_record_and_epoch_alone() {
     let manifest = parse(&controlled());
     let (datasets, split) = records(40);
-    let truth = Truth::Numbers(vec![0.0; split.train.len()]);
+    let truth = Truth::Numbers(vec![0.0; split.train.len()], 1);
     let examples = Examples::new(&manifest.signal, &datasets, &split.train, None, truth);
     let draw = |indices: &[usize], epoch: usize| {
         let list = &manifest.transfer.augment;

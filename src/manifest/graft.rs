@@ -1,0 +1,165 @@
+//! What a classifier starts from: networks that were trained for something else first.
+
+use serde::{Deserialize, Serialize};
+
+use super::Target;
+
+/// What one regression network measures: one target, or several with an output each.
+/// In a manifest `"hr"`, or `["hr", "qrs"]`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "Measured", into = "Measured")]
+pub struct Targets(Vec<Target>);
+
+impl Targets {
+    /// The targets, each once, in the order of the network's outputs: that of [`Target::ALL`].
+    pub fn of(targets: &[Target]) -> Self {
+        Self(Target::ALL.into_iter().filter(|target| targets.contains(target)).collect())
+    }
+
+    /// The targets, in the order of the network's outputs.
+    pub fn list(&self) -> &[Target] {
+        &self.0
+    }
+
+    /// As tables show it: `hr`, or `hr&qrs` for one network that measures both.
+    pub fn label(&self) -> String {
+        self.0.iter().map(|target| target.name()).collect::<Vec<_>>().join("&")
+    }
+}
+
+impl From<Target> for Targets {
+    fn from(target: Target) -> Self {
+        Self(vec![target])
+    }
+}
+
+/// [`Targets`] as written.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Measured {
+    One(Target),
+    Several(Vec<Target>),
+}
+
+impl From<Measured> for Targets {
+    fn from(written: Measured) -> Self {
+        match written {
+            Measured::One(target) => target.into(),
+            Measured::Several(targets) => Targets::of(&targets),
+        }
+    }
+}
+
+impl From<Targets> for Measured {
+    fn from(targets: Targets) -> Self {
+        match *targets.0 {
+            [target] => Measured::One(target),
+            _ => Measured::Several(targets.0),
+        }
+    }
+}
+
+/// What a grafted network was trained to do on its mix. In a manifest a target, a list of targets, or
+/// `"classification"`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Donor {
+    /// Measure.
+    Regression(Targets),
+    /// Classify the mix's own records.
+    Classification(Classification),
+}
+
+/// The word `classification`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Classification {
+    /// The only one.
+    Classification,
+}
+
+impl Donor {
+    /// A network trained to classify.
+    pub const CLASSIFICATION: Donor = Donor::Classification(Classification::Classification);
+
+    /// As tables show it: `hr`, `hr&qrs`, `classification`.
+    pub fn label(&self) -> String {
+        match self {
+            Donor::Regression(targets) => targets.label(),
+            Donor::Classification(_) => "classification".into(),
+        }
+    }
+}
+
+impl From<Target> for Donor {
+    fn from(target: Target) -> Self {
+        Donor::Regression(target.into())
+    }
+}
+
+/// How the pooled features of several grafted backbones become the head's input.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fusion {
+    /// Side by side: as many features as all backbones have together.
+    #[default]
+    Concat,
+    /// A weighted average; the weights are learned and depend on the record: softmax of a linear layer
+    /// on all features (the gate of a mixture of experts, Jacobs 1991).
+    Gate,
+    /// Their average.
+    Mean,
+}
+
+impl Fusion {
+    /// `concat`, `gate` or `mean`.
+    pub fn name(self) -> &'static str {
+        ["concat", "gate", "mean"][self as usize]
+    }
+}
+
+/// A graft as tables show it: `hr`, `hr+qrs` side by side, `gate(hr+qrs)`, `mean(hr+qrs)`; without donors
+/// `scratch`, or `scratch x4` for four fresh backbones.
+pub fn graft_label(donors: &[Donor], backbones: usize, fusion: Fusion) -> String {
+    let list = match donors {
+        [] if backbones == 1 => "scratch".into(),
+        [] => format!("scratch x{backbones}"),
+        donors => donors.iter().map(Donor::label).collect::<Vec<_>>().join("+"),
+    };
+    match fusion {
+        Fusion::Gate | Fusion::Mean if backbones > 1 => format!("{}({list})", fusion.name()),
+        _ => list,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn donors_are_written_as_in_a_manifest() {
+        let several = Donor::Regression(Targets::of(&[Target::Qrs, Target::Hr]));
+        for (donor, written) in [
+            (Target::Qt.into(), json!("qt")),
+            (several.clone(), json!(["hr", "qrs"])),
+            (Donor::CLASSIFICATION, json!("classification")),
+        ] {
+            assert_eq!(serde_json::to_value(&donor).unwrap(), written);
+            assert_eq!(serde_json::from_value::<Donor>(written).unwrap(), donor);
+        }
+        assert_eq!(serde_json::from_value::<Donor>(json!(["qrs", "hr"])).unwrap(), several, "the order says nothing");
+        assert_eq!(serde_json::from_value::<Donor>(json!(["qt"])).unwrap(), Target::Qt.into());
+        assert!(serde_json::from_value::<Donor>(json!("rr")).is_err());
+    }
+
+    #[test]
+    fn labels_tell_grafts_apart() {
+        let both = [Donor::from(Target::Hr), Donor::Regression(Targets::of(&[Target::Pr, Target::Qt]))];
+        assert_eq!(graft_label(&[], 1, Fusion::Gate), "scratch");
+        assert_eq!(graft_label(&[], 4, Fusion::Concat), "scratch x4");
+        assert_eq!(graft_label(&both[..1], 1, Fusion::Gate), "hr");
+        assert_eq!(graft_label(&both, 2, Fusion::Concat), "hr+pr&qt");
+        assert_eq!(graft_label(&both, 2, Fusion::Mean), "mean(hr+pr&qt)");
+    }
+}
