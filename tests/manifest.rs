@@ -132,7 +132,7 @@ fn each_fault_is_shown_with_its_place_and_the_nearest_name() {
         // keys
         ("[regresion]", 1, 2, "regresion", "unknown key `regresion` in the manifest; did you mean `regression`?"),
         ("[signal]\n  sampling-rate = 5", 2, 3, "sampling-rate", "unknown key `sampling-rate` in `signal`; did you mean `sampling_rate`?"),
-        ("[compute]\nepochs = 5", 2, 1, "epochs", "unknown key `epochs` in `compute`; known: `precision`; it belongs in `regression`, `transfer`"),
+        ("[compute]\nepochs = 5", 2, 1, "epochs", "unknown key `epochs` in `compute`; known: `precision`; it belongs in `regression`, `transfer`, `classification`"),
         ("[mixes.b]", 1, 1, "[mixes.b]", "`mixes.b` needs the key `parts`"),
         ("[architectures.b]\ndepth = 3", 1, 1, "[architectures.b]", "`architectures.b` needs the key `kind`; known: `cnn`, `inception1d`"),
         ("[architectures.b]\nkind = 'cnn'\nfilters = 3", 3, 1, "filters", "unknown key `filters` in `architectures.b` of kind `cnn`; known: `channels`, `kernels`, `head`, `dropout`, `kind`"),
@@ -533,7 +533,7 @@ fn every_key_of_the_schema_is_read() {
 
 /// Values that fit a schema and together write every key of it in every kind.
 fn samples(schema: &Value) -> Vec<Value> {
-    if let Some(variants) = schema["oneOf"].as_array() {
+    if let Some(variants) = schema["oneOf"].as_array().filter(|all| all.iter().all(|one| one["type"] == "object")) {
         return variants.iter().flat_map(samples).collect();
     }
     if schema.get("const").is_some() {

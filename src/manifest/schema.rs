@@ -83,7 +83,7 @@ fn of(of: &Type) -> Map<String, Value> {
         Type::Word(Words { known, .. }) => {
             json!({ "type": "string", "enum": known.iter().map(|(word, _)| *word).collect::<Vec<_>>() })
         }
-        Type::WordOrList(words, list) => json!({ "anyOf": [self::of(&Type::Word(words)), self::of(list)] }),
+        Type::WordOrList(words, list) => json!({ "oneOf": [self::of(&Type::Word(words)), self::of(list)] }),
         Type::List { of: item, min, max, unique } => {
             let mut list = json!({ "type": "array", "items": self::of(item) });
             if *min > 0 {
