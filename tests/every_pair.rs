@@ -70,7 +70,7 @@ matched_scratch = true
 fn kinds() -> Vec<String> {
     let schema = ecgraft::manifest::schema();
     let kinds = schema["properties"]["architectures"]["additionalProperties"]["oneOf"].as_array().unwrap();
-    kinds.iter().map(|kind| kind["properties"]["kind"]["const"].as_str().unwrap().to_owned()).collect()
+    kinds.iter().filter_map(|kind| kind["properties"]["kind"]["const"].as_str().map(str::to_owned)).collect()
 }
 
 #[test]

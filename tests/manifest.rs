@@ -533,7 +533,7 @@ fn every_key_of_the_schema_is_read() {
 
 /// Values that fit a schema and together write every key of it in every kind.
 fn samples(schema: &Value) -> Vec<Value> {
-    if let Some(variants) = schema["oneOf"].as_array().filter(|all| all.iter().all(|one| one["type"] == "object")) {
+    if let Some(variants) = schema["oneOf"].as_array().filter(|all| all.iter().any(|one| one["type"] == "object")) {
         return variants.iter().flat_map(samples).collect();
     }
     if schema.get("const").is_some() {
