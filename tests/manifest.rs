@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use ecgraft::manifest::{
     Architecture, Augment, BatchNormMode, CnnConfig, Diagnostic, Donor, EarlyStopping, Freeze, Fusion,
-    GradientClipping, Inception1dConfig, L2Sp, Lead, Manifest, Optimizer, Pretraining, RegressionLoss, Schedule,
-    Source, StoppingMetric, Superclass, Target, Targets, Transfer, TransferLoss, load, parse, schema,
+    GradientClipping, Inception1dConfig, L2Sp, Lead, Manifest, Optimizer, Pretraining, RegressionLoss, Resnet1dConfig,
+    Schedule, Source, StoppingMetric, Superclass, Target, Targets, Transfer, TransferLoss, Xresnet1dConfig, load,
+    parse, schema,
 };
 use serde_json::{Value, json};
 
@@ -134,7 +135,7 @@ fn each_fault_is_shown_with_its_place_and_the_nearest_name() {
         ("[signal]\n  sampling-rate = 5", 2, 3, "sampling-rate", "unknown key `sampling-rate` in `signal`; did you mean `sampling_rate`?"),
         ("[compute]\nepochs = 5", 2, 1, "epochs", "unknown key `epochs` in `compute`; known: `precision`; it belongs in `regression`, `transfer`, `classification`"),
         ("[mixes.b]", 1, 1, "[mixes.b]", "`mixes.b` needs the key `parts`"),
-        ("[architectures.b]\ndepth = 3", 1, 1, "[architectures.b]", "`architectures.b` needs the key `kind`; known: `cnn`, `inception1d`"),
+        ("[architectures.b]\ndepth = 3", 1, 1, "[architectures.b]", "`architectures.b` needs the key `kind`; known: `cnn`, `inception1d`, `resnet1d`, `xresnet1d`"),
         ("[architectures.b]\nkind = 'cnn'\nfilters = 3", 3, 1, "filters", "unknown key `filters` in `architectures.b` of kind `cnn`; known: `channels`, `kernels`, `head`, `dropout`, `kind`"),
         // words
         ("[regression]\nloss = \"mea\"", 2, 8, "\"mea\"", "unknown loss `mea`; did you mean `mae`?"),
@@ -187,6 +188,12 @@ fn each_fault_is_shown_with_its_place_and_the_nearest_name() {
         ("[transfer]\nloss = 'focal'\nlabel_smoothing = 0.1", 3, 19, "0.1", "label smoothing is defined for the loss `cross-entropy` alone; leave one of the two out"),
         ("[regression]\nschedule = { kind = 'plateau', warmup_epochs = 20 }", 2, 48, "20", "the warm-up of 20 epochs is not shorter than the stage's 20 epochs"),
         ("[architectures.b]\nkind = 'cnn'\nkernels = [3, 4, 5]", 3, 15, "4", "the kernel size 4 is even; kernels of a `cnn` are odd"),
+        ("[architectures.b]\nkind = 'resnet1d'\nkernels = [5, 4]", 3, 15, "4", "the kernel size 4 is even; kernels of a `resnet1d` are odd"),
+        ("[architectures.b]\nkind = 'resnet1d'\nkernels = [5]", 3, 11, "[5]", ""),
+        ("[architectures.b]\nkind = 'resnet1d'\nstem_kernel = 8", 3, 15, "8", "the kernel size 8 is even; kernels of a `resnet1d` are odd"),
+        ("[architectures.b]\nkind = 'xresnet1d'\nkernel = 6", 3, 10, "6", "the kernel size 6 is even; kernels of an `xresnet1d` are odd"),
+        ("[architectures.b]\nkind = 'xresnet1d'\ndepth = 60", 3, 9, "60", "there is no `xresnet1d` of depth 60; depths: 18, 34, 50, 101"),
+        ("[architectures.b]\nkind = 'xresnet1d'\ndepth = 152", 3, 9, "152", "`depth` is 152; it must be from 18 to 101"),
         ("[architectures.b]\nkind = 'cnn'\nchannels = [8, 8]", 3, 12, "[8, 8]", "`channels` has 2 items and `kernels` 3, one of them by default; they must be as many"),
         ("[freezes.f]\nsteps = [{ blocks = ['block1'] }, { blocks = ['block2'] }]", 2, 10, "{ blocks = ['block1'] }", "a step without `epochs` lasts to the end; only the last step can"),
         ("[freezes.f]\nsteps = [{ blocks = ['blok1', 'block?'] }]\n[trials]\nfreeze = ['f']", 2, 22, "'blok1'", "no block of architecture `net` is called `blok1`; did you mean `block1`? its blocks: `block1`, `block2`, `block3`"),
@@ -200,7 +207,7 @@ fn each_fault_is_shown_with_its_place_and_the_nearest_name() {
         ("[trials]\nfusion = 'sum'", 2, 10, "'sum'", "unknown fusion `sum`; known: `concat`, `gate`, `mean`"),
         ("[trials]\nexclude = [{ fusion = 'gate' }]", 2, 23, "'gate'", "`gate` is not in trials.fusion"),
         // of a later version
-        ("[architectures.b]\nkind = 'lstm'", 2, 8, "'lstm'", "`lstm` is not available in this build; available: `cnn`, `inception1d`"),
+        ("[architectures.b]\nkind = 'lstm'", 2, 8, "'lstm'", "`lstm` is not available in this build; available: `cnn`, `inception1d`, `resnet1d`, `xresnet1d`"),
         ("[mixes.b]\nparts = [{ source = 'sim', where = 'x' }]", 2, 28, "where", "`where` is not available in this build; available in `mixes.b.parts[0]`: `source`, `share`, `folds`"),
         // syntax
         ("[trials]\nseed = [1,, 2]", 2, 11, ",", ""),
@@ -289,6 +296,17 @@ fn unknown_blocks_are_told_for_every_architecture() {
             assert!(message.starts_with("no block of architecture `net` is called `nosuch"), "{kind}: {message}");
             assert!(message.ends_with(&format!("its blocks: {}", listed(known))), "{kind}: {message}");
         }
+    }
+}
+
+#[test]
+fn residual_networks_have_defaults_and_a_stem_to_freeze() {
+    let more = "[architectures]\nwang = { kind = 'resnet1d' }\nx = { kind = 'xresnet1d' }\n[freezes.f]\nsteps = [{ blocks = ['stem'] }]\n[trials]\nfreeze = ['f']\n";
+    let manifest = good(&(SMALL.replace("[architectures]\nnet = { kind = \"cnn\" }\n", "") + more));
+    assert_eq!(manifest.architectures["wang"], Architecture::Resnet1d(Resnet1dConfig::default()));
+    assert_eq!(manifest.architectures["x"], Architecture::Xresnet1d(Xresnet1dConfig::default()));
+    for architecture in manifest.architectures.values() {
+        assert_eq!(architecture.blocks()[..2], ["stem", "block1"]);
     }
 }
 

@@ -102,6 +102,85 @@ class Inception1d(nn.Module):
         return x
 
 
+class ConvNorm(nn.Sequential):
+    """A convolution and its batch norm; with a stride, one output for each `stride` samples."""
+
+    def __init__(self, inputs: int, outputs: int, taps: int, stride: int = 1, relu: bool = True):
+        layers = [nn.Conv1d(inputs, outputs, taps, stride, taps // 2, bias=False), nn.BatchNorm1d(outputs)]
+        super().__init__(*layers, *([nn.ReLU(inplace=True)] if relu else []))
+
+
+class Residual(nn.Module):
+    """Convolutions beside a shortcut: the input itself, or what it gives in some layers."""
+
+    def __init__(self, convs: Sequence[nn.Module], shortcut: Sequence[nn.Module] = ()):
+        super().__init__()
+        self.convs = nn.Sequential(*convs)
+        self.shortcut = nn.Sequential(*shortcut)
+        self.relu = nn.ReLU(inplace=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.relu(self.convs(x) + self.shortcut(x))
+
+
+class Resnet1d(nn.Module):
+    """Wang 2017 as used on PTB-XL (Strodthoff 2021)."""
+
+    def __init__(
+        self, leads: int, width: int = 128, blocks: int = 3, kernels: Sequence[int] = (5, 3), stem_kernel: int = 7
+    ):
+        super().__init__()
+        self.width = width
+        self.stages = nn.Sequential(ConvNorm(leads, width, stem_kernel))
+        for number in range(blocks):
+            stride = 2 if number else 1
+            convs = [ConvNorm(width, width, kernels[0], stride), ConvNorm(width, width, kernels[1], relu=False)]
+            shortcut = [ConvNorm(width, width, 1, stride, relu=False)] if number else []
+            self.stages.append(Residual(convs, shortcut))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.stages(x)
+
+
+class Xresnet1d(nn.Module):
+    """XResNet (He 2019) as used on PTB-XL (Strodthoff 2021), with bottlenecks; all stages are of one width."""
+
+    def __init__(self, leads: int, stages: Sequence[int] = (3, 4, 23, 3), kernel: int = 5, width: int = 64):
+        super().__init__()
+        self.width = 4 * width
+        sizes = [leads, width // 2, width // 2, width]
+        stem = [ConvNorm(i, o, kernel, 1 if n else 2) for n, (i, o) in enumerate(pairwise(sizes))]
+        self.stages = nn.Sequential(nn.Sequential(*stem, nn.MaxPool1d(3, stride=2, padding=1)))
+        inputs = width
+        for stage, blocks in enumerate(stages):
+            made = []
+            for block in range(blocks):
+                stride = 2 if stage and not block else 1
+                convs = [
+                    ConvNorm(inputs, width, 1),
+                    ConvNorm(width, width, kernel, stride),
+                    ConvNorm(width, self.width, 1, relu=False),
+                ]
+                shortcut: list[nn.Module] = [nn.AvgPool1d(2, ceil_mode=True)] if stride > 1 else []
+                if inputs != self.width:
+                    shortcut.append(ConvNorm(inputs, self.width, 1, relu=False))
+                made.append(Residual(convs, shortcut))
+                inputs = self.width
+            self.stages.append(nn.Sequential(*made))
+        self.start()
+
+    def start(self) -> None:
+        """He's normal weights; a residual block does at first what its shortcut does."""
+        for module in self.modules():
+            if isinstance(module, nn.Conv1d):
+                nn.init.kaiming_normal_(module.weight)
+            elif isinstance(module, Residual):
+                nn.init.zeros_(module.convs[-1][1].weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.stages(x)
+
+
 def cnn(leads: int, length: int, outputs: int) -> nn.Module:
     return Network([Cnn(leads)], outputs)
 
@@ -110,8 +189,23 @@ def inception1d(leads: int, length: int, outputs: int) -> nn.Module:
     return Network([Inception1d(leads)], outputs)
 
 
+def resnet1d(leads: int, length: int, outputs: int) -> nn.Module:
+    return Network([Resnet1d(leads)], outputs)
+
+
+def xresnet1d(leads: int, length: int, outputs: int) -> nn.Module:
+    network = Network([Xresnet1d(leads)], outputs)
+    for layer in network.head:
+        if isinstance(layer, nn.Linear):
+            nn.init.kaiming_normal_(layer.weight)
+            nn.init.zeros_(layer.bias)
+    return network
+
+
 # By ecgraft's names; each is called with leads, samples per lead and outputs.
 ARCHITECTURES: dict[str, Callable[[int, int, int], nn.Module]] = {
     "cnn": cnn,
     "inception1d": inception1d,
+    "resnet1d": resnet1d,
+    "xresnet1d": xresnet1d,
 }

@@ -8,7 +8,8 @@ use rand_distr::{Distribution, StandardNormal};
 
 use crate::Result;
 use crate::error::Error;
-use crate::manifest::{Architecture, CnnConfig, Fusion, Inception1dConfig, Optimizer};
+use crate::manifest::keys::ARCHITECTURE;
+use crate::manifest::{Architecture, Fusion, Optimizer, default_architecture};
 use crate::nn::{Hold, Network, Pass};
 use crate::ops::Var;
 use crate::ops::loss::{Form, Loss, loss};
@@ -43,11 +44,11 @@ pub struct Options {
 /// Runs the command.
 pub fn run(options: Options) -> Result<()> {
     let device = crate::run::Device::parse(&options.device)?;
-    let architecture = match options.kind.as_str() {
-        "cnn" => Architecture::Cnn(CnnConfig::default()),
-        "inception1d" => Architecture::Inception1d(Inception1dConfig::default()),
-        other => return Err(Error::user(format!("no architecture kind `{other}`; there are cnn and inception1d"))),
-    };
+    let kind = ARCHITECTURE.find(&options.kind);
+    let architecture = kind.and_then(|kind| default_architecture(kind.name)).ok_or_else(|| {
+        let kinds: Vec<&str> = ARCHITECTURE.known.iter().map(|kind| kind.name).collect();
+        Error::user(format!("no architecture kind `{}`; there are {}", options.kind, kinds.join(", ")))
+    })?;
     if [options.batch, options.channels, options.length, options.steps].contains(&0) || options.length < 16 {
         return Err(Error::user("--batch, --channels and --steps start at 1, --length at 16"));
     }

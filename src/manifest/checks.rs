@@ -135,12 +135,41 @@ impl Checks<'_> {
     }
 
     fn architecture(&mut self, name: &str, architecture: &Architecture) {
-        let Architecture::Cnn(cnn) = architecture else { return };
         let at = |key| ["architectures", name, key];
-        for (index, kernel) in cnn.kernels.iter().enumerate().filter(|(_, kernel)| *kernel % 2 == 0) {
-            let message = format!("the kernel size {kernel} is even; kernels of a `cnn` are odd");
-            self.problem(&["architectures", name, "kernels", &index.to_string()], message);
+        match architecture {
+            Architecture::Cnn(cnn) => self.cnn(name, cnn),
+            Architecture::Inception1d(_) => {}
+            Architecture::Resnet1d(net) => {
+                self.odd_kernels(name, "a `resnet1d`", &net.kernels);
+                self.odd(&at("stem_kernel"), "a `resnet1d`", net.stem_kernel);
+            }
+            Architecture::Xresnet1d(net) => {
+                self.odd(&at("kernel"), "an `xresnet1d`", net.kernel);
+                if !Xresnet1dConfig::DEPTHS.contains(&net.depth) {
+                    let depths = Xresnet1dConfig::DEPTHS.map(|depth| depth.to_string()).join(", ");
+                    let message = format!("there is no `xresnet1d` of depth {}; depths: {depths}", net.depth);
+                    self.problem(&at("depth"), message);
+                }
+            }
         }
+    }
+
+    /// A kernel size that must be odd.
+    fn odd(&mut self, place: &[&str], of: &str, kernel: usize) {
+        if kernel.is_multiple_of(2) {
+            self.problem(place, format!("the kernel size {kernel} is even; kernels of {of} are odd"));
+        }
+    }
+
+    fn odd_kernels(&mut self, name: &str, of: &str, kernels: &[usize]) {
+        for (index, kernel) in kernels.iter().enumerate() {
+            self.odd(&["architectures", name, "kernels", &index.to_string()], of, *kernel);
+        }
+    }
+
+    fn cnn(&mut self, name: &str, cnn: &CnnConfig) {
+        let at = |key| ["architectures", name, key];
+        self.odd_kernels(name, "a `cnn`", &cnn.kernels);
         let (channels, kernels) = (cnn.channels.len(), cnn.kernels.len());
         let key = if self.places.is_written(&at("kernels")) { "kernels" } else { "channels" };
         if channels != kernels && self.places.is_sound(&at("channels")) && self.places.is_sound(&at("kernels")) {

@@ -215,6 +215,10 @@ pub enum Architecture {
     Cnn(CnnConfig),
     /// InceptionTime as used on PTB-XL; the study's "1D-CNN".
     Inception1d(Inception1dConfig),
+    /// The residual network of Wang 2017 as used on PTB-XL.
+    Resnet1d(Resnet1dConfig),
+    /// XResNet as used on PTB-XL.
+    Xresnet1d(Xresnet1dConfig),
 }
 
 /// Settings of `cnn`: blocks of conv - batch norm - ReLU - max pool(2), then the head.
@@ -272,21 +276,104 @@ impl Inception1dConfig {
     }
 }
 
+/// Settings of `resnet1d`: a stem and residual blocks of two convolutions.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Resnet1dConfig {
+    /// Channels of the stem and of every block. Default 128.
+    pub width: usize,
+    /// Number of residual blocks; every one after the first halves the length. Default 3.
+    pub blocks: usize,
+    /// Odd kernel sizes of a block's two convolutions. Default `[5, 3]`.
+    pub kernels: [usize; 2],
+    /// Odd kernel size of the stem. Default 7.
+    pub stem_kernel: usize,
+    /// Hidden width of the head. Default 128.
+    pub head: usize,
+    /// Dropout before the head's last layer; half of it before its first. Default 0.5.
+    pub dropout: f64,
+}
+
+impl Default for Resnet1dConfig {
+    fn default() -> Self {
+        Self { width: 128, blocks: 3, kernels: [5, 3], stem_kernel: 7, head: 128, dropout: 0.5 }
+    }
+}
+
+/// Settings of `xresnet1d`: a stem of three convolutions and four stages of residual blocks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Xresnet1dConfig {
+    /// Layers, one of [`Xresnet1dConfig::DEPTHS`]; from 50 on blocks are bottlenecks. Default 101.
+    pub depth: usize,
+    /// Odd kernel size of the stem and of the blocks. Default 5.
+    pub kernel: usize,
+    /// Channels of the blocks' convolutions, four times as many after a bottleneck; half in the stem's first two.
+    /// Default 64.
+    pub width: usize,
+    /// Hidden width of the head. Default 128.
+    pub head: usize,
+    /// Dropout before the head's last layer; half of it before its first. Default 0.5.
+    pub dropout: f64,
+}
+
+impl Default for Xresnet1dConfig {
+    fn default() -> Self {
+        Self { depth: 101, kernel: 5, width: 64, head: 128, dropout: 0.5 }
+    }
+}
+
+impl Xresnet1dConfig {
+    /// The depths there are.
+    pub const DEPTHS: [usize; 4] = [18, 34, 50, 101];
+
+    /// Residual blocks of each stage; of any other depth as of 101.
+    pub fn stages(&self) -> [usize; 4] {
+        match self.depth {
+            18 => [2, 2, 2, 2],
+            34 | 50 => [3, 4, 6, 3],
+            _ => [3, 4, 23, 3],
+        }
+    }
+
+    /// Whether a block is a bottleneck of three convolutions, not two in a row.
+    pub fn has_bottlenecks(&self) -> bool {
+        self.depth >= 50
+    }
+
+    /// Channels after a block.
+    pub fn features(&self) -> usize {
+        if self.has_bottlenecks() { 4 * self.width } else { self.width }
+    }
+
+    /// Channels of the stem's three convolutions.
+    pub fn stem(&self) -> [usize; 3] {
+        let half = (self.width / 2).max(1);
+        [half, half, self.width]
+    }
+}
+
 impl Architecture {
     /// The word of `kind`.
     pub fn kind(&self) -> &'static str {
         match self {
             Architecture::Cnn(_) => "cnn",
             Architecture::Inception1d(_) => "inception1d",
+            Architecture::Resnet1d(_) => "resnet1d",
+            Architecture::Xresnet1d(_) => "xresnet1d",
         }
     }
 
     /// Names of the backbone's blocks from the input up. The head is not among them.
     pub fn blocks(&self) -> Vec<String> {
-        match self {
-            Architecture::Cnn(c) => (1..=c.channels.len()).map(|i| format!("block{i}")).collect(),
-            Architecture::Inception1d(c) => (1..=c.depth).map(|i| format!("block{i}")).collect(),
-        }
+        let (has_stem, count) = match self {
+            Architecture::Cnn(c) => (false, c.channels.len()),
+            Architecture::Inception1d(c) => (false, c.depth),
+            Architecture::Resnet1d(c) => (true, c.blocks),
+            Architecture::Xresnet1d(c) => (true, c.stages().len()),
+        };
+        let stem = has_stem.then(|| "stem".to_owned());
+        stem.into_iter().chain((1..=count).map(|i| format!("block{i}"))).collect()
     }
 }
 

@@ -36,6 +36,11 @@ impl<D: Backend> Head<D> {
         })
     }
 
+    /// The same with layers from He's normal distribution and no bias at first.
+    pub(super) fn he_normal(self, random: &mut ChaCha8Rng) -> Self {
+        Self { hidden: self.hidden.he_normal(random), output: self.output.he_normal(random), ..self }
+    }
+
     pub(super) fn forward(&mut self, features: &Var<D>, pass: &mut Pass<D>) -> Result<Var<D>> {
         let drop = |x: Var<D>, p: f64, pass: &mut Pass<D>| {
             if pass.training { dropout(&mut pass.trace, x, p, &mut pass.random) } else { Ok(x) }

@@ -2,6 +2,7 @@
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, StandardNormal};
 
 use super::{Hold, Pass, Role, Visit};
 use crate::Result;
@@ -14,10 +15,25 @@ fn uniform(count: usize, fan_in: usize, random: &mut ChaCha8Rng) -> Vec<f32> {
     (0..count).map(|_| ((random.random::<f64>() * 2.0 - 1.0) * bound) as f32).collect()
 }
 
-/// A convolution that keeps the length: odd taps, stride 1, no bias.
+/// `count` values normal with mean 0 and variance 2 / fan in (He 2015).
+fn he_normal(count: usize, fan_in: usize, random: &mut ChaCha8Rng) -> Vec<f32> {
+    let deviation = (2.0 / fan_in as f64).sqrt();
+    let mut draw = || -> f64 { StandardNormal.sample(random) };
+    (0..count).map(|_| (draw() * deviation) as f32).collect()
+}
+
+/// Draws a weight (outputs, inputs ...) again, by [`he_normal`].
+fn redraw<D: Backend>(weight: &mut Param<D>, random: &mut ChaCha8Rng) {
+    let (count, fan_in) = (weight.shape.iter().product(), weight.shape[1..].iter().product());
+    weight.value.copy_from(&he_normal(count, fan_in, random));
+}
+
+/// A convolution with odd taps and no bias. It keeps the length, or with a stride has one output for each
+/// `stride` samples, the last for what is left.
 #[derive(Clone, Debug)]
 pub(super) struct Conv<D: Lend> {
     weight: Param<D>,
+    stride: usize,
 }
 
 impl<D: Backend> Conv<D> {
@@ -29,7 +45,18 @@ impl<D: Backend> Conv<D> {
         random: &mut ChaCha8Rng,
     ) -> Result<Self> {
         let values = uniform(outputs * inputs * kernel, inputs * kernel, random);
-        Ok(Self { weight: Param::new(device, vec![outputs, inputs, kernel], values)? })
+        Ok(Self { weight: Param::new(device, vec![outputs, inputs, kernel], values)?, stride: 1 })
+    }
+
+    /// The same with another stride.
+    pub(super) fn strided(self, stride: usize) -> Self {
+        Self { stride, ..self }
+    }
+
+    /// The same with weights from He's normal distribution.
+    pub(super) fn he_normal(mut self, random: &mut ChaCha8Rng) -> Self {
+        redraw(&mut self.weight, random);
+        self
     }
 
     /// Convolution, batch norm and what follows it.
@@ -40,7 +67,7 @@ impl<D: Backend> Conv<D> {
         hold: Hold,
         pass: &mut Pass<D>,
     ) -> Result<Var<D>> {
-        let shape = (1, (self.weight.shape[2] - 1) / 2);
+        let shape = (self.stride, (self.weight.shape[2] - 1) / 2);
         let by = norm.normalizer(hold, pass.training);
         conv1d::conv1d(&mut pass.trace, x, &self.weight, shape, Some(by))
     }
@@ -69,6 +96,12 @@ impl<D: Backend> BatchNorm<D> {
     pub(super) fn new(device: &D, channels: usize, relu: bool) -> Result<Self> {
         let all = |value: f32| Param::new(device, vec![channels], vec![value; channels]);
         Ok(Self { weight: all(1.0)?, bias: all(0.0)?, running_mean: all(0.0)?, running_var: all(1.0)?, relu })
+    }
+
+    /// The same with a scale of zero, so that what it ends adds nothing at first (Goyal 2017, section 5.1).
+    pub(super) fn silent(mut self) -> Self {
+        self.weight.value.copy_from(&vec![0.0; self.weight.shape[0]]);
+        self
     }
 
     /// How an operation normalises what it gives.
@@ -115,6 +148,13 @@ impl<D: Backend> Linear<D> {
     pub(super) fn zeros(device: &D, inputs: usize, outputs: usize) -> Result<Self> {
         let weight = Param::new(device, vec![outputs, inputs], vec![0.0; outputs * inputs])?;
         Ok(Self { weight, bias: Param::new(device, vec![outputs], vec![0.0; outputs])?, relu: false })
+    }
+
+    /// The same with weights from He's normal distribution and no bias at first.
+    pub(super) fn he_normal(mut self, random: &mut ChaCha8Rng) -> Self {
+        redraw(&mut self.weight, random);
+        self.bias.value.copy_from(&vec![0.0; self.bias.shape[0]]);
+        self
     }
 
     pub(super) fn forward(&self, x: &Var<D>, pass: &mut Pass<D>) -> Result<Var<D>> {

@@ -11,13 +11,18 @@ mod fusion;
 mod head;
 mod inception1d;
 mod layer;
+mod residual;
+mod resnet1d;
 #[cfg(test)]
 mod tests;
+mod xresnet1d;
 
 use cnn::Cnn;
 use fusion::Fuse;
 use head::Head;
 use inception1d::Inception1d;
+use resnet1d::Resnet1d;
+use xresnet1d::Xresnet1d;
 
 /// What one pass through a network needs beside its input.
 #[derive(Debug)]
@@ -56,7 +61,7 @@ pub enum Role {
 pub struct Place<'a> {
     /// Which backbone; `None` for the head.
     pub backbone: Option<usize>,
-    /// `block1` ..., or `head`.
+    /// `stem`, `block1` ..., or `head`.
     pub block: &'a str,
     /// Name in the checkpoint, as PyTorch's `state_dict` would have it: `blocks.0.conv.weight`.
     pub name: &'a str,
@@ -87,6 +92,8 @@ impl Hold {
 enum Kind<D: Lend> {
     Cnn(Cnn<D>),
     Inception1d(Inception1d<D>),
+    Resnet1d(Resnet1d<D>),
+    Xresnet1d(Xresnet1d<D>),
 }
 
 /// A backbone: (batch, length, leads) to features (batch, fewer or as many samples, features).
@@ -102,7 +109,7 @@ type BlockVisitor<'a, D> = dyn FnMut(usize, &str, Role, &mut Param<D>) + 'a;
 
 impl<D: Backend> Backbone<D> {
     /// A fresh backbone; weights are drawn as PyTorch draws them (uniform in plus and minus
-    /// 1 / sqrt(fan in), He 2015 with a = sqrt 5).
+    /// 1 / sqrt(fan in), He 2015 with a = sqrt 5), but where an architecture says otherwise.
     ///
     /// # Errors
     /// Where the device fails.
@@ -110,6 +117,8 @@ impl<D: Backend> Backbone<D> {
         let kind = match architecture {
             Architecture::Cnn(config) => Kind::Cnn(Cnn::new(device, config, leads, random)?),
             Architecture::Inception1d(config) => Kind::Inception1d(Inception1d::new(device, config, leads, random)?),
+            Architecture::Resnet1d(config) => Kind::Resnet1d(Resnet1d::new(device, config, leads, random)?),
+            Architecture::Xresnet1d(config) => Kind::Xresnet1d(Xresnet1d::new(device, config, leads, random)?),
         };
         let names = architecture.blocks();
         Ok(Self { kind, holds: vec![Hold::default(); names.len()], names })
@@ -133,6 +142,8 @@ impl<D: Backend> Backbone<D> {
         let y = match &mut self.kind {
             Kind::Cnn(net) => net.forward(x, &self.holds, pass)?,
             Kind::Inception1d(net) => net.forward(x, &self.holds, pass)?,
+            Kind::Resnet1d(net) => net.forward(x, &self.holds, pass)?,
+            Kind::Xresnet1d(net) => net.forward(x, &self.holds, pass)?,
         };
         pool::concat_pool(&mut pass.trace, &y)
     }
@@ -142,6 +153,8 @@ impl<D: Backend> Backbone<D> {
         match &mut self.kind {
             Kind::Cnn(net) => net.visit(f),
             Kind::Inception1d(net) => net.visit(f),
+            Kind::Resnet1d(net) => net.visit(f),
+            Kind::Xresnet1d(net) => net.visit(f),
         }
     }
 
@@ -149,6 +162,8 @@ impl<D: Backend> Backbone<D> {
         match architecture {
             Architecture::Cnn(config) => config.channels.last().copied().unwrap_or(0),
             Architecture::Inception1d(config) => 4 * config.filters,
+            Architecture::Resnet1d(config) => config.width,
+            Architecture::Xresnet1d(config) => config.features(),
         }
     }
 }
@@ -180,10 +195,15 @@ impl<D: Backend> Network<D> {
         let (hidden, dropout) = match architecture {
             Architecture::Cnn(config) => (config.head, config.dropout),
             Architecture::Inception1d(config) => (config.head, config.dropout),
+            Architecture::Resnet1d(config) => (config.head, config.dropout),
+            Architecture::Xresnet1d(config) => (config.head, config.dropout),
         };
         let width = 2 * Backbone::<D>::width(architecture);
         let fuse = Fuse::new(device, fusion, backbones, width)?;
-        let head = Head::new(device, fuse.features(backbones, width), hidden, outputs, dropout, random)?;
+        let mut head = Head::new(device, fuse.features(backbones, width), hidden, outputs, dropout, random)?;
+        if let Architecture::Xresnet1d(_) = architecture {
+            head = head.he_normal(random);
+        }
         Ok(Self { backbones: parts?, fuse, head })
     }
 

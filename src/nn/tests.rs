@@ -1,7 +1,7 @@
 use dfdx::prelude::Cpu;
 
 use super::*;
-use crate::manifest::{CnnConfig, Inception1dConfig};
+use crate::manifest::{CnnConfig, Inception1dConfig, Resnet1dConfig, Xresnet1dConfig};
 use crate::ops::Gradients;
 use crate::ops::gradient_check::{Reference, assert_close, reference, turned, values};
 use crate::ops::loss::{Form, Loss, loss};
@@ -15,6 +15,26 @@ fn inception() -> Architecture {
 
 fn cnn() -> Architecture {
     Architecture::Cnn(CnnConfig { channels: vec![6, 8, 10], kernels: vec![7, 5, 3], head: 8, dropout: 0.0 })
+}
+
+fn resnet() -> Architecture {
+    let config = Resnet1dConfig { width: 8, blocks: 3, kernels: [5, 3], stem_kernel: 7, head: 8, dropout: 0.0 };
+    Architecture::Resnet1d(config)
+}
+
+fn xresnet(depth: usize) -> Architecture {
+    Architecture::Xresnet1d(Xresnet1dConfig { depth, kernel: 5, width: 4, head: 8, dropout: 0.0 })
+}
+
+/// The references of networks and what they are of.
+fn references() -> [(&'static str, Architecture); 5] {
+    [
+        ("inception1d", inception()),
+        ("cnn", cnn()),
+        ("resnet1d", resnet()),
+        ("xresnet1d18", xresnet(18)),
+        ("xresnet1d50", xresnet(50)),
+    ]
 }
 
 /// The reference's input, its channels side by side.
@@ -56,7 +76,7 @@ fn step(net: &mut Network<Cpu>, reference: &Reference) -> (Var<Cpu>, f64, Gradie
 
 #[test]
 fn outputs_and_gradients_equal_pytorch() {
-    for (name, architecture) in [("inception1d", inception()), ("cnn", cnn())] {
+    for (name, architecture) in references() {
         let reference = reference(name);
         let mut net = loaded(&architecture, &reference);
         let evaluated = net.forward(&input(&reference), &mut Pass::inference()).unwrap();
@@ -81,33 +101,39 @@ fn outputs_and_gradients_equal_pytorch() {
 
 #[test]
 fn frozen_blocks_get_no_gradient_and_keep_their_statistics() {
-    let reference = reference("inception1d");
-    for batch_norm in [BatchNormMode::Frozen, BatchNormMode::Adapt] {
-        let mut net = loaded(&inception(), &reference);
-        net.hold(|name| Hold { frozen: ["block1", "block2", "block3"].contains(&name), batch_norm });
-        let (_, _, gradients, _) = step(&mut net, &reference);
-        net.visit(|place, param| {
-            let frozen = ["block1", "block2", "block3"].contains(&place.block);
-            let before = values(&reference, &format!("weight.{}", place.name)).1;
-            match place.role {
-                Role::Statistic => {
-                    let still = frozen && batch_norm == BatchNormMode::Frozen;
-                    assert_eq!(param.to_vec() == before, still, "{} {batch_norm:?}", place.name);
-                }
-                Role::Parameter => {
-                    assert_eq!(param.trainable, !frozen);
-                    let gradient =
-                        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| gradients.get(&param.value)));
-                    assert_eq!(gradient.is_ok(), !frozen, "{}", place.name);
-                }
-            }
-        });
+    for (name, architecture) in references() {
+        for batch_norm in [BatchNormMode::Frozen, BatchNormMode::Adapt] {
+            frozen_blocks(name, &architecture, batch_norm);
+        }
     }
+}
+
+fn frozen_blocks(name: &str, architecture: &Architecture, batch_norm: BatchNormMode) {
+    const FROZEN: [&str; 3] = ["stem", "block1", "block2"];
+    let reference = reference(name);
+    let mut net = loaded(architecture, &reference);
+    net.hold(|name| Hold { frozen: FROZEN.contains(&name), batch_norm });
+    let (_, _, gradients, _) = step(&mut net, &reference);
+    net.visit(|place, param| {
+        let frozen = FROZEN.contains(&place.block);
+        let before = values(&reference, &format!("weight.{}", place.name)).1;
+        match place.role {
+            Role::Statistic => {
+                let still = frozen && batch_norm == BatchNormMode::Frozen;
+                assert_eq!(param.to_vec() == before, still, "{} {batch_norm:?}", place.name);
+            }
+            Role::Parameter => {
+                assert_eq!(param.trainable, !frozen);
+                let gradient = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| gradients.get(&param.value)));
+                assert_eq!(gradient.is_ok(), !frozen, "{}", place.name);
+            }
+        }
+    });
 }
 
 #[test]
 fn block_names_are_those_of_the_architecture() {
-    for architecture in [inception(), cnn()] {
+    for (_, architecture) in references() {
         let mut net = Network::new(
             &Cpu::default(),
             &architecture,
@@ -123,7 +149,71 @@ fn block_names_are_those_of_the_architecture() {
                 seen.push(place.block.to_owned());
             }
         });
+        let mut names = architecture.blocks();
+        names.sort();
         seen.sort();
-        assert_eq!(seen, architecture.blocks());
+        assert_eq!(seen, names);
     }
+}
+
+/// As PyTorch's `kaiming_normal_` for all weights, no bias at first, and scale 0 where a residual block ends.
+#[test]
+fn an_xresnet_starts_as_the_benchmark_does() {
+    let random = &mut crate::seed::stream(0, "init", 0);
+    let config = Xresnet1dConfig { depth: 50, ..Xresnet1dConfig::default() };
+    let mut net =
+        Network::new(&Cpu::default(), &Architecture::Xresnet1d(config), 8, (1, Fusion::Concat), 5, random).unwrap();
+    let (mut silent, mut blocks) = (0, Vec::new());
+    net.visit(|place, param| {
+        let values = param.to_vec();
+        if let Some((block, _)) = place.name.split_once(".convs.")
+            && !blocks.contains(&block.to_owned())
+        {
+            blocks.push(block.to_owned());
+        }
+        match param.shape[..] {
+            [_] if place.name.ends_with("bias") || place.name.ends_with("mean") => {
+                assert!(values.iter().all(|x| *x == 0.0), "{}", place.name);
+            }
+            [_] if place.name.ends_with(".convs.2.bn.weight") => {
+                assert!(values.iter().all(|x| *x == 0.0), "{}", place.name);
+                silent += 1;
+            }
+            [_] => assert!(values.iter().all(|x| *x == 1.0), "{}", place.name),
+            _ => {
+                let fan_in = param.shape[1..].iter().product::<usize>() as f64;
+                let squares = values.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>() / values.len() as f64;
+                // The variance of n normal values is off by sqrt(2 / n); five times that is far out.
+                let off = (squares * fan_in / 2.0 - 1.0).abs();
+                assert!(off < 5.0 * (2.0 / values.len() as f64).sqrt(), "{}: off by {off}", place.name);
+            }
+        }
+    });
+    assert_eq!((silent, blocks.len()), (16, 16));
+}
+
+/// Parameters at defaults without the head, counted by hand.
+#[test]
+fn residual_networks_have_the_benchmarks_sizes() {
+    let backbone = |architecture: Architecture| {
+        let random = &mut crate::seed::stream(0, "init", 0);
+        let mut net = Network::new(&Cpu::default(), &architecture, 8, (1, Fusion::Concat), 5, random).unwrap();
+        let (_, blocks) = net.parameters();
+        blocks.into_iter().filter(|(name, _)| name != "head").map(|(_, count)| count).collect::<Vec<_>>()
+    };
+    let norm = |channels: usize| 2 * channels;
+    let block = 128 * 128 * (5 + 3) + 2 * norm(128);
+    let strided = block + 128 * 128 + norm(128);
+    let stem = 8 * 128 * 7 + norm(128);
+    assert_eq!(backbone(Architecture::Resnet1d(Resnet1dConfig::default())), [stem, block, strided, strided]);
+
+    let stem = (8 * 32 + 32 * 32 + 32 * 64) * 5 + norm(32) + norm(32) + norm(64);
+    let basic = 2 * (64 * 64 * 5 + norm(64));
+    let of_depth = |depth| Architecture::Xresnet1d(Xresnet1dConfig { depth, ..Xresnet1dConfig::default() });
+    assert_eq!(backbone(of_depth(34)), [stem, 3 * basic, 4 * basic, 6 * basic, 3 * basic]);
+    let bottleneck = 256 * 64 + 64 * 64 * 5 + 64 * 256 + norm(64) + norm(64) + norm(256);
+    let first = bottleneck - (256 - 64) * 64 + 64 * 256 + norm(256);
+    let stages = [3, 4, 23, 3].map(|blocks| blocks * bottleneck);
+    let expected = [stem, first + stages[0] - bottleneck, stages[1], stages[2], stages[3]];
+    assert_eq!(backbone(of_depth(101)), expected);
 }

@@ -38,6 +38,11 @@ impl Packed {
         }
         Self { values, inner, outputs, panel }
     }
+
+    /// Its rows.
+    pub(super) fn inner(&self) -> usize {
+        self.inner
+    }
 }
 
 /// out\[t\] = rows\[t\] times `packed`, or with `add` added to it; rows of `out` are `step` apart.

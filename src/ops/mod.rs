@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use dfdx::prelude::{Backward, Cpu, Device, HasErr, OwnedTape, PutTape, Rank0, Storage, Tape, Tensor};
 
+pub mod average_pool;
 pub mod combine;
 pub mod conv1d;
 mod cpu;
@@ -92,6 +93,7 @@ pub trait Backend:
     + inception::Kernel
     + norm::Kernel
     + pool::Kernel
+    + average_pool::Kernel
     + combine::Kernel
     + fuse::Kernel
     + linear::Kernel
@@ -157,7 +159,8 @@ impl<D: Lend> Var<D> {
 
     /// What gradients of it are written to.
     fn place(&self) -> Place<D> {
-        Place { id: self.id, len: self.shape.0 * self.shape.1 * self.shape.2, device: self.device.clone() }
+        let len = self.shape.0 * self.shape.1 * self.shape.2;
+        Place { id: self.id, len, norm: self.norm.clone(), device: self.device.clone() }
     }
 }
 
@@ -218,9 +221,10 @@ impl<D: Backend> Param<D> {
 }
 
 /// Where the gradient of an activation is.
-struct Place<D> {
+struct Place<D: Lend> {
     id: u64,
     len: usize,
+    norm: Option<Rc<Norm<D>>>,
     device: D,
 }
 
@@ -248,8 +252,16 @@ impl<D: Lend> Flow<D> {
         self.0.borrow_mut().remove(&place.id)
     }
 
+    /// Whether somebody has added to it.
+    fn has(&self, place: &Place<D>) -> bool {
+        self.0.borrow().contains_key(&place.id)
+    }
+
     /// To be added to, and put back.
     fn lend(&self, place: &Place<D>) -> Done<Gradient<D>, D> {
+        if let Some(norm) = &place.norm {
+            norm.forget_sums();
+        }
         match self.take(place) {
             Some(values) => Ok(Gradient { values, fresh: false }),
             None => Ok(Gradient { values: place.device.stale(place.len)?, fresh: true }),
@@ -338,6 +350,55 @@ impl<D: Backend> Trace<D> {
                 let mut gx = flow.lend(place)?;
                 backward(&gy, number, &mut gx)?;
                 flow.put(place, gx);
+            }
+            Ok(())
+        });
+    }
+
+    /// Records a sum of two: `backward` turns the gradient of y into that of both, in place (once or twice, which
+    /// is one), and adds it to those of the parts that are given. To one that is not given, the memory of the
+    /// gradient of y goes.
+    fn record_sum<F>(&mut self, y: &Var<D>, parts: [&Var<D>; 2], backward: F)
+    where
+        F: 'static + Fn(&mut D::Buffer, [Option<&mut Gradient<D>>; 2]) -> Done<(), D>,
+    {
+        let Some(tape) = &mut self.tape else { return };
+        let (flow, y) = (self.flow.clone(), y.place());
+        let parts = parts.map(|part| part.traced.then(|| part.place()));
+        tape.add_backward_op(move |_| {
+            let Some(mut gy) = flow.take(&y) else { return Ok(()) };
+            let [a, b] = &parts;
+            match (a, b) {
+                (Some(a), Some(b)) if a.id == b.id => {
+                    for _ in 0..2 {
+                        let mut gx = flow.lend(a)?;
+                        backward(&mut gy, [Some(&mut gx), None])?;
+                        flow.put(a, gx);
+                    }
+                    // Those of the second part are of its own share alone.
+                    a.norm.iter().for_each(|norm| norm.forget_sums());
+                }
+                _ => {
+                    // The second part's gradient, or the only one's, takes the memory if it is the first.
+                    let moved = if b.is_some() { 1 } else { 0 };
+                    let mut lent = [None, None];
+                    for (number, place) in parts.iter().enumerate() {
+                        if let Some(place) = place
+                            && (number != moved || flow.has(place))
+                        {
+                            lent[number] = Some(flow.lend(place)?);
+                        }
+                    }
+                    backward(&mut gy, lent.each_mut().map(Option::as_mut))?;
+                    let mut gy = Some(Gradient { values: gy, fresh: false });
+                    for (place, gx) in parts.iter().zip(lent) {
+                        if let Some(place) = place
+                            && let Some(gx) = gx.or_else(|| gy.take())
+                        {
+                            flow.put(place, gx);
+                        }
+                    }
+                }
             }
             Ok(())
         });

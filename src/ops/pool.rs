@@ -4,8 +4,8 @@ use dfdx::prelude::Cpu;
 use rayon::prelude::*;
 
 use super::cpu::Isa;
-use super::memory::Buffer;
-use super::norm::{Reading, read};
+use super::memory::{Buffer, pieces};
+use super::norm::{Reading, read, sum_gradient};
 use super::simd::{Simd, dispatch};
 use super::{Backend, Done, Gradient, Lend, Seen, Shape3, Trace, Var, device_error};
 use crate::Result;
@@ -224,14 +224,20 @@ impl Kernel for Cpu {
         gy: &Buffer,
         gx: &mut Gradient<Cpu>,
     ) -> Done<(), Cpu> {
-        let (_, length, channels) = x.shape;
+        let (batch, length, channels) = x.shape;
         let (isa, size, fresh) = (Isa::best(), window.output_length(length) * channels, gx.fresh);
+        let mut sums = x.room_for_sums();
+        let slots = pieces(sums.as_deref_mut(), 2 * channels, batch);
         let gx = gx.values.par_chunks_exact_mut(length * channels);
-        gx.zip(gy.par_chunks_exact(size)).enumerate().for_each(|(number, (gx, gy))| {
+        gx.zip(gy.par_chunks_exact(size)).zip(slots).enumerate().for_each(|(number, ((gx, gy), sums))| {
             let record = &Record { window, reading: x.reading(), x: x.record(number), length };
             let room: &[f32] = &record.seen(isa);
             dispatch!(isa => gradient_record(record: &Record<'_>, room: &[f32], gy: &[f32], fresh: bool, gx: &mut [f32]));
+            if let (Some(reading), Some(sums)) = (record.reading, sums) {
+                sum_gradient(isa, reading, record.x, gx, sums);
+            }
         });
+        x.keep_sums(sums);
         Ok(())
     }
 

@@ -48,6 +48,28 @@ fn multiplications(architecture: &Architecture, leads: usize, length: usize) -> 
             let block = width * (config.bottleneck + config.filters) + config.bottleneck * config.filters * taps;
             config.depth * (block + width * width / 3) * length
         }
+        Architecture::Resnet1d(config) => {
+            let (width, taps) = (config.width, config.kernels.iter().sum::<usize>());
+            let (mut length, mut sum) = (length, leads * width * config.stem_kernel * length);
+            for block in 0..config.blocks {
+                // After the first block there is a shortcut of one tap.
+                let shortcut = usize::from(block > 0);
+                length = length.div_ceil(1 + shortcut);
+                sum += width * width * (taps + shortcut) * length;
+            }
+            sum
+        }
+        Architecture::Xresnet1d(config) => {
+            let (width, kernel) = (config.width, config.kernel);
+            let [a, b, c] = config.stem();
+            let (mut length, mut sum) = (length.div_ceil(4), (leads * a + a * b + b * c) * kernel * length.div_ceil(2));
+            let block = if config.has_bottlenecks() { 8 + kernel } else { 2 * kernel };
+            for blocks in config.stages() {
+                sum += blocks * block * width * width * length;
+                length = length.div_ceil(2);
+            }
+            sum
+        }
     };
     count as f64
 }

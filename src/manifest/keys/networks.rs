@@ -53,8 +53,51 @@ pub(crate) const ARCHITECTURE: Kinds = Kinds {
                 DROPOUT,
             ],
         },
+        Kind {
+            name: "resnet1d",
+            doc: "The residual network of Wang 2017 as used on PTB-XL: a stem, then residual blocks of two convolutions.",
+            keys: &[
+                Key::new("width", count(1.0, 8192.0), "128", "Channels of the stem and of every block."),
+                Key::new(
+                    "blocks",
+                    count(1.0, 64.0),
+                    "3",
+                    "Number of residual blocks; every one after the first halves the length.",
+                ),
+                Key::new(
+                    "kernels",
+                    sequence(&count(1.0, 1023.0), 2, 2),
+                    "[5, 3]",
+                    "Odd kernel sizes of the two convolutions of a block.",
+                ),
+                Key::new("stem_kernel", count(1.0, 1023.0), "7", "Odd kernel size of the stem."),
+                HEAD,
+                DROPOUT,
+            ],
+        },
+        Kind {
+            name: "xresnet1d",
+            doc: "XResNet (He 2019) as used on PTB-XL: a stem of three convolutions and a max pool, then four stages of residual blocks; `block1` to `block4` are the stages.",
+            keys: &[
+                Key::new(
+                    "depth",
+                    count(18.0, 101.0),
+                    "101",
+                    "Layers: 18, 34, 50 or 101; from 50 on residual blocks are bottlenecks.",
+                ),
+                Key::new("kernel", count(1.0, 1023.0), "5", "Odd kernel size of the stem and of the residual blocks."),
+                Key::new(
+                    "width",
+                    count(1.0, 4096.0),
+                    "64",
+                    "Channels of the convolutions of every stage, four times as many after a bottleneck; half of it in the stem's first two convolutions.",
+                ),
+                HEAD,
+                DROPOUT,
+            ],
+        },
     ],
-    later: &["rnn", "lstm", "gru", "vit", "resnet1d", "xresnet1d"],
+    later: &["rnn", "lstm", "gru", "vit"],
 };
 
 const BATCH_NORM: Words = words(

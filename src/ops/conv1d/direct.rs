@@ -1,8 +1,8 @@
 //! The convolution on the CPU as a matrix product without patch copies: the input of an output is one run
 //! of `kernel` x `channels` neighbouring values, and runs overlap.
 //!
-//! Each record is one piece of work, whatever the number of threads; weight gradients of [`PIECE`] records are
-//! summed in record order, and the pieces' sums in piece order.
+//! Each record, or a few short ones, is one piece of work, whatever the number of threads; weight gradients of
+//! [`PIECE`] records are summed in record order, and the pieces' sums in piece order.
 
 use dfdx::prelude::Cpu;
 use rayon::prelude::*;
@@ -11,7 +11,7 @@ use super::{PIECE, Sizes};
 use crate::ops::cpu::Isa;
 use crate::ops::matmul::{Packed, Right, Rows, accumulate, multiply, summed};
 use crate::ops::memory::{Buffer, pieces};
-use crate::ops::norm::{Back, Moments, Reading, measure, read};
+use crate::ops::norm::{Back, Moments, Reading, measure, read, sum_gradient};
 use crate::ops::{Gradient, Seen};
 
 /// The gradient that comes in: of what readers see of y, and y as it is in memory.
@@ -20,6 +20,18 @@ pub(super) struct Flowing<'a> {
     pub back: &'a Back<'a>,
     pub z: &'a [f32],
     pub g: &'a [f32],
+}
+
+/// Samples that short records are joined up to.
+const JOINED: usize = 512;
+
+/// How many records are taken as one, and the sizes then: those of a 1-tap convolution follow on each other like
+/// samples, and few rows would leave the tiles of a product half empty.
+fn joined(s: Sizes) -> (usize, Sizes) {
+    let one_tap = s.kernel == 1 && s.stride == 1 && s.padding == 0;
+    let fits = |count: &usize| one_tap && s.batch.is_multiple_of(*count) && count * s.length <= JOINED;
+    let count = [PIECE, PIECE / 2].into_iter().find(fits).unwrap_or(1);
+    (count, Sizes { batch: s.batch / count, length: count * s.length, ..s })
 }
 
 /// One record's input as the matrix product reads it.
@@ -54,7 +66,9 @@ fn forward_record(isa: Isa, input: &Input<'_>, packed: &Packed, z: &mut [f32], m
     let padded = input.padded(isa, &mut room);
     multiply(isa, rows(input.s, padded), packed, false, z, input.s.output);
     if let Some(moments) = moments {
-        measure(isa, z, moments);
+        let records = moments.len() / (2 * input.s.output);
+        let of_records = z.chunks_exact(z.len() / records).zip(moments.chunks_exact_mut(2 * input.s.output));
+        of_records.for_each(|(z, moments)| measure(isa, z, moments));
     }
 }
 
@@ -64,62 +78,144 @@ pub(super) fn forward(isa: Isa, s: Sizes, x: Seen<'_, Cpu>, w: &[f32], wanted: b
         let (tap, c) = (row / s.input, row % s.input);
         w[(o * s.input + c) * s.kernel + tap]
     });
-    let size = s.output_length() * s.output;
-    let mut y = Buffer::stale(s.batch * size);
     let mut moments = wanted.then(|| Moments::new(s.output_shape()));
-    let mut slots = pieces(moments.as_mut().map(|moments| &mut *moments.values), 2 * s.output, s.batch);
-    y.par_chunks_exact_mut(size).zip(slots.par_iter_mut()).enumerate().for_each(|(record, (z, moments))| {
-        let input = &Input { s, reading: x.reading(), x: x.record(record) };
+    let (records, s) = joined(s);
+    let (x_size, size) = (s.length * s.input, s.output_length() * s.output);
+    let mut y = Buffer::stale(s.batch * size);
+    let mut slots = pieces(moments.as_mut().map(|moments| &mut *moments.values), records * 2 * s.output, s.batch);
+    y.par_chunks_exact_mut(size).zip(slots.par_iter_mut()).enumerate().for_each(|(number, (z, moments))| {
+        let input = &Input { s, reading: x.reading(), x: &x.values[number * x_size..][..x_size] };
         forward_record(isa, input, packed, z, moments.as_deref_mut());
     });
     (y, moments)
+}
+
+/// Inputs first, first + stride ...: those that the same taps reach, going back from the outputs.
+struct Phase {
+    first: usize,
+    count: usize,
+    /// Row of [`Turned`]'s gradients where the taps of the first of them begin; each next one's begin a row later.
+    start: usize,
+    /// Their weights from the last tap to the first; `None` where there is none.
+    packed: Option<Packed>,
+}
+
+/// The weights as the gradient of the input needs them. No product is with the zeros that would spread a
+/// gradient of strided outputs: each phase is a convolution of its own with stride 1.
+struct Turned {
+    phases: Vec<Phase>,
+    /// Rows of zeros before those of the outputs' gradients.
+    before: usize,
+    /// All rows, with zeros after them too.
+    rows: usize,
+}
+
+impl Turned {
+    fn new(isa: Isa, s: Sizes, w: &[f32]) -> Self {
+        // Input j gets from output u - i, u = (j + padding) / stride, by tap v + stride i, v the remainder.
+        let places = |j: usize| {
+            let (u, v) = ((j + s.padding) / s.stride, (j + s.padding) % s.stride);
+            (u, v, s.kernel.saturating_sub(v).div_ceil(s.stride))
+        };
+        let firsts = 0..s.stride.min(s.length);
+        let before = firsts.clone().map(|first| {
+            let (u, _, taps) = places(first);
+            taps.saturating_sub(u + 1)
+        });
+        let before = before.max().unwrap_or(0);
+        let mut rows = before + s.output_length();
+        let phases = firsts.map(|first| {
+            let ((u, v, taps), count) = (places(first), (s.length - first).div_ceil(s.stride));
+            rows = rows.max(before + u + count);
+            let packed = (taps > 0).then(|| {
+                Packed::new(isa, taps * s.output, s.input, |row, c| {
+                    let (i, o) = (taps - 1 - row / s.output, row % s.output);
+                    w[(o * s.input + c) * s.kernel + v + s.stride * i]
+                })
+            });
+            Phase { first, count, start: before + u + 1 - taps, packed }
+        });
+        let phases = phases.collect();
+        Self { phases, before, rows }
+    }
+
+    /// The gradient of one record's input from `gz`, that of its outputs as it is in memory with zeros around it.
+    fn multiply(&self, isa: Isa, s: Sizes, gz: &[f32], fresh: bool, gx: &mut [f32]) {
+        let step = s.stride * s.input;
+        for phase in &self.phases {
+            let gx = &mut gx[phase.first * s.input..];
+            if let Some(packed) = &phase.packed {
+                let values = &gz[phase.start * s.output..];
+                let rows = Rows { values, step: s.output, count: phase.count, inner: packed.inner() };
+                multiply(isa, rows, packed, !fresh, gx, step);
+            } else if fresh {
+                gx.chunks_mut(step).for_each(|gx| gx[..s.input].fill(0.0));
+            }
+        }
+    }
 }
 
 /// One record's backward pass.
 struct Backward<'a> {
     input: Input<'a>,
     flowing: Flowing<'a>,
-    turned: Option<&'a Packed>,
+    turned: Option<&'a Turned>,
     fresh: bool,
 }
 
-fn backward_record(isa: Isa, work: &Backward<'_>, gx: Option<&mut [f32]>, gw: Option<&mut [f32]>) {
+/// `sums` are over the gradient of the input, for its batch norm.
+fn backward_record(
+    isa: Isa,
+    work: &Backward<'_>,
+    gx: Option<&mut [f32]>,
+    gw: Option<&mut [f32]>,
+    sums: Option<&mut [f32]>,
+) {
     let Backward { input, flowing, turned, fresh } = work;
     let (s, m) = (input.s, input.s.output_length());
-    // Row j of `wide` is the gradient of output (j + padding - (kernel - 1)) / stride, where there is one.
-    let before = (s.kernel - 1) as isize - s.padding as isize;
-    let wide_rows = s.length + s.kernel - 1;
-    let inside = s.stride == 1 && before >= 0;
-    let rows_kept = if inside { wide_rows.max(before as usize + m) } else { m };
+    let (before, rows_kept) = turned.map_or((0, m), |turned| (turned.before, turned.rows));
     let mut gz = Buffer::stale(rows_kept * s.output + isa.lanes());
-    let start = if inside { before as usize * s.output } else { 0 };
+    let start = before * s.output;
     let end = start + m * s.output;
     gz[..start].fill(0.0);
     gz[end..].fill(0.0);
     flowing.back.rows(isa, flowing.z, flowing.g, &mut gz[start..end]);
     if let (Some(gx), Some(turned)) = (gx, turned) {
-        let spread;
-        let wide: &[f32] = if inside {
-            &gz
-        } else {
-            let mut wide = Buffer::zeros(wide_rows * s.output);
-            for (number, row) in gz[..m * s.output].chunks_exact(s.output).enumerate() {
-                let place = (number * s.stride) as isize + before;
-                if (0..wide_rows as isize).contains(&place) {
-                    wide[place as usize * s.output..][..s.output].copy_from_slice(row);
-                }
-            }
-            spread = wide;
-            &spread
-        };
-        let rows = Rows { values: wide, step: s.output, count: s.length, inner: s.kernel * s.output };
-        multiply(isa, rows, turned, !fresh, gx, s.input);
+        turned.multiply(isa, s, &gz, *fresh, gx);
+        if let (Some(reading), Some(sums)) = (input.reading, sums) {
+            sum_gradient(isa, reading, input.x, gx, sums);
+        }
     }
     if let Some(gw) = gw {
         let mut room = None;
         let right = Right { values: &gz, start, step: s.output, width: s.output };
         accumulate(isa, rows(s, input.padded(isa, &mut room)), right, gw);
     }
+}
+
+/// Outputs whose weight gradients one piece of work adds up.
+const OUTPUTS: usize = 16;
+
+/// Adds to gw (output, input, taps) the sums, each with a row of `line` outputs for every tap of every input; in
+/// their order.
+fn add_sums(s: Sizes, line: usize, sums: &[Buffer], gw: &mut [f32]) {
+    let one = s.input * s.kernel;
+    gw.par_chunks_mut(OUTPUTS * one).enumerate().for_each(|(block, gw)| {
+        for row in 0..one {
+            let place = row % s.input * s.kernel + row / s.input;
+            let mut totals = [0.0; OUTPUTS];
+            for (total, gw) in totals.iter_mut().zip(gw.chunks_exact(one)) {
+                *total = gw[place];
+            }
+            for sum in sums {
+                let sum = &sum[row * line + block * OUTPUTS..][..OUTPUTS];
+                totals.iter_mut().zip(sum).for_each(|(total, sum)| *total += sum);
+            }
+            for (gw, total) in gw.chunks_exact_mut(one).zip(&totals) {
+                gw[place] = *total;
+            }
+        }
+    });
 }
 
 /// Adds to the gradients of x and w that are wanted.
@@ -135,40 +231,38 @@ pub(super) fn gradient(
     if gx.is_none() && gw.is_none() {
         return;
     }
-    let turned = gx.is_some().then(|| {
-        Packed::new(isa, s.kernel * s.output, s.input, |row, c| {
-            let (tap, o) = (row / s.output, row % s.output);
-            w[(o * s.input + c) * s.kernel + s.kernel - 1 - tap]
-        })
-    });
     let fresh = gx.as_ref().is_some_and(|gx| gx.fresh);
-    let (x_size, y_size) = (s.length * s.input, s.output_length() * s.output);
-    let gxs = pieces(gx.map(|gx| &mut *gx.values), PIECE * x_size, s.batch.div_ceil(PIECE));
+    let mut of_x = gx.as_ref().and_then(|_| x.room_for_sums());
+    let count = s.batch.div_ceil(PIECE);
+    let slots = pieces(of_x.as_deref_mut(), PIECE * 2 * s.input, count);
+    let (records, s) = joined(s);
+    let turned = gx.is_some().then(|| Turned::new(isa, s, w));
+    let (each, x_size, y_size) = (PIECE / records, s.length * s.input, s.output_length() * s.output);
+    let gxs = pieces(gx.map(|gx| &mut *gx.values), each * x_size, count);
     let line = summed(isa, s.output);
     let sums: Vec<Option<Buffer>> = gxs
         .into_par_iter()
+        .zip(slots)
         .enumerate()
-        .map(|(piece, mut gx)| {
-            let mut sum = gw.is_some().then(|| Buffer::zeros(s.kernel * s.input * line));
-            for number in 0..PIECE.min(s.batch - piece * PIECE) {
-                let record = piece * PIECE + number;
+        .map(|(piece, (mut gx, mut slots))| {
+            // Beyond the last row, as many outputs as are read at once.
+            let mut sum = gw.is_some().then(|| Buffer::zeros(s.kernel * s.input * line + OUTPUTS));
+            for number in 0..each.min(s.batch - piece * each) {
+                let record = piece * each + number;
                 let (z, g) = (&flowing.z[record * y_size..][..y_size], &flowing.g[record * y_size..][..y_size]);
-                let input = Input { s, reading: x.reading(), x: x.record(record) };
+                let input = Input { s, reading: x.reading(), x: &x.values[record * x_size..][..x_size] };
                 let flowing = Flowing { z, g, ..flowing };
                 let work = &Backward { input, flowing, turned: turned.as_ref(), fresh };
                 let gx = gx.as_deref_mut().map(|gx| &mut gx[number * x_size..][..x_size]);
-                backward_record(isa, work, gx, sum.as_deref_mut());
+                let slot =
+                    slots.as_deref_mut().map(|slots| &mut slots[number * records * 2 * s.input..][..2 * s.input]);
+                backward_record(isa, work, gx, sum.as_deref_mut(), slot);
             }
             sum
         })
         .collect();
-    let Some(gw) = gw else { return };
-    for sum in sums.iter().flatten() {
-        for (row, sum) in sum.chunks_exact(line).enumerate() {
-            let (tap, c) = (row / s.input, row % s.input);
-            for (o, sum) in sum.iter().enumerate().take(s.output) {
-                gw[(o * s.input + c) * s.kernel + tap] += sum;
-            }
-        }
+    x.keep_sums(of_x);
+    if let Some(gw) = gw {
+        add_sums(s, line, &sums.into_iter().flatten().collect::<Vec<_>>(), gw);
     }
 }

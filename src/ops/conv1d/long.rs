@@ -10,7 +10,7 @@ use super::spectral::{Bank, SLACK, Towards, products};
 use super::{PIECE, Sizes};
 use crate::ops::cpu::Isa;
 use crate::ops::memory::{Buffer, pieces};
-use crate::ops::norm::{Moments, give, measure, read};
+use crate::ops::norm::{Moments, give, measure, read, sum_gradient};
 use crate::ops::{Gradient, Seen};
 
 /// `None` where the direct sum is faster, or the only way.
@@ -78,8 +78,11 @@ pub(super) fn gradient(
     let (of_weights, weights) = bank.weights(&[w], Towards::Inputs);
     let fresh = gx.as_ref().is_some_and(|gx| gx.fresh);
     let (x_size, y_size) = (s.length * s.input, s.length * s.output);
-    let gxs = pieces(gx.map(|gx| &mut *gx.values), PIECE * x_size, s.batch.div_ceil(PIECE));
-    let piece_sum = |(piece, mut gx): (usize, Option<&mut [f32]>)| {
+    let mut of_x = gx.as_ref().and_then(|_| x.room_for_sums());
+    let count = s.batch.div_ceil(PIECE);
+    let gxs = pieces(gx.map(|gx| &mut *gx.values), PIECE * x_size, count);
+    let slots = pieces(of_x.as_deref_mut(), PIECE * 2 * s.input, count);
+    let piece_sum = |(piece, (mut gx, mut slots)): (usize, (Option<&mut [f32]>, Option<&mut [f32]>))| {
         let mut sum = of_weights_wanted.then(|| Buffer::zeros(bank.of_weights().len()));
         let (inputs, outputs) = (bank.of_inputs(), bank.of_outputs());
         let (mut of_x, mut of_g) = (inputs.room(), outputs.room());
@@ -101,12 +104,17 @@ pub(super) fn gradient(
                 let mut results = inputs.room();
                 products(isa, (of_weights, &weights), (outputs, &of_g), inputs, &mut results);
                 bank.input_gradient_of(inputs, &results, &mut wide, row);
-                give(fresh, &wide[bank.before() * row..][..x_size], &mut gx[number * x_size..][..x_size]);
+                let gx = &mut gx[number * x_size..][..x_size];
+                give(fresh, &wide[bank.before() * row..][..x_size], gx);
+                if let (Some(reading), Some(slots)) = (x.reading(), &mut slots) {
+                    sum_gradient(isa, reading, x.record(record), gx, &mut slots[number * 2 * row..][..2 * row]);
+                }
             }
         }
         sum
     };
-    let sums: Vec<Option<Buffer>> = gxs.into_par_iter().enumerate().map(piece_sum).collect();
+    let sums: Vec<Option<Buffer>> = gxs.into_par_iter().zip(slots).enumerate().map(piece_sum).collect();
+    x.keep_sums(of_x);
     let mut sums = sums.into_iter().flatten();
     let Some(mut total) = sums.next() else { return };
     for sum in sums {

@@ -1,6 +1,6 @@
 use super::*;
 use crate::ops::cpu::{Isa, flat};
-use crate::ops::gradient_check::{assert_close, check, param, reference, turned, values};
+use crate::ops::gradient_check::{Reference, assert_close, check, param, reference, turned, values};
 use crate::ops::memory::Buffer;
 use crate::ops::norm::Back;
 
@@ -68,46 +68,53 @@ fn by(
 /// Every instruction set of this machine against PyTorch: y, gx and gw.
 #[test]
 fn equals_pytorch_on_every_instruction_set() {
-    let reference = reference("ops");
-    let cases: Vec<&str> =
-        reference.keys().filter_map(|key| key.strip_prefix("conv.")?.strip_suffix(".params")).collect();
-    assert!(cases.len() >= 6, "{cases:?}");
-    for case in cases {
-        let get = |name: &str| values(&reference, &format!("conv.{case}.{name}"));
-        let ((x_shape, x), (w_shape, w), (_, params)) = (get("x"), get("w"), get("params"));
-        let sizes = Sizes {
-            batch: x_shape[0],
-            input: x_shape[1],
-            output: w_shape[0],
-            length: x_shape[2],
-            kernel: w_shape[2],
-            stride: params[1] as usize,
-            padding: params[2] as usize,
-        };
-        let m = sizes.output_length();
-        let x = turned(&x, sizes.input, sizes.length);
-        let gy = turned(&get("gy").1, sizes.output, m);
-        for isa in Isa::available() {
-            let [y, gx, gw] = all(isa, sizes, &x, &w, &gy, |len| vec![0.0; len]);
-            let name = |what: &str| format!("{case} {what} {isa:?}");
-            assert_close(&name("y"), &turned(&y, m, sizes.output), &get("y").1, 1e-5);
-            assert_close(&name("gx"), &turned(&gx, sizes.length, sizes.input), &get("gx").1, 1e-5);
-            assert_close(&name("gw"), &gw, &get("gw").1, 1e-5);
-        }
+    for (file, count) in [("ops", 12), ("residual_ops", 10)] {
+        let reference = reference(file);
+        let cases: Vec<&str> =
+            reference.keys().filter_map(|key| key.strip_prefix("conv.")?.strip_suffix(".params")).collect();
+        assert_eq!(cases.len(), count, "{cases:?}");
+        cases.into_iter().for_each(|case| equals(&reference, case));
+    }
+}
+
+fn equals(reference: &Reference, case: &str) {
+    let get = |name: &str| values(reference, &format!("conv.{case}.{name}"));
+    let ((x_shape, x), (w_shape, w), (_, params)) = (get("x"), get("w"), get("params"));
+    let sizes = Sizes {
+        batch: x_shape[0],
+        input: x_shape[1],
+        output: w_shape[0],
+        length: x_shape[2],
+        kernel: w_shape[2],
+        stride: params[1] as usize,
+        padding: params[2] as usize,
+    };
+    let m = sizes.output_length();
+    let x = turned(&x, sizes.input, sizes.length);
+    let gy = turned(&get("gy").1, sizes.output, m);
+    for isa in Isa::available() {
+        let [y, gx, gw] = all(isa, sizes, &x, &w, &gy, |len| vec![0.0; len]);
+        let name = |what: &str| format!("{case} {what} {isa:?}");
+        assert_close(&name("y"), &turned(&y, m, sizes.output), &get("y").1, 1e-5);
+        assert_close(&name("gx"), &turned(&gx, sizes.length, sizes.input), &get("gx").1, 1e-5);
+        assert_close(&name("gw"), &gw, &get("gw").1, 1e-5);
     }
 }
 
 #[test]
 fn one_and_many_threads_give_the_same_bits() {
-    let sizes = Sizes { batch: 9, input: 6, output: 7, length: 61, kernel: 9, stride: 1, padding: 4 };
     let wave = |count: usize, step: f32| -> Vec<f32> { (0..count).map(|i| (i as f32 * step).sin()).collect() };
-    let (x, w, gy) = (wave(9 * 6 * 61, 0.37), wave(7 * 6 * 9, 0.91), wave(9 * 7 * 61, 0.53));
-    let with = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| all(Isa::best(), sizes, &x, &w, &gy, |len| wave(len, 0.1)))
-    };
-    let one = with(1);
-    assert!(one == with(2) && one == with(5));
+    for (batch, kernel, stride) in [(9, 9, 1), (9, 5, 2), (12, 1, 1)] {
+        let sizes = Sizes { batch, input: 6, output: 37, length: 61, kernel, stride, padding: kernel / 2 };
+        let (x, w) = (wave(batch * 6 * 61, 0.37), wave(37 * 6 * kernel, 0.91));
+        let gy = wave(batch * 37 * sizes.output_length(), 0.53);
+        let with = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| all(Isa::best(), sizes, &x, &w, &gy, |len| wave(len, 0.1)))
+        };
+        let one = with(1);
+        assert!(one == with(2) && one == with(5), "{sizes:?}");
+    }
 }
 
 /// Spectra against the direct sum, which PyTorch's values check.

@@ -12,7 +12,7 @@ use crate::ops::conv1d::spectral::{SLACK, Towards, products};
 use crate::ops::cpu::{Isa, flat};
 use crate::ops::matmul::{Packed, Right, Rows, accumulate, multiply, summed};
 use crate::ops::memory::{Buffer, pieces};
-use crate::ops::norm::Back;
+use crate::ops::norm::{Back, sum_gradient};
 use crate::ops::{Flat, Gradient, Seen};
 
 /// The gradient that comes in.
@@ -70,17 +70,23 @@ impl Sums {
     }
 }
 
-/// One record; `gx` is of that record.
-fn backward_record(isa: Isa, work: &Work<'_>, record: usize, gx: Option<&mut [f32]>, sums: &mut Sums) {
+/// The gradient of one record's input and, if its batch norm wants them, the sums over that gradient.
+struct OfInput<'a> {
+    gx: &'a mut [f32],
+    sums: Option<&'a mut [f32]>,
+}
+
+/// One record; `to` is of that record.
+fn backward_record(isa: Isa, work: &Work<'_>, record: usize, to: Option<OfInput<'_>>, sums: &mut Sums) {
     let Work { s, x, flowing, method, padded, bank_wanted, .. } = work;
     let (output, filters) = (s.output(), s.filters);
     let size = s.length * output;
     let mut gz = Buffer::stale(size + SLACK);
     gz[size..].fill(0.0);
     let at = record * size;
-    let g = match (flowing.g, &gx) {
+    let g = match (flowing.g, &to) {
         (Some(g), _) => &g[at..][..size],
-        (None, Some(gx)) => gx,
+        (None, Some(to)) => &*to.gx,
         (None, None) => return,
     };
     flowing.back.rows(isa, flowing.z.map_or(g, |z| &z[at..][..size]), g, &mut gz[..size]);
@@ -119,7 +125,7 @@ fn backward_record(isa: Isa, work: &Work<'_>, record: usize, gx: Option<&mut [f3
             }
         }
     }
-    branches(isa, work, record, &narrow_gradient, &gz, gx, sums);
+    branches(isa, work, record, &narrow_gradient, &gz, to, sums);
 }
 
 /// From the gradients of bottleneck and pooled branch to those of the input and of their weights.
@@ -129,7 +135,7 @@ fn branches(
     record: usize,
     narrow_gradient: &[f32],
     gz: &[f32],
-    mut gx: Option<&mut [f32]>,
+    mut to: Option<OfInput<'_>>,
     sums: &mut Sums,
 ) {
     let Work { s, x, padded, .. } = work;
@@ -147,8 +153,9 @@ fn branches(
         accumulate(isa, rows(&a[HALO * input..]), right, &mut sums.bottleneck);
         let right = Right { values: gz, start: start * output + output - filters, step: output, width: filters };
         accumulate(isa, rows(&p), right, &mut sums.pooled);
-        let Some(gx) = &mut gx else { continue };
-        let gx = &mut gx[start * input..][..count * input];
+        let Some(to) = &mut to else { continue };
+        let chunk = start * input..(start + count) * input;
+        let gx = &mut to.gx[chunk.clone()];
         let rows = Rows { values: &narrow_gradient[at..], step: padded.row, count, inner: s.bottleneck };
         if work.fresh {
             multiply(isa, rows, &work.bottleneck_back, false, gx, input);
@@ -164,6 +171,9 @@ fn branches(
         let rows = Rows { values, step: output, count: high - low, inner: filters };
         multiply(isa, rows, &work.pooled_back, false, &mut gp[skipped..], input);
         give_back(isa, &a, input, count, &gp, gx);
+        if let (Some(reading), Some(sums)) = (x.reading(), &mut to.sums) {
+            sum_gradient(isa, reading, &from[chunk], gx, sums);
+        }
     }
 }
 
@@ -196,22 +206,28 @@ pub(super) fn gradient(
         bank_wanted: lent.iter().skip(2).any(Option::is_some),
     };
     let size = s.length * s.input;
-    let gxs = pieces(gx.map(|gx| &mut *gx.values), PIECE * size, s.batch.div_ceil(PIECE));
+    let mut of_x = gx.as_ref().and_then(|_| x.room_for_sums());
+    let count = s.batch.div_ceil(PIECE);
+    let gxs = pieces(gx.map(|gx| &mut *gx.values), PIECE * size, count);
+    let slots = pieces(of_x.as_deref_mut(), PIECE * 2 * s.input, count);
     let mut sums = gxs
         .into_par_iter()
+        .zip(slots)
         .enumerate()
-        .map(|(piece, mut gx)| {
+        .map(|(piece, (mut gx, mut slots))| {
             let mut sums = Sums::new(isa, s, &work.method);
             let end = s.batch.min((piece + 1) * PIECE);
             for record in piece * PIECE..end {
-                let at = (record - piece * PIECE) * size;
-                let gx = gx.as_deref_mut().map(|gx| &mut gx[at..][..size]);
-                backward_record(isa, work, record, gx, &mut sums);
+                let number = record - piece * PIECE;
+                let of_record = slots.as_deref_mut().map(|slots| &mut slots[number * 2 * s.input..][..2 * s.input]);
+                let gx = gx.as_deref_mut().map(|gx| &mut gx[number * size..][..size]);
+                backward_record(isa, work, record, gx.map(|gx| OfInput { gx, sums: of_record }), &mut sums);
             }
             sums
         })
         .collect::<Vec<Sums>>()
         .into_iter();
+    x.keep_sums(of_x);
     let Some(mut total) = sums.next() else { return };
     sums.for_each(|sums| total.add(&sums));
     add_matrix(isa, &total.bottleneck, s.input, s.bottleneck, lent.first_mut());

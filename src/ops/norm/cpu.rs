@@ -1,5 +1,7 @@
 //! Batch norms on the CPU: what readers see, the moments of a batch, and the way back.
 
+use std::sync::Mutex;
+
 use dfdx::prelude::Cpu;
 use rayon::prelude::*;
 
@@ -36,7 +38,7 @@ impl Norm<Cpu> {
                 values[number * channels + c] = value;
             }
         }
-        Self { values: values.into(), mode }
+        Self { values: values.into(), mode, sums: Mutex::new(None) }
     }
 
     fn reading(&self) -> Reading<'_> {
@@ -53,10 +55,39 @@ impl<'a> Seen<'a, Cpu> {
         self.norm.map(Norm::reading)
     }
 
+    /// Zeros for the sums of [`sum_gradient`], 2 x channels values a record, where the way back through its batch
+    /// norm begins with them. To be given to [`Self::keep_sums`].
+    pub(in crate::ops) fn room_for_sums(self) -> Option<Buffer> {
+        let of_batch = self.norm.is_some_and(|norm| norm.mode.statistics == Statistics::Batch);
+        of_batch.then(|| Buffer::zeros(self.shape.0 * 2 * self.shape.2))
+    }
+
+    /// Leaves the sums of all records, for when nobody adds to its gradient any more.
+    pub(in crate::ops) fn keep_sums(self, sums: Option<Buffer>) {
+        if let (Some(norm), Some(sums)) = (self.norm, sums) {
+            norm.keep_sums(sums);
+        }
+    }
+
     /// One record as it is in memory, (length, channels).
     pub(in crate::ops) fn record(self, record: usize) -> &'a [f32] {
         let size = self.shape.1 * self.shape.2;
         &self.values[record * size..][..size]
+    }
+}
+
+impl Reading<'_> {
+    /// What readers see of the vector `x` of channels from `c` on.
+    #[inline(always)]
+    pub(in crate::ops) fn vector<S: Simd>(&self, x: S::V, c: usize) -> S::V {
+        let scaled = S::mul(x, S::load(&self.scale[c..]));
+        S::max(S::add(scaled, S::load(&self.shift[c..])), S::splat(self.floor))
+    }
+
+    /// What readers see of `x`, a value of channel `c`.
+    #[inline(always)]
+    pub(in crate::ops) fn value(&self, x: f32, c: usize) -> f32 {
+        (x * self.scale[c] + self.shift[c]).max(self.floor)
     }
 }
 
@@ -130,17 +161,22 @@ impl<'a> Back<'a> {
         if norm.mode.statistics == Statistics::Running && lent.iter().all(Option::is_none) {
             return back;
         }
-        let mut sums = vec![0f32; batch * 2 * channels];
         let size = length * channels;
-        sums.par_chunks_exact_mut(2 * channels).zip(values.par_chunks_exact(size)).zip(gy.par_chunks_exact(size)).for_each(
-            |((sums, z), g)| dispatch!(isa => gradient_sums(reading: Reading<'_>, z: &[f32], g: &[f32], sums: &mut [f32])),
-        );
-        let total = |part: usize, c: usize| -> f64 {
-            sums.chunks_exact(2 * channels).map(|sums| f64::from(sums[part * channels + c])).sum()
-        };
+        let sums = norm.take_sums().unwrap_or_else(|| {
+            let mut sums = Buffer::zeros(batch * 2 * channels);
+            let records = values.par_chunks_exact(size).zip(gy.par_chunks_exact(size));
+            sums.par_chunks_exact_mut(2 * channels)
+                .zip(records)
+                .for_each(|(sums, (z, g))| sum_gradient(isa, reading, z, g, sums));
+            sums
+        });
+        let mut totals = vec![0f64; 2 * channels];
+        for record in sums.chunks_exact(2 * channels) {
+            totals.iter_mut().zip(record).for_each(|(total, sum)| *total += f64::from(*sum));
+        }
         let count = (batch * length) as f64;
         for c in 0..channels {
-            let (sum, dot) = (total(0, c), total(1, c) * f64::from(reading.inverse[c]));
+            let (sum, dot) = (totals[c], totals[channels + c] * f64::from(reading.inverse[c]));
             if let Some(Some(ggamma)) = lent.first_mut() {
                 ggamma[c] += dot as f32;
             }
@@ -182,8 +218,13 @@ fn through<S: Simd>(back: &Back<'_>, reading: Reading<'_>, z: &[f32], g: &[f32],
     }
 }
 
-/// Sums of g and of g (z - mean) of one record, where the ReLU let z through: the very expression of the
-/// forward pass.
+/// Adds to `sums`, for rows of one record, each channel's sum of g, the gradient of what readers see, then that of
+/// g (z - mean), where the ReLU let z through.
+pub(in crate::ops) fn sum_gradient(isa: Isa, reading: Reading<'_>, z: &[f32], g: &[f32], sums: &mut [f32]) {
+    dispatch!(isa => gradient_sums(reading: Reading<'_>, z: &[f32], g: &[f32], sums: &mut [f32]));
+}
+
+/// The condition is the very expression of the forward pass.
 #[inline(always)]
 fn gradient_sums<S: Simd>(reading: Reading<'_>, z: &[f32], g: &[f32], sums: &mut [f32]) {
     let Reading { scale, shift, mean, floor, .. } = reading;
@@ -249,15 +290,18 @@ impl Kernel for Cpu {
         let records = values.chunks_exact(2 * channels);
         let (batch, length) = (records.len() as f64, length as f64);
         // Records' means and spreads put together (Chan, Golub and LeVeque 1983).
-        let joined: Vec<(f64, f64)> = (0..channels)
-            .map(|c| {
-                let mean = records.clone().map(|record| f64::from(record[c])).sum::<f64>() / batch;
-                let spread = records
-                    .clone()
-                    .map(|record| f64::from(record[channels + c]) + length * (f64::from(record[c]) - mean).powi(2));
-                (mean, spread.sum::<f64>() / (batch * length))
-            })
-            .collect();
+        let mut joined = vec![(0f64, 0f64); channels];
+        for record in records.clone() {
+            joined.iter_mut().zip(record).for_each(|((mean, _), of_record)| *mean += f64::from(*of_record));
+        }
+        joined.iter_mut().for_each(|(mean, _)| *mean /= batch);
+        for record in records {
+            let (means, spreads) = record.split_at(channels);
+            for ((mean, spread), (of_record, own)) in joined.iter_mut().zip(means.iter().zip(spreads)) {
+                *spread += f64::from(*own) + length * (f64::from(*of_record) - *mean).powi(2);
+            }
+        }
+        joined.iter_mut().for_each(|(_, spread)| *spread /= batch * length);
         let count = batch * length;
         let bessel = count / (count - 1.0).max(1.0);
         let follow = |running: &mut Flat<Cpu>, news: &dyn Fn(usize) -> f64| {

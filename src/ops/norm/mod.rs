@@ -4,13 +4,15 @@
 //! It is never written: the activation before it stays in memory, and readers apply [`Norm`]. The gradient of
 //! an activation is that of what readers see; a kernel turns it into that of what is in memory.
 
+use std::sync::{Mutex, PoisonError};
+
 use super::{Backend, Done, Flat, Gradient, Lend, Param, Seen, Shape3, Trace, Var, device_error};
 use crate::Result;
 
 mod cpu;
 
 pub use cpu::Moments;
-pub(super) use cpu::{Back, Reading, give, measure, read};
+pub(super) use cpu::{Back, Reading, give, measure, read, sum_gradient};
 
 /// Added to the variance; PyTorch's default.
 pub const EPS: f32 = 1e-5;
@@ -41,6 +43,26 @@ pub struct Norm<D: Lend> {
     /// scale, shift, mean, 1 / sqrt(var + eps), each of all channels.
     values: D::Buffer,
     mode: Mode,
+    /// What the gradient of this batch norm needs first, sums over that of what readers see: left here by
+    /// whoever added to that last, if he took them while it was in the cache.
+    sums: Mutex<Option<D::Buffer>>,
+}
+
+impl<D: Lend> Norm<D> {
+    /// Leaves sums.
+    fn keep_sums(&self, sums: D::Buffer) {
+        *self.sums.lock().unwrap_or_else(PoisonError::into_inner) = Some(sums);
+    }
+
+    /// The sums, if they are known.
+    fn take_sums(&self) -> Option<D::Buffer> {
+        self.sums.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// The gradient will change: sums that are here are no longer true.
+    pub(super) fn forget_sums(&self) {
+        self.take_sums();
+    }
 }
 
 /// The parameters of a batch norm and how it is used.

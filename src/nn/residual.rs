@@ -1,0 +1,63 @@
+//! Residual blocks (He 2016): y = relu(convolutions(x) + shortcut(x)).
+
+use super::layer::{BatchNorm, Conv};
+use super::{Hold, Pass, Visit};
+use crate::Result;
+use crate::ops::average_pool::average_pool;
+use crate::ops::combine::add_relu;
+use crate::ops::{Backend, Lend, Var};
+
+/// A convolution and the batch norm after it.
+#[derive(Clone, Debug)]
+pub(super) struct ConvNorm<D: Lend> {
+    pub conv: Conv<D>,
+    pub norm: BatchNorm<D>,
+}
+
+impl<D: Backend> ConvNorm<D> {
+    pub(super) fn forward(&mut self, x: &Var<D>, hold: Hold, pass: &mut Pass<D>) -> Result<Var<D>> {
+        self.conv.forward(x, &mut self.norm, hold, pass)
+    }
+
+    pub(super) fn visit(&mut self, prefix: &str, f: &mut Visit<'_, D>) {
+        self.conv.visit(&format!("{prefix}.conv"), f);
+        self.norm.visit(&format!("{prefix}.bn"), f);
+    }
+}
+
+/// See the module. The shortcut is the input itself, or goes through an average pool, a convolution, or both.
+#[derive(Clone, Debug)]
+pub(super) struct Residual<D: Lend> {
+    /// One after another; the last has no ReLU.
+    pub convs: Vec<ConvNorm<D>>,
+    /// Whether the shortcut averages each two samples.
+    pub pools: bool,
+    /// The shortcut's convolution, without ReLU.
+    pub through: Option<ConvNorm<D>>,
+}
+
+impl<D: Backend> Residual<D> {
+    pub(super) fn forward(&mut self, x: &Var<D>, hold: Hold, pass: &mut Pass<D>) -> Result<Var<D>> {
+        let mut y = x.clone();
+        for conv in &mut self.convs {
+            y = conv.forward(&y, hold, pass)?;
+        }
+        let mut beside = x.clone();
+        if self.pools {
+            beside = average_pool(&mut pass.trace, &beside, 2)?;
+        }
+        if let Some(through) = &mut self.through {
+            beside = through.forward(&beside, hold, pass)?;
+        }
+        add_relu(&mut pass.trace, &y, &beside)
+    }
+
+    pub(super) fn visit(&mut self, prefix: &str, f: &mut Visit<'_, D>) {
+        for (i, conv) in self.convs.iter_mut().enumerate() {
+            conv.visit(&format!("{prefix}.convs.{i}"), f);
+        }
+        if let Some(through) = &mut self.through {
+            through.visit(&format!("{prefix}.shortcut"), f);
+        }
+    }
+}
