@@ -119,21 +119,53 @@ pub(in crate::ops) fn measure(isa: Isa, z: &[f32], moments: &mut [f32]) {
 #[inline(always)]
 fn measure_record<S: Simd>(z: &[f32], moments: &mut [f32]) {
     let channels = moments.len() / 2;
-    let (mean, spread) = moments.split_at_mut(channels);
-    mean.fill(0.0);
-    spread.fill(0.0);
-    for row in z.chunks_exact(channels) {
-        for c in 0..channels {
-            mean[c] += row[c];
-        }
+    let mut c = 0;
+    while c + BLOCK * S::LANES <= channels {
+        measure_vectors::<S, BLOCK>(z, channels, c, moments);
+        c += BLOCK * S::LANES;
+    }
+    while c + S::LANES <= channels {
+        measure_vectors::<S, 1>(z, channels, c, moments);
+        c += S::LANES;
     }
     let share = channels as f32 / z.len() as f32;
-    mean.iter_mut().for_each(|mean| *mean *= share);
+    for c in c..channels {
+        let rows = || z.chunks_exact(channels).map(|row| row[c]);
+        let mean = rows().fold(0.0, |sum, z| sum + z) * share;
+        moments[c] = mean;
+        moments[channels + c] = rows().fold(0.0, |sum, z| sum + (z - mean) * (z - mean));
+    }
+}
+
+/// Vectors of channels whose sums stay in registers while all rows are gone over.
+const BLOCK: usize = 4;
+
+/// Of the `N` vectors of channels from `c` on.
+#[inline(always)]
+fn measure_vectors<S: Simd, const N: usize>(z: &[f32], channels: usize, c: usize, moments: &mut [f32]) {
+    let share = S::splat(channels as f32 / z.len() as f32);
+    let mut mean = [S::splat(0.0); N];
     for row in z.chunks_exact(channels) {
-        for c in 0..channels {
-            let distance = row[c] - mean[c];
-            spread[c] += distance * distance;
+        let row = &row[c..c + N * S::LANES];
+        for i in 0..N {
+            mean[i] = S::add(mean[i], S::load(&row[i * S::LANES..]));
         }
+    }
+    for mean in &mut mean {
+        *mean = S::mul(*mean, share);
+    }
+    let mut spread = [S::splat(0.0); N];
+    for row in z.chunks_exact(channels) {
+        let row = &row[c..c + N * S::LANES];
+        for i in 0..N {
+            let distance = S::sub(S::load(&row[i * S::LANES..]), mean[i]);
+            spread[i] = S::add(spread[i], S::mul(distance, distance));
+        }
+    }
+    for i in 0..N {
+        let at = c + i * S::LANES;
+        S::store(mean[i], &mut moments[at..]);
+        S::store(spread[i], &mut moments[channels + at..]);
     }
 }
 
@@ -224,19 +256,59 @@ pub(in crate::ops) fn sum_gradient(isa: Isa, reading: Reading<'_>, z: &[f32], g:
     dispatch!(isa => gradient_sums(reading: Reading<'_>, z: &[f32], g: &[f32], sums: &mut [f32]));
 }
 
-/// The condition is the very expression of the forward pass.
 #[inline(always)]
 fn gradient_sums<S: Simd>(reading: Reading<'_>, z: &[f32], g: &[f32], sums: &mut [f32]) {
+    let channels = reading.scale.len();
+    let mut c = 0;
+    while c + BLOCK * S::LANES <= channels {
+        sums_of_vectors::<S, BLOCK>(reading, z, g, c, sums);
+        c += BLOCK * S::LANES;
+    }
+    while c + S::LANES <= channels {
+        sums_of_vectors::<S, 1>(reading, z, g, c, sums);
+        c += S::LANES;
+    }
     let Reading { scale, shift, mean, floor, .. } = reading;
-    let channels = scale.len();
-    let (shift, mean) = (&shift[..channels], &mean[..channels]);
-    let (plain, dot) = sums.split_at_mut(channels);
     for (z, g) in z.chunks_exact(channels).zip(g.chunks_exact(channels)) {
-        for c in 0..channels {
+        for c in c..channels {
             let passed = if z[c] * scale[c] + shift[c] > floor { g[c] } else { 0.0 };
-            plain[c] += passed;
-            dot[c] += passed * (z[c] - mean[c]);
+            sums[c] += passed;
+            sums[channels + c] += passed * (z[c] - mean[c]);
         }
+    }
+}
+
+/// `N` vectors from `at` on.
+#[inline(always)]
+fn vectors<S: Simd, const N: usize>(values: &[f32], at: usize) -> [S::V; N] {
+    let mut vectors = [S::splat(0.0); N];
+    for (i, vector) in vectors.iter_mut().enumerate() {
+        *vector = S::load(&values[at + i * S::LANES..]);
+    }
+    vectors
+}
+
+/// For the `N` vectors of channels from `c` on. The condition is the very expression of the forward pass.
+#[inline(always)]
+fn sums_of_vectors<S: Simd, const N: usize>(reading: Reading<'_>, z: &[f32], g: &[f32], c: usize, sums: &mut [f32]) {
+    let channels = reading.scale.len();
+    let (scale, shift) = (vectors::<S, N>(reading.scale, c), vectors::<S, N>(reading.shift, c));
+    let mean = vectors::<S, N>(reading.mean, c);
+    let (mut plain, mut dot) = (vectors::<S, N>(sums, c), vectors::<S, N>(sums, channels + c));
+    let floor = S::splat(reading.floor);
+    for (z, g) in z.chunks_exact(channels).zip(g.chunks_exact(channels)) {
+        let (z, g) = (&z[c..c + N * S::LANES], &g[c..c + N * S::LANES]);
+        for i in 0..N {
+            let (z, g) = (S::load(&z[i * S::LANES..]), S::load(&g[i * S::LANES..]));
+            let passed = S::where_above(S::add(S::mul(z, scale[i]), shift[i]), floor, g);
+            plain[i] = S::add(plain[i], passed);
+            dot[i] = S::add(dot[i], S::mul(passed, S::sub(z, mean[i])));
+        }
+    }
+    for i in 0..N {
+        let at = c + i * S::LANES;
+        S::store(plain[i], &mut sums[at..]);
+        S::store(dot[i], &mut sums[channels + at..]);
     }
 }
 
