@@ -92,7 +92,7 @@ impl Hold {
 enum Kind<D: Lend> {
     Cnn(Cnn<D>),
     Inception1d(Inception1d<D>),
-    Resnet1d(Resnet1d<D>),
+    Resnet1d(Box<Resnet1d<D>>),
     Xresnet1d(Xresnet1d<D>),
 }
 
@@ -117,7 +117,7 @@ impl<D: Backend> Backbone<D> {
         let kind = match architecture {
             Architecture::Cnn(config) => Kind::Cnn(Cnn::new(device, config, leads, random)?),
             Architecture::Inception1d(config) => Kind::Inception1d(Inception1d::new(device, config, leads, random)?),
-            Architecture::Resnet1d(config) => Kind::Resnet1d(Resnet1d::new(device, config, leads, random)?),
+            Architecture::Resnet1d(config) => Kind::Resnet1d(Box::new(Resnet1d::new(device, config, leads, random)?)),
             Architecture::Xresnet1d(config) => Kind::Xresnet1d(Xresnet1d::new(device, config, leads, random)?),
         };
         let names = architecture.blocks();

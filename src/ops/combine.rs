@@ -113,8 +113,8 @@ fn add_rectified<S: Simd>(a: Part<'_>, b: Part<'_>, channels: usize, y: &mut [f3
             let sum = S::add(a.vector::<S>(of_a, c), b.vector::<S>(of_b, c));
             S::store(S::max(sum, S::splat(0.0)), &mut y[c..]);
         }
-        for c in whole..channels {
-            y[c] = (a.value(of_a, c) + b.value(of_b, c)).max(0.0);
+        for (c, y) in y.iter_mut().enumerate().skip(whole) {
+            *y = (a.value(of_a, c) + b.value(of_b, c)).max(0.0);
         }
     }
 }

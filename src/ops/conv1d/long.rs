@@ -13,6 +13,9 @@ use crate::ops::memory::{Buffer, pieces};
 use crate::ops::norm::{Moments, give, measure, read, sum_gradient};
 use crate::ops::{Gradient, Seen};
 
+/// Memory of a piece of work, where what comes there is wanted.
+type Wanted<'a> = Option<&'a mut [f32]>;
+
 /// `None` where the direct sum is faster, or the only way.
 pub(super) fn bank(isa: Isa, s: Sizes) -> Option<Bank> {
     let keeps = s.stride == 1 && s.kernel % 2 == 1 && s.padding == s.kernel / 2;
@@ -82,7 +85,7 @@ pub(super) fn gradient(
     let count = s.batch.div_ceil(PIECE);
     let gxs = pieces(gx.map(|gx| &mut *gx.values), PIECE * x_size, count);
     let slots = pieces(of_x.as_deref_mut(), PIECE * 2 * s.input, count);
-    let piece_sum = |(piece, (mut gx, mut slots)): (usize, (Option<&mut [f32]>, Option<&mut [f32]>))| {
+    let piece_sum = |(piece, (mut gx, mut slots)): (usize, (Wanted<'_>, Wanted<'_>))| {
         let mut sum = of_weights_wanted.then(|| Buffer::zeros(bank.of_weights().len()));
         let (inputs, outputs) = (bank.of_inputs(), bank.of_outputs());
         let (mut of_x, mut of_g) = (inputs.room(), outputs.room());
