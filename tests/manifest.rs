@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use ecgraft::manifest::{
     Architecture, Augment, BatchNormMode, CnnConfig, Diagnostic, Donor, EarlyStopping, Freeze, Fusion,
     GradientClipping, Inception1dConfig, L2Sp, Lead, Manifest, Optimizer, Pretraining, RegressionLoss, Resnet1dConfig,
-    Schedule, Source, StoppingMetric, Superclass, Target, Targets, Transfer, TransferLoss, Xresnet1dConfig, load,
-    parse, schema,
+    Schedule, Source, StoppingMetric, Superclass, Target, Targets, Transfer, TransferLoss, VitConfig, Xresnet1dConfig,
+    load, parse, schema,
 };
 use serde_json::{Value, json};
 
@@ -135,7 +135,7 @@ fn each_fault_is_shown_with_its_place_and_the_nearest_name() {
         ("[signal]\n  sampling-rate = 5", 2, 3, "sampling-rate", "unknown key `sampling-rate` in `signal`; did you mean `sampling_rate`?"),
         ("[compute]\nepochs = 5", 2, 1, "epochs", "unknown key `epochs` in `compute`; known: `precision`; it belongs in `regression`, `transfer`, `classification`"),
         ("[mixes.b]", 1, 1, "[mixes.b]", "`mixes.b` needs the key `parts`"),
-        ("[architectures.b]\ndepth = 3", 1, 1, "[architectures.b]", "`architectures.b` needs the key `kind`; known: `cnn`, `inception1d`, `resnet1d`, `xresnet1d`"),
+        ("[architectures.b]\ndepth = 3", 1, 1, "[architectures.b]", "`architectures.b` needs the key `kind`; known: `cnn`, `inception1d`, `resnet1d`, `xresnet1d`, `vit`"),
         ("[architectures.b]\nkind = 'cnn'\nfilters = 3", 3, 1, "filters", "unknown key `filters` in `architectures.b` of kind `cnn`; known: `channels`, `kernels`, `head`, `dropout`, `kind`"),
         // words
         ("[regression]\nloss = \"mea\"", 2, 8, "\"mea\"", "unknown loss `mea`; did you mean `mae`?"),
@@ -196,6 +196,9 @@ fn each_fault_is_shown_with_its_place_and_the_nearest_name() {
         ("[architectures.b]\nkind = 'xresnet1d'\ndepth = 152", 3, 9, "152", "`depth` is 152; it must be from 18 to 101"),
         ("[architectures.b]\nkind = 'cnn'\nchannels = [8, 8]", 3, 12, "[8, 8]", "`channels` has 2 items and `kernels` 3, one of them by default; they must be as many"),
         ("[freezes.f]\nsteps = [{ blocks = ['block1'] }, { blocks = ['block2'] }]", 2, 10, "{ blocks = ['block1'] }", "a step without `epochs` lasts to the end; only the last step can"),
+        ("[architectures.b]\nkind = 'vit'\nheads = 5", 3, 9, "5", "`dim`, 128, is not divisible by `heads`, 5"),
+        ("[architectures.b]\nkind = 'vit'\ndim = 100", 3, 7, "100", "`dim`, 100, is not divisible by `heads`, 8"),
+        ("[architectures.b]\nkind = 'vit'\npatch = 1001", 3, 9, "1001", "a patch of 1001 samples is longer than the signal: it has 1000 samples (10 s at 100 Hz)"),
         ("[freezes.f]\nsteps = [{ blocks = ['blok1', 'block?'] }]\n[trials]\nfreeze = ['f']", 2, 22, "'blok1'", "no block of architecture `net` is called `blok1`; did you mean `block1`? its blocks: `block1`, `block2`, `block3`"),
         ("[freezes.f]\nsteps = [{ blocks = ['stem'] }]\n[trials]\nfreeze = ['f']", 2, 21, "['stem']", "this step holds no block of architecture `net`; its blocks: `block1`, `block2`, `block3`"),
         ("[freezes.f]\nlearning_rate_scale = { 'conv*' = 1 }\n[trials]\nfreeze = ['f']", 2, 35, "1", "no block of architecture `net` is called `conv*`; its blocks: `block1`, `block2`, `block3`, `head`"),
@@ -207,7 +210,7 @@ fn each_fault_is_shown_with_its_place_and_the_nearest_name() {
         ("[trials]\nfusion = 'sum'", 2, 10, "'sum'", "unknown fusion `sum`; known: `concat`, `gate`, `mean`"),
         ("[trials]\nexclude = [{ fusion = 'gate' }]", 2, 23, "'gate'", "`gate` is not in trials.fusion"),
         // of a later version
-        ("[architectures.b]\nkind = 'lstm'", 2, 8, "'lstm'", "`lstm` is not available in this build; available: `cnn`, `inception1d`, `resnet1d`, `xresnet1d`"),
+        ("[architectures.b]\nkind = 'lstm'", 2, 8, "'lstm'", "`lstm` is not available in this build; available: `cnn`, `inception1d`, `resnet1d`, `xresnet1d`, `vit`"),
         ("[mixes.b]\nparts = [{ source = 'sim', where = 'x' }]", 2, 28, "where", "`where` is not available in this build; available in `mixes.b.parts[0]`: `source`, `share`, `folds`"),
         // syntax
         ("[trials]\nseed = [1,, 2]", 2, 11, ",", ""),
@@ -356,6 +359,21 @@ fn an_excluded_combination_needs_no_matching_blocks() {
     let more = "[architectures.deep]\nkind = 'inception1d'\n[freezes.f]\nsteps = [{ blocks = ['block6'] }]\n[trials]\nfreeze = ['none', 'f']\n";
     assert!(fault(more).3.starts_with("no block of architecture `net` is called `block6`"));
     good(&format!("{SMALL}{more}exclude = [{{ architecture = 'net', freeze = 'f' }}]\n"));
+}
+
+#[test]
+fn a_vit_has_a_stem_and_an_mlp_of_four_times_its_dim() {
+    let vit = |keys: &str| {
+        let text =
+            format!("{SMALL}[architectures.v]\nkind = 'vit'\n{keys}\n[freezes.f]\nsteps = [{{ blocks = ['stem'] }}]\n");
+        let manifest = good(&format!("{text}[trials]\narchitecture = ['v']\nfreeze = ['f']\n"));
+        manifest.architectures["v"].clone()
+    };
+    assert_eq!(vit(""), Architecture::Vit(VitConfig::default()));
+    // What is hashed is the width, whether written or not.
+    assert_eq!(json!(vit("mlp = 512")), json!(vit("")));
+    assert_eq!(vit("dim = 64"), Architecture::Vit(VitConfig { dim: 64, mlp: 256, ..VitConfig::default() }));
+    assert_eq!(vit("depth = 2").blocks(), ["stem", "block1", "block2"]);
 }
 
 #[test]

@@ -181,6 +181,25 @@ class Xresnet1d(nn.Module):
         return self.stages(x)
 
 
+class Vit(nn.Module):
+    """Patches through a pre-norm transformer encoder, without a class token."""
+
+    def __init__(self, leads: int, length: int, patch: int = 50, dim: int = 128, depth: int = 6, heads: int = 8):
+        super().__init__()
+        self.width = dim
+        self.patches = nn.Conv1d(leads, dim, patch, stride=patch)
+        self.positions = nn.Parameter(torch.randn(1, length // patch, dim) * 0.02)
+        self.stages = nn.Sequential()
+        for _ in range(depth):
+            settings = {"dropout": 0.1, "activation": "gelu", "batch_first": True, "norm_first": True}
+            self.stages.append(nn.TransformerEncoderLayer(dim, heads, 4 * dim, **settings))
+        self.norm = nn.LayerNorm(dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.patches(x).transpose(1, 2) + self.positions
+        return self.norm(self.stages(x)).transpose(1, 2)
+
+
 def cnn(leads: int, length: int, outputs: int) -> nn.Module:
     return Network([Cnn(leads)], outputs)
 
@@ -202,10 +221,15 @@ def xresnet1d(leads: int, length: int, outputs: int) -> nn.Module:
     return network
 
 
+def vit(leads: int, length: int, outputs: int) -> nn.Module:
+    return Network([Vit(leads, length)], outputs)
+
+
 # By ecgraft's names; each is called with leads, samples per lead and outputs.
 ARCHITECTURES: dict[str, Callable[[int, int, int], nn.Module]] = {
     "cnn": cnn,
     "inception1d": inception1d,
     "resnet1d": resnet1d,
     "xresnet1d": xresnet1d,
+    "vit": vit,
 }

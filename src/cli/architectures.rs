@@ -74,10 +74,10 @@ fn explain(kind: &Kind) -> Result<String> {
     Ok(text)
 }
 
-/// Trained values of each block, from the input up, and of the head, for 8 leads and 5 classes.
+/// Trained values of each block, from the input up, and of the head, for 8 leads, 1,000 samples and 5 classes.
 fn parameters(architecture: &Architecture) -> Result<String> {
     let mut random = crate::seed::stream(0, "counted", 0);
-    let mut network = Network::new(&Cpu::default(), architecture, 8, (1, Fusion::Concat), 5, &mut random)?;
+    let mut network = Network::new(&Cpu::default(), architecture, (8, 1000), (1, Fusion::Concat), 5, &mut random)?;
     let (total, blocks) = network.parameters();
     let mut table = table(&["block", "parameters"]);
     for (block, count) in blocks {
@@ -87,7 +87,7 @@ fn parameters(architecture: &Architecture) -> Result<String> {
     if let Some(column) = table.column_mut(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    Ok(format!("\nAt defaults, for 8 leads and 5 classes:\n\n{}\n", table.trim_fmt()))
+    Ok(format!("\nAt defaults, for 8 leads, 1,000 samples and 5 classes:\n\n{}\n", table.trim_fmt()))
 }
 
 /// `block1`, `block2` ... `block6`

@@ -64,7 +64,8 @@ pub fn run(options: Options) -> Result<()> {
 fn time(options: &Options, device_name: &str, architecture: &Architecture, threads: usize) -> Result<()> {
     let device = Cpu::default();
     let mut random = crate::seed::stream(0, "bench", 0);
-    let mut net = Network::new(&device, architecture, options.channels, (1, Fusion::Concat), 5, &mut random)?;
+    let signal = (options.channels, options.length);
+    let mut net = Network::new(&device, architecture, signal, (1, Fusion::Concat), 5, &mut random)?;
     net.hold(|_| Hold::default());
     let (parameters, _) = net.parameters();
     let shape = (options.batch, options.length, options.channels);

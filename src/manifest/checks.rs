@@ -139,6 +139,7 @@ impl Checks<'_> {
         match architecture {
             Architecture::Cnn(cnn) => self.cnn(name, cnn),
             Architecture::Inception1d(_) => {}
+            Architecture::Vit(vit) => self.vit(name, vit),
             Architecture::Resnet1d(net) => {
                 self.odd_kernels(name, "a `resnet1d`", &net.kernels);
                 self.odd(&at("stem_kernel"), "a `resnet1d`", net.stem_kernel);
@@ -164,6 +165,25 @@ impl Checks<'_> {
     fn odd_kernels(&mut self, name: &str, of: &str, kernels: &[usize]) {
         for (index, kernel) in kernels.iter().enumerate() {
             self.odd(&["architectures", name, "kernels", &index.to_string()], of, *kernel);
+        }
+    }
+
+    fn vit(&mut self, name: &str, vit: &VitConfig) {
+        let at = |key| ["architectures", name, key];
+        let VitConfig { dim, heads, patch, .. } = vit;
+        let key = if self.places.is_written(&at("heads")) { "heads" } else { "dim" };
+        if !dim.is_multiple_of(*heads) && self.places.is_sound(&at("dim")) && self.places.is_sound(&at("heads")) {
+            self.problem(&at(key), format!("`dim`, {dim}, is not divisible by `heads`, {heads}"));
+        }
+        let signal = &self.manifest.signal;
+        if *patch > signal.length() && self.places.is_sound(&["signal"]) {
+            let message = format!(
+                "a patch of {patch} samples is longer than the signal: it has {} samples ({} s at {} Hz)",
+                signal.length(),
+                signal.duration,
+                signal.sampling_rate
+            );
+            self.problem(&at("patch"), message);
         }
     }
 

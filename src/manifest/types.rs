@@ -165,6 +165,11 @@ pub struct Signal {
 }
 
 impl Signal {
+    /// Leads and samples per lead.
+    pub fn shape(&self) -> (usize, usize) {
+        (self.leads.len(), self.length())
+    }
+
     /// Samples per lead: `sampling_rate * duration`, rounded.
     pub fn length(&self) -> usize {
         (self.sampling_rate * self.duration).round() as usize
@@ -219,6 +224,8 @@ pub enum Architecture {
     Resnet1d(Resnet1dConfig),
     /// XResNet as used on PTB-XL.
     Xresnet1d(Xresnet1dConfig),
+    /// Patches through a transformer encoder.
+    Vit(VitConfig),
 }
 
 /// Settings of `cnn`: blocks of conv - batch norm - ReLU - max pool(2), then the head.
@@ -353,6 +360,56 @@ impl Xresnet1dConfig {
     }
 }
 
+/// Settings of `vit`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "WrittenVit")]
+pub struct VitConfig {
+    /// Samples of a patch; those that do not fill a last one are left out. Default 50.
+    pub patch: usize,
+    /// Channels of a patch. Default 128.
+    pub dim: usize,
+    /// Number of encoder blocks. Default 6.
+    pub depth: usize,
+    /// Heads of attention, a divisor of `dim`. Default 8.
+    pub heads: usize,
+    /// Hidden width of a block's MLP. Default 4 `dim`.
+    pub mlp: usize,
+    /// Dropout in a block: on attention's weights, after its projection, after the MLP's GELU and after the MLP, as in
+    /// PyTorch's `TransformerEncoderLayer`. Default 0.1.
+    pub layer_dropout: f64,
+    /// Hidden width of the head. Default 128.
+    pub head: usize,
+    /// Dropout before the head's last layer; half of it before its first. Default 0.5.
+    pub dropout: f64,
+}
+
+/// [`VitConfig`] as manifests have it, where `mlp` may follow from `dim`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenVit {
+    patch: usize,
+    dim: usize,
+    depth: usize,
+    heads: usize,
+    mlp: Option<usize>,
+    layer_dropout: f64,
+    head: usize,
+    dropout: f64,
+}
+
+impl From<WrittenVit> for VitConfig {
+    fn from(written: WrittenVit) -> Self {
+        let WrittenVit { patch, dim, depth, heads, mlp, layer_dropout, head, dropout } = written;
+        Self { patch, dim, depth, heads, mlp: mlp.unwrap_or(4 * dim), layer_dropout, head, dropout }
+    }
+}
+
+impl Default for VitConfig {
+    fn default() -> Self {
+        Self { patch: 50, dim: 128, depth: 6, heads: 8, mlp: 512, layer_dropout: 0.1, head: 128, dropout: 0.5 }
+    }
+}
+
 impl Architecture {
     /// The word of `kind`.
     pub fn kind(&self) -> &'static str {
@@ -361,6 +418,7 @@ impl Architecture {
             Architecture::Inception1d(_) => "inception1d",
             Architecture::Resnet1d(_) => "resnet1d",
             Architecture::Xresnet1d(_) => "xresnet1d",
+            Architecture::Vit(_) => "vit",
         }
     }
 
@@ -369,6 +427,7 @@ impl Architecture {
         let (has_stem, count) = match self {
             Architecture::Cnn(c) => (false, c.channels.len()),
             Architecture::Inception1d(c) => (false, c.depth),
+            Architecture::Vit(c) => (true, c.depth),
             Architecture::Resnet1d(c) => (true, c.blocks),
             Architecture::Xresnet1d(c) => (true, c.stages().len()),
         };

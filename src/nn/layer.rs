@@ -157,6 +157,11 @@ impl<D: Backend> Linear<D> {
         self
     }
 
+    /// Weight and bias, for operations that take both.
+    pub(super) fn into_params(self) -> [Param<D>; 2] {
+        [self.weight, self.bias]
+    }
+
     pub(super) fn forward(&self, x: &Var<D>, pass: &mut Pass<D>) -> Result<Var<D>> {
         linear::linear(&mut pass.trace, x, &self.weight, &self.bias, self.relu)
     }

@@ -15,6 +15,7 @@ mod residual;
 mod resnet1d;
 #[cfg(test)]
 mod tests;
+mod vit;
 mod xresnet1d;
 
 use cnn::Cnn;
@@ -22,6 +23,7 @@ use fusion::Fuse;
 use head::Head;
 use inception1d::Inception1d;
 use resnet1d::Resnet1d;
+use vit::Vit;
 use xresnet1d::Xresnet1d;
 
 /// What one pass through a network needs beside its input.
@@ -94,6 +96,7 @@ enum Kind<D: Lend> {
     Inception1d(Inception1d<D>),
     Resnet1d(Box<Resnet1d<D>>),
     Xresnet1d(Xresnet1d<D>),
+    Vit(Vit<D>),
 }
 
 /// A backbone: (batch, length, leads) to features (batch, fewer or as many samples, features).
@@ -108,17 +111,23 @@ pub struct Backbone<D: Lend> {
 type BlockVisitor<'a, D> = dyn FnMut(usize, &str, Role, &mut Param<D>) + 'a;
 
 impl<D: Backend> Backbone<D> {
-    /// A fresh backbone; weights are drawn as PyTorch draws them (uniform in plus and minus
-    /// 1 / sqrt(fan in), He 2015 with a = sqrt 5), but where an architecture says otherwise.
+    /// A fresh backbone for signals of a number of leads and samples; weights are drawn as PyTorch draws them (uniform
+    /// in plus and minus 1 / sqrt(fan in), He 2015 with a = sqrt 5), but where an architecture says otherwise.
     ///
     /// # Errors
-    /// Where the device fails.
-    pub fn new(device: &D, architecture: &Architecture, leads: usize, random: &mut ChaCha8Rng) -> Result<Self> {
+    /// Where the device fails, and where the architecture needs longer signals.
+    pub fn new(
+        device: &D,
+        architecture: &Architecture,
+        (leads, length): (usize, usize),
+        random: &mut ChaCha8Rng,
+    ) -> Result<Self> {
         let kind = match architecture {
             Architecture::Cnn(config) => Kind::Cnn(Cnn::new(device, config, leads, random)?),
             Architecture::Inception1d(config) => Kind::Inception1d(Inception1d::new(device, config, leads, random)?),
             Architecture::Resnet1d(config) => Kind::Resnet1d(Box::new(Resnet1d::new(device, config, leads, random)?)),
             Architecture::Xresnet1d(config) => Kind::Xresnet1d(Xresnet1d::new(device, config, leads, random)?),
+            Architecture::Vit(config) => Kind::Vit(Vit::new(device, config, leads, length, random)?),
         };
         let names = architecture.blocks();
         Ok(Self { kind, holds: vec![Hold::default(); names.len()], names })
@@ -144,6 +153,7 @@ impl<D: Backend> Backbone<D> {
             Kind::Inception1d(net) => net.forward(x, &self.holds, pass)?,
             Kind::Resnet1d(net) => net.forward(x, &self.holds, pass)?,
             Kind::Xresnet1d(net) => net.forward(x, &self.holds, pass)?,
+            Kind::Vit(net) => net.forward(x, &self.holds, pass)?,
         };
         pool::concat_pool(&mut pass.trace, &y)
     }
@@ -155,6 +165,7 @@ impl<D: Backend> Backbone<D> {
             Kind::Inception1d(net) => net.visit(f),
             Kind::Resnet1d(net) => net.visit(f),
             Kind::Xresnet1d(net) => net.visit(f),
+            Kind::Vit(net) => net.visit(f),
         }
     }
 
@@ -164,6 +175,7 @@ impl<D: Backend> Backbone<D> {
             Architecture::Inception1d(config) => 4 * config.filters,
             Architecture::Resnet1d(config) => config.width,
             Architecture::Xresnet1d(config) => config.features(),
+            Architecture::Vit(config) => config.dim,
         }
     }
 }
@@ -177,26 +189,27 @@ pub struct Network<D: Lend> {
 }
 
 impl<D: Backend> Network<D> {
-    /// A fresh network with `outputs` outputs on a number of backbones of the architecture, each with
-    /// weights of its own, and how their features are joined.
+    /// A fresh network with `outputs` outputs for signals of a number of leads and samples: a number of backbones of the
+    /// architecture, each with weights of its own, and how their features are joined.
     ///
     /// # Errors
-    /// Where the device fails.
+    /// Where the device fails, and where the architecture needs longer signals.
     pub fn new(
         device: &D,
         architecture: &Architecture,
-        leads: usize,
+        signal: (usize, usize),
         (backbones, fusion): (usize, Fusion),
         outputs: usize,
         random: &mut ChaCha8Rng,
     ) -> Result<Self> {
         let parts: Result<Vec<_>> =
-            (0..backbones).map(|_| Backbone::new(device, architecture, leads, random)).collect();
+            (0..backbones).map(|_| Backbone::new(device, architecture, signal, random)).collect();
         let (hidden, dropout) = match architecture {
             Architecture::Cnn(config) => (config.head, config.dropout),
             Architecture::Inception1d(config) => (config.head, config.dropout),
             Architecture::Resnet1d(config) => (config.head, config.dropout),
             Architecture::Xresnet1d(config) => (config.head, config.dropout),
+            Architecture::Vit(config) => (config.head, config.dropout),
         };
         let width = 2 * Backbone::<D>::width(architecture);
         let fuse = Fuse::new(device, fusion, backbones, width)?;

@@ -1,6 +1,9 @@
 //! Matrix products on the CPU, on rows that may overlap: what convolutions and linear layers are made of.
 
+use rayon::prelude::*;
+
 use super::cpu::Isa;
+use super::memory::Buffer;
 use super::simd::{Simd, dispatch};
 
 /// Vectors of outputs in a tile.
@@ -17,7 +20,7 @@ pub(super) struct Rows<'a> {
 
 /// A matrix (inner, outputs) as tiles read it: panels of two vectors of outputs, zeros beyond the last.
 pub(super) struct Packed {
-    values: Vec<f32>,
+    values: Buffer,
     inner: usize,
     outputs: usize,
     panel: usize,
@@ -36,6 +39,39 @@ impl Packed {
                 }
             }
         }
+        Self { values: values.into(), inner, outputs, panel }
+    }
+
+    /// Of `w` (inner, outputs).
+    pub(super) fn straight(isa: Isa, w: &[f32], outputs: usize) -> Self {
+        Self::filled(isa, w.len() / outputs, outputs, |first, width, block, panel| {
+            for (line, w) in block.chunks_exact_mut(panel).zip(w.chunks_exact(outputs)) {
+                line[..width].copy_from_slice(&w[first..first + width]);
+            }
+        })
+    }
+
+    /// Of `w` (outputs, inner), as weights of linear layers are.
+    pub(super) fn turned(isa: Isa, w: &[f32], inner: usize) -> Self {
+        Self::filled(isa, inner, w.len() / inner, |first, width, block, panel| {
+            for (o, w) in w[first * inner..].chunks_exact(inner).take(width).enumerate() {
+                block[o..].iter_mut().step_by(panel).zip(w).for_each(|(place, w)| *place = *w);
+            }
+        })
+    }
+
+    /// `fill` writes the outputs of one panel: the number of the first, how many, where to, and its row length.
+    fn filled(isa: Isa, inner: usize, outputs: usize, fill: impl Fn(usize, usize, &mut [f32], usize) + Sync) -> Self {
+        let panel = WIDTH * isa.lanes();
+        let mut values = Buffer::stale(outputs.div_ceil(panel) * inner * panel);
+        values.par_chunks_exact_mut(inner * panel).enumerate().for_each(|(number, block)| {
+            let first = number * panel;
+            let width = panel.min(outputs - first);
+            if width < panel {
+                block.fill(0.0);
+            }
+            fill(first, width, block, panel);
+        });
         Self { values, inner, outputs, panel }
     }
 
@@ -67,34 +103,55 @@ fn put_product<S: Simd>(rows: Rows<'_>, packed: &Packed, out: &mut [f32], step: 
 #[inline(always)]
 fn product<S: Simd, const ADD: bool>(rows: Rows<'_>, packed: &Packed, out: &mut [f32], step: usize) {
     match S::ROWS {
-        12 => tiles::<S, ADD, 12>(rows, packed, out, step),
-        6 => tiles::<S, ADD, 6>(rows, packed, out, step),
-        _ => tiles::<S, ADD, 4>(rows, packed, out, step),
+        12 => tiles::<S, ADD, 12, 8>(rows, packed, out, step),
+        6 => tiles::<S, ADD, 6, 4>(rows, packed, out, step),
+        _ => tiles::<S, ADD, 4, 2>(rows, packed, out, step),
     }
 }
 
-/// All outputs of `ROWS` rows, then of the next.
+/// All outputs of `ROWS` rows, then of the next; the last may go as `FEW`.
 #[inline(always)]
-fn tiles<S: Simd, const ADD: bool, const ROWS: usize>(rows: Rows<'_>, packed: &Packed, out: &mut [f32], step: usize) {
+fn tiles<S: Simd, const ADD: bool, const ROWS: usize, const FEW: usize>(
+    rows: Rows<'_>,
+    packed: &Packed,
+    out: &mut [f32],
+    step: usize,
+) {
     debug_assert_eq!(rows.inner, packed.inner);
     for top in (0..rows.count).step_by(ROWS) {
-        let count = ROWS.min(rows.count - top);
-        // Rows that are too many repeat the last.
-        let mut starts = [0; ROWS];
-        for (r, start) in starts.iter_mut().enumerate() {
-            *start = (top + r.min(count - 1)) * rows.step;
+        if rows.count - top > FEW {
+            band::<S, ADD, ROWS>(rows, packed, top, out, step);
+        } else {
+            band::<S, ADD, FEW>(rows, packed, top, out, step);
         }
-        for (number, panel) in packed.values.chunks_exact(packed.inner * packed.panel).enumerate() {
-            let first = number * packed.panel;
-            let width = (packed.outputs - first).min(packed.panel);
-            let out = &mut out[top * step + first..];
-            if width > S::LANES {
-                let sums = tile::<S, ROWS, 2>(rows, &starts, panel);
-                put::<S, ADD, ROWS, 2>(&sums, count, width, out, step);
-            } else {
-                let sums = tile::<S, ROWS, 1>(rows, &starts, panel);
-                put::<S, ADD, ROWS, 1>(&sums, count, width, out, step);
-            }
+    }
+}
+
+/// All outputs of `ROWS` rows from `top` on, or of as many as there are.
+#[inline(always)]
+fn band<S: Simd, const ADD: bool, const ROWS: usize>(
+    rows: Rows<'_>,
+    packed: &Packed,
+    top: usize,
+    out: &mut [f32],
+    step: usize,
+) {
+    let count = ROWS.min(rows.count - top);
+    // Rows that are too many repeat the last.
+    let mut starts = [0; ROWS];
+    for (r, start) in starts.iter_mut().enumerate() {
+        *start = (top + r.min(count - 1)) * rows.step;
+    }
+    for (number, panel) in packed.values.chunks_exact(packed.inner * packed.panel).enumerate() {
+        let first = number * packed.panel;
+        let width = (packed.outputs - first).min(packed.panel);
+        let out = &mut out[top * step + first..];
+        if width > S::LANES {
+            let sums = tile::<S, ROWS, 2>(rows, &starts, panel);
+            put::<S, ADD, ROWS, 2>(&sums, count, width, out, step);
+        } else {
+            let sums = tile::<S, ROWS, 1>(rows, &starts, panel);
+            put::<S, ADD, ROWS, 1>(&sums, count, width, out, step);
         }
     }
 }

@@ -29,8 +29,10 @@ pub mod loss;
 mod matmul;
 pub mod memory;
 pub mod norm;
+mod philox;
 pub mod pool;
 mod simd;
+pub mod transformer;
 pub mod update;
 
 use crate::{Error, Result};
@@ -100,6 +102,7 @@ pub trait Backend:
     + dropout::Kernel
     + loss::Kernel
     + update::Kernel
+    + transformer::Kernel
 {
 }
 impl Backend for Cpu {}

@@ -31,7 +31,7 @@ pub(super) fn of(plan: &Plan, stage: &Stage) -> f64 {
     }
 }
 
-/// Multiplications of the convolutions for one record.
+/// Multiplications of the convolutions, linear layers and attention for one record.
 fn multiplications(architecture: &Architecture, leads: usize, length: usize) -> f64 {
     let count = match architecture {
         Architecture::Cnn(config) => {
@@ -69,6 +69,11 @@ fn multiplications(architecture: &Architecture, leads: usize, length: usize) -> 
                 length = length.div_ceil(2);
             }
             sum
+        }
+        Architecture::Vit(config) => {
+            let (patches, dim) = (length / config.patch, config.dim);
+            let block = dim * (4 * dim + 2 * config.mlp) + 2 * patches * dim;
+            patches * (leads * config.patch * dim + config.depth * block)
         }
     };
     count as f64

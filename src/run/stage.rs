@@ -135,9 +135,9 @@ fn load<D: Backend>(device: &D, shared: &Shared<'_>, index: usize, architecture:
         StageKind::Classification { .. } => manifest.classification.training.classes.len(),
         StageKind::Transfer { .. } => manifest.transfer.classes.len(),
     };
-    let (leads, one) = (manifest.signal.leads.len(), (1, Fusion::Concat));
+    let (signal, one) = (manifest.signal.shape(), (1, Fusion::Concat));
     let mut random = crate::seed::stream(0, "overwritten", 0);
-    let mut net = Network::new(device, architecture, leads, one, outputs, &mut random)?;
+    let mut net = Network::new(device, architecture, signal, one, outputs, &mut random)?;
     checkpoint::load(&mut net, &shared.options.results.join(checkpoint_path(&stage.id)))?;
     Ok(net)
 }

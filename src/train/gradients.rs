@@ -114,7 +114,8 @@ mod tests {
     /// A network of three blocks, the first of them frozen.
     fn network() -> Network<Cpu> {
         let (architecture, mut random) = (default_architecture("cnn").unwrap(), crate::seed::stream(0, "init", 0));
-        let mut net = Network::new(&Cpu::default(), &architecture, 2, (1, Fusion::Concat), 5, &mut random).unwrap();
+        let mut net =
+            Network::new(&Cpu::default(), &architecture, (2, 16), (1, Fusion::Concat), 5, &mut random).unwrap();
         net.hold(|block| Hold { frozen: block == "block1", ..Hold::default() });
         net
     }

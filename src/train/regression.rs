@@ -165,7 +165,7 @@ pub fn regression<D: Backend>(
     let net = Network::new(
         device,
         architecture,
-        signal.leads.len(),
+        signal.shape(),
         (1, Fusion::Concat),
         targets.len(),
         &mut crate::seed::stream(seed, "regression weights", 0),

@@ -337,7 +337,7 @@ fn a_checkpoint_gives_the_network_back() {
     let mut wide = Network::new(
         &Cpu::default(),
         architecture(&manifest),
-        3,
+        (3, 1000),
         (1, Fusion::Concat),
         1,
         &mut crate::seed::stream(0, "x", 0),

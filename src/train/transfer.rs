@@ -95,7 +95,7 @@ pub fn transfer<D: Backend>(
     };
     let backbones = (graft.backbones, graft.fusion);
     let random = &mut crate::seed::stream(seed, "transfer weights", 0);
-    let mut net = Network::new(device, architecture, signal.leads.len(), backbones, classes.len(), random)?;
+    let mut net = Network::new(device, architecture, signal.shape(), backbones, classes.len(), random)?;
     for (number, donor) in graft.donors.iter().enumerate() {
         net.graft(number, donor);
     }

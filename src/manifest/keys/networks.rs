@@ -96,8 +96,33 @@ pub(crate) const ARCHITECTURE: Kinds = Kinds {
                 DROPOUT,
             ],
         },
+        Kind {
+            name: "vit",
+            doc: "Patches of the signal through a pre-norm transformer encoder.",
+            keys: &[
+                Key::new(
+                    "patch",
+                    count(1.0, 100_000.0),
+                    "50",
+                    "Length of a patch; samples that do not fill a last one are left out. Attention's memory grows with the square of the number of patches.",
+                )
+                .unit("samples"),
+                Key::new("dim", count(1.0, 4096.0), "128", "Channels of a patch."),
+                Key::new("depth", count(1.0, 64.0), "6", "Number of encoder blocks."),
+                Key::new("heads", count(1.0, 256.0), "8", "Heads of attention, a divisor of `dim`."),
+                Key::optional("mlp", count(1.0, 65536.0), "4 x `dim`", "512", "Hidden width of a block's MLP."),
+                Key::new(
+                    "layer_dropout",
+                    Type::Number(Range::from_below(0.0, 1.0)),
+                    "0.1",
+                    "Dropout in a block: on attention's weights, after its projection, after the MLP's GELU and after the MLP. A frozen block drops nothing.",
+                ),
+                HEAD,
+                DROPOUT,
+            ],
+        },
     ],
-    later: &["rnn", "lstm", "gru", "vit"],
+    later: &["rnn", "lstm", "gru"],
 };
 
 const BATCH_NORM: Words = words(
