@@ -96,7 +96,7 @@ enum Kind<D: Lend> {
     Inception1d(Inception1d<D>),
     Resnet1d(Box<Resnet1d<D>>),
     Xresnet1d(Xresnet1d<D>),
-    Vit(Vit<D>),
+    Vit(Box<Vit<D>>),
 }
 
 /// A backbone: (batch, length, leads) to features (batch, fewer or as many samples, features).
@@ -127,7 +127,7 @@ impl<D: Backend> Backbone<D> {
             Architecture::Inception1d(config) => Kind::Inception1d(Inception1d::new(device, config, leads, random)?),
             Architecture::Resnet1d(config) => Kind::Resnet1d(Box::new(Resnet1d::new(device, config, leads, random)?)),
             Architecture::Xresnet1d(config) => Kind::Xresnet1d(Xresnet1d::new(device, config, leads, random)?),
-            Architecture::Vit(config) => Kind::Vit(Vit::new(device, config, leads, length, random)?),
+            Architecture::Vit(config) => Kind::Vit(Box::new(Vit::new(device, config, leads, length, random)?)),
         };
         let names = architecture.blocks();
         Ok(Self { kind, holds: vec![Hold::default(); names.len()], names })

@@ -42,36 +42,50 @@ impl Packed {
         Self { values: values.into(), inner, outputs, panel }
     }
 
-    /// Of `w` (inner, outputs).
-    pub(super) fn straight(isa: Isa, w: &[f32], outputs: usize) -> Self {
-        Self::filled(isa, w.len() / outputs, outputs, |first, width, block, panel| {
-            for (line, w) in block.chunks_exact_mut(panel).zip(w.chunks_exact(outputs)) {
-                line[..width].copy_from_slice(&w[first..first + width]);
+    /// `scale` times `rows`, each an inner one.
+    pub(super) fn straight(isa: Isa, rows: Rows<'_>, scale: f32) -> Self {
+        Self::filled(isa, rows.count, rows.inner, |first, width, panel, block| {
+            for (k, line) in block.chunks_exact_mut(panel).enumerate() {
+                let row = &rows.values[k * rows.step + first..][..width];
+                line.iter_mut().zip(row).for_each(|(place, x)| *place = scale * x);
             }
         })
     }
 
-    /// Of `w` (outputs, inner), as weights of linear layers are.
-    pub(super) fn turned(isa: Isa, w: &[f32], inner: usize) -> Self {
-        Self::filled(isa, inner, w.len() / inner, |first, width, block, panel| {
-            for (o, w) in w[first * inner..].chunks_exact(inner).take(width).enumerate() {
-                block[o..].iter_mut().step_by(panel).zip(w).for_each(|(place, w)| *place = *w);
+    /// `scale` times `rows`, each an output, as weights of linear layers are; 0 for those up to `outputs` that are not
+    /// there.
+    pub(super) fn turned(isa: Isa, rows: Rows<'_>, outputs: usize, scale: f32) -> Self {
+        Self::filled(isa, rows.inner, outputs, |first, width, panel, block| {
+            let there = width.min(rows.count.saturating_sub(first));
+            if there < width {
+                block.fill(0.0);
+            }
+            for o in 0..there {
+                let row = &rows.values[(first + o) * rows.step..][..rows.inner];
+                block.chunks_exact_mut(panel).zip(row).for_each(|(line, x)| line[o] = scale * x);
             }
         })
     }
 
-    /// `fill` writes the outputs of one panel: the number of the first, how many, where to, and its row length.
-    fn filled(isa: Isa, inner: usize, outputs: usize, fill: impl Fn(usize, usize, &mut [f32], usize) + Sync) -> Self {
+    /// `fill` writes the outputs of one panel: number of the first, how many, length of a row, where to.
+    fn filled(isa: Isa, inner: usize, outputs: usize, fill: impl Fn(usize, usize, usize, &mut [f32]) + Sync) -> Self {
+        /// Fewer are filled sooner than another thread begins.
+        const MANY: usize = 1 << 14;
         let panel = WIDTH * isa.lanes();
         let mut values = Buffer::stale(outputs.div_ceil(panel) * inner * panel);
-        values.par_chunks_exact_mut(inner * panel).enumerate().for_each(|(number, block)| {
+        let fill_panel = |(number, block): (usize, &mut [f32])| {
             let first = number * panel;
             let width = panel.min(outputs - first);
             if width < panel {
                 block.fill(0.0);
             }
-            fill(first, width, block, panel);
-        });
+            fill(first, width, panel, block);
+        };
+        if values.len() < MANY {
+            values.chunks_exact_mut(inner * panel).enumerate().for_each(fill_panel);
+        } else {
+            values.par_chunks_exact_mut(inner * panel).enumerate().for_each(fill_panel);
+        }
         Self { values, inner, outputs, panel }
     }
 

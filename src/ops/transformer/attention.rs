@@ -48,26 +48,9 @@ impl Heads {
         1.0 / (self.width as f32).sqrt()
     }
 
-    /// The channels from `first` on of each row of `qkv`, as rows of a product.
-    fn rows(self, qkv: &[f32], first: usize) -> Rows<'_> {
-        Rows { values: &qkv[first..], step: self.step(), count: self.length, inner: self.width }
-    }
-
-    /// `scale` times the channels from `first` on of each row of `x`, turned: (channels, rows).
-    fn turned(self, isa: Isa, x: &[f32], step: usize, first: usize, scale: f32) -> Packed {
-        Packed::new(
-            isa,
-            self.width,
-            self.row(),
-            |c, i| {
-                if i < self.length { scale * x[i * step + first + c] } else { 0.0 }
-            },
-        )
-    }
-
-    /// `scale` times the channels from `first` on of each row of `x`: (rows, channels).
-    fn packed(self, isa: Isa, x: &[f32], step: usize, first: usize, scale: f32) -> Packed {
-        Packed::new(isa, self.length, self.width, |i, c| scale * x[i * step + first + c])
+    /// A head's channels, from `first` on, of each row of `x`.
+    fn rows(self, x: &[f32], step: usize, first: usize) -> Rows<'_> {
+        Rows { values: &x[first..], step, count: self.length, inner: self.width }
     }
 
     /// Sums over keys of `square` (keys, queries) times the channels of `x` from `first` on, for each query and
@@ -128,12 +111,12 @@ pub(super) fn forward(
     mut kept: Option<&mut [f32]>,
     out: &mut [f32],
 ) {
-    let (dim, size) = (heads.dim(), heads.square());
+    let (dim, size, step) = (heads.dim(), heads.square(), heads.step());
     let (mut room, mut square) = (Room::new(isa, heads), Buffer::stale(size));
     for head in 0..heads.count {
         let first = head * heads.width;
-        let queries = heads.turned(isa, qkv, heads.step(), first, heads.scale());
-        multiply(isa, heads.rows(qkv, dim + first), &queries, false, &mut square, heads.row());
+        let queries = Packed::turned(isa, heads.rows(qkv, step, first), heads.row(), heads.scale());
+        multiply(isa, heads.rows(qkv, step, dim + first), &queries, false, &mut square, heads.row());
         softmax(isa, &mut square, &mut room.columns);
         let slot = kept.as_deref_mut().map(|kept| &mut kept[head * size..][..size]);
         if let Some((dropping, record)) = dropping {
@@ -199,11 +182,12 @@ pub(super) fn gradient(isa: Isa, heads: Heads, qkv: &mut [f32], kept: &[f32], sc
     let (mut room, mut square) = (Room::new(isa, heads), Buffer::stale(size));
     for (head, kept) in kept.chunks_exact(size).enumerate() {
         let first = head * heads.width;
-        let turned = heads.turned(isa, g, dim, first, 1.0);
-        multiply(isa, heads.rows(qkv, 2 * dim + first), &turned, false, &mut square, heads.row());
+        let turned = Packed::turned(isa, heads.rows(g, dim, first), heads.row(), 1.0);
+        multiply(isa, heads.rows(qkv, step, 2 * dim + first), &turned, false, &mut square, heads.row());
         softmax_gradient(isa, kept, scale, &mut square, &mut room.factors, &mut room.columns);
-        heads.spread(isa, &room.factors, &heads.packed(isa, g, dim, first, 1.0), qkv, 2 * dim + first);
-        let queries = heads.packed(isa, qkv, step, first, heads.scale());
+        let packed = Packed::straight(isa, heads.rows(g, dim, first), 1.0);
+        heads.spread(isa, &room.factors, &packed, qkv, 2 * dim + first);
+        let queries = Packed::straight(isa, heads.rows(qkv, step, first), heads.scale());
         let of_queries = heads.gathered(isa, &square, qkv, dim + first, &mut room);
         heads.put(isa, of_queries, heads.scale(), qkv, step, first);
         heads.spread(isa, &square, &queries, qkv, dim + first);

@@ -95,7 +95,7 @@ impl<'a> Branch<'a> {
     /// y, and what the backward pass needs if `keep`.
     pub fn forward(&self, keep: bool) -> (Buffer, Option<Kept>) {
         let (isa, (batch, length, dim)) = (self.isa, self.x.shape);
-        let turned = |w: [&[f32]; 2], inputs: usize| Packed::turned(isa, w[0], inputs);
+        let turned = |w: [&[f32]; 2], inputs: usize| Packed::turned(isa, rows(w[0], inputs), w[1].len(), 1.0);
         let layers = [turned(self.weights.first, dim), turned(self.weights.second, self.inner())];
         let mut y = Buffer::stale(batch * length * dim);
         let mut kept = keep.then(|| Kept {
@@ -175,8 +175,10 @@ impl<'a> Branch<'a> {
             _ => false,
         };
         let gy = (!in_place).then_some(&*gy);
-        let layers =
-            [Packed::straight(isa, self.weights.first[0], dim), Packed::straight(isa, self.weights.second[0], inner)];
+        let layers = [
+            Packed::straight(isa, rows(self.weights.first[0], dim), 1.0),
+            Packed::straight(isa, rows(self.weights.second[0], inner), 1.0),
+        ];
         let Kept { wide: mut wides, attended } = kept;
         let mut g = Buffer::stale(samples * dim);
         let mut normals = Buffer::stale(samples * dim + slack);

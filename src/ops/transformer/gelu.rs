@@ -18,7 +18,7 @@ pub(super) fn exp<S: Simd>(x: f32) -> f32 {
     /// Added to a small number, rounds it to a whole one, which is then in the last bits.
     const ROUNDING: f32 = 12_582_912.0;
     /// ln 2 in two parts: the product of n and the first is exact.
-    const LN_2: [f32; 2] = [0.693_359_375, (std::f64::consts::LN_2 - 0.693_359_375) as f32];
+    const LN_2: [f32; 2] = [355.0 / 512.0, (std::f64::consts::LN_2 - 355.0 / 512.0) as f32];
     let x = if x < -87.0 { -87.0 } else { x };
     let rounded = mul_add::<S>(x, std::f32::consts::LOG2_E, ROUNDING);
     let n = rounded - ROUNDING;
@@ -39,7 +39,7 @@ pub(super) fn exp<S: Simd>(x: f32) -> f32 {
 #[inline(always)]
 fn normal<S: Simd>(x: f32) -> (f32, f32) {
     const P: f32 = 0.39;
-    const A: [f32; 6] = [-0.226_477_03, 0.882_385_2, -0.628_538_43, 0.644_096_8, 0.093_546_8, 0.234_986_67];
+    const A: [f32; 6] = [-0.226_477_03, 0.882_385_2, -0.628_538_4, 0.644_096_8, 0.093_546_8, 0.234_986_67];
     let a = x.abs() * std::f32::consts::FRAC_1_SQRT_2;
     let bell = exp::<S>(-a * a);
     let t = 1.0 / mul_add::<S>(P, a, 1.0);
