@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use ecgraft::manifest::{
     Architecture, Augment, BatchNormMode, CnnConfig, Diagnostic, Donor, EarlyStopping, Freeze, Fusion,
-    GradientClipping, Inception1dConfig, L2Sp, Lead, Manifest, Optimizer, Pretraining, RegressionLoss, Resnet1dConfig,
-    Schedule, Source, StoppingMetric, Superclass, Target, Targets, Transfer, TransferLoss, VitConfig, Xresnet1dConfig,
-    load, parse, schema,
+    GradientClipping, Inception1dConfig, L2Sp, Lead, Manifest, Optimizer, Pretraining, RecurrentConfig, RegressionLoss,
+    Resnet1dConfig, Schedule, Source, StoppingMetric, Superclass, Target, Targets, Transfer, TransferLoss, VitConfig,
+    Xresnet1dConfig, load, parse, schema,
 };
 use serde_json::{Value, json};
 
@@ -135,7 +135,7 @@ fn each_fault_is_shown_with_its_place_and_the_nearest_name() {
         ("[signal]\n  sampling-rate = 5", 2, 3, "sampling-rate", "unknown key `sampling-rate` in `signal`; did you mean `sampling_rate`?"),
         ("[compute]\nepochs = 5", 2, 1, "epochs", "unknown key `epochs` in `compute`; known: `precision`; it belongs in `regression`, `transfer`, `classification`"),
         ("[mixes.b]", 1, 1, "[mixes.b]", "`mixes.b` needs the key `parts`"),
-        ("[architectures.b]\ndepth = 3", 1, 1, "[architectures.b]", "`architectures.b` needs the key `kind`; known: `cnn`, `inception1d`, `resnet1d`, `xresnet1d`, `vit`"),
+        ("[architectures.b]\ndepth = 3", 1, 1, "[architectures.b]", "`architectures.b` needs the key `kind`; known: `cnn`, `inception1d`, `resnet1d`, `xresnet1d`, `vit`, `rnn`, `lstm`, `gru`"),
         ("[architectures.b]\nkind = 'cnn'\nfilters = 3", 3, 1, "filters", "unknown key `filters` in `architectures.b` of kind `cnn`; known: `channels`, `kernels`, `head`, `dropout`, `kind`"),
         // words
         ("[regression]\nloss = \"mea\"", 2, 8, "\"mea\"", "unknown loss `mea`; did you mean `mae`?"),
@@ -210,7 +210,6 @@ fn each_fault_is_shown_with_its_place_and_the_nearest_name() {
         ("[trials]\nfusion = 'sum'", 2, 10, "'sum'", "unknown fusion `sum`; known: `concat`, `gate`, `mean`"),
         ("[trials]\nexclude = [{ fusion = 'gate' }]", 2, 23, "'gate'", "`gate` is not in trials.fusion"),
         // of a later version
-        ("[architectures.b]\nkind = 'lstm'", 2, 8, "'lstm'", "`lstm` is not available in this build; available: `cnn`, `inception1d`, `resnet1d`, `xresnet1d`, `vit`"),
         ("[mixes.b]\nparts = [{ source = 'sim', where = 'x' }]", 2, 28, "where", "`where` is not available in this build; available in `mixes.b.parts[0]`: `source`, `share`, `folds`"),
         // syntax
         ("[trials]\nseed = [1,, 2]", 2, 11, ",", ""),
@@ -352,6 +351,19 @@ fusion = "gate"
     assert_eq!(Transfer { classes: Superclass::ALL.to_vec(), ..training }, manifest.transfer);
     let listed = good(&text.replace("\"gate\"", "[\"mean\", \"concat\"]"));
     assert_eq!(listed.trials.fusion, [Fusion::Mean, Fusion::Concat]);
+}
+
+#[test]
+fn recurrent_layers_have_one_set_of_keys() {
+    let of = |kind: &str, more: &str| {
+        good(&format!("{SMALL}[architectures.r]\nkind = '{kind}'\n{more}")).architectures["r"].clone()
+    };
+    assert_eq!(of("rnn", ""), Architecture::Rnn(RecurrentConfig::default()));
+    let both = RecurrentConfig { bidirectional: true, layers: 3, layer_dropout: 0.2, ..RecurrentConfig::default() };
+    let keys = "bidirectional = true\nlayers = 3\nlayer_dropout = 0.2\n";
+    assert_eq!(of("lstm", keys), Architecture::Lstm(both.clone()));
+    assert_eq!(of("gru", keys), Architecture::Gru(both));
+    assert_eq!(of("gru", keys).blocks(), ["block1", "block2", "block3"]);
 }
 
 #[test]

@@ -1,8 +1,8 @@
 """ecgraft's architectures, at its defaults, in PyTorch.
 
 A backbone takes (batch, leads, samples) to (batch, `width`, samples or fewer) through its `stages`: the blocks that
-manifests call block1, block2 ... A `Network` is one backbone or several under a head. To add an architecture, write a
-function like `cnn` and list it in `ARCHITECTURES`.
+manifests call block1, block2 ... (recurrent layers are one module). A `Network` is one backbone or several under a
+head. To add an architecture, write a function like `cnn` and list it in `ARCHITECTURES`.
 """
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -200,6 +200,18 @@ class Vit(nn.Module):
         return self.norm(self.stages(x)).transpose(1, 2)
 
 
+class Recurrent(nn.Module):
+    """Recurrent layers, `nn.RNN`, `nn.LSTM` or `nn.GRU`: one module for all, which is its fast path."""
+
+    def __init__(self, layers: type[nn.RNNBase], leads: int, hidden: int = 256, depth: int = 2):
+        super().__init__()
+        self.width = hidden
+        self.rnn = layers(leads, hidden, num_layers=depth, batch_first=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.rnn(x.transpose(1, 2))[0].transpose(1, 2)
+
+
 def cnn(leads: int, length: int, outputs: int) -> nn.Module:
     return Network([Cnn(leads)], outputs)
 
@@ -225,6 +237,18 @@ def vit(leads: int, length: int, outputs: int) -> nn.Module:
     return Network([Vit(leads, length)], outputs)
 
 
+def rnn(leads: int, length: int, outputs: int) -> nn.Module:
+    return Network([Recurrent(nn.RNN, leads)], outputs)
+
+
+def lstm(leads: int, length: int, outputs: int) -> nn.Module:
+    return Network([Recurrent(nn.LSTM, leads)], outputs)
+
+
+def gru(leads: int, length: int, outputs: int) -> nn.Module:
+    return Network([Recurrent(nn.GRU, leads)], outputs)
+
+
 # By ecgraft's names; each is called with leads, samples per lead and outputs.
 ARCHITECTURES: dict[str, Callable[[int, int, int], nn.Module]] = {
     "cnn": cnn,
@@ -232,4 +256,7 @@ ARCHITECTURES: dict[str, Callable[[int, int, int], nn.Module]] = {
     "resnet1d": resnet1d,
     "xresnet1d": xresnet1d,
     "vit": vit,
+    "rnn": rnn,
+    "lstm": lstm,
+    "gru": gru,
 }

@@ -44,10 +44,9 @@ pub struct Options {
 /// Runs the command.
 pub fn run(options: Options) -> Result<()> {
     let device = crate::run::Device::parse(&options.device)?;
-    let kind = ARCHITECTURE.find(&options.kind);
-    let architecture = kind.and_then(|kind| default_architecture(kind.name)).ok_or_else(|| {
-        let kinds: Vec<&str> = ARCHITECTURE.known.iter().map(|kind| kind.name).collect();
-        Error::user(format!("no architecture kind `{}`; there are {}", options.kind, kinds.join(", ")))
+    let architecture = default_architecture(&options.kind).ok_or_else(|| {
+        let known: Vec<&str> = ARCHITECTURE.known.iter().map(|kind| kind.name).collect();
+        Error::user(format!("no architecture kind `{}`; there are {}", options.kind, known.join(", ")))
     })?;
     if [options.batch, options.channels, options.length, options.steps].contains(&0) || options.length < 16 {
         return Err(Error::user("--batch, --channels and --steps start at 1, --length at 16"));

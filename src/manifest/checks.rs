@@ -138,7 +138,7 @@ impl Checks<'_> {
         let at = |key| ["architectures", name, key];
         match architecture {
             Architecture::Cnn(cnn) => self.cnn(name, cnn),
-            Architecture::Inception1d(_) => {}
+            Architecture::Inception1d(_) | Architecture::Rnn(_) | Architecture::Lstm(_) | Architecture::Gru(_) => {}
             Architecture::Vit(vit) => self.vit(name, vit),
             Architecture::Resnet1d(net) => {
                 self.odd_kernels(name, "a `resnet1d`", &net.kernels);

@@ -226,6 +226,12 @@ pub enum Architecture {
     Xresnet1d(Xresnet1dConfig),
     /// Patches through a transformer encoder.
     Vit(VitConfig),
+    /// Plain recurrent layers.
+    Rnn(RecurrentConfig),
+    /// Long short-term memory.
+    Lstm(RecurrentConfig),
+    /// Gated recurrent units.
+    Gru(RecurrentConfig),
 }
 
 /// Settings of `cnn`: blocks of conv - batch norm - ReLU - max pool(2), then the head.
@@ -410,6 +416,37 @@ impl Default for VitConfig {
     }
 }
 
+/// Settings of `rnn`, `lstm` and `gru`: recurrent layers, each reading the one below, then the head.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecurrentConfig {
+    /// Units of each layer and direction. Default 256.
+    pub hidden: usize,
+    /// Number of layers. Default 2.
+    pub layers: usize,
+    /// Whether each layer also goes from the last sample to the first, with weights of its own. Default false.
+    pub bidirectional: bool,
+    /// Hidden width of the head. Default 128.
+    pub head: usize,
+    /// Dropout before the head's last layer; half of it before its first. Default 0.5.
+    pub dropout: f64,
+    /// Dropout between layers; none before a layer that is frozen. Default 0.
+    pub layer_dropout: f64,
+}
+
+impl Default for RecurrentConfig {
+    fn default() -> Self {
+        Self { hidden: 256, layers: 2, bidirectional: false, head: 128, dropout: 0.5, layer_dropout: 0.0 }
+    }
+}
+
+impl RecurrentConfig {
+    /// 1, or 2 where layers go both ways.
+    pub fn directions(&self) -> usize {
+        if self.bidirectional { 2 } else { 1 }
+    }
+}
+
 impl Architecture {
     /// The word of `kind`.
     pub fn kind(&self) -> &'static str {
@@ -419,6 +456,9 @@ impl Architecture {
             Architecture::Resnet1d(_) => "resnet1d",
             Architecture::Xresnet1d(_) => "xresnet1d",
             Architecture::Vit(_) => "vit",
+            Architecture::Rnn(_) => "rnn",
+            Architecture::Lstm(_) => "lstm",
+            Architecture::Gru(_) => "gru",
         }
     }
 
@@ -428,6 +468,7 @@ impl Architecture {
             Architecture::Cnn(c) => (false, c.channels.len()),
             Architecture::Inception1d(c) => (false, c.depth),
             Architecture::Vit(c) => (true, c.depth),
+            Architecture::Rnn(c) | Architecture::Lstm(c) | Architecture::Gru(c) => (false, c.layers),
             Architecture::Resnet1d(c) => (true, c.blocks),
             Architecture::Xresnet1d(c) => (true, c.stages().len()),
         };

@@ -10,7 +10,7 @@ use crate::ops::norm::{Mode, Normalizer, Statistics, batch_norm};
 use crate::ops::{Backend, Lend, Param, Var, conv1d, linear};
 
 /// `count` values uniform in plus and minus 1 / sqrt(fan in).
-fn uniform(count: usize, fan_in: usize, random: &mut ChaCha8Rng) -> Vec<f32> {
+pub(super) fn uniform(count: usize, fan_in: usize, random: &mut ChaCha8Rng) -> Vec<f32> {
     let bound = 1.0 / (fan_in as f64).sqrt();
     (0..count).map(|_| ((random.random::<f64>() * 2.0 - 1.0) * bound) as f32).collect()
 }

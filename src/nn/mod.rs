@@ -4,6 +4,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::Result;
 use crate::manifest::{Architecture, BatchNormMode, Fusion};
+use crate::ops::recurrent::Cell;
 use crate::ops::{Backend, Lend, Param, Trace, Var, combine, pool};
 
 mod cnn;
@@ -11,6 +12,7 @@ mod fusion;
 mod head;
 mod inception1d;
 mod layer;
+mod recurrent;
 mod residual;
 mod resnet1d;
 #[cfg(test)]
@@ -22,6 +24,7 @@ use cnn::Cnn;
 use fusion::Fuse;
 use head::Head;
 use inception1d::Inception1d;
+use recurrent::Recurrent;
 use resnet1d::Resnet1d;
 use vit::Vit;
 use xresnet1d::Xresnet1d;
@@ -97,6 +100,7 @@ enum Kind<D: Lend> {
     Resnet1d(Box<Resnet1d<D>>),
     Xresnet1d(Xresnet1d<D>),
     Vit(Box<Vit<D>>),
+    Recurrent(Recurrent<D>),
 }
 
 /// A backbone: (batch, length, leads) to features (batch, fewer or as many samples, features).
@@ -128,6 +132,9 @@ impl<D: Backend> Backbone<D> {
             Architecture::Resnet1d(config) => Kind::Resnet1d(Box::new(Resnet1d::new(device, config, leads, random)?)),
             Architecture::Xresnet1d(config) => Kind::Xresnet1d(Xresnet1d::new(device, config, leads, random)?),
             Architecture::Vit(config) => Kind::Vit(Box::new(Vit::new(device, config, leads, length, random)?)),
+            Architecture::Rnn(config) => Kind::Recurrent(Recurrent::new(device, Cell::Rnn, config, leads, random)?),
+            Architecture::Lstm(config) => Kind::Recurrent(Recurrent::new(device, Cell::Lstm, config, leads, random)?),
+            Architecture::Gru(config) => Kind::Recurrent(Recurrent::new(device, Cell::Gru, config, leads, random)?),
         };
         let names = architecture.blocks();
         Ok(Self { kind, holds: vec![Hold::default(); names.len()], names })
@@ -154,6 +161,7 @@ impl<D: Backend> Backbone<D> {
             Kind::Resnet1d(net) => net.forward(x, &self.holds, pass)?,
             Kind::Xresnet1d(net) => net.forward(x, &self.holds, pass)?,
             Kind::Vit(net) => net.forward(x, &self.holds, pass)?,
+            Kind::Recurrent(net) => net.forward(x, &self.holds, pass)?,
         };
         pool::concat_pool(&mut pass.trace, &y)
     }
@@ -166,6 +174,7 @@ impl<D: Backend> Backbone<D> {
             Kind::Resnet1d(net) => net.visit(f),
             Kind::Xresnet1d(net) => net.visit(f),
             Kind::Vit(net) => net.visit(f),
+            Kind::Recurrent(net) => net.visit(f),
         }
     }
 
@@ -176,6 +185,9 @@ impl<D: Backend> Backbone<D> {
             Architecture::Resnet1d(config) => config.width,
             Architecture::Xresnet1d(config) => config.features(),
             Architecture::Vit(config) => config.dim,
+            Architecture::Rnn(config) | Architecture::Lstm(config) | Architecture::Gru(config) => {
+                config.hidden * config.directions()
+            }
         }
     }
 }
@@ -210,6 +222,9 @@ impl<D: Backend> Network<D> {
             Architecture::Resnet1d(config) => (config.head, config.dropout),
             Architecture::Xresnet1d(config) => (config.head, config.dropout),
             Architecture::Vit(config) => (config.head, config.dropout),
+            Architecture::Rnn(config) | Architecture::Lstm(config) | Architecture::Gru(config) => {
+                (config.head, config.dropout)
+            }
         };
         let width = 2 * Backbone::<D>::width(architecture);
         let fuse = Fuse::new(device, fusion, backbones, width)?;

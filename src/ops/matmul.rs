@@ -7,7 +7,7 @@ use super::memory::Buffer;
 use super::simd::{Simd, dispatch};
 
 /// Vectors of outputs in a tile.
-const WIDTH: usize = 2;
+pub(super) const WIDTH: usize = 2;
 
 /// Rows of a matrix: row t is `inner` values from `step` t on.
 #[derive(Clone, Copy)]
@@ -89,9 +89,18 @@ impl Packed {
         Self { values, inner, outputs, panel }
     }
 
-    /// Its rows.
+    /// Rows of the matrix.
     pub(super) fn inner(&self) -> usize {
         self.inner
+    }
+
+    /// Panels one after another: the first output of each, their number, its values (inner, [`WIDTH`] vectors).
+    pub(super) fn panels(&self) -> impl Iterator<Item = (usize, usize, &[f32])> {
+        let panels = self.values.chunks_exact(self.inner * self.panel).enumerate();
+        panels.map(|(number, values)| {
+            let first = number * self.panel;
+            (first, self.panel.min(self.outputs - first), values)
+        })
     }
 }
 
@@ -156,9 +165,7 @@ fn band<S: Simd, const ADD: bool, const ROWS: usize>(
     for (r, start) in starts.iter_mut().enumerate() {
         *start = (top + r.min(count - 1)) * rows.step;
     }
-    for (number, panel) in packed.values.chunks_exact(packed.inner * packed.panel).enumerate() {
-        let first = number * packed.panel;
-        let width = (packed.outputs - first).min(packed.panel);
+    for (first, width, panel) in packed.panels() {
         let out = &mut out[top * step + first..];
         if width > S::LANES {
             let sums = tile::<S, ROWS, 2>(rows, &starts, panel);
@@ -172,7 +179,7 @@ fn band<S: Simd, const ADD: bool, const ROWS: usize>(
 
 /// The sums of one tile, in registers.
 #[inline(always)]
-fn tile<S: Simd, const ROWS: usize, const VECTORS: usize>(
+pub(super) fn tile<S: Simd, const ROWS: usize, const VECTORS: usize>(
     rows: Rows<'_>,
     starts: &[usize; ROWS],
     panel: &[f32],
@@ -211,7 +218,7 @@ fn tile<S: Simd, const ROWS: usize, const VECTORS: usize>(
 
 /// A tile's sums into `count` rows of `width` outputs.
 #[inline(always)]
-fn put<S: Simd, const ADD: bool, const ROWS: usize, const VECTORS: usize>(
+pub(super) fn put<S: Simd, const ADD: bool, const ROWS: usize, const VECTORS: usize>(
     sums: &[[S::V; VECTORS]; ROWS],
     count: usize,
     width: usize,

@@ -31,6 +31,7 @@ pub mod memory;
 pub mod norm;
 mod philox;
 pub mod pool;
+pub mod recurrent;
 mod simd;
 pub mod transformer;
 pub mod update;
@@ -99,6 +100,7 @@ pub trait Backend:
     + combine::Kernel
     + fuse::Kernel
     + linear::Kernel
+    + recurrent::Kernel
     + dropout::Kernel
     + loss::Kernel
     + update::Kernel

@@ -27,8 +27,14 @@ pub(super) trait Simd: Copy {
     fn mul_add(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// c - a b.
     fn neg_mul_add(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// a / b.
+    fn div(a: Self::V, b: Self::V) -> Self::V;
+    /// 2 to the power of each whole number from -126 to 127.
+    fn power_of_two(whole: Self::V) -> Self::V;
     /// The larger; b where one is not a number.
     fn max(a: Self::V, b: Self::V) -> Self::V;
+    /// The smaller; b where one is not a number.
+    fn min(a: Self::V, b: Self::V) -> Self::V;
     /// x where a > b, else 0.
     fn where_above(a: Self::V, b: Self::V, x: Self::V) -> Self::V;
     /// x where a >= b, else 0.
@@ -76,8 +82,20 @@ impl Simd for Portable {
         std::array::from_fn(|i| c[i] - a[i] * b[i])
     }
     #[inline(always)]
+    fn div(a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
+        std::array::from_fn(|i| a[i] / b[i])
+    }
+    #[inline(always)]
+    fn power_of_two(whole: [f32; 4]) -> [f32; 4] {
+        whole.map(|whole| f32::from_bits(((whole as i32 + 127) << 23) as u32))
+    }
+    #[inline(always)]
     fn max(a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
         std::array::from_fn(|i| if a[i] > b[i] { a[i] } else { b[i] })
+    }
+    #[inline(always)]
+    fn min(a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
+        std::array::from_fn(|i| if a[i] < b[i] { a[i] } else { b[i] })
     }
     #[inline(always)]
     fn where_above(a: [f32; 4], b: [f32; 4], x: [f32; 4]) -> [f32; 4] {
@@ -142,8 +160,23 @@ mod x86 {
             unsafe { _mm256_fnmadd_ps(a, b, c) }
         }
         #[inline(always)]
+        fn div(a: __m256, b: __m256) -> __m256 {
+            unsafe { _mm256_div_ps(a, b) }
+        }
+        #[inline(always)]
+        fn power_of_two(whole: __m256) -> __m256 {
+            unsafe {
+                let exponent = _mm256_add_epi32(_mm256_cvtps_epi32(whole), _mm256_set1_epi32(127));
+                _mm256_castsi256_ps(_mm256_slli_epi32::<23>(exponent))
+            }
+        }
+        #[inline(always)]
         fn max(a: __m256, b: __m256) -> __m256 {
             unsafe { _mm256_max_ps(a, b) }
+        }
+        #[inline(always)]
+        fn min(a: __m256, b: __m256) -> __m256 {
+            unsafe { _mm256_min_ps(a, b) }
         }
         #[inline(always)]
         fn where_above(a: __m256, b: __m256, x: __m256) -> __m256 {
@@ -197,8 +230,23 @@ mod x86 {
             unsafe { _mm512_fnmadd_ps(a, b, c) }
         }
         #[inline(always)]
+        fn div(a: __m512, b: __m512) -> __m512 {
+            unsafe { _mm512_div_ps(a, b) }
+        }
+        #[inline(always)]
+        fn power_of_two(whole: __m512) -> __m512 {
+            unsafe {
+                let exponent = _mm512_add_epi32(_mm512_cvtps_epi32(whole), _mm512_set1_epi32(127));
+                _mm512_castsi512_ps(_mm512_slli_epi32::<23>(exponent))
+            }
+        }
+        #[inline(always)]
         fn max(a: __m512, b: __m512) -> __m512 {
             unsafe { _mm512_max_ps(a, b) }
+        }
+        #[inline(always)]
+        fn min(a: __m512, b: __m512) -> __m512 {
+            unsafe { _mm512_min_ps(a, b) }
         }
         #[inline(always)]
         fn where_above(a: __m512, b: __m512, x: __m512) -> __m512 {

@@ -1,6 +1,7 @@
 //! What a stage will cost, in comparable units, for the ETA.
 
-use crate::manifest::Architecture;
+use crate::manifest::{Architecture, RecurrentConfig};
+use crate::ops::recurrent::Cell;
 use crate::plan::{Plan, Stage, StageKind};
 
 /// Records of a source whose number is not known before it is read.
@@ -31,7 +32,7 @@ pub(super) fn of(plan: &Plan, stage: &Stage) -> f64 {
     }
 }
 
-/// Multiplications of the convolutions, linear layers and attention for one record.
+/// Multiplications of the convolutions, linear layers, attention and recurrent layers for one record.
 fn multiplications(architecture: &Architecture, leads: usize, length: usize) -> f64 {
     let count = match architecture {
         Architecture::Cnn(config) => {
@@ -75,6 +76,16 @@ fn multiplications(architecture: &Architecture, leads: usize, length: usize) -> 
             let block = dim * (4 * dim + 2 * config.mlp) + 2 * patches * dim;
             patches * (leads * config.patch * dim + config.depth * block)
         }
+        Architecture::Rnn(config) => recurrent(config, Cell::Rnn, leads) * length,
+        Architecture::Lstm(config) => recurrent(config, Cell::Lstm, leads) * length,
+        Architecture::Gru(config) => recurrent(config, Cell::Gru, leads) * length,
     };
     count as f64
+}
+
+/// Multiplications of all layers for one sample.
+fn recurrent(config: &RecurrentConfig, cell: Cell, leads: usize) -> usize {
+    let width = config.hidden * config.directions();
+    let inputs = leads + (config.layers - 1) * width;
+    cell.gates() * width * (inputs + config.layers * config.hidden)
 }

@@ -11,6 +11,25 @@ const DROPOUT: Key = Key::new(
     "Dropout before the head's last layer; half of it before its first.",
 );
 
+const RECURRENT: &[Key] = &[
+    Key::new("hidden", count(1.0, 8192.0), "256", "Units of each layer and direction."),
+    Key::new("layers", count(1.0, 64.0), "2", "Number of layers, each reading the one below."),
+    Key::new(
+        "bidirectional",
+        Type::Bool,
+        "false",
+        "Each layer also goes from the last sample to the first, with weights of its own: twice as many outputs.",
+    ),
+    HEAD,
+    DROPOUT,
+    Key::new(
+        "layer_dropout",
+        Type::Number(Range::from_below(0.0, 1.0)),
+        "0.0",
+        "Dropout between layers; none before a layer that is frozen.",
+    ),
+];
+
 /// Architectures.
 pub(crate) const ARCHITECTURE: Kinds = Kinds {
     what: "architecture",
@@ -121,8 +140,11 @@ pub(crate) const ARCHITECTURE: Kinds = Kinds {
                 DROPOUT,
             ],
         },
+        Kind { name: "rnn", doc: "Plain recurrent layers (tanh).", keys: RECURRENT },
+        Kind { name: "lstm", doc: "Recurrent layers with long short-term memory.", keys: RECURRENT },
+        Kind { name: "gru", doc: "Recurrent layers of gated units.", keys: RECURRENT },
     ],
-    later: &["rnn", "lstm", "gru"],
+    later: &[],
 };
 
 const BATCH_NORM: Words = words(
