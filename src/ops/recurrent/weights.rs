@@ -8,6 +8,7 @@ use super::forward::Order;
 use crate::ops::cpu::Isa;
 use crate::ops::matmul::{Right, Rows, accumulate, summed};
 use crate::ops::memory::Buffer;
+use crate::ops::simd::{Simd, dispatch};
 
 /// Sums that are made beside each other and then added up, whatever the number of threads.
 const GROUPS: usize = 8;
@@ -37,6 +38,14 @@ struct Work<'a> {
     wanted: [bool; 2],
 }
 
+/// Adds the beginning of each of `many` rows of `row` values to `sum`.
+#[inline(always)]
+fn add_up<S: Simd>(many: &[f32], row: usize, sum: &mut [f32]) {
+    for row in many.chunks_exact(row) {
+        sum.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
+    }
+}
+
 impl Work<'_> {
     fn sums(&self, records: std::ops::Range<usize>) -> Sums {
         let Work { isa, s, layout, order, .. } = *self;
@@ -54,9 +63,9 @@ impl Work<'_> {
             for start in (0..s.length).step_by(CHUNK) {
                 let count = CHUNK.min(s.length - start);
                 let values = &self.rows[(record * s.length + start) * layout.row..];
-                for row in values.chunks_exact(layout.row).take(count) {
-                    sums.row.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
-                }
+                let (many, sum) = (&values[..count * layout.row], &mut sums.row[..]);
+                let row = layout.row;
+                dispatch!(isa => add_up(many: &[f32], row: usize, sum: &mut [f32]));
                 let rows = Rows { values, step: layout.row, count, inner: layout.gates };
                 let samples = start..start + count;
                 if self.wanted[0] {
