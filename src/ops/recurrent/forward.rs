@@ -90,45 +90,38 @@ impl<'a> Work<'a> {
     }
 
     /// Some records (length, channels) through all steps.
-    fn records(&self, x: &[f32], y: &mut [f32], kept: Option<&mut [f32]>) {
+    fn records(&self, x: &[f32], y: &mut [f32], mut kept: Option<&mut [f32]>) {
         let Work { isa, s, layout, order, .. } = *self;
         let count = x.len() / (s.length * s.input);
-        let (block, chunk) = (layout.block, CHUNK.min(s.length));
+        let block = layout.block;
         let (mut h, mut c) = (Buffer::zeros(count * block), Buffer::zeros(count * block));
-        let mut room;
-        // Without `kept` there are rows for one chunk only.
-        let (rows, all) = match kept {
-            Some(kept) => (kept, true),
-            None => {
-                room = Buffer::stale(count * chunk * layout.row);
-                (&mut room[..], false)
-            }
-        };
-        let apart = if all { s.length } else { chunk } * layout.row;
-        for start in (0..s.length).step_by(chunk) {
-            let steps = chunk.min(s.length - start);
+        // Rows of one chunk, step by step: they stay in the cache, and what is kept is written once.
+        let mut rows = Buffer::stale(CHUNK * count * layout.row);
+        for start in (0..s.length).step_by(CHUNK) {
+            let steps = CHUNK.min(s.length - start);
             let first = order.first(start, steps);
-            let skipped = if all { 0 } else { first };
-            let at = |record: usize, sample: usize| record * apart + (sample - skipped) * layout.row;
             let inputs: Vec<Strip<'_>> = (0..count)
                 .map(|record| {
                     let values = &x[(record * s.length + first) * s.input..];
                     let rows = Rows { values, step: s.input, count: steps, inner: s.input };
-                    Strip { rows, to: at(record, first) }
+                    Strip { rows, to: record * layout.row }
                 })
                 .collect();
-            product(isa, &inputs, &self.input, false, rows, layout.row);
+            product(isa, &inputs, &self.input, false, &mut rows, count * layout.row);
             for sample in (start..start + steps).map(|step| order.sample(step)) {
+                let rows = &mut rows[(sample - first) * count * layout.row..][..count * layout.row];
                 for (packed, column, add) in &self.hidden {
                     let states = Rows { values: &h, step: block, count, inner: s.hidden };
-                    let strip = Strip { rows: states, to: at(0, sample) + column };
-                    product(isa, &[strip], packed, *add, rows, apart);
+                    product(isa, &[Strip { rows: states, to: *column }], packed, *add, rows, layout.row);
                 }
-                for (record, (h, c)) in h.chunks_exact_mut(block).zip(c.chunks_exact_mut(block)).enumerate() {
-                    let row = &mut rows[at(record, sample)..][..layout.row];
+                let states = h.chunks_exact_mut(block).zip(c.chunks_exact_mut(block));
+                for (record, (row, (h, c))) in rows.chunks_exact_mut(layout.row).zip(states).enumerate() {
                     cell::forward(isa, s.cell, &self.bias, row, &mut State { h, c });
-                    y[(record * s.length + sample) * s.output() + self.column..][..s.hidden]
-                        .copy_from_slice(&h[..s.hidden]);
+                    let at = record * s.length + sample;
+                    y[at * s.output() + self.column..][..s.hidden].copy_from_slice(&h[..s.hidden]);
+                    if let Some(kept) = &mut kept {
+                        kept[at * layout.row..][..layout.row].copy_from_slice(row);
+                    }
                 }
             }
         }
