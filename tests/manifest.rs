@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use ecgraft::manifest::{
-    Architecture, Augment, BatchNormMode, CnnConfig, Diagnostic, Donor, EarlyStopping, Freeze, Fusion,
+    Architecture, Augment, BatchNormMode, CnnConfig, Condition, Diagnostic, Donor, EarlyStopping, Freeze, Fusion,
     GradientClipping, Inception1dConfig, L2Sp, Lead, Manifest, Optimizer, Pretraining, RecurrentConfig, RegressionLoss,
     Resnet1dConfig, Schedule, Source, StoppingMetric, Superclass, Target, Targets, Transfer, TransferLoss, VitConfig,
     Xresnet1dConfig, load, parse, schema,
@@ -209,8 +209,23 @@ fn each_fault_is_shown_with_its_place_and_the_nearest_name() {
         ("[trials]\nfrom = [['hr'], ['classification']]", 2, 17, "['classification']", "no classifier can be trained on mix `synthetic`: records of `sim` have no classes; add to trials.exclude { mix = \"synthetic\", from = [\"classification\"] }"),
         ("[trials]\nfusion = 'sum'", 2, 10, "'sum'", "unknown fusion `sum`; known: `concat`, `gate`, `mean`"),
         ("[trials]\nexclude = [{ fusion = 'gate' }]", 2, 23, "'gate'", "`gate` is not in trials.fusion"),
-        // of a later version
-        ("[mixes.b]\nparts = [{ source = 'sim', where = 'x' }]", 2, 28, "where", "`where` is not available in this build; available in `mixes.b.parts[0]`: `source`, `share`, `folds`"),
+        // conditions and curricula
+        ("[mixes.b]\nparts = [{ source = 'sim', where = 'x' }]", 2, 37, "x", "`where`: unknown name `x`; known: `hr`, `pr`, `qt`, `qrs`, `fold`, `age`, `sex`, `NORM`, `MI`, `STTC`, `CD`, `HYP`"),
+        ("[mixes.b]\nparts = [{ source = 'ptbxl', where = 'HYP or nrom' }]", 2, 46, "nrom", "`where`: unknown name `nrom`; did you mean `NORM`? known: `hr`, `pr`, `qt`, `qrs`, `fold`, `age`, `sex`, `NORM`, `MI`, `STTC`, `CD`, `HYP`"),
+        ("[mixes.b]\nparts = [{ source = 'sim', where = 'hr == 60' }]", 2, 40, "==", "`where`: unknown operator `==`; write `=`; known: `<`, `<=`, `>`, `>=`, `=`, `!=`"),
+        ("[mixes.b]\nparts = [{ source = 'ptbxl', where = \"MI and sex = \\\"man\\\"\" }]", 2, 52, "\\\"man\\\"", "`where`: unknown sex `man`; known: `male`, `female`"),
+        ("[mixes.b]\nparts = [{ source = 'ptbxl', where = \"sex = \\u0027man\\u0027\" }]", 2, 38, "\"sex = \\u0027man\\u0027\"", "`where`: unknown sex `man`; known: `male`, `female`"),
+        ("[mixes.b]\nparts = [{ source = 'sim', where = 5 }]", 2, 36, "5", "`where` must be a condition in quotes, not the number 5"),
+        ("[mixes.b]\nparts = [{ source = 'sim', where = 'hr < 60 and not age > 60' }]", 2, 36, "'hr < 60 and not age > 60'", "`age` is known for sources of kind `ptb-xl` only; `sim` is of kind `simulator`, with `hr`, `pr`, `qt`, `qrs`"),
+        ("[mixes.b]\nparts = [{ source = 'ptbxl', where = 'MI' }, { source = 'ptbxl', where = '(MI)' }]", 2, 57, "'ptbxl'", "an earlier part of `b` already draws from the same records"),
+        ("[mixes.b]\nparts = [{ source = 'sim', max_records = 0 }]", 2, 42, "0", "`max_records` is 0; it must be from 1 to 10000000"),
+        ("[mixes.b]\nparts = [{ source = 'sim', until_epoch = 0 }]", 2, 42, "0", "`until_epoch` is 0; it must be from 1 to 1000000"),
+        ("[mixes.b]\nparts = [{ source = 'sim', from_epoch = 5, until_epoch = 4 }]", 2, 58, "4", "`until_epoch` (4) is before `from_epoch` (5): the part never trains"),
+        ("[mixes.b]\nparts = [{ source = 'sim' }, { source = 'ptbxl', from_epoch = 21 }]", 2, 63, "21", "the part never trains: the regression stage has 20 epochs"),
+        ("[mixes.b]\nparts = [{ source = 'sim', until_epoch = 5 }, { source = 'ptbxl', from_epoch = 8 }]", 2, 9, "[{ source = 'sim', until_epoch = 5 }, { source = 'ptbxl', from_epoch = 8 }]", "no part of `b` trains in epochs 6 to 7 of the regression stage's 20; change `from_epoch` or `until_epoch`"),
+        ("[mixes.b]\nparts = [{ source = 'sim', until_epoch = 19 }, { source = 'ptbxl', until_epoch = 3 }]", 2, 9, "[{ source = 'sim', until_epoch = 19 }, { source = 'ptbxl', until_epoch = 3 }]", "no part of `b` trains in epoch 20 of the regression stage's 20; change `from_epoch` or `until_epoch`"),
+        ("[mixes.b]\nparts = [{ source = 'sim', from_epoch = 2 }]", 2, 9, "[{ source = 'sim', from_epoch = 2 }]", "no part of `b` trains in epoch 1 of the regression stage's 20; change `from_epoch` or `until_epoch`"),
+        ("[mixes.b]\nparts = [{ source = 'ptbxl', from_epoch = 4 }]\n[classification]\nepochs = 3\n[trials]\nmix = ['b']\nfrom = [['classification']]", 2, 43, "4", "the part never trains: the classification stage has 3 epochs"),
         // syntax
         ("[trials]\nseed = [1,, 2]", 2, 11, ",", ""),
         ("[trials]\nseed = [0]\nseed = [1]", 3, 1, "seed", ""),
@@ -386,6 +401,30 @@ fn a_vit_has_a_stem_and_an_mlp_of_four_times_its_dim() {
     assert_eq!(json!(vit("mlp = 512")), json!(vit("")));
     assert_eq!(vit("dim = 64"), Architecture::Vit(VitConfig { dim: 64, mlp: 256, ..VitConfig::default() }));
     assert_eq!(vit("depth = 2").blocks(), ["stem", "block1", "block2"]);
+}
+
+#[test]
+fn a_condition_that_ends_too_early_is_marked_at_its_end() {
+    let (line, column, underlined, message) = fault("[mixes.b]\nparts = [{ source = 'sim', where = 'hr <' }]\n");
+    assert_eq!((line, column, &underlined[..]), (2, "parts = [{ source = 'sim', where = 'hr <".len() + 1, "'"));
+    assert_eq!(message, "`where`: the condition ends too early; expected: a number");
+}
+
+#[test]
+fn parts_with_conditions_limits_and_epochs_are_read() {
+    let more = "[mixes.b]\nparts = [
+        { source = 'sim', until_epoch = 10, max_records = 50 },
+        { source = 'ptbxl', where = \"sex = 'female' and(hr<60)\", from_epoch = 8 },
+        { source = 'ptbxl', folds = [1, 2], where = '''
+            not (hr < 60)
+            and age >= 65''', from_epoch = 11, until_epoch = 99 },
+    ]\n";
+    let parts = &good(&format!("{SMALL}{more}")).mixes["b"].parts;
+    assert_eq!((parts[0].max_records, parts[0].epochs()), (Some(50), 1..=10));
+    let text = |part: usize| parts[part].condition.as_ref().unwrap().to_string();
+    assert_eq!((text(1), parts[1].epochs()), ("sex = \"female\" and hr < 60".into(), 8..=usize::MAX));
+    assert_eq!((text(2), parts[2].epochs()), ("not hr < 60 and age >= 65".into(), 11..=99));
+    assert_eq!(parts[2].condition, Some(Condition::parse("not hr < 60 and age >= 65").unwrap()));
 }
 
 #[test]

@@ -31,6 +31,10 @@ fn regressions(plan: &Plan) -> usize {
     plan.stages.iter().filter(|stage| matches!(stage.kind, StageKind::Regression { .. })).count()
 }
 
+fn condition(text: &str) -> Option<Condition> {
+    Some(Condition::parse(text).unwrap())
+}
+
 /// Stage ids by label; within one manifest a label means one stage.
 fn ids(plan: &Plan) -> BTreeMap<String, String> {
     let ids: BTreeMap<_, _> = plan.stages.iter().map(|stage| (stage.describe(plan), stage.id.clone())).collect();
@@ -221,6 +225,30 @@ fn an_edit_changes_exactly_the_ids_it_should() {
         ("one mix", |m| m.mixes.get_mut("half-real").unwrap().records = Some(101), Labelled("half-real")),
         ("a share", |m| m.mixes.get_mut("half-real").unwrap().parts[0].share = Some(0.4), Labelled("half-real")),
         ("folds of a part", |m| m.mixes.get_mut("half-real").unwrap().parts[1].folds = None, Labelled("half-real")),
+        (
+            "a condition",
+            |m| m.mixes.get_mut("half-real").unwrap().parts[1].condition = condition("MI"),
+            Labelled("half-real"),
+        ),
+        ("a limit", |m| m.mixes.get_mut("half-real").unwrap().parts[1].max_records = Some(9), Labelled("half-real")),
+        (
+            "a last epoch",
+            |m| m.mixes.get_mut("half-real").unwrap().parts[1].until_epoch = Some(9),
+            Labelled("half-real"),
+        ),
+        (
+            "a first epoch",
+            |m| m.mixes.get_mut("half-real").unwrap().parts[1].from_epoch = Some(2),
+            Labelled("half-real"),
+        ),
+        (
+            "epochs that are all",
+            |m| {
+                let part = &mut m.mixes.get_mut("half-real").unwrap().parts[1];
+                (part.from_epoch, part.until_epoch) = (Some(1), Some(m.regression.epochs));
+            },
+            Nothing,
+        ),
         ("one freeze", |m| drop(m.freezes.insert("probe".into(), freeze(&["block1"], None))), Labelled("probe")),
         (
             "batch norms of a frozen block",
@@ -338,6 +366,28 @@ fn two_names_of_one_freeze_are_one_trial() {
     let plan = plan(&[twice]);
     assert_eq!(plan.trials.len(), 1);
     assert_eq!(plan.trials[0].freeze.as_deref(), Some("none"));
+}
+
+#[test]
+fn a_part_is_hashed_by_what_is_written_of_it_and_spaces_do_not_count() {
+    let mut part = example::part("ptbxl", Some(0.5), None);
+    let json = serde_json::to_value(&part).unwrap();
+    // The form of the first versions: ids of their manifests hold.
+    assert_eq!(json, serde_json::json!({"source": "ptbxl", "share": 0.5, "folds": null}));
+    let with = |text: &str| {
+        let mut full = full("full");
+        full.mixes.get_mut("half-real").unwrap().parts[1].condition = condition(text);
+        ids(&plan(&[full]))
+    };
+    assert_eq!(with("hr<60 and(MI or CD)"), with(" (hr < 60.0)  and (MI or (CD))"));
+    assert_ne!(with("hr < 60 and (MI or CD)"), with("hr < 60 and MI or CD"));
+    (part.condition, part.max_records, part.until_epoch) = (condition("sex='male'"), Some(5), Some(3));
+    let json = serde_json::to_value(&part).unwrap();
+    assert_eq!(
+        (&json["where"], &json["max_records"], &json["until_epoch"]),
+        (&"sex = \"male\"".into(), &5.into(), &3.into())
+    );
+    assert_eq!(serde_json::from_value::<MixPart>(json).unwrap(), part);
 }
 
 #[test]

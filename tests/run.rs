@@ -3,6 +3,7 @@
 mod workbench;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -76,6 +77,65 @@ fn a_study_runs_once_and_is_found_done() {
     let longer = tiny("tiny", &sample(), "").replace("seed = [0, 1]", "seed = [0, 1, 2]");
     bench.write("experiments/tiny.toml", &longer);
     assert!(bench.run(&["run", "--dry-run"]).ok().contains("8 done, 4 to run"));
+}
+
+#[test]
+fn mixes_with_conditions_and_a_curriculum_show_what_they_are_made_of() {
+    let bench = Workbench::new("mixes");
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/manifests/mixes.toml");
+    bench.run(&["run", manifest.to_str().unwrap()]).ok();
+    let text = |value: &str| Cell::Text(value.into());
+    let parts =
+        bench.ask("SELECT mix, part, source, filter, from_epoch, until_epoch FROM composition ORDER BY mix, part");
+    let folds = "folds 1, 2, 3, 4";
+    assert_eq!(
+        parts,
+        [
+            [text("half-a"), Cell::Integer(1), text("ptbxl"), text(folds), Cell::Integer(1), Cell::Null].to_vec(),
+            [
+                text("simulated-first"),
+                Cell::Integer(1),
+                text("simulated"),
+                text("hr >= 50 and qrs < 120; at most 30"),
+                Cell::Integer(1),
+                Cell::Integer(2)
+            ]
+            .to_vec(),
+            [
+                text("simulated-first"),
+                Cell::Integer(2),
+                text("ptbxl"),
+                text("folds 1, 2, 3, 4; age >= 40 and not MI"),
+                Cell::Integer(2),
+                Cell::Null
+            ]
+            .to_vec(),
+        ]
+    );
+    // Of each of folds 1 to 4 the sample has 24 records; 5 of them have MI (its README).
+    assert_eq!(bench.number("SELECT train + validation + test FROM composition WHERE mix = 'half-a'"), 96.0);
+    let older = bench.number("SELECT offered FROM composition WHERE source = 'ptbxl' AND mix = 'simulated-first'");
+    assert!((1.0..=76.0).contains(&older), "{older}");
+    assert_eq!(bench.number("SELECT max(train + validation + test) FROM composition WHERE source = 'simulated'"), 30.0);
+    assert_eq!(bench.number("SELECT count(*) FROM composition WHERE lowest < mean AND mean < highest AND sd > 0"), 3.0);
+
+    let show = |mix: &str| match &bench.ask(&format!("SELECT run_id FROM runs WHERE mix = '{mix}'"))[0][0] {
+        Cell::Text(run) => bench.run(&["show", run]).ok(),
+        other => panic!("{other:?}"),
+    };
+    let shown = show("simulated-first");
+    let line =
+        |text: &str, word: &str| text.lines().find(|line| line.trim().starts_with(word)).map(str::to_owned).unwrap();
+    for (word, pieces) in [
+        ("source ", &["records", "epochs", "train", "validation", "test", "patients", "hr, bpm"] as &[_]),
+        ("simulated ", &["hr >= 50 and qrs < 120; at most 30", "1 to 2", " ± ", " to "]),
+        ("ptbxl ", &["folds 1, 2, 3, 4; age >= 40 and not MI", "from 2"]),
+    ] {
+        let line = line(&shown, word);
+        assert!(pieces.iter().all(|piece| line.contains(piece)), "{line}");
+    }
+    assert!(!line(&show("half-a"), "source ").contains("epochs"), "there is no curriculum");
+    assert!(bench.run(&["plan", manifest.to_str().unwrap()]).ok().contains("4 done, 0 to run"));
 }
 
 #[test]

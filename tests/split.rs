@@ -22,6 +22,7 @@ fn dataset(source: &str, count: usize, per_patient: usize) -> Arc<Dataset> {
             fold: Some((patient % 10 + 1) as u8),
             targets: [Some(70.0), Some(160.0), Some(400.0), (!index.is_multiple_of(10)).then_some(90.0)],
             classes,
+            ..Record::default()
         }
     };
     Arc::new(Dataset {
@@ -47,11 +48,12 @@ fn mix(records: Option<usize>, parts: &[Part<'_>]) -> Mix {
         source: (*source).into(),
         share: *share,
         folds: folds.clone(),
+        ..MixPart::default()
     });
     Mix { records, parts: parts.collect() }
 }
 
-const SHARES: Shares = Shares { validation: 0.1, test: 0.1 };
+const SHARES: Shares = Shares { validation: 0.1, test: 0.1, epochs: 20 };
 
 fn regress(mix: &Mix, target: Target, datasets: &Datasets, seed: u64) -> ecgraft::Result<Split> {
     let manifest = example::manifest("m");
@@ -144,7 +146,15 @@ fn more_than_there_is_and_nothing_at_all_are_told() {
         "{error}"
     );
     let none = mix(None, &[("ptbxl", None, Some(vec![9]))]);
-    assert!(regress(&none, Target::Hr, &data, 0).unwrap_err().message.contains("too few"));
+    let error = regress(&none, Target::Hr, &data, 0).unwrap_err();
+    assert_eq!(
+        error.message,
+        "mix half: part 1 (ptbxl: fold 9) leaves no record with a known hr; ptbxl has 10 records in fold 9: 10 are of \
+         patients that validate or test the classifier; give it other `folds`"
+    );
+    let one = datasets(&[("simulated", 1, 1)]);
+    let error = regress(&mix(None, &[("simulated", None, None)]), Target::Hr, &one, 0).unwrap_err();
+    assert!(error.message.contains("1 records with a known hr of 1 patients are too few"), "{error}");
     let mut transfer = example::manifest("m").transfer;
     transfer.labels = Labels::Multi;
     let ten = datasets(&[("ptbxl", 9, 1)]); // patients 0 to 8: folds 1 to 9
@@ -247,4 +257,207 @@ fn classifiers_that_are_grafted_see_the_classes_of_their_mix_and_nobody_held_out
     let any = Wanted::Targets(&[Target::Hr, Target::Qrs]);
     let split = mix_split("m", &whole, any, SHARES, &transfer, &data, 1).unwrap();
     assert!(all(&split).iter().any(|pick| data["ptbxl"].records[pick.record].target(Target::Qrs).is_none()));
+}
+
+/// `dataset`, but that heart rate is 50 + index, age 20 + patient, not known of every fifth patient.
+fn varied(source: &str, count: usize, per_patient: usize) -> Arc<Dataset> {
+    let mut varied = Dataset::clone(&dataset(source, count, per_patient));
+    for (index, record) in varied.records.iter_mut().enumerate() {
+        let patient = index / per_patient;
+        record.targets[Target::Hr as usize] = Some(50.0 + index as f32);
+        record.age = (!patient.is_multiple_of(5)).then_some(20.0 + patient as f32);
+        record.sex = Some(if patient.is_multiple_of(2) { Sex::Male } else { Sex::Female });
+    }
+    Arc::new(varied)
+}
+
+fn with(source: &str, condition: &str) -> MixPart {
+    MixPart { source: source.into(), condition: Some(Condition::parse(condition).unwrap()), ..MixPart::default() }
+}
+
+#[test]
+fn a_condition_takes_what_fulfils_it_and_nothing_unknown() {
+    let data = Datasets::from([("ptbxl".into(), varied("ptbxl", 200, 2))]);
+    let records = &data["ptbxl"].records;
+    let chosen = |condition: &str| -> BTreeSet<usize> {
+        let mix = Mix { records: None, parts: vec![with("ptbxl", condition)] };
+        all(&regress(&mix, Target::Hr, &data, 3).unwrap()).iter().map(|pick| pick.record).collect()
+    };
+    // Folds 9 and 10 are the classifier's.
+    let expected =
+        |keep: &dyn Fn(usize) -> bool| (0..200).filter(|i| i / 2 % 10 < 8 && keep(*i)).collect::<BTreeSet<_>>();
+    assert_eq!(chosen("hr < 100 and fold != 1"), expected(&|i| i < 50 && i / 2 % 10 != 0));
+    assert_eq!(chosen("hr >= 100 or sex = 'female'"), expected(&|i| i >= 50 || i / 2 % 2 == 1));
+    let aged = chosen("age < 60");
+    assert_eq!(aged, expected(&|i| (i / 2) % 5 != 0 && i / 2 < 40));
+    let others = chosen("not age < 60");
+    assert_eq!(others, expected(&|i| (i / 2) % 5 != 0 && i / 2 >= 40));
+    assert!(aged.iter().chain(&others).all(|&i| records[i].age.is_some()));
+    assert_eq!(chosen("MI"), expected(&|i| records[i].has(Superclass::Mi)));
+
+    let mix = Mix { records: None, parts: vec![with("ptbxl", "age < 60")] };
+    let notes = regress(&mix, Target::Hr, &data, 3).unwrap().notes.join("\n");
+    // Patients 40 to 99 without every fifth; every fifth of 100.
+    assert!(notes.contains("96 records of ptbxl do not fulfil age < 60"), "{notes}");
+    assert!(
+        notes.contains("40 records of ptbxl are left out because what `age < 60` asks is not known of them"),
+        "{notes}"
+    );
+}
+
+#[test]
+fn a_limit_draws_at_random_and_smaller_ones_draw_a_part_of_it() {
+    let data = datasets(&[("simulated", 300, 1), ("ptbxl", 100, 1)]);
+    let chosen = |limit: Option<usize>, records: Option<usize>, seed: u64| -> BTreeSet<Pick> {
+        let mut mix = mix(records, &[("simulated", None, None)]);
+        mix.parts[0].max_records = limit;
+        all(&regress(&mix, Target::Hr, &data, seed).unwrap()).into_iter().collect()
+    };
+    let (fifty, twenty) = (chosen(Some(50), None, 1), chosen(Some(20), None, 1));
+    assert_eq!((fifty.len(), twenty.len(), chosen(Some(1000), None, 1).len()), (50, 20, 300));
+    assert!(twenty.is_subset(&fifty) && fifty != chosen(Some(50), None, 2));
+    assert_eq!(chosen(Some(50), Some(20), 1), twenty, "as if there were no more");
+    assert_eq!(chosen(None, Some(20), 1), twenty);
+
+    // What a limit leaves is there for a later part; records of one patient stay on one side.
+    let data = datasets(&[("ptbxl", 400, 4)]);
+    let mut twice = mix(None, &[("ptbxl", None, None), ("ptbxl", None, None)]);
+    twice.parts[0].max_records = Some(30);
+    let split = regress(&twice, Target::Hr, &data, 0).unwrap();
+    let given: Vec<usize> = split.composition.iter().map(|part| part.records.iter().sum()).collect();
+    assert_eq!(given, [30, 290], "80 of 400 are held out");
+    let [train, validation, test] = [&split.train, &split.validation, &split.test].map(|picks| patients(&data, picks));
+    assert!(train.is_disjoint(&validation) && train.is_disjoint(&test) && validation.is_disjoint(&test));
+}
+
+#[test]
+fn what_two_parts_have_in_common_belongs_to_the_first() {
+    let data = Datasets::from([("ptbxl".into(), varied("ptbxl", 200, 2))]);
+    let parts = vec![with("ptbxl", "hr < 150"), with("ptbxl", "hr < 200"), with("ptbxl", "not hr < 200")];
+    let split = regress(&Mix { records: None, parts }, Target::Hr, &data, 0).unwrap();
+    // Of 100, 50 and 50 records 20, 8 and 12 are of folds 9 and 10.
+    let given: Vec<usize> = split.composition.iter().map(|part| part.records.iter().sum()).collect();
+    assert_eq!(given, [80, 42, 38]);
+    assert!(split.notes.iter().any(|note| note == "80 records of ptbxl are those of an earlier part of the mix"));
+}
+
+#[test]
+fn the_composition_says_what_a_mix_is_made_of() {
+    let data =
+        Datasets::from([("simulated".into(), varied("simulated", 40, 1)), ("ptbxl".into(), varied("ptbxl", 200, 2))]);
+    let mut mix = Mix { records: Some(40), parts: vec![with("ptbxl", "age>=40"), with("simulated", "hr<60")] };
+    for (part, share) in mix.parts.iter_mut().zip([0.75, 0.25]) {
+        part.share = Some(share);
+    }
+    mix.parts[0].folds = Some(vec![2, 3, 4]);
+    mix.parts[0].max_records = Some(35);
+    let split = regress(&mix, Target::Hr, &data, 5).unwrap();
+    let [real, simulated] = &split.composition[..] else { panic!("two parts") };
+    assert_eq!((&*real.source, &*real.filter), ("ptbxl", "folds 2, 3, 4; age >= 40; at most 35"));
+    assert_eq!((&*simulated.source, &*simulated.filter), ("simulated", "hr < 60"));
+    assert_eq!((real.offered, simulated.offered), (35, 10));
+    for part in [real, simulated] {
+        let of = |picks: &[Pick]| count(picks, &part.source);
+        assert_eq!(part.records, [of(&split.train), of(&split.validation), of(&split.test)]);
+        let whose = patients(&data, &all(&split)).into_iter().filter(|(source, _)| *source == part.source).count();
+        assert_eq!(part.patients, whose);
+    }
+    assert_eq!((real.records.iter().sum::<usize>(), simulated.records.iter().sum::<usize>()), (30, 10));
+    // 50 to 59 bpm: mean 54.5, sum of squares (10^3 - 10) / 12 = 82.5, by 9.
+    let [hr] = &simulated.targets[..] else { panic!("one target") };
+    assert_eq!((hr.target, hr.known, hr.mean, hr.range), (Target::Hr, 10, Some(54.5), Some([50.0, 59.0])));
+    assert!((hr.sd.unwrap() - (82.5f64 / 9.0).sqrt()).abs() < 1e-12);
+
+    // Of a network of several targets each is told; QRS is not known of every tenth record. A classifier has none.
+    let whole = Mix { records: None, parts: vec![with("simulated", "hr < 60")] };
+    let transfer = example::manifest("m").transfer;
+    let several = Wanted::Targets(&[Target::Hr, Target::Qrs]);
+    let split = mix_split("m", &whole, several, SHARES, &transfer, &data, 0).unwrap();
+    let known: Vec<_> = split.composition[0].targets.iter().map(|of| (of.target, of.known, of.sd)).collect();
+    assert_eq!(known, [(Target::Hr, 10, hr.sd), (Target::Qrs, 9, Some(0.0))]);
+    let whole = Mix { records: None, parts: vec![with("ptbxl", "fold < 5")] };
+    let classes = Wanted::Classes(&Superclass::ALL, Labels::Multi);
+    let split = mix_split("m", &whole, classes, SHARES, &transfer, &data, 0).unwrap();
+    assert_eq!((split.composition[0].records.iter().sum::<usize>(), &split.composition[0].targets[..]), (80, &[][..]));
+}
+
+#[test]
+fn a_curriculum_gives_each_training_record_its_epochs() {
+    let data = datasets(&[("simulated", 100, 1), ("ptbxl", 100, 1)]);
+    let mut mix = mix(None, &[("simulated", None, None), ("ptbxl", None, None)]);
+    let plain = regress(&mix, Target::Hr, &data, 0).unwrap();
+    assert!(plain.epochs.is_empty());
+    (mix.parts[0].until_epoch, mix.parts[1].from_epoch) = (Some(5), Some(4));
+    let split = regress(&mix, Target::Hr, &data, 0).unwrap();
+    assert_eq!((&split.train, &split.validation, &split.test), (&plain.train, &plain.validation, &plain.test));
+    assert_eq!(split.epochs.len(), split.train.len());
+    for (pick, epochs) in split.train.iter().zip(&split.epochs) {
+        assert_eq!(*epochs, if &*pick.source == "simulated" { 1..=5 } else { 4..=usize::MAX });
+    }
+
+    // All of a small part validates: none is left to train in the first epochs.
+    mix.parts[0].max_records = Some(1);
+    let manifest = example::manifest("m");
+    let shares = Shares { validation: 0.9, test: 0.0, ..SHARES };
+    let wanted = Wanted::Targets(&[Target::Hr]);
+    let error = mix_split("half", &mix, wanted, shares, &manifest.transfer, &data, 0).unwrap_err();
+    assert!(
+        error.message.contains("mix half: in epoch 1 part 1 (simulated: at most 1) trains on 0 of its records"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_part_without_records_is_told_with_where_they_went() {
+    let data =
+        Datasets::from([("simulated".into(), varied("simulated", 50, 1)), ("ptbxl".into(), varied("ptbxl", 200, 2))]);
+    let error = |mix: &Mix, target| {
+        let error = regress(mix, target, &data, 0).unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+        error.message
+    };
+    let part = MixPart { folds: Some(vec![1, 6]), ..with("ptbxl", "age >= 20") };
+    let none = Mix { records: None, parts: vec![with("simulated", "hr > 0"), part] };
+    assert_eq!(
+        error(&none, Target::Hr),
+        "mix half: part 2 (ptbxl: folds 1, 6; age >= 20) leaves no record with a known hr; ptbxl has 40 records in folds \
+         1, 6: 40 have not what `where` asks; loosen its `where`"
+    );
+    let mut greedy =
+        Mix { records: Some(100), parts: vec![with("simulated", "hr<70"), with("ptbxl", "NORM or not NORM")] };
+    (greedy.parts[0].share, greedy.parts[1].share) = (Some(0.5), Some(0.5));
+    assert_eq!(
+        error(&greedy, Target::Hr),
+        "mix half: it asks for 50 records of simulated and there are 20 with a known hr where hr < 70; lower `records` \
+         to 40 or the part's `share`, or loosen its `where`"
+    );
+    greedy.parts[0].max_records = Some(10);
+    assert_eq!(
+        error(&greedy, Target::Hr),
+        "mix half: it asks for 50 records of simulated and its `max_records` leaves 10 of those with a known hr \
+         where hr < 70; lower `records` to 20 or the part's `share`, or raise its `max_records`, or loosen its `where`"
+    );
+}
+
+#[test]
+fn nobody_is_in_both_halves_of_the_sample() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let manifests = ecgraft::manifest::load(&[root.join("tests/manifests/mixes.toml")]).unwrap();
+    let manifest = &manifests[0];
+    let cache = std::env::temp_dir().join(format!("ecgraft-halves-{}", std::process::id()));
+    let load = |name: &str| {
+        let dataset = ecgraft::data::load(name, &manifest.sources[name], &manifest.signal, &cache).unwrap();
+        (name.to_owned(), Arc::new(dataset))
+    };
+    let data = Datasets::from([load("ptbxl"), load("simulated")]);
+    let transferred = transfer_split(&manifest.transfer, &data, 1.0, 0).unwrap();
+    let classifier = patients(&data, &all(&transferred));
+    assert!(transferred.train.len() > 80);
+    for mix in ["half-a", "simulated-first"] {
+        let shares = Shares { epochs: manifest.regression.epochs, ..SHARES };
+        let wanted = Wanted::Targets(&[Target::Hr]);
+        let split = mix_split(mix, &manifest.mixes[mix], wanted, shares, &manifest.transfer, &data, 0).unwrap();
+        assert!(patients(&data, &all(&split)).is_disjoint(&classifier), "{mix}");
+    }
+    std::fs::remove_dir_all(cache).unwrap();
 }

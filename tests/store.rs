@@ -6,6 +6,7 @@ mod workbench;
 use std::time::Duration;
 
 use chrono::Utc;
+use ecgraft::data::{PartOfMix, TargetOfPart};
 use ecgraft::plan::{Plan, Stage, StageKind};
 use ecgraft::store::{Cell, Claim, Finish, StageStatus, Store};
 use ecgraft::train::metrics::RegressionMetrics;
@@ -34,8 +35,27 @@ fn outcome(stage: &Stage) -> Outcome {
     match &stage.kind {
         StageKind::Regression { targets, .. } => {
             let metrics = RegressionMetrics { mae: 3.0, rmse: 4.0, r2: Some(0.5), pearson_r: None };
-            let target = targets.list()[0].name();
-            outcome.regression = vec![RegressionScore { target, split: "test", records: 20, metrics }];
+            let target = targets.list()[0];
+            let of = TargetOfPart { target, known: 98, mean: Some(91.5), sd: Some(8.0), range: Some([70.0, 120.0]) };
+            let part = PartOfMix {
+                source: "simulated".into(),
+                filter: String::new(),
+                epochs: 1..=usize::MAX,
+                offered: 200,
+                records: [80, 10, 10],
+                patients: 99,
+                targets: vec![of.clone()],
+            };
+            let other = PartOfMix {
+                source: "ptbxl".into(),
+                filter: "folds 1, 2; qrs < 120".into(),
+                epochs: 3..=7,
+                records: [1, 0, 0],
+                targets: vec![TargetOfPart { sd: None, ..of }],
+                ..part.clone()
+            };
+            outcome.composition = vec![part, other];
+            outcome.regression = vec![RegressionScore { target: target.name(), split: "test", records: 20, metrics }];
         }
         StageKind::Classification { .. } | StageKind::Transfer { .. } => {
             let score =
@@ -141,6 +161,61 @@ fn findings_are_in_the_views() {
         [[text("qrs"), text("test"), Cell::Real(3.0), Cell::Real(4.0), Cell::Real(0.5)].to_vec()]
     );
     assert_eq!(
+        folder.ask(
+            "SELECT DISTINCT mix, target, part, source, filter, from_epoch, until_epoch, offered, train, validation, test,
+                    patients, known, mean, sd, lowest, highest FROM composition ORDER BY part"
+        ),
+        [
+            vec![
+                text("synthetic"),
+                text("qrs"),
+                Cell::Integer(1),
+                text("simulated"),
+                Cell::Null,
+                Cell::Integer(1),
+                Cell::Null,
+                Cell::Integer(200),
+                Cell::Integer(80),
+                Cell::Integer(10),
+                Cell::Integer(10),
+                Cell::Integer(99),
+                Cell::Integer(98),
+                Cell::Real(91.5),
+                Cell::Real(8.0),
+                Cell::Real(70.0),
+                Cell::Real(120.0)
+            ],
+            vec![
+                text("synthetic"),
+                text("qrs"),
+                Cell::Integer(2),
+                text("ptbxl"),
+                text("folds 1, 2; qrs < 120"),
+                Cell::Integer(3),
+                Cell::Integer(7),
+                Cell::Integer(200),
+                Cell::Integer(1),
+                Cell::Integer(0),
+                Cell::Integer(0),
+                Cell::Integer(99),
+                Cell::Integer(98),
+                Cell::Real(91.5),
+                Cell::Null,
+                Cell::Real(70.0),
+                Cell::Real(120.0)
+            ],
+        ]
+    );
+    let parts = &detail.stages[0].composition;
+    assert_eq!(
+        (parts.len(), &*parts[0].source, parts[0].records, parts[0].patients),
+        (2, "simulated", [80, 10, 10], 99)
+    );
+    assert_eq!((parts[0].until_epoch, parts[1].until_epoch, parts[1].from_epoch), (None, Some(7), 3));
+    let [of] = &parts[1].targets[..] else { panic!("one target") };
+    assert_eq!((&*of.target, of.known, of.mean, of.sd), ("qrs", 98, Some(91.5), None));
+    assert_eq!((of.lowest, of.highest), (Some(70.0), Some(120.0)));
+    assert_eq!(
         folder.ask("SELECT DISTINCT record_id, class, probability, label FROM predictions"),
         [[text("17"), text("MI"), Cell::Real(0.5), Cell::Integer(1)].to_vec()]
     );
@@ -205,7 +280,9 @@ fn a_failed_input_fails_its_runs_and_can_be_tried_again() {
     assert!(store.runs().unwrap().iter().all(|run| run.status == "done"));
 
     // Weights that were deleted: the stage and what it found are forgotten.
+    assert_eq!(folder.ask("SELECT count(*) FROM composition"), [[Cell::Integer(4)].to_vec()]);
     store.forget(&first).unwrap();
+    assert_eq!(folder.ask("SELECT count(*) FROM composition"), [[Cell::Integer(2)].to_vec()]);
     assert_eq!(folder.ask("SELECT count(*) FROM regression"), [[Cell::Integer(1)].to_vec()]);
     finish_all(&mut store, &plan);
 }
@@ -315,4 +392,39 @@ fn a_store_of_the_first_version_keeps_what_it_has_and_learns_the_new() {
     let broken = rusqlite::Connection::open(folder.results().join("ecgraft.sqlite")).unwrap();
     let mut check = broken.prepare("PRAGMA foreign_key_check").unwrap();
     assert!(check.query([]).unwrap().next().unwrap().is_none(), "every reference holds");
+}
+
+#[test]
+fn a_store_of_the_first_version_is_read_and_goes_on() {
+    let folder = Workbench::new("version-1");
+    let plan = plan();
+    let path = folder.results().join("ecgraft.sqlite");
+    {
+        std::fs::create_dir_all(folder.results()).unwrap();
+        let old = rusqlite::Connection::open(&path).unwrap();
+        old.execute_batch(include_str!("../src/store/schema.sql")).unwrap();
+        old.execute_batch("PRAGMA application_id = 0x65636772; PRAGMA user_version = 1").unwrap();
+        // One regression, finished by the old version.
+        old.execute(
+            "INSERT INTO stage (stage_id, kind, architecture, mix, target, seed, settings, data_fingerprint, status)
+             VALUES (?1, 'regression', 'cnn', 'synthetic', 'qrs', 0, '{}', 'x', 'done')",
+            [&plan.stages[0].id],
+        )
+        .unwrap();
+    }
+    // Who only reads brings it up to date too.
+    let reader = Store::open_read_only(&folder.results()).unwrap();
+    assert_eq!(reader.query("SELECT count(*) FROM composition").unwrap().rows, [[Cell::Integer(0)].to_vec()]);
+    let mut store = Store::open(&folder.results()).unwrap();
+    store.register(&plan).unwrap();
+    finish_all(&mut store, &plan);
+    assert_eq!(
+        folder.ask("SELECT seed, count(*) FROM composition GROUP BY seed"),
+        [[Cell::Integer(1), Cell::Integer(2)].to_vec()],
+        "of the stage that was done before nothing is known"
+    );
+    let runs = store.runs().unwrap();
+    let parts: Vec<usize> =
+        runs.iter().map(|run| store.run(&run.run_id).unwrap().stages[0].composition.len()).collect();
+    assert_eq!(parts, [0, 2]);
 }

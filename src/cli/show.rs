@@ -7,7 +7,7 @@ use clap::Args;
 use crate::Result;
 use crate::plan::percent;
 use crate::report::layout;
-use crate::store::{ClassScore, RunDetail, StageDetail, Store};
+use crate::store::{ClassScore, MixTargetDetail, RunDetail, StageDetail, Store};
 use crate::terminal;
 
 /// Show one run with all that made it: stages, data, settings, metrics by class
@@ -94,7 +94,7 @@ fn describe_stage(text: &mut String, stage: &StageDetail) -> std::fmt::Result {
         writeln!(text, "  error: {error}")?;
     }
     for measured in &stage.measured {
-        let unit = if measured.target == "hr" { "bpm" } else { "ms" };
+        let unit = unit(&measured.target);
         let optional =
             |value: Option<f64>| value.map_or_else(|| "not defined".to_owned(), |value| format!("{value:.3}"));
         writeln!(
@@ -109,6 +109,10 @@ fn describe_stage(text: &mut String, stage: &StageDetail) -> std::fmt::Result {
             optional(measured.pearson_r)
         )?;
     }
+    if !stage.composition.is_empty() {
+        let table = composition(stage);
+        table.lines().try_for_each(|line| writeln!(text, "  {line}"))?;
+    }
     for note in &stage.notes {
         writeln!(text, "  note: {note}")?;
     }
@@ -116,6 +120,40 @@ fn describe_stage(text: &mut String, stage: &StageDetail) -> std::fmt::Result {
         writeln!(text, "  weights: {checkpoint}")?;
     }
     writeln!(text, "  settings: {}", stage.settings)
+}
+
+fn unit(target: &str) -> &'static str {
+    if target == "hr" { "bpm" } else { "ms" }
+}
+
+/// The parts of a stage's mix: how many records, of whom, and their targets.
+fn composition(stage: &StageDetail) -> String {
+    let curriculum = stage.composition.iter().any(|part| part.from_epoch > 1 || part.until_epoch.is_some());
+    let targets = stage.composition.first().map(|part| part.targets.as_slice()).unwrap_or_default();
+    let targets: Vec<String> = targets.iter().map(|of| format!("{}, {}", of.target, unit(&of.target))).collect();
+    let mut heads = vec!["source", "records"];
+    heads.extend(curriculum.then_some("epochs"));
+    heads.extend(["train", "validation", "test", "patients"]);
+    heads.extend(targets.iter().map(String::as_str));
+    let mut table = layout::table(&heads, &["train", "validation", "test", "patients"], false);
+    for part in &stage.composition {
+        let mut row = vec![part.source.clone(), part.filter.clone().unwrap_or_else(|| "all".into())];
+        if curriculum {
+            let from = part.from_epoch;
+            row.push(part.until_epoch.map_or_else(|| format!("from {from}"), |until| format!("{from} to {until}")));
+        }
+        row.extend(part.records.iter().chain([&part.patients]).map(usize::to_string));
+        row.extend(part.targets.iter().map(spread));
+        table.add_row(row);
+    }
+    layout::shown(table, terminal::stdout_columns().map(|columns| columns.saturating_sub(2)))
+}
+
+/// `72.7 ± 13.6 (44.9 to 128.2)`
+fn spread(of: &MixTargetDetail) -> String {
+    let (Some(mean), Some(low), Some(high)) = (of.mean, of.lowest, of.highest) else { return "—".into() };
+    let sd = of.sd.map_or(String::new(), |sd| format!(" ± {sd:.1}"));
+    format!("{mean:.1}{sd} ({low:.1} to {high:.1})")
 }
 
 /// The classes, in the order of the network's outputs.

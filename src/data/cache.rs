@@ -12,6 +12,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{Dataset, Record};
+use crate::manifest::Sex;
 use crate::seed::sha256_hex;
 
 const MAGIC: &[u8; 8] = b"ecgraft1";
@@ -34,12 +35,14 @@ struct Header {
     checksums: Vec<u64>,
 }
 
-/// A [`Record`]; targets as their bits, so that they come back exactly.
+/// A [`Record`]; numbers as their bits, so that they come back exactly.
 #[derive(Serialize, Deserialize)]
 struct Kept {
     id: String,
     patient: String,
     fold: Option<u8>,
+    age: Option<u32>,
+    sex: Option<Sex>,
     targets: [Option<u32>; 4],
     classes: [bool; 5],
 }
@@ -50,14 +53,17 @@ impl Kept {
             id: record.id.clone(),
             patient: record.patient.clone(),
             fold: record.fold,
+            age: record.age.map(f32::to_bits),
+            sex: record.sex,
             targets: record.targets.map(|target| target.map(f32::to_bits)),
             classes: record.classes,
         }
     }
 
     fn record(self) -> Record {
-        let Self { id, patient, fold, targets, classes } = self;
-        Record { id, patient, fold, targets: targets.map(|target| target.map(f32::from_bits)), classes }
+        let Self { id, patient, fold, age, sex, targets, classes } = self;
+        let (age, targets) = (age.map(f32::from_bits), targets.map(|target| target.map(f32::from_bits)));
+        Record { id, patient, fold, age, sex, targets, classes }
     }
 }
 

@@ -59,7 +59,7 @@ pub(super) fn list(path: &Path) -> Result<Listing> {
         let known = targets.get(&id);
         used.extend(known.map(|_| id.clone()));
         let targets = known.copied().unwrap_or_default();
-        records.push(Record { patient: id.clone(), id, fold: None, targets, classes: [false; 5] });
+        records.push(Record { patient: id.clone(), id, targets, ..Record::default() });
         files.push(file);
     }
     let mut notes = Vec::new();

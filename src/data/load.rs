@@ -13,7 +13,7 @@ use crate::manifest::{Signal, Source};
 use crate::{Error, Result};
 
 /// Goes up when the same files and settings would give other records; kept ones are then made anew.
-const PREPROCESSING_VERSION: u32 = 1;
+const PREPROCESSING_VERSION: u32 = 2;
 
 /// Reads all records of a source, preprocessed as `signal` says, in parallel; the result is kept in `cache`.
 /// A cache that cannot be written is done without.

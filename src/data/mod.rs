@@ -1,11 +1,14 @@
 //! Sources, mixes and splits: records in, datasets and batches out.
 
 mod cache;
+mod composition;
+mod condition;
 mod deepfake;
 mod files;
 mod fingerprint;
 mod listing;
 mod load;
+mod offer;
 mod ptb_xl;
 pub mod signal;
 pub mod simulator;
@@ -14,16 +17,19 @@ mod table;
 pub mod wfdb;
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use crate::manifest::{Superclass, Target};
+use crate::manifest::{Sex, Superclass, Target};
 
+pub use composition::{PartOfMix, TargetOfPart};
 pub use fingerprint::fingerprint;
 pub use load::load;
-pub use split::{Shares, Wanted, mix_split, transfer_split};
+pub use offer::Wanted;
+pub use split::{Shares, mix_split, transfer_split};
 
 /// What is known of one record beside its signal.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Record {
     /// Name within its source (PTB-XL: `ecg_id`; DeepFake-ECG: `patid`; simulator: its number).
     pub id: String,
@@ -31,6 +37,10 @@ pub struct Record {
     pub patient: String,
     /// PTB-XL's `strat_fold`, 1 to 10.
     pub fold: Option<u8>,
+    /// Age at recording, years; 90 stands for every age above 89. `None` where not known.
+    pub age: Option<f32>,
+    /// Sex, where known.
+    pub sex: Option<Sex>,
     /// HR (bpm), PR, QT, QRS (ms), indexed by `Target as usize`; `None` where not known.
     pub targets: [Option<f32>; 4],
     /// Diagnostic superclasses, indexed by `Superclass as usize`.
@@ -100,4 +110,8 @@ pub struct Split {
     pub test: Vec<Pick>,
     /// What the user should know, in plain sentences: dropped records and why, composition.
     pub notes: Vec<String>,
+    /// Of a stage on a mix: its parts, in order.
+    pub composition: Vec<PartOfMix>,
+    /// The epochs, counted from 1, in which each of `train` trains; empty where all do in all epochs.
+    pub epochs: Vec<RangeInclusive<usize>>,
 }

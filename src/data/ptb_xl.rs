@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 
 use super::files::{File, has_extension, look_at_all, not_a_folder, paths_below};
 use super::listing::{Listing, TargetColumns, missing_targets};
-use super::table::Table;
+use super::table::{Column, Row, Table};
 use super::{Record, wfdb};
-use crate::manifest::{Signal, Superclass};
+use crate::manifest::{OLDEST, Sex, Signal, Superclass};
 use crate::{Error, Result};
 
 const DATABASE: &str = "ptbxl_database.csv";
@@ -56,6 +56,7 @@ pub(super) fn list(path: &Path, features: Option<&Path>, signal: &Signal) -> Res
     let patient = table.column("patient_id")?;
     let codes = table.column("scp_codes")?;
     let fold = table.column("strat_fold")?;
+    let mut person = Person { age: table.optional_column("age"), sex: table.optional_column("sex"), odd: [0; 2] };
     let (mut records, mut paths) = (Vec::new(), Vec::new());
     let mut seen = HashSet::new();
     let mut unknown = Unknown::default();
@@ -75,6 +76,8 @@ pub(super) fn list(path: &Path, features: Option<&Path>, signal: &Signal) -> Res
         records.push(Record {
             patient: row.name(&patient)?,
             fold: Some(number as u8),
+            age: person.age(&row),
+            sex: person.sex(&row),
             targets: targets.remove(&name).unwrap_or_default(),
             classes: statements.classes(&statements_of_record, &mut unknown),
             id: name,
@@ -84,7 +87,7 @@ pub(super) fn list(path: &Path, features: Option<&Path>, signal: &Signal) -> Res
     if records.is_empty() {
         return Err(Error::user(format!("{}: the table has no records", root.join(DATABASE).display())));
     }
-    let mut notes: Vec<String> = unknown.note().into_iter().collect();
+    let mut notes: Vec<String> = unknown.note().into_iter().chain(person.notes()).collect();
     if features.is_some() {
         notes.extend(missing_targets(&records));
     }
@@ -169,6 +172,49 @@ impl Statements {
         }
         unknown.records += usize::from(strange);
         classes
+    }
+}
+
+/// Age and sex, which a table may lack; a value that makes no sense is one that is not known.
+struct Person {
+    age: Option<Column>,
+    sex: Option<Column>,
+    /// Records with a strange age, and with a strange sex.
+    odd: [usize; 2],
+}
+
+impl Person {
+    /// Years. The first releases have ages up to 95, later ones 300 for all above 89: here all of these are 90.
+    fn age(&mut self, row: &Row) -> Option<f32> {
+        let column = self.age.as_ref()?;
+        match row.number(column) {
+            Ok(Some(age)) if (0.0..=300.0).contains(&age) => Some(age.min(OLDEST) as f32),
+            Ok(None) => None,
+            _ => {
+                self.odd[0] += 1;
+                None
+            }
+        }
+    }
+
+    /// 0 is male, 1 female (Wagner et al. 2020, table 2).
+    fn sex(&mut self, row: &Row) -> Option<Sex> {
+        let column = self.sex.as_ref()?;
+        match row.number(column) {
+            Ok(Some(0.0)) => Some(Sex::Male),
+            Ok(Some(1.0)) => Some(Sex::Female),
+            Ok(None) => None,
+            _ => {
+                self.odd[1] += 1;
+                None
+            }
+        }
+    }
+
+    fn notes(&self) -> impl Iterator<Item = String> {
+        let known = ["the age is not a number from 0 to 300", "the sex is neither 0 (male) nor 1 (female)"];
+        let told = self.odd.into_iter().zip(known).filter(|(count, _)| *count > 0);
+        told.map(|(count, what)| format!("{what} in {count} records and taken as not known"))
     }
 }
 

@@ -6,69 +6,23 @@ use std::sync::Arc;
 use rand::RngExt;
 use rand::seq::SliceRandom;
 
-use super::{Dataset, Datasets, Pick, Record, Split};
+use super::composition::folds_text;
+use super::offer::{Offer, Person, Wanted, check_quotas, described, nothing};
+use super::{Dataset, Datasets, PartOfMix, Pick, Split};
 use crate::Result;
 use crate::error::Error;
-use crate::manifest::{Labels, Mix, MixPart, Superclass, Target, Transfer};
+use crate::manifest::{Mix, MixPart, Superclass, Transfer};
 use crate::seed::stream;
 
-/// One person: content hash of the data and the patient's name in it.
-type Person<'a> = (&'a str, &'a str);
-
-/// What must be known of a record for it to take part.
-#[derive(Clone, Copy, Debug)]
-pub enum Wanted<'a> {
-    /// At least one of the targets.
-    Targets(&'a [Target]),
-    /// Its classes: one of these, or at least one of them.
-    Classes(&'a [Superclass], Labels),
-}
-
-impl Wanted<'_> {
-    /// Whether `record` can take part.
-    fn is_known_of(&self, record: &Record) -> bool {
-        match *self {
-            Wanted::Targets(targets) => targets.iter().any(|target| record.target(*target).is_some()),
-            Wanted::Classes(classes, Labels::Multi) => classes.iter().any(|class| record.has(*class)),
-            Wanted::Classes(classes, Labels::Single) => {
-                let all = Superclass::ALL.iter().filter(|class| record.has(**class)).count();
-                all == 1 && classes.iter().any(|class| record.has(*class))
-            }
-        }
-    }
-
-    /// What records that take part have: `a known hr`, `exactly one class`.
-    fn text(&self) -> String {
-        match *self {
-            Wanted::Targets(targets) => {
-                let names: Vec<&str> = targets.iter().map(|target| target.name()).collect();
-                format!("a known {}", names.join(" or "))
-            }
-            Wanted::Classes(_, Labels::Single) => "exactly one class".into(),
-            Wanted::Classes(_, Labels::Multi) => "one of the classes".into(),
-        }
-    }
-
-    /// What the others have: `no hr`, `not exactly one class`.
-    fn lack(&self) -> String {
-        match *self {
-            Wanted::Targets(targets) => {
-                let names: Vec<&str> = targets.iter().map(|target| target.name()).collect();
-                format!("no {}", names.join(" or "))
-            }
-            Wanted::Classes(_, Labels::Single) => "not exactly one class".into(),
-            Wanted::Classes(_, Labels::Multi) => "none of the classes".into(),
-        }
-    }
-}
-
-/// Shares of a mix, by patient, that are not trained on.
+/// How a stage uses a mix: shares, by patient, that are not trained on, and the epochs that the parts must fill.
 #[derive(Clone, Copy, Debug)]
 pub struct Shares {
     /// Chooses the epoch.
     pub validation: f64,
     /// Measured once, at the end.
     pub test: f64,
+    /// Most epochs of the stage.
+    pub epochs: usize,
 }
 
 /// The records of a mix of which `wanted` is known, split by patient.
@@ -77,7 +31,8 @@ pub struct Shares {
 /// from the same data (`datasets` with equal fingerprints), whatever the mix says.
 ///
 /// # Errors
-/// A user error where the mix asks for more records than there are, or a split would be empty.
+/// A user error where the mix asks for more records than there are, where a part with a share or a condition has
+/// none, where fewer than two records train in some epoch of a curriculum, or where a split would be empty.
 pub fn mix_split(
     name: &str,
     mix: &Mix,
@@ -90,34 +45,36 @@ pub fn mix_split(
     let held_out = held_out(transfer, datasets);
     let mut notes = Vec::new();
     let mut offers = Vec::with_capacity(mix.parts.len());
-    let mut offered = HashSet::new();
-    for part in &mix.parts {
+    let mut taken = HashSet::new();
+    for (number, part) in mix.parts.iter().enumerate() {
         let dataset = dataset(datasets, &part.source)?;
-        let offer = offer(dataset, part, wanted, &held_out, &mut notes);
-        // A record that two parts have in common belongs to the first.
-        let offer: Vec<usize> =
-            offer.into_iter().filter(|&record| offered.insert((dataset.fingerprint.as_str(), record))).collect();
+        let mut offer = Offer::of(dataset, part, wanted, &held_out, &taken);
+        notes.extend(offer.notes(part, wanted));
+        if let Some(limit) = part.max_records {
+            // What is drawn from these further down is what would be drawn from all.
+            offer.records = drawn(dataset, &offer.records, limit, seed, number);
+        }
+        taken.extend(offer.records.iter().map(|&record| (dataset.fingerprint.as_str(), record)));
         offers.push((part, dataset, offer));
     }
-    let available: Vec<usize> = offers.iter().map(|(.., offer)| offer.len()).collect();
-    let quotas = quotas(mix, &available);
-    for ((part, _, offer), &quota) in offers.iter().zip(&quotas) {
-        if quota > offer.len() {
-            return Err(Error::user(format!(
-                "mix {name}: it asks for {quota} records of {} and there are {}{}; lower `records` or the part's `share`",
-                part.source,
-                offer.len(),
-                described(part, wanted)
-            )));
+    let all_empty = offers.iter().all(|(.., offer)| offer.records.is_empty());
+    for (number, (part, _, offer)) in offers.iter().enumerate() {
+        if offer.records.is_empty() && (all_empty || part.share.is_some() || part.condition.is_some()) {
+            return Err(nothing(name, number, part, offer, wanted));
         }
     }
+    let available: Vec<usize> = offers.iter().map(|(.., offer)| offer.records.len()).collect();
+    let quotas = quotas(mix, &available);
+    check_quotas(name, mix, wanted, &available, &quotas)?;
 
     let (mut train, mut validation, mut test) = (Vec::new(), Vec::new(), Vec::new());
     let mut places: HashMap<Person<'_>, Place> = HashMap::new();
-    let mut composition = Vec::new();
+    let mut told = Vec::new();
+    let mut part_of: BTreeMap<Pick, usize> = BTreeMap::new();
     for (number, ((part, dataset, offer), &quota)) in offers.iter().zip(&quotas).enumerate() {
-        let chosen = drawn(dataset, offer, quota, seed, number);
-        composition.push(format!("{quota} of {}", part.source));
+        let chosen = drawn(dataset, &offer.records, quota, seed, number);
+        let with = part.condition.as_ref().map_or(String::new(), |condition| format!(" ({condition})"));
+        told.push(format!("{quota} of {}{with}", part.source));
         let source: Arc<str> = part.source.as_str().into();
         let (of_validation, of_test) = (shares.validation * quota as f64, shares.test * quota as f64);
         let (mut in_validation, mut in_test) = (0, 0);
@@ -142,7 +99,11 @@ pub fn mix_split(
                     &mut test
                 }
             };
-            list.extend(records.into_iter().map(|record| Pick { source: source.clone(), record }));
+            for record in records {
+                let pick = Pick { source: source.clone(), record };
+                part_of.insert(pick.clone(), number);
+                list.push(pick);
+            }
         }
     }
     // A mix too small for its shares still validates on somebody.
@@ -161,13 +122,43 @@ pub fn mix_split(
         0,
         format!(
             "mix {name}: {}; {} to train, {} to validate, {} to test",
-            composition.join(", "),
+            told.join(", "),
             train.len(),
             validation.len(),
             test.len()
         ),
     );
-    Ok(sorted(Split { train, validation, test, notes }))
+    let mut split = sorted(Split { train, validation, test, notes, ..Split::default() });
+    for (number, part) in mix.parts.iter().enumerate() {
+        let of_part = |picks: &Vec<Pick>| -> Vec<Pick> {
+            picks.iter().filter(|pick| part_of.get(*pick) == Some(&number)).cloned().collect()
+        };
+        let picks = [&split.train, &split.validation, &split.test].map(of_part);
+        split.composition.push(PartOfMix::of(part, wanted.targets(), available[number], picks, datasets));
+    }
+    if mix.parts.iter().any(|part| part.from_epoch.is_some() || part.until_epoch.is_some()) {
+        check_epochs(name, mix, &split, shares.epochs)?;
+        let parts = split.train.iter().filter_map(|pick| mix.parts.get(*part_of.get(pick)?));
+        split.epochs = parts.map(MixPart::epochs).collect();
+    }
+    Ok(split)
+}
+
+/// Each epoch needs records that train, at least the two without which batch norm is not defined.
+fn check_epochs(name: &str, mix: &Mix, split: &Split, epochs: usize) -> Result<()> {
+    let training = |epoch: usize| -> usize {
+        let parts = split.composition.iter().filter(|part| part.epochs.contains(&epoch));
+        parts.map(|part| part.records[0]).sum()
+    };
+    let Some(idle) = (1..=epochs).find(|epoch| training(*epoch) < 2) else { return Ok(()) };
+    let parts = mix.parts.iter().enumerate().filter(|(_, part)| part.epochs().contains(&idle));
+    let parts: Vec<String> = parts.map(|(number, part)| described(number, part)).collect();
+    Err(Error::user(format!(
+        "mix {name}: in epoch {idle} part {} trains on {} of its records, where 2 are needed at least; give it more, or lower \
+         the stage's validation_share and test_share",
+        parts.join(" and "),
+        training(idle)
+    )))
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -183,53 +174,6 @@ fn held_out<'a>(transfer: &Transfer, datasets: &'a Datasets) -> HashSet<Person<'
     let is_held_out = |fold: u8| transfer.validation_folds.contains(&fold) || transfer.test_folds.contains(&fold);
     let records = dataset.records.iter().filter(|record| record.fold.is_some_and(is_held_out));
     records.map(|record| (dataset.fingerprint.as_str(), record.patient.as_str())).collect()
-}
-
-/// The records that a part may draw: of its folds, with what is wanted, of nobody held out.
-fn offer(
-    dataset: &Dataset,
-    part: &MixPart,
-    wanted: Wanted<'_>,
-    held_out: &HashSet<Person<'_>>,
-    notes: &mut Vec<String>,
-) -> Vec<usize> {
-    let in_folds =
-        |record: &Record| part.folds.as_ref().is_none_or(|folds| record.fold.is_some_and(|fold| folds.contains(&fold)));
-    let (mut unknown, mut held) = (0, 0);
-    let mut offer = Vec::new();
-    for (index, record) in dataset.records.iter().enumerate().filter(|(_, record)| in_folds(record)) {
-        if held_out.contains(&(dataset.fingerprint.as_str(), record.patient.as_str())) {
-            held += 1;
-        } else if !wanted.is_known_of(record) {
-            unknown += 1;
-        } else {
-            offer.push(index);
-        }
-    }
-    let source = &part.source;
-    if unknown > 0 {
-        notes.push(format!("{unknown} records of {source} have {} and are left out", wanted.lack()));
-    }
-    if held > 0 {
-        notes.push(format!(
-            "{held} records of {source} are left out because the classifier is validated or tested on their patients"
-        ));
-    }
-    offer
-}
-
-/// How a part's records were chosen, for messages.
-fn described(part: &MixPart, wanted: Wanted<'_>) -> String {
-    let mut text = format!(" with {}", wanted.text());
-    if let Some(folds) = &part.folds {
-        text.push_str(&format!(" in {}", folds_text(folds)));
-    }
-    text
-}
-
-fn folds_text(folds: &[u8]) -> String {
-    let list: Vec<String> = folds.iter().map(u8::to_string).collect();
-    format!("{} {}", if list.len() == 1 { "fold" } else { "folds" }, list.join(", "))
 }
 
 /// Records of each part. Shares are of `records`, or of as many as the scarcest part allows; parts
@@ -389,7 +333,8 @@ pub fn transfer_split(transfer: &Transfer, datasets: &Datasets, label_fraction: 
     let source: Arc<str> = transfer.source.as_str().into();
     let picks =
         |records: Vec<usize>| records.into_iter().map(|record| Pick { source: source.clone(), record }).collect();
-    Ok(sorted(Split { train: picks(train), validation: picks(validation), test: picks(test), notes }))
+    let (train, validation, test) = (picks(train), picks(validation), picks(test));
+    Ok(sorted(Split { train, validation, test, notes, ..Split::default() }))
 }
 
 /// `fraction` of `records`, by whole patients: the patients of each combination of classes are

@@ -56,6 +56,11 @@ impl Table {
         self.find(|column| column.eq_ignore_ascii_case(name), name)
     }
 
+    /// The column called `name`, if there is one.
+    pub fn optional_column(&self, name: &str) -> Option<Column> {
+        self.columns.iter().position(|column| column == name).map(|index| Column { index, name: name.into() })
+    }
+
     /// The first column, whatever it is called.
     pub fn first_column(&self) -> Column {
         Column { index: 0, name: self.columns.first().cloned().unwrap_or_default() }

@@ -1,6 +1,7 @@
 //! What must hold between values: signal, mixes, the two stages, architectures.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 
 use super::places::{Places, Problem};
 use super::*;
@@ -69,6 +70,54 @@ impl Checks<'_> {
         for (index, part) in mix.parts.iter().enumerate() {
             self.part(name, mix, index, part);
         }
+        for (stage, epochs) in self.stages_on_mixes() {
+            if self.places.is_sound(&[stage, "epochs"]) && !self.curriculum(name, mix, stage, epochs) {
+                break;
+            }
+        }
+    }
+
+    /// The stages that the trials train on mixes, with their epochs.
+    fn stages_on_mixes(&self) -> Vec<(&'static str, usize)> {
+        let manifest = self.manifest;
+        let donors = || manifest.trials.from.iter().flatten();
+        let regression = donors().next().is_none() || donors().any(|donor| *donor != Donor::CLASSIFICATION);
+        let classification = donors().any(|donor| *donor == Donor::CLASSIFICATION);
+        let stages = [
+            regression.then_some(("regression", manifest.regression.epochs)),
+            classification.then_some(("classification", manifest.classification.training.epochs)),
+        ];
+        stages.into_iter().flatten().collect()
+    }
+
+    /// In each of the `last` epochs of a stage a part must train, and each part in one of them; whether that is so.
+    fn curriculum(&mut self, name: &str, mix: &Mix, stage: &str, last: usize) -> bool {
+        let before = self.problems.len();
+        for (index, part) in mix.parts.iter().enumerate() {
+            let step = index.to_string();
+            let at = |key| ["mixes", name, "parts", &step, key];
+            let from = part.from_epoch.unwrap_or(1);
+            if let Some(until) = part.until_epoch
+                && until < from
+            {
+                let message = format!("`until_epoch` ({until}) is before `from_epoch` ({from}): the part never trains");
+                self.problem(&at("until_epoch"), message);
+            } else if from > last {
+                let message = format!("the part never trains: the {stage} stage has {last} epochs");
+                self.problem(&at("from_epoch"), message);
+            }
+        }
+        if self.problems.len() == before
+            && let Some(idle) = idle_epochs(mix, last)
+        {
+            let (from, until) = (idle.start(), idle.end());
+            let which = if from == until { format!("epoch {from}") } else { format!("epochs {from} to {until}") };
+            let message = format!(
+                "no part of `{name}` trains in {which} of the {stage} stage's {last}; change `from_epoch` or `until_epoch`"
+            );
+            self.problem(&["mixes", name, "parts"], message);
+        }
+        self.problems.len() == before
     }
 
     fn part(&mut self, name: &str, mix: &Mix, index: usize, part: &MixPart) {
@@ -102,6 +151,16 @@ impl Checks<'_> {
                 }
             }
         }
+        if let Some(word) = part.condition.as_ref().and_then(Condition::clinical_name)
+            && !matches!(source, Source::PtbXl { .. })
+        {
+            let message = format!(
+                "`{word}` is known for sources of kind `ptb-xl` only; `{}` is of kind `{}`, with `hr`, `pr`, `qt`, `qrs`",
+                part.source,
+                source.kind()
+            );
+            self.problem(&["mixes", name, "parts", &step, "where"], message);
+        }
         if let Source::PtbXl { features: None, .. } = source
             && manifest.trials.mix.iter().any(|used| used == name)
             && self.places.is_sound(&["sources", &part.source])
@@ -112,8 +171,13 @@ impl Checks<'_> {
             );
             self.problem(&at_source, message);
         }
+        // Of what a condition or a limit leaves out, a later part may take some.
+        let takes_all = |earlier: &MixPart| {
+            earlier.max_records.is_none() && (earlier.condition.is_none() || earlier.condition == part.condition)
+        };
         let earlier = mix.parts[..index].iter().find(|earlier| {
             earlier.source == part.source
+                && takes_all(earlier)
                 && match (&earlier.folds, &part.folds) {
                     (Some(a), Some(b)) => a.iter().any(|fold| b.contains(fold)),
                     _ => true,
@@ -305,6 +369,17 @@ impl Checks<'_> {
             self.problem(&[stage, "schedule", "warmup_epochs"], message);
         }
     }
+}
+
+/// The first of a stage's `last` epochs in which no part of the mix trains.
+fn idle_epochs(mix: &Mix, last: usize) -> Option<RangeInclusive<usize>> {
+    let parts: Vec<_> = mix.parts.iter().map(MixPart::epochs).collect();
+    let mut next = 1;
+    while let Some(until) = parts.iter().filter(|epochs| epochs.contains(&next)).map(RangeInclusive::end).max() {
+        next = until.checked_add(1).filter(|next| *next <= last)?;
+    }
+    let resumed = parts.iter().map(RangeInclusive::start).filter(|from| **from > next).min();
+    Some(next..=resumed.map_or(last, |from| (from - 1).min(last)))
 }
 
 /// "fold 9 is", "folds 9, 10 are"

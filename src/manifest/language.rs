@@ -16,8 +16,6 @@ pub(crate) struct Key {
     pub doc: &'static str,
     /// A value as JSON, for keys without a default; empty where there is none.
     pub example: &'static str,
-    /// Known, but not in this build.
-    pub later: bool,
 }
 
 /// What holds where a key is not written.
@@ -40,6 +38,8 @@ pub(crate) enum Type {
     Text(usize),
     /// A path with `$VAR`.
     Path,
+    /// A condition on records: see [`super::condition`].
+    Condition,
     /// A whole number.
     Integer(Range),
     /// A number.
@@ -135,12 +135,12 @@ impl Kinds {
 impl Key {
     /// A key with a default, as JSON.
     pub const fn new(name: &'static str, of: Type, default: &'static str, doc: &'static str) -> Self {
-        Self { name, of, default: Default::Json(default), unit: "", doc, example: "", later: false }
+        Self { name, of, default: Default::Json(default), unit: "", doc, example: "" }
     }
 
     /// A key that must be written.
     pub const fn required(name: &'static str, of: Type, example: &'static str, doc: &'static str) -> Self {
-        Self { name, of, default: Default::Required, unit: "", doc, example, later: false }
+        Self { name, of, default: Default::Required, unit: "", doc, example }
     }
 
     /// A key without a default value; `absent` says what holds without it.
@@ -151,12 +151,7 @@ impl Key {
         example: &'static str,
         doc: &'static str,
     ) -> Self {
-        Self { name, of, default: Default::Absent(absent), unit: "", doc, example, later: false }
-    }
-
-    /// A key of a later version.
-    pub const fn later(name: &'static str, doc: &'static str) -> Self {
-        Self { name, of: Type::Bool, default: Default::Absent(""), unit: "", doc, example: "", later: true }
+        Self { name, of, default: Default::Absent(absent), unit: "", doc, example }
     }
 
     /// The same without a default value; `absent` says what holds without it.

@@ -4,6 +4,7 @@
 //! reading, the checks of keys and words, the defaults and the JSON [`schema`].
 
 mod checks;
+mod condition;
 mod diagnostic;
 mod glob;
 mod graft;
@@ -18,6 +19,7 @@ mod stage_types;
 mod trial_checks;
 mod types;
 
+pub use condition::{Comparison, Condition, ConditionFault, OLDEST, Quantity, Sex};
 pub use diagnostic::Diagnostic;
 pub use glob::glob_matches;
 pub use graft::*;
@@ -177,7 +179,7 @@ pub fn parse(
     }
 
     let folder = path.parent().unwrap_or(Path::new(""));
-    let mut read = read::manifest(&document, folder, env);
+    let mut read = read::manifest(text, &document, folder, env);
     trial_checks::complete(&mut read);
     let mut problems = read.problems;
     match typed(path, text, read.json) {

@@ -12,7 +12,7 @@ use toml::de::{DeTable, DeValue};
 use super::language::{Default, Key, Kind, Kinds, Names, Range, Type, Words};
 use super::names;
 use super::places::{Places, Problem};
-use super::{keys, path};
+use super::{Condition, keys, path};
 
 /// What was read: the whole manifest as JSON in the shape of its types.
 pub(super) struct Read {
@@ -24,11 +24,16 @@ pub(super) struct Read {
     pub problems: Vec<Problem>,
 }
 
-/// Reads `document`, a manifest in `folder`.
-pub(super) fn manifest(document: &Spanned<DeTable<'_>>, folder: &Path, env: &dyn Fn(&str) -> Option<String>) -> Read {
+/// Reads `document`, a manifest in `folder` whose text is `text`.
+pub(super) fn manifest(
+    text: &str,
+    document: &Spanned<DeTable<'_>>,
+    folder: &Path,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Read {
     let declared = Names::ALL.into_iter().map(|names| (names, declared(document.get_ref(), names))).collect();
     let mut reader =
-        Reader { folder, env, declared, place: Vec::new(), places: Places::default(), problems: Vec::new() };
+        Reader { text, folder, env, declared, place: Vec::new(), places: Places::default(), problems: Vec::new() };
     let json = reader.table("the manifest", keys::MANIFEST, document.get_ref(), 0..0, false);
     Read { json: Value::Object(json), places: reader.places, problems: reader.problems }
 }
@@ -45,6 +50,7 @@ fn declared(document: &DeTable<'_>, names: Names) -> Vec<String> {
 }
 
 struct Reader<'a> {
+    text: &'a str,
     folder: &'a Path,
     env: &'a dyn Fn(&str) -> Option<String>,
     declared: BTreeMap<Names, Vec<String>>,
@@ -90,6 +96,14 @@ impl Reader<'_> {
                 Ok(path) => serde_json::to_value(path).ok(),
                 Err(message) => {
                     self.problem(span, message);
+                    None
+                }
+            },
+            (Type::Condition, DeValue::String(text)) => match Condition::parse(text) {
+                Ok(condition) => serde_json::to_value(condition).ok(),
+                Err(fault) => {
+                    let span = inside(self.text, span, text, fault.span);
+                    self.problem(span, format!("`{}`: {}", self.name(), fault.message));
                     None
                 }
             },
@@ -175,27 +189,17 @@ impl Reader<'_> {
     ) -> Map<String, Value> {
         for (key, _) in table {
             let name = key.get_ref().as_ref();
-            match keys.iter().find(|key| key.name == name) {
-                Some(known) if known.later => {
-                    let message = format!(
-                        "`{name}` is not available in this build; available in {what}: {}",
-                        available(keys, kind)
-                    );
-                    self.problem_at(name, key.span(), message);
-                }
-                Some(_) => {}
-                None if kind && name == "kind" => {}
-                None => {
-                    let known = keys.iter().filter(|key| !key.later).map(|key| key.name);
-                    let hint = names::hint(name, known.chain(kind.then_some("kind")));
-                    let home = other_home(&hint, name);
-                    let message = format!("unknown key `{name}` in {what}{hint}{home}");
-                    self.problem_at(name, key.span(), message);
-                }
+            let is_known = keys.iter().any(|key| key.name == name) || kind && name == "kind";
+            if !is_known {
+                let known = keys.iter().map(|key| key.name);
+                let hint = names::hint(name, known.chain(kind.then_some("kind")));
+                let home = other_home(&hint, name);
+                let message = format!("unknown key `{name}` in {what}{hint}{home}");
+                self.problem_at(name, key.span(), message);
             }
         }
         let mut read = Map::new();
-        for key in keys.iter().filter(|key| !key.later) {
+        for key in keys {
             let value = match table.get(key.name) {
                 Some(value) => self.step(key.name.into(), &key.of, value).unwrap_or_else(|| self.stand_in(key)),
                 None => {
@@ -330,6 +334,22 @@ impl Reader<'_> {
     }
 }
 
+/// Where in the `document` the bytes `part` of `text` stand, whose quotes are at `span`; the whole of it where it is
+/// written with escapes beside that of a quote.
+fn inside(document: &str, span: Span<usize>, text: &str, part: Span<usize>) -> Span<usize> {
+    let written = document.get(span.clone()).unwrap_or_default();
+    let quotes = if written.starts_with("\"\"\"") || written.starts_with("'''") { 3 } else { 1 };
+    let start = span.start + quotes;
+    match written.get(quotes..written.len().saturating_sub(quotes)) {
+        Some(within) if within == text => start + part.start..start + part.end,
+        Some(within) if within == text.replace('"', "\\\"") => {
+            let escapes = |end: usize| text.get(..end).unwrap_or_default().matches('"').count();
+            start + part.start + escapes(part.start)..start + part.end + escapes(part.end)
+        }
+        _ => span,
+    }
+}
+
 /// `mixes.half.parts[0]`
 fn dotted(place: &[String]) -> String {
     place.iter().enumerate().fold(String::new(), |mut text, (depth, step)| {
@@ -379,15 +399,14 @@ fn default_table(
     folder: &Path,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Map<String, Value> {
-    let keys = keys.iter().filter(|key| !key.later);
-    keys.map(|key| {
+    let value = |key: &Key| {
         let json = written.get(key.name).cloned().or_else(|| match key.default {
             Default::Json(json) => serde_json::from_str(json).ok(),
             _ => None,
         });
         (key.name.to_string(), default_value(&key.of, &json.unwrap_or(Value::Null), folder, env))
-    })
-    .collect()
+    };
+    keys.iter().map(value).collect()
 }
 
 fn unknown_word(what: &str, word: &str, known: &[&str], later: &[&str]) -> String {
@@ -401,7 +420,7 @@ fn unknown_word(what: &str, word: &str, known: &[&str], later: &[&str]) -> Strin
 fn other_home(hint: &str, name: &str) -> String {
     let homes: Vec<&str> = keys::MANIFEST
         .iter()
-        .filter(|key| matches!(key.of, Type::Table(keys) if keys.iter().any(|key| key.name == name && !key.later)))
+        .filter(|key| matches!(key.of, Type::Table(keys) if keys.iter().any(|key| key.name == name)))
         .map(|key| key.name)
         .collect();
     if homes.is_empty() || hint.starts_with("; did") {
@@ -409,11 +428,6 @@ fn other_home(hint: &str, name: &str) -> String {
     } else {
         format!("; it belongs in {}", names::list(&homes))
     }
-}
-
-fn available(keys: &[Key], kind: bool) -> String {
-    let known = keys.iter().filter(|key| !key.later).map(|key| key.name);
-    names::list(&known.chain(kind.then_some("kind")).collect::<Vec<_>>())
 }
 
 fn shown(value: &Value) -> String {
@@ -428,6 +442,7 @@ fn expected(of: &Type) -> &'static str {
         Type::Bool => "`true` or `false`",
         Type::Text(_) => "a text",
         Type::Path => "a path in quotes",
+        Type::Condition => "a condition in quotes",
         Type::Integer(_) => "a whole number",
         Type::Number(_) => "a number",
         Type::Word(_) => "a word in quotes",

@@ -24,7 +24,7 @@ fn table(keys: &[Key], kind: Option<(&str, &str)>, kind_is_required: bool) -> Ma
             required.push("kind");
         }
     }
-    for key in keys.iter().filter(|key| !key.later) {
+    for key in keys {
         properties.insert(key.name.into(), property(key));
         if let Default::Required = key.default {
             required.push(key.name);
@@ -77,7 +77,7 @@ fn of(of: &Type) -> Map<String, Value> {
         Type::Bool => json!({ "type": "boolean" }),
         Type::Text(0) | Type::Name(_) => json!({ "type": "string" }),
         Type::Text(min) => json!({ "type": "string", "minLength": min }),
-        Type::Path => json!({ "type": "string", "minLength": 1 }),
+        Type::Path | Type::Condition => json!({ "type": "string", "minLength": 1 }),
         Type::Integer(range) => number("integer", range),
         Type::Number(range) => number("number", range),
         Type::Word(Words { known, .. }) => {

@@ -3,11 +3,12 @@
 //! Everything that decides a result derives `Serialize`; its JSON is what stage ids are hashed from.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Donor, Fusion, Pretraining, Regression, Transfer, glob_matches};
+use super::{Condition, Donor, Fusion, Pretraining, Regression, Transfer, glob_matches};
 
 /// One manifest, checked: every name it refers to exists and every value is in range.
 #[derive(Clone, Debug)]
@@ -200,8 +201,8 @@ pub struct Mix {
     pub parts: Vec<MixPart>,
 }
 
-/// One part of a mix.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// One part of a mix. What is absent is in no JSON of it but for the first three, so that ids of older manifests hold.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MixPart {
     /// The source's name.
@@ -210,6 +211,25 @@ pub struct MixPart {
     pub share: Option<f64>,
     /// Only records of these folds (PTB-XL's `strat_fold`); every allowed fold where absent.
     pub folds: Option<Vec<u8>>,
+    /// `where`: only records that fulfil it.
+    #[serde(default, rename = "where", skip_serializing_if = "Option::is_none")]
+    pub condition: Option<Condition>,
+    /// At most this many records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_records: Option<usize>,
+    /// Trains from this epoch on, counted from 1; from the first where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_epoch: Option<usize>,
+    /// Trains up to this epoch; to the end where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until_epoch: Option<usize>,
+}
+
+impl MixPart {
+    /// The epochs, counted from 1, in which its records train.
+    pub fn epochs(&self) -> RangeInclusive<usize> {
+        self.from_epoch.unwrap_or(1)..=self.until_epoch.unwrap_or(usize::MAX)
+    }
 }
 
 /// A network architecture with its settings.

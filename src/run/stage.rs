@@ -41,14 +41,16 @@ pub(super) fn train<D: Backend>(device: &D, shared: &Shared<'_>, index: usize) -
     let Trained { mut network, outcome, mut metadata } = match &stage.kind {
         StageKind::Regression { mix, targets } => {
             let targets = targets.list();
-            let shares =
-                Shares { validation: manifest.regression.validation_share, test: manifest.regression.test_share };
+            let settings = &manifest.regression;
+            let (validation, test, epochs) = (settings.validation_share, settings.test_share, settings.epochs);
+            let shares = Shares { validation, test, epochs };
             let (datasets, split) = mix_data(shared, manifest, mix, Wanted::Targets(targets), shares, stage)?;
             train::regression(device, manifest, architecture, targets, stage.seed, &split, &datasets, &mut follow)?
         }
         StageKind::Classification { mix } => {
             let settings = &manifest.classification;
-            let shares = Shares { validation: settings.validation_share, test: settings.test_share };
+            let (validation, test, epochs) = (settings.validation_share, settings.test_share, settings.training.epochs);
+            let shares = Shares { validation, test, epochs };
             let (settings, signal) = (&settings.training, &manifest.signal);
             let wanted = Wanted::Classes(&settings.classes, settings.labels);
             let (datasets, split) = mix_data(shared, manifest, mix, wanted, shares, stage)?;

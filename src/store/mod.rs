@@ -13,11 +13,13 @@ mod register;
 mod work;
 
 pub use query::{Cell, Rows};
-pub use read::{ClassScore, MeasuredTarget, Run, RunDetail, StageDetail, TestClass, TestSet};
+pub use read::{
+    ClassScore, MeasuredTarget, MixPartDetail, MixTargetDetail, Run, RunDetail, StageDetail, TestClass, TestSet,
+};
 pub use work::{Claim, Finish, StageStatus};
 
 /// Steps from an empty file to the present schema; `user_version` counts those taken.
-const MIGRATIONS: [&str; 2] = [include_str!("schema.sql"), include_str!("schema_2.sql")];
+const MIGRATIONS: [&str; 3] = [include_str!("schema.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
 /// Marks the file as ours: "ecgr" in ASCII.
 const APPLICATION_ID: i32 = 0x6563_6772;
 /// How long a writer waits for another, ms.

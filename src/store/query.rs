@@ -71,4 +71,5 @@ impl Store {
 }
 
 /// What users read.
-const VIEWS: [&str; 7] = ["runs", "stages", "run_stages", "epochs", "regression", "scores", "predictions"];
+const VIEWS: [&str; 8] =
+    ["runs", "stages", "run_stages", "epochs", "regression", "composition", "scores", "predictions"];

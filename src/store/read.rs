@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, Row, params};
 
 use super::Store;
 use crate::Result;
@@ -100,7 +100,41 @@ pub struct StageDetail {
     /// Below the results folder.
     pub checkpoint: Option<String>,
     pub notes: Vec<String>,
+    /// The parts of the stage's mix, in order; none of a stage trained before they were kept.
+    pub composition: Vec<MixPartDetail>,
     pub measured: Vec<MeasuredTarget>,
+}
+
+/// One part of a stage's mix.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs)]
+pub struct MixPartDetail {
+    pub source: String,
+    /// `None` for all records of the source.
+    pub filter: Option<String>,
+    /// Counted from 1.
+    pub from_epoch: usize,
+    /// `None` to the end.
+    pub until_epoch: Option<usize>,
+    /// Records it could give.
+    pub offered: usize,
+    /// Records that train, validate and test.
+    pub records: [usize; 3],
+    pub patients: usize,
+    pub targets: Vec<MixTargetDetail>,
+}
+
+/// One target over all records of a part, in bpm or ms.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs)]
+pub struct MixTargetDetail {
+    pub target: String,
+    /// Records that know it.
+    pub known: usize,
+    pub mean: Option<f64>,
+    pub sd: Option<f64>,
+    pub lowest: Option<f64>,
+    pub highest: Option<f64>,
 }
 
 /// How well a regression stage measured, in bpm or ms.
@@ -261,6 +295,9 @@ fn detail(connection: &Connection, run: Run) -> rusqlite::Result<RunDetail> {
         })?;
         stage.measured = measured.collect::<rusqlite::Result<_>>()?;
     }
+    for stage in &mut stages {
+        stage.composition = composition(connection, &stage.stage_id)?;
+    }
     let mut select = connection.prepare(
         "SELECT split, metric, nullif(class, ''), value FROM score WHERE stage_id = ?1 ORDER BY split, metric, class",
     )?;
@@ -269,6 +306,45 @@ fn detail(connection: &Connection, run: Run) -> rusqlite::Result<RunDetail> {
     })?;
     let scores = scores.collect::<rusqlite::Result<_>>()?;
     Ok(RunDetail { run, manifest_path, manifest_text, stages, scores })
+}
+
+/// The parts of a stage's mix with their targets.
+fn composition(connection: &Connection, stage: &str) -> rusqlite::Result<Vec<MixPartDetail>> {
+    let count = |row: &Row<'_>, column: usize| row.get::<_, i64>(column).map(|count| count as usize);
+    let mut select = connection.prepare_cached(
+        "SELECT source, filter, from_epoch, until_epoch, offered, train, validation, test, patients FROM mix_part
+         WHERE stage_id = ?1 ORDER BY part",
+    )?;
+    let parts = select.query_map([stage], |row| {
+        Ok(MixPartDetail {
+            source: row.get(0)?,
+            filter: Some(row.get(1)?).filter(|filter: &String| !filter.is_empty()),
+            from_epoch: count(row, 2)?,
+            until_epoch: row.get::<_, Option<i64>>(3)?.map(|until| until as usize),
+            offered: count(row, 4)?,
+            records: [count(row, 5)?, count(row, 6)?, count(row, 7)?],
+            patients: count(row, 8)?,
+            targets: Vec::new(),
+        })
+    })?;
+    let mut parts: Vec<MixPartDetail> = parts.collect::<rusqlite::Result<_>>()?;
+    let mut select = connection.prepare_cached(
+        "SELECT target, known, mean, sd, lowest, highest FROM mix_target WHERE stage_id = ?1 AND part = ?2 ORDER BY position",
+    )?;
+    for (number, part) in (1_i64..).zip(&mut parts) {
+        let targets = select.query_map(params![stage, number], |row| {
+            Ok(MixTargetDetail {
+                target: row.get(0)?,
+                known: count(row, 1)?,
+                mean: row.get(2)?,
+                sd: row.get(3)?,
+                lowest: row.get(4)?,
+                highest: row.get(5)?,
+            })
+        })?;
+        part.targets = targets.collect::<rusqlite::Result<_>>()?;
+    }
+    Ok(parts)
 }
 
 fn stage(row: &Row<'_>) -> rusqlite::Result<StageDetail> {
@@ -293,6 +369,7 @@ fn stage(row: &Row<'_>) -> rusqlite::Result<StageDetail> {
         best_epoch: count(row.get(15)?),
         checkpoint: row.get(16)?,
         notes: notes.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default(),
+        composition: Vec::new(),
         measured: Vec::new(),
     })
 }

@@ -79,7 +79,7 @@ impl Store {
     /// Where the store cannot be written.
     pub fn forget(&mut self, id: &str) -> Result<()> {
         self.write(|connection| {
-            for table in ["epoch", "regression_score", "score", "prediction"] {
+            for table in ["epoch", "mix_part", "mix_target", "regression_score", "score", "prediction"] {
                 connection.execute(&format!("DELETE FROM {table} WHERE stage_id = ?1"), [id])?;
             }
             connection.execute(
@@ -243,6 +243,7 @@ fn findings(connection: &Connection, id: &str, outcome: &Outcome) -> rusqlite::R
     for value in &outcome.epochs {
         insert.execute(params![id, value.epoch as i64, value.split, value.metric, value.value])?;
     }
+    composition(connection, id, outcome)?;
     let mut insert = connection.prepare(
         "INSERT INTO regression_score (stage_id, target, split, records, mae, rmse, r2, pearson_r) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )?;
@@ -275,6 +276,48 @@ fn findings(connection: &Connection, id: &str, outcome: &Outcome) -> rusqlite::R
             f64::from(prediction.probability),
             prediction.label
         ])?;
+    }
+    Ok(())
+}
+
+fn composition(connection: &Connection, id: &str, outcome: &Outcome) -> rusqlite::Result<()> {
+    let mut insert = connection.prepare(
+        "INSERT INTO mix_part (stage_id, part, source, filter, from_epoch, until_epoch, offered, train, validation, test, patients)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+    )?;
+    let mut insert_target = connection.prepare(
+        "INSERT INTO mix_target (stage_id, part, position, target, known, mean, sd, lowest, highest)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    )?;
+    for (number, part) in (1_i64..).zip(&outcome.composition) {
+        let [train, validation, test] = part.records.map(|records| records as i64);
+        insert.execute(params![
+            id,
+            number,
+            part.source,
+            part.filter,
+            *part.epochs.start() as i64,
+            i64::try_from(*part.epochs.end()).ok().filter(|until| *until < i64::MAX),
+            part.offered as i64,
+            train,
+            validation,
+            test,
+            part.patients as i64
+        ])?;
+        for (position, of) in part.targets.iter().enumerate() {
+            let [lowest, highest] = of.range.map_or([None; 2], |range| range.map(Some));
+            insert_target.execute(params![
+                id,
+                number,
+                position as i64,
+                of.target.name(),
+                of.known as i64,
+                of.mean,
+                of.sd,
+                lowest,
+                highest
+            ])?;
+        }
     }
     Ok(())
 }

@@ -12,6 +12,7 @@ use crate::nn::{Network, Pass};
 use crate::ops::loss::loss;
 use crate::ops::{Backend, Lend, Var, memory};
 
+use super::curriculum::Curriculum;
 use super::examples::{Augments, Examples, Objective};
 use super::gradients::{StartingPoint, clip};
 use super::optimizer::Optimizer;
@@ -32,6 +33,7 @@ pub(super) struct Recipe<'a> {
     pub early_stopping: Option<&'a EarlyStopping>,
     pub objective: Objective,
     pub freeze: &'a Freeze,
+    pub curriculum: Curriculum<'a>,
     pub augment: &'a [Augment],
     pub sampling_rate: f64,
     pub seed: u64,
@@ -73,6 +75,8 @@ pub(super) fn fit<D: Backend>(
     let mut best: Option<(f64, usize, Network<D>)> = None;
     let mut phase = None;
     let mut cached: Option<[Features; 2]> = None;
+    let all: Vec<usize> = (0..train.len()).collect();
+    let most_steps = batches(&all, recipe.batch_size).len();
 
     for epoch in 0..recipe.epochs {
         let now = Some(freeze::phase(recipe.freeze, epoch));
@@ -92,7 +96,7 @@ pub(super) fn fit<D: Backend>(
             None => [None, None],
         };
 
-        let mut order: Vec<usize> = (0..train.len()).collect();
+        let mut order = recipe.curriculum.examples(train.len(), epoch);
         order.shuffle(&mut crate::seed::stream(recipe.seed, "shuffle", epoch as u64));
         let batches = batches(&order, recipe.batch_size);
         let augments = Augments { list: recipe.augment, sampling_rate: recipe.sampling_rate, seed: recipe.seed, epoch };
@@ -103,7 +107,7 @@ pub(super) fn fit<D: Backend>(
                 if watch.stopped() {
                     return Err(Error::interrupted());
                 }
-                let number = (epoch * batches.len() + step) as u64;
+                let number = (epoch * most_steps + step) as u64;
                 let mut pass = Pass::training(crate::seed::stream(recipe.seed, "dropout", number));
                 let output = source.outputs(device, &mut net, batch, &mut pass)?;
                 let target = recipe.objective.loss(&train.truth, batch)?;
@@ -131,7 +135,7 @@ pub(super) fn fit<D: Backend>(
         }
         let judgement = judge(&outputs)?;
         let mut note = |split, metric, value| curves.push(EpochValue { epoch: epoch + 1, split, metric, value });
-        note("train", "loss", sum / train.len() as f64);
+        note("train", "loss", sum / order.len() as f64);
         note("train", "learning_rate", recipe.optimizer.learning_rate() * rate.factor(epoch, 0, batches.len()));
         if recipe.clipping.is_some() {
             note("train", "gradient_norm", norms / batches.len() as f64);
@@ -146,8 +150,9 @@ pub(super) fn fit<D: Backend>(
         if improved {
             best = Some((judgement.score, epoch, net.clone()));
         }
-        rate.epoch_done(improved);
-        let waited = best.as_ref().map_or(epoch + 1, |(_, best, _)| epoch - best);
+        // Other examples may bring the improvement that these did not.
+        rate.epoch_done(improved || recipe.curriculum.changes_at(epoch + 1));
+        let waited = recipe.curriculum.waited(epoch, best.as_ref().map(|(_, best, _)| *best));
         if recipe.early_stopping.is_some_and(|stopping| waited >= stopping.patience) {
             break;
         }

@@ -4,6 +4,7 @@ pub mod checkpoint;
 pub mod metrics;
 
 mod augment;
+mod curriculum;
 mod examples;
 mod fit;
 mod freeze;
@@ -22,6 +23,7 @@ pub use transfer::{Graft, transfer};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use crate::data::PartOfMix;
 use crate::nn::Network;
 use crate::ops::Lend;
 
@@ -50,6 +52,8 @@ pub struct Outcome {
     pub epochs: Vec<EpochValue>,
     /// The epoch whose weights were kept, from 1.
     pub best_epoch: usize,
+    /// Stages on a mix: its parts, in order.
+    pub composition: Vec<PartOfMix>,
     /// Regression stages: how well each split was measured.
     pub regression: Vec<RegressionScore>,
     /// Transfer stages: metrics by split, metric and class.

@@ -10,6 +10,7 @@ use crate::manifest::{Architecture, Freeze, Fusion, Manifest, RegressionLoss, Ta
 use crate::nn::Network;
 use crate::ops::Backend;
 
+use super::curriculum::Curriculum;
 use super::examples::{Examples, Objective, Scaling, Truth};
 use super::fit::{Judgement, Recipe, fit, predict};
 use super::metrics::RegressionMetrics;
@@ -96,7 +97,9 @@ fn curve_names(target: Target) -> [&'static str; 2] {
 /// Trains a fresh network of `architecture` to measure `targets`, an output each, on the records of `split`.
 ///
 /// The network sees standardised targets (mean 0 and standard deviation 1 over the training
-/// records); every metric is in bpm or ms. A record counts for the targets that are known of it.
+/// records); every metric is in bpm or ms. A record counts for the targets that are known of it. Under a curriculum
+/// ([`Split::epochs`]) these are the training records of all epochs, and every epoch is validated on all validation
+/// records, so that any epoch may be the best.
 ///
 /// # Errors
 /// Where no record knows a target, training fails or diverges, or the watch says stop.
@@ -143,6 +146,7 @@ pub fn regression<D: Backend>(
         early_stopping: settings.early_stopping.as_ref(),
         objective: objective.clone(),
         freeze: &nothing_frozen,
+        curriculum: Curriculum::new(&split.epochs, settings.epochs),
         augment: &settings.augment,
         sampling_rate: signal.sampling_rate,
         seed,
@@ -196,6 +200,7 @@ pub fn regression<D: Backend>(
     let outcome = Outcome {
         epochs: fitted.epochs,
         best_epoch: fitted.best_epoch,
+        composition: split.composition.clone(),
         regression: scores,
         notes: split.notes.clone(),
         wall_s: started.elapsed().as_secs_f64(),

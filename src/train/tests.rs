@@ -83,6 +83,7 @@ fn records_of(count: usize, length: usize) -> (Datasets, Split) {
             fold: Some(1),
             targets: [Some(hr), None, None, None],
             classes: [!second, second, false, false, false],
+            ..Record::default()
         });
         let sine = |sample: usize| (sample as f32 * hr / 200.0 + i as f32).sin();
         dataset.signals.extend((0..length).map(sine));
@@ -94,7 +95,7 @@ fn records_of(count: usize, length: usize) -> (Datasets, Split) {
         train: picks(0..count / 2),
         validation: picks(count / 2..count * 3 / 4),
         test: picks(count * 3 / 4..count),
-        notes: Vec::new(),
+        ..Split::default()
     };
     (Datasets::from([("ptbxl".into(), Arc::new(dataset))]), split)
 }
@@ -236,6 +237,75 @@ fn early_stopping_waits_its_patience() {
     let outcome = regress_as(&manifest).outcome;
     let last = outcome.epochs.iter().map(|value| value.epoch).max().unwrap();
     assert_eq!(last, outcome.best_epoch + 2);
+}
+
+#[test]
+fn records_train_in_their_epochs_only() {
+    let manifest = parse(MANIFEST);
+    let with = |epochs: [std::ops::RangeInclusive<usize>; 2], noise: f32| {
+        let (mut datasets, mut split) = records(40);
+        split.epochs = (0..split.train.len()).map(|example| epochs[usize::from(example >= 10)].clone()).collect();
+        // Whatever the signals of the second half are ...
+        let mut changed = Dataset::clone(&datasets["ptbxl"]);
+        split.train[10..].iter().for_each(|pick| changed.signals[pick.record * 128] += noise);
+        datasets.insert("ptbxl".into(), Arc::new(changed));
+        let device = Cpu::default();
+        let mut trained =
+            regression(&device, &manifest, architecture(&manifest), &[Target::Hr], 3, &split, &datasets, &mut Silent)
+                .unwrap();
+        (values(&mut trained.network, None), trained.outcome.epochs)
+    };
+    // ... they change nothing before their epoch, and something from it on.
+    let losses = |curves: &[EpochValue]| -> Vec<f64> {
+        curves
+            .iter()
+            .filter(|value| value.split == "train" && value.metric == "loss")
+            .map(|value| value.value)
+            .collect()
+    };
+    let late = || [1..=usize::MAX, 3..=usize::MAX];
+    let (quiet, loud) = (with(late(), 0.0), with(late(), 2.0));
+    let (quiet, loud) = (losses(&quiet.1), losses(&loud.1));
+    assert_eq!((quiet.len(), &quiet[..2]), (4, &loud[..2]));
+    assert_ne!(quiet[2..], loud[2..]);
+    assert_eq!(with([1..=4, 5..=9], 0.0), with([1..=4, 5..=9], 2.0), "they never come");
+    let early = || [1..=usize::MAX, 1..=2];
+    assert_ne!(with(early(), 0.0).1, with(early(), 2.0).1);
+    // Epochs that are all epochs are no curriculum.
+    let (datasets, split) = records(40);
+    let mut plain = regression(
+        &Cpu::default(),
+        &manifest,
+        architecture(&manifest),
+        &[Target::Hr],
+        3,
+        &split,
+        &datasets,
+        &mut Silent,
+    )
+    .unwrap();
+    let all = with([1..=4, 1..=usize::MAX], 0.0);
+    assert_eq!(all, (values(&mut plain.network, None), plain.outcome.epochs));
+}
+
+#[test]
+fn early_stopping_waits_for_the_parts_that_come_later() {
+    let mut manifest = exploding(30);
+    manifest.regression.schedule = Schedule::Exponential { gamma: 1.5, warmup_epochs: 0.0 };
+    manifest.regression.early_stopping = Some(EarlyStopping { patience: 2, metric: StoppingMetric::Loss });
+    let (datasets, mut split) = records(40);
+    let train = |split: &Split| {
+        regression(&Cpu::default(), &manifest, architecture(&manifest), &[Target::Hr], 3, split, &datasets, &mut Silent)
+            .unwrap()
+            .outcome
+    };
+    let last = |outcome: &Outcome| outcome.epochs.iter().map(|value| value.epoch).max().unwrap();
+    let plain = train(&split);
+    assert!(last(&plain) < 9, "{}", last(&plain));
+    split.epochs = (0..split.train.len()).map(|example| if example < 15 { 1..=usize::MAX } else { 4..=9 }).collect();
+    // The last change is in epoch 10, the first without the second part.
+    let staged = train(&split);
+    assert_eq!(last(&staged), staged.best_epoch.max(9) + 2);
 }
 
 #[test]

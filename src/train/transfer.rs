@@ -13,6 +13,7 @@ use crate::nn::Network;
 use crate::ops::loss::Form;
 use crate::ops::{Backend, Lend};
 
+use super::curriculum::Curriculum;
 use super::examples::{Examples, Objective, Scaling, Truth};
 use super::fit::{Judgement, Recipe, fit, predict};
 use super::metrics::{self, ClassificationMetrics};
@@ -67,6 +68,7 @@ pub fn transfer<D: Backend>(
         early_stopping: settings.early_stopping.as_ref(),
         objective: objective.clone(),
         freeze: graft.freeze.unwrap_or(&no_freeze),
+        curriculum: Curriculum::new(&split.epochs, settings.epochs),
         augment: &settings.augment,
         sampling_rate: signal.sampling_rate,
         seed,
@@ -131,6 +133,7 @@ pub fn transfer<D: Backend>(
     let outcome = Outcome {
         epochs: fitted.epochs,
         best_epoch: fitted.best_epoch,
+        composition: split.composition.clone(),
         scores,
         predictions,
         notes,

@@ -3,7 +3,7 @@
 use std::fs;
 
 use ecgraft::data::fingerprint;
-use ecgraft::manifest::{Lead, Superclass, Target};
+use ecgraft::manifest::{Lead, Sex, Superclass, Target};
 
 use super::{Folder, fresh, ptb_xl, refused, sample, signal};
 
@@ -42,6 +42,12 @@ fn the_bundled_sample() {
         assert_eq!(counts, expected, "row {row}");
     }
     assert_eq!(dataset.notes, ["PR is missing in 4 of 311 records (no regression on PR from them)"]);
+
+    // Counted in the table.
+    let of_sex = |sex| dataset.records.iter().filter(|record| record.sex == Some(sex)).count();
+    assert_eq!([of_sex(Sex::Male), of_sex(Sex::Female)], [158, 153]);
+    // 195 is 51 years old.
+    assert_eq!((dataset.records[0].age, dataset.records[0].sex), (Some(51.0), Some(Sex::Male)));
 
     // From the tables: 195,14472.0, {'CRBBB', 'SR'}, fold 9; RR 874.0, PR 185.5, QRS 111.5, QT 374.5.
     let first = &dataset.records[0];
@@ -135,6 +141,38 @@ fn a_small_folder() {
         "QRS is missing in 2 of 3 records (no regression on QRS from them)",
     ];
     assert_eq!(dataset.notes, expected);
+}
+
+#[test]
+fn age_and_sex_where_they_are_known() {
+    let folder = small();
+    let of = |values: [&str; 3]| {
+        let table = fs::read_to_string(small().path(DATABASE)).unwrap();
+        let mut table = table.replace("ecg_id,", "ecg_id,age,sex,");
+        for (id, value) in (1..).zip(values) {
+            table = table.replace(&format!("\n{id},"), &format!("\n{id},{value},"));
+        }
+        folder.write(DATABASE, table);
+        let dataset = read(&folder).unwrap();
+        let known: Vec<_> = dataset.records.iter().map(|record| (record.age, record.sex)).collect();
+        (known, dataset.notes.into_iter().filter(|note| note.contains("taken as not known")).collect::<Vec<_>>())
+    };
+    let (male, female) = (Some(Sex::Male), Some(Sex::Female));
+    // Ages above 89 are not told apart, however a release writes them.
+    assert_eq!(
+        of(["89.0,0", "300.0,1", "93,"]),
+        (vec![(Some(89.0), male), (Some(90.0), female), (Some(90.0), None)], vec![])
+    );
+    let (known, notes) = of([",1.0", "-3,2", "old,male"]);
+    assert_eq!(known, [(None, female), (None, None), (None, None)]);
+    assert_eq!(
+        notes,
+        [
+            "the age is not a number from 0 to 300 in 2 records and taken as not known",
+            "the sex is neither 0 (male) nor 1 (female) in 2 records and taken as not known"
+        ]
+    );
+    assert!(read(&small()).unwrap().records.iter().all(|record| record.age.is_none() && record.sex.is_none()));
 }
 
 #[test]

@@ -101,7 +101,7 @@ pub fn manifest(name: &str) -> Manifest {
 
 /// One part of a mix.
 pub fn part(source: &str, share: Option<f64>, folds: Option<Vec<u8>>) -> MixPart {
-    MixPart { source: source.into(), share, folds }
+    MixPart { source: source.into(), share, folds, ..MixPart::default() }
 }
 
 /// A freeze of one step.

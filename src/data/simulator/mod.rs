@@ -141,8 +141,7 @@ pub fn simulate(seed: u64, index: usize) -> (Record, RawRecord) {
         targets[target as usize] = Some(value as f32);
     }
     let id = index.to_string();
-    let record =
-        Record { patient: id.clone(), id, fold: Some((index % 10) as u8 + 1), targets, classes: Default::default() };
+    let record = Record { patient: id.clone(), id, fold: Some((index % 10) as u8 + 1), targets, ..Record::default() };
     (record, twelve_leads(&leads))
 }
 

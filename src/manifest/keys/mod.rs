@@ -28,6 +28,7 @@ const fn sequence(of: &'static Type, min: usize, max: usize) -> Type {
 
 const SEED: Type = Type::Integer(Range::at_least(0.0));
 const FOLD: Type = count(1.0, 10.0);
+const EPOCH: Type = count(1.0, 1e6);
 const SHARE: Type = Type::Number(Range::above_to(0.0, 1.0));
 
 /// The keys at the top of a manifest.
@@ -187,6 +188,11 @@ const MIX: &[Key] = &[
     Key::required("parts", sequence(&Type::Table(PART), 1, usize::MAX), r#"[{ "source": "simulated" }]"#, "The parts."),
 ];
 
+const WHERE_DOC: &str = "Only records that fulfil this condition on what is known of them: `hr` (bpm), `pr`, `qt`, \
+`qrs` (ms); for PTB-XL also `fold`, `age` (years; 90 is 90 and above), `sex` ('male', 'female') and the classes NORM, \
+MI, STTC, CD, HYP. Operators: < <= > >= = !=, and, or, not, parentheses. A comparison with a value that is not known is \
+neither true nor false, nor is its negation; records for which the whole condition is true are taken.";
+
 const PART: &[Key] = &[
     Key::required("source", Type::Name(Names::Source), "\"ptbxl\"", "The source's name."),
     Key::optional(
@@ -203,9 +209,36 @@ const PART: &[Key] = &[
         "[1, 2, 3, 4]",
         "Only records of these folds (PTB-XL's `strat_fold`).",
     ),
-    Key::later("where", "Only records that fulfil a condition."),
-    Key::later("max_records", "At most this many records of the part."),
-    Key::later("until_epoch", "Only in the first epochs."),
+    Key::optional(
+        "where",
+        Type::Condition,
+        "all records",
+        "\"hr < 60 and not MI\"",
+        WHERE_DOC,
+    ),
+    Key::optional(
+        "max_records",
+        count(1.0, 1e7),
+        "no limit",
+        "500",
+        "At most this many records, drawn at random with the stage's seed; a smaller number draws a part of what a larger one does.",
+    ),
+    Key::optional(
+        "from_epoch",
+        EPOCH,
+        "from the first epoch",
+        "1",
+        "A curriculum: the part's records train from this epoch on, counted from 1. They validate and test in every epoch. Early stopping and `plateau` count their patience anew when the parts that train change, and early stopping waits for the last such change.",
+    )
+    .unit("epochs"),
+    Key::optional(
+        "until_epoch",
+        EPOCH,
+        "to the last epoch",
+        "20",
+        "A curriculum: the part's records train up to and with this epoch. In each of the stage's epochs some part must train.",
+    )
+    .unit("epochs"),
 ];
 
 const PRECISION: Words =

@@ -1,0 +1,342 @@
+//! From a condition's text to what it says.
+
+use std::ops::Range;
+
+use super::{Comparison, Condition, ConditionFault, OLDEST, OPERATORS, QUANTITIES, Quantity, SEX, Sex};
+use crate::manifest::{Superclass, names};
+
+/// Parentheses and `not`s within one another.
+const DEPTH: usize = 50;
+
+/// Reads a condition: see [`Condition::parse`].
+pub(super) fn condition(text: &str) -> Result<Condition, ConditionFault> {
+    let mut parser = Parser { tokens: tokens(text)?.into_iter().peekable(), end: text.len(), depth: 0 };
+    let condition = parser.any()?;
+    match parser.tokens.next() {
+        None => Ok(condition),
+        Some(token) => Err(token.unexpected("`and`, `or` or the end")),
+    }
+}
+
+/// A piece of the text.
+#[derive(Clone, Debug)]
+struct Token<'t> {
+    span: Range<usize>,
+    text: &'t str,
+    kind: Kind<'t>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Kind<'t> {
+    And,
+    Or,
+    Not,
+    Open,
+    Close,
+    Operator(Comparison),
+    Number(f64),
+    /// What is between the quotes.
+    Quoted(&'t str),
+    Name,
+}
+
+impl Token<'_> {
+    fn fault(&self, message: impl Into<String>) -> ConditionFault {
+        ConditionFault { span: self.span.clone(), message: message.into() }
+    }
+
+    fn unexpected(&self, expected: &str) -> ConditionFault {
+        self.fault(format!("`{}` is not expected here; expected: {expected}", self.text))
+    }
+}
+
+/// The pieces of `text`, which spaces may part.
+fn tokens(text: &str) -> Result<Vec<Token<'_>>, ConditionFault> {
+    let mut tokens = Vec::new();
+    let mut start = 0;
+    while let Some(first) = text[start..].chars().next() {
+        let rest = &text[start..];
+        let run = move |belongs: fn(char) -> bool| rest.find(|c| !belongs(c)).unwrap_or(rest.len());
+        let faulty = move |length: usize, message: String| Err(ConditionFault { span: start..start + length, message });
+        let (length, kind) = match first {
+            _ if first.is_whitespace() => {
+                start += first.len_utf8();
+                continue;
+            }
+            '(' => (1, Kind::Open),
+            ')' => (1, Kind::Close),
+            '<' | '>' | '=' | '!' => {
+                let written = &rest[..run(|c| "<>=!".contains(c))];
+                match OPERATORS.iter().find(|(sign, _)| *sign == written) {
+                    Some((_, comparison)) => (written.len(), Kind::Operator(*comparison)),
+                    None => {
+                        let hint = match written {
+                            "==" => "; write `=`",
+                            "<>" => "; write `!=`",
+                            "!" => "; write `not`",
+                            "=<" => "; write `<=`",
+                            "=>" => "; write `>=`",
+                            _ => "",
+                        };
+                        let known = OPERATORS.map(|(sign, _)| sign);
+                        let message = format!("unknown operator `{written}`{hint}; known: {}", names::list(&known));
+                        return faulty(written.len(), message);
+                    }
+                }
+            }
+            '\'' | '"' => {
+                let inside = &rest[1..];
+                let Some(length) = inside.find(first) else {
+                    return faulty(rest.len(), format!("the quote {first} is not closed"));
+                };
+                (length + 2, Kind::Quoted(&inside[..length]))
+            }
+            '+' | '-' | '.' | '0'..='9' => {
+                // In `1e-3` the sign is part of the number.
+                let mut length = 1;
+                while let Some(next) = rest[length..].chars().next() {
+                    let sign_of_exponent = "+-".contains(next) && rest[..length].ends_with(['e', 'E']);
+                    if !next.is_alphanumeric() && !"._".contains(next) && !sign_of_exponent {
+                        break;
+                    }
+                    length += next.len_utf8();
+                }
+                match rest[..length].parse::<f64>() {
+                    Ok(number) if number.is_finite() => (length, Kind::Number(number + 0.0)),
+                    _ => return faulty(length, format!("`{}` is not a number", &rest[..length])),
+                }
+            }
+            _ if first.is_alphabetic() || first == '_' => {
+                let length = run(|c| c.is_alphanumeric() || "_-".contains(c));
+                let kind = match &rest[..length] {
+                    "and" => Kind::And,
+                    "or" => Kind::Or,
+                    "not" => Kind::Not,
+                    _ => Kind::Name,
+                };
+                (length, kind)
+            }
+            _ => {
+                let (length, hint) = match &rest[..run(|c| "&|".contains(c))] {
+                    signs @ ("&" | "&&") => (signs.len(), "; write `and`"),
+                    signs @ ("|" | "||") => (signs.len(), "; write `or`"),
+                    _ => (first.len_utf8(), ""),
+                };
+                return faulty(length, format!("`{}` has no meaning in a condition{hint}", &rest[..length]));
+            }
+        };
+        tokens.push(Token { span: start..start + length, text: &rest[..length], kind });
+        start += length;
+    }
+    Ok(tokens)
+}
+
+struct Parser<'t> {
+    tokens: std::iter::Peekable<std::vec::IntoIter<Token<'t>>>,
+    /// Where the text ends.
+    end: usize,
+    /// Parentheses and `not`s around what is being read.
+    depth: usize,
+}
+
+impl<'t> Parser<'t> {
+    fn next(&mut self, expected: &str) -> Result<Token<'t>, ConditionFault> {
+        let missing = || ConditionFault {
+            span: self.end..self.end,
+            message: format!("the condition ends too early; expected: {expected}"),
+        };
+        self.tokens.next().ok_or_else(missing)
+    }
+
+    /// Whether the next token is `kind`, which is then taken.
+    fn takes(&mut self, kind: Kind<'_>) -> bool {
+        self.tokens.next_if(|token| token.kind == kind).is_some()
+    }
+
+    fn any(&mut self) -> Result<Condition, ConditionFault> {
+        self.list(Kind::Or, Self::all, |condition| match condition {
+            Condition::Any(list) => Ok(list),
+            other => Err(other),
+        })
+        .map(|list| one_or(list, Condition::Any))
+    }
+
+    fn all(&mut self) -> Result<Condition, ConditionFault> {
+        self.list(Kind::And, Self::one, |condition| match condition {
+            Condition::All(list) => Ok(list),
+            other => Err(other),
+        })
+        .map(|list| one_or(list, Condition::All))
+    }
+
+    /// Conditions with `word` between them; a list of the same kind in parentheses among them is part of the list.
+    fn list(
+        &mut self,
+        word: Kind<'_>,
+        item: fn(&mut Self) -> Result<Condition, ConditionFault>,
+        same: fn(Condition) -> Result<Vec<Condition>, Condition>,
+    ) -> Result<Vec<Condition>, ConditionFault> {
+        let mut list = Vec::new();
+        loop {
+            match same(item(self)?) {
+                Ok(within) => list.extend(within),
+                Err(other) => list.push(other),
+            }
+            if !self.takes(word) {
+                return Ok(list);
+            }
+        }
+    }
+
+    fn one(&mut self) -> Result<Condition, ConditionFault> {
+        let token = self.next("a condition such as `hr < 60`")?;
+        if self.depth >= DEPTH {
+            return Err(token.fault(format!("more than {DEPTH} parentheses and `not`s within one another")));
+        }
+        self.depth += 1;
+        let condition = match token.kind {
+            Kind::Not => match self.one()? {
+                Condition::Not(condition) => *condition,
+                condition => Condition::Not(Box::new(condition)),
+            },
+            Kind::Open => {
+                let condition = self.any()?;
+                let close = self.next("`and`, `or` or `)`")?;
+                if close.kind != Kind::Close {
+                    return Err(close.unexpected("`and`, `or` or `)`"));
+                }
+                condition
+            }
+            Kind::Name => self.named(&token)?,
+            _ => return Err(token.unexpected("a condition such as `hr < 60`")),
+        };
+        self.depth -= 1;
+        Ok(condition)
+    }
+
+    /// What begins with a name.
+    fn named(&mut self, name: &Token<'_>) -> Result<Condition, ConditionFault> {
+        if let Some(class) = Superclass::parse(name.text) {
+            if let Some(operator) = self.tokens.next_if(|token| matches!(token.kind, Kind::Operator(_))) {
+                let text = name.text;
+                return Err(operator.fault(format!("a class is not compared; write `{text}` or `not {text}`")));
+            }
+            return Ok(Condition::Has(class));
+        }
+        if name.text == SEX {
+            return self.sex();
+        }
+        let Some((_, of)) = QUANTITIES.iter().find(|(known, _)| *known == name.text) else {
+            let known: Vec<&str> = known_names().collect();
+            let near = match names::nearest(name.text, &known) {
+                Some(near) => format!("did you mean `{near}`? "),
+                None => String::new(),
+            };
+            return Err(name.fault(format!("unknown name `{}`; {near}known: {}", name.text, names::list(&known))));
+        };
+        let signs = names::list(&OPERATORS.map(|(sign, _)| sign));
+        let operator = self.next(&signs)?;
+        let Kind::Operator(is) = operator.kind else { return Err(operator.unexpected(&signs)) };
+        let value = self.next("a number")?;
+        let Kind::Number(to) = value.kind else { return Err(value.unexpected("a number")) };
+        if *of == Quantity::Age && (to > OLDEST || to == OLDEST && is == Comparison::More) {
+            return Err(value.fault(format!(
+                "ages above 89 are not told apart and all known as {OLDEST}; write `age >= {OLDEST}` for them"
+            )));
+        }
+        Ok(Condition::Number { of: *of, is, to })
+    }
+
+    fn sex(&mut self) -> Result<Condition, ConditionFault> {
+        let operator = self.next("`=` or `!=`")?;
+        let is = match operator.kind {
+            Kind::Operator(Comparison::Equal) => true,
+            Kind::Operator(Comparison::Unequal) => false,
+            _ => return Err(operator.unexpected("`=` or `!=`")),
+        };
+        let value = self.next("'male' or 'female'")?;
+        let Kind::Quoted(word) = value.kind else { return Err(value.unexpected("'male' or 'female', in quotes")) };
+        match Sex::ALL.into_iter().find(|sex| sex.name() == word) {
+            Some(sex) => Ok(Condition::Sex { is, sex }),
+            None => {
+                let hint = names::hint(word, Sex::ALL.map(Sex::name));
+                Err(value.fault(format!("unknown sex `{word}`{hint}")))
+            }
+        }
+    }
+}
+
+/// The only condition, or the list as one.
+fn one_or(mut list: Vec<Condition>, several: fn(Vec<Condition>) -> Condition) -> Condition {
+    if list.len() == 1 { list.remove(0) } else { several(list) }
+}
+
+/// All names a condition may have in it.
+fn known_names() -> impl Iterator<Item = &'static str> {
+    let quantities = QUANTITIES.into_iter().map(|(name, _)| name);
+    quantities.chain([SEX]).chain(Superclass::ALL.map(Superclass::name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn and_binds_before_or_and_not_before_and() {
+        let one = |class| Condition::Has(class);
+        assert_eq!(
+            Condition::parse("NORM or not MI and CD"),
+            Ok(Condition::Any(vec![
+                one(Superclass::Norm),
+                Condition::All(vec![Condition::Not(Box::new(one(Superclass::Mi))), one(Superclass::Cd)])
+            ]))
+        );
+    }
+
+    #[test]
+    fn each_fault_is_told_with_its_place() {
+        let names = "known: `hr`, `pr`, `qt`, `qrs`, `fold`, `age`, `sex`, `NORM`, `MI`, `STTC`, `CD`, `HYP`";
+        let signs = "`<`, `<=`, `>`, `>=`, `=`, `!=`";
+        let cases: &[(&str, Range<usize>, String)] = &[
+            ("HR < 60", 0..2, format!("unknown name `HR`; did you mean `hr`? {names}")),
+            ("hr < 60 or weight > 3", 11..17, format!("unknown name `weight`; {names}")),
+            ("hr", 2..2, format!("the condition ends too early; expected: {signs}")),
+            ("hr 60", 3..5, format!("`60` is not expected here; expected: {signs}")),
+            ("hr == 60", 3..5, format!("unknown operator `==`; write `=`; known: {signs}")),
+            ("hr <", 4..4, "the condition ends too early; expected: a number".into()),
+            ("hr < 'x'", 5..8, "`'x'` is not expected here; expected: a number".into()),
+            ("hr < 60 < 80", 8..9, "`<` is not expected here; expected: `and`, `or` or the end".into()),
+            ("60 < hr", 0..2, "`60` is not expected here; expected: a condition such as `hr < 60`".into()),
+            ("hr < 6O", 5..7, "`6O` is not a number".into()),
+            ("hr < 1e999", 5..10, "`1e999` is not a number".into()),
+            ("(hr < 60", 8..8, "the condition ends too early; expected: `and`, `or` or `)`".into()),
+            ("(hr < 60 MI", 9..11, "`MI` is not expected here; expected: `and`, `or` or `)`".into()),
+            ("MI)", 2..3, "`)` is not expected here; expected: `and`, `or` or the end".into()),
+            ("MI and", 6..6, "the condition ends too early; expected: a condition such as `hr < 60`".into()),
+            ("MI && CD", 3..5, "`&&` has no meaning in a condition; write `and`".into()),
+            ("MI; é", 2..3, "`;` has no meaning in a condition".into()),
+            ("MI = 1", 3..4, "a class is not compared; write `MI` or `not MI`".into()),
+            ("sex < 'male'", 4..5, "`<` is not expected here; expected: `=` or `!=`".into()),
+            ("sex = male", 6..10, "`male` is not expected here; expected: 'male' or 'female', in quotes".into()),
+            ("sex = 'femal'", 6..13, "unknown sex `femal`; did you mean `female`?".into()),
+            ("sex = 'male", 6..11, "the quote ' is not closed".into()),
+            (
+                "age < 300",
+                6..9,
+                "ages above 89 are not told apart and all known as 90; write `age >= 90` for them".into(),
+            ),
+            (
+                "age > 90",
+                6..8,
+                "ages above 89 are not told apart and all known as 90; write `age >= 90` for them".into(),
+            ),
+        ];
+        for (text, span, message) in cases {
+            let fault = Condition::parse(text).unwrap_err();
+            assert_eq!((&fault.span, &fault.message), (span, message), "{text}");
+        }
+        for deep in ["(".repeat(100_000), "not ".repeat(100_000)] {
+            assert!(Condition::parse(&deep).unwrap_err().message.contains("more than 50"), "{}", &deep[..4]);
+        }
+    }
+}
