@@ -1,8 +1,9 @@
 //! How near the convolutions come to what the processor can do: `cargo bench --bench conv -- [THREADS]`.
 //!
 //! For the shapes of the networks at their defaults: forward, and both gradients, in GFLOP/s of the direct
-//! sum (2 x batch x outputs x inputs x taps x length); beyond the processor's peak where products of spectra
-//! do fewer operations.
+//! sum (2 x batch x outputs x inputs x taps x length); beyond the processor's peak where minimal filtering or
+//! products of spectra do fewer operations. After it, how many times faster that is than the direct sum, which
+//! is timed on the same convolution with one zero less on each side: it gives two outputs less.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -14,7 +15,7 @@ use ecgraft::ops::memory::Buffer;
 use ecgraft::ops::{Gradient, Seen};
 
 /// Inputs, outputs, taps, length.
-const SHAPES: [(usize, usize, usize, usize); 9] = [
+const SHAPES: [(usize, usize, usize, usize); 15] = [
     (8, 32, 1, 1000),
     (128, 32, 1, 1000),
     (128, 128, 1, 1000),
@@ -24,6 +25,12 @@ const SHAPES: [(usize, usize, usize, usize); 9] = [
     (8, 32, 7, 1000),
     (32, 64, 5, 500),
     (64, 128, 3, 250),
+    (128, 128, 5, 1000),
+    (128, 128, 3, 1000),
+    (128, 128, 5, 500),
+    (128, 128, 3, 500),
+    (64, 64, 5, 250),
+    (256, 256, 3, 63),
 ];
 const BATCH: usize = 32;
 const RUNS: usize = 7;
@@ -41,27 +48,39 @@ fn values(count: usize) -> Vec<f32> {
 
 fn measure(threads: usize) {
     println!("{threads} threads, batch {BATCH}, best of {RUNS}, GFLOP/s");
-    println!("{:>24} {:>9} {:>15} {:>16}", "in -> out, taps, length", "forward", "input gradient", "weight gradient");
-    let (device, done) = (Cpu::default(), "the CPU does not fail");
+    println!("{:>24} {:>15} {:>15} {:>15}", "in -> out, taps, length", "forward", "input gradient", "weight gradient");
     for (input, output, kernel, length) in SHAPES {
-        let padding = kernel / 2;
-        let sizes = conv1d::Sizes { batch: BATCH, input, output, length, kernel, stride: 1, padding };
-        let x = Buffer::from(values(BATCH * input * length));
-        let seen = Seen { values: &x, norm: None, shape: (BATCH, length, input) };
-        let w = device.tensor_from_vec(values(output * input * kernel), (output * input * kernel,));
-        let gy = Buffer::from(values(BATCH * output * length));
-        let mut gx = Gradient { values: Buffer::stale(x.len()), fresh: true };
-        let mut gw = [Some(vec![0.0; output * input * kernel])];
-        let forward = best(|| drop(black_box(device.conv1d(sizes, seen, &w, false).expect(done))));
-        let of_input = best(|| {
-            device.conv1d_gradient(sizes, seen, &w, None, &gy, Some(&mut gx), &mut [None]).expect(done);
-        });
-        let of_weight = best(|| device.conv1d_gradient(sizes, seen, &w, None, &gy, None, &mut gw).expect(done));
-        let work = (2 * BATCH * input * output * kernel * length) as f64 * 1e-9;
-        let shape = format!("{input} -> {output}, {kernel}, {length}");
-        println!("{shape:>24} {:>9.0} {:>15.0} {:>16.0}", work / forward, work / of_input, work / of_weight);
+        let sizes = conv1d::Sizes { batch: BATCH, input, output, length, kernel, stride: 1, padding: kernel / 2 };
+        print!("{:>24}", format!("{input} -> {output}, {kernel}, {length}"));
+        let found = speeds(sizes);
+        let direct = (kernel > 1).then(|| speeds(conv1d::Sizes { padding: kernel / 2 - 1, ..sizes }));
+        for (number, speed) in found.iter().enumerate() {
+            let times = direct.map_or_else(String::new, |direct| format!(" ({:.2}x)", speed / direct[number]));
+            print!(" {:>15}", format!("{speed:.0}{times}"));
+        }
+        println!();
     }
     block();
+}
+
+/// GFLOP/s of forward, input gradient and weight gradient.
+fn speeds(sizes: conv1d::Sizes) -> [f64; 3] {
+    let (device, done) = (Cpu::default(), "the CPU does not fail");
+    let conv1d::Sizes { input, output, length, kernel, .. } = sizes;
+    let outputs = sizes.output_length();
+    let x = Buffer::from(values(BATCH * input * length));
+    let seen = Seen { values: &x, norm: None, shape: (BATCH, length, input) };
+    let w = device.tensor_from_vec(values(output * input * kernel), (output * input * kernel,));
+    let gy = Buffer::from(values(BATCH * output * outputs));
+    let mut gx = Gradient { values: Buffer::stale(x.len()), fresh: true };
+    let mut gw = [Some(vec![0.0; output * input * kernel])];
+    let forward = best(|| drop(black_box(device.conv1d(sizes, seen, &w, false).expect(done))));
+    let of_input = best(|| {
+        device.conv1d_gradient(sizes, seen, &w, None, &gy, Some(&mut gx), &mut [None]).expect(done);
+    });
+    let of_weight = best(|| device.conv1d_gradient(sizes, seen, &w, None, &gy, None, &mut gw).expect(done));
+    let work = (2 * BATCH * input * output * kernel * outputs) as f64 * 1e-9;
+    [forward, of_input, of_weight].map(|seconds| work / seconds)
 }
 
 /// A whole block of inception1d: bottleneck, three kernels, pooled branch.

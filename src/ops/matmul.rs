@@ -42,6 +42,17 @@ impl Packed {
         Self { values: values.into(), inner, outputs, panel }
     }
 
+    /// All [`Packed::blank_panels`] are to be written, with zeros beyond the last output.
+    pub(super) fn stale(isa: Isa, inner: usize, outputs: usize) -> Self {
+        let panel = WIDTH * isa.lanes();
+        Self { values: Buffer::stale(outputs.div_ceil(panel) * inner * panel), inner, outputs, panel }
+    }
+
+    /// For each [`WIDTH`] vectors of outputs, what is at all rows.
+    pub(super) fn blank_panels(&mut self) -> std::slice::ChunksExactMut<'_, f32> {
+        self.values.chunks_exact_mut(self.inner * self.panel)
+    }
+
     /// `scale` times `rows`, each an inner one.
     pub(super) fn straight(isa: Isa, rows: Rows<'_>, scale: f32) -> Self {
         Self::filled(isa, rows.count, rows.inner, |first, width, panel, block| {

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::cpu::Isa;
 use super::memory::{Buffer, pieces};
-use super::norm::{Reading, read, sum_gradient};
+use super::norm::{Lens, Reading, sum_gradient};
 use super::simd::{Simd, dispatch};
 use super::{Backend, Done, Gradient, Lend, Seen, Shape3, Trace, Var, device_error};
 use crate::Result;
@@ -97,92 +97,121 @@ struct Record<'a> {
     reading: Option<Reading<'a>>,
     x: &'a [f32],
     length: usize,
+    channels: usize,
 }
 
 impl Record<'_> {
-    fn channels(&self) -> usize {
-        self.x.len() / self.length
+    /// The part of `x` that window `number` covers.
+    fn covered(&self, number: usize) -> std::ops::Range<usize> {
+        let samples = self.window.samples(number, self.length);
+        samples.start * self.channels..samples.end * self.channels
     }
 
-    fn seen(&self, isa: Isa) -> Buffer {
-        let mut room = Buffer::stale(self.x.len());
-        read(isa, self.reading, self.x, &mut room);
-        room
+    fn see(&self, c: usize, x: f32) -> f32 {
+        self.reading.map_or(x, |reading| reading.see(c, x))
     }
 }
 
 #[inline(always)]
-fn pool_record<S: Simd>(record: &Record<'_>, room: &[f32], y: &mut [f32]) {
-    let channels = record.channels();
+fn pool_record<S: Simd>(record: &Record<'_>, y: &mut [f32]) {
+    let channels = record.channels;
     let whole = channels / S::LANES * S::LANES;
     for (number, y) in y.chunks_exact_mut(channels).enumerate() {
-        let samples = record.window.samples(number, record.length);
-        let rows = &room[samples.start * channels..samples.end * channels];
+        let rows = &record.x[record.covered(number)];
         for c in (0..whole).step_by(S::LANES) {
-            let mut top = S::splat(f32::NEG_INFINITY);
-            for x in rows.chunks_exact(channels) {
-                top = S::max(S::load(&x[c..]), top);
-            }
+            let top = top::<S>(rows, channels, c, &Lens::new(record.reading, c));
             S::store(top, &mut y[c..]);
         }
         for c in whole..channels {
-            y[c] = rows.chunks_exact(channels).fold(f32::NEG_INFINITY, |top, x| if x[c] > top { x[c] } else { top });
+            let seen = rows.chunks_exact(channels).map(|x| record.see(c, x[c]));
+            y[c] = seen.fold(f32::NEG_INFINITY, |top, x| if x > top { x } else { top });
         }
     }
+}
+
+/// The maxima of a vector of channels, from `c` on.
+#[inline(always)]
+fn top<S: Simd>(rows: &[f32], channels: usize, c: usize, lens: &Lens<S>) -> S::V {
+    let mut top = S::splat(f32::NEG_INFINITY);
+    for x in rows.chunks_exact(channels) {
+        top = S::max(lens.see(S::load(&x[c..])), top);
+    }
+    top
 }
 
 /// Gives each output's gradient to the first sample that is the maximum.
 #[inline(always)]
-fn gradient_record<S: Simd>(record: &Record<'_>, room: &[f32], gy: &[f32], fresh: bool, gx: &mut [f32]) {
-    let channels = record.channels();
+fn gradient_record<S: Simd>(record: &Record<'_>, gy: &[f32], fresh: bool, gx: &mut [f32]) {
+    let channels = record.channels;
     let whole = channels / S::LANES * S::LANES;
     if fresh {
         gx.fill(0.0);
     }
     for (number, g) in gy.chunks_exact(channels).enumerate() {
-        let samples = record.window.samples(number, record.length);
-        let rows = samples.start * channels..samples.end * channels;
-        let (rows, gx) = (&room[rows.clone()], &mut gx[rows]);
+        let rows = record.covered(number);
+        let (rows, gx) = (&record.x[rows.clone()], &mut gx[rows]);
         for c in (0..whole).step_by(S::LANES) {
-            let mut top = S::splat(f32::NEG_INFINITY);
-            for x in rows.chunks_exact(channels) {
-                top = S::max(S::load(&x[c..]), top);
-            }
+            let lens = Lens::<S>::new(record.reading, c);
+            let top = top::<S>(rows, channels, c, &lens);
             let mut left = S::load(&g[c..]);
             for (x, gx) in rows.chunks_exact(channels).zip(gx.chunks_exact_mut(channels)) {
-                let given = S::where_reaching(S::load(&x[c..]), top, left);
+                let given = S::where_reaching(lens.see(S::load(&x[c..])), top, left);
                 left = S::sub(left, given);
                 S::store(S::add(S::load(&gx[c..]), given), &mut gx[c..]);
             }
         }
         for c in whole..channels {
-            let mut top = 0;
+            let (mut place, mut top) = (0, f32::NEG_INFINITY);
             for (sample, x) in rows.chunks_exact(channels).enumerate() {
-                if x[c] > rows[top * channels + c] {
-                    top = sample;
+                let x = record.see(c, x[c]);
+                if x > top {
+                    (place, top) = (sample, x);
                 }
             }
-            gx[top * channels + c] += g[c];
+            gx[place * channels + c] += g[c];
         }
     }
 }
 
-/// Maxima, their places, and means of one record.
+/// Samples over which maxima and sums stay in registers.
+const BLOCK: usize = 16;
+
+/// Maxima, their places, and means of one record. Places are counted in f32, which is exact below 2^24 samples.
 #[inline(always)]
-fn concat_record<S: Simd>(x: &[f32], y: &mut [f32], places: &mut [u32]) {
+fn concat_record<S: Simd>(reading: Option<Reading<'_>>, x: &[f32], y: &mut [f32], places: &mut [u32]) {
     let channels = places.len();
+    let whole = channels / S::LANES * S::LANES;
     let (maxima, means) = y.split_at_mut(channels);
     maxima.fill(f32::NEG_INFINITY);
-    places.fill(0);
-    let mut sums = vec![0f64; channels];
-    for (sample, row) in x.chunks_exact(channels).enumerate() {
-        for c in 0..channels {
-            let better = row[c] > maxima[c];
-            maxima[c] = if better { row[c] } else { maxima[c] };
-            places[c] = if better { sample as u32 } else { places[c] };
-            sums[c] += f64::from(row[c]);
+    let (mut numbers, mut sums, mut line) = (vec![0f32; channels], vec![0f64; channels], [0f32; 16]);
+    for (block, rows) in x.chunks(BLOCK * channels).enumerate() {
+        let first = block * BLOCK;
+        for c in (0..whole).step_by(S::LANES) {
+            let lens = Lens::<S>::new(reading, c);
+            let (mut top, mut place, mut sum) = (S::load(&maxima[c..]), S::load(&numbers[c..]), S::splat(0.0));
+            for (sample, row) in rows.chunks_exact(channels).enumerate() {
+                let x = lens.see(S::load(&row[c..]));
+                let here = S::splat((first + sample) as f32);
+                place = S::add(place, S::where_above(x, top, S::sub(here, place)));
+                top = S::max(x, top);
+                sum = S::add(sum, x);
+            }
+            S::store(top, &mut maxima[c..]);
+            S::store(place, &mut numbers[c..]);
+            S::store(sum, &mut line);
+            sums[c..].iter_mut().zip(&line[..S::LANES]).for_each(|(sum, part)| *sum += f64::from(*part));
+        }
+        for c in whole..channels {
+            for (sample, row) in rows.chunks_exact(channels).enumerate() {
+                let x = reading.map_or(row[c], |reading| reading.see(c, row[c]));
+                if x > maxima[c] {
+                    (maxima[c], numbers[c]) = (x, (first + sample) as f32);
+                }
+                sums[c] += f64::from(x);
+            }
         }
     }
+    places.iter_mut().zip(&numbers).for_each(|(place, number)| *place = *number as u32);
     let share = channels as f64 / x.len() as f64;
     means.iter_mut().zip(&sums).for_each(|(mean, sum)| *mean = (sum * share) as f32);
 }
@@ -210,9 +239,8 @@ impl Kernel for Cpu {
         let (isa, size) = (Isa::best(), window.output_length(length) * channels);
         let mut y = Buffer::stale(batch * size);
         y.par_chunks_exact_mut(size).enumerate().for_each(|(number, y)| {
-            let record = &Record { window, reading: x.reading(), x: x.record(number), length };
-            let room: &[f32] = &record.seen(isa);
-            dispatch!(isa => pool_record(record: &Record<'_>, room: &[f32], y: &mut [f32]));
+            let record = &Record { window, reading: x.reading(), x: x.record(number), length, channels };
+            dispatch!(isa => pool_record(record: &Record<'_>, y: &mut [f32]));
         });
         Ok(y)
     }
@@ -230,9 +258,8 @@ impl Kernel for Cpu {
         let slots = pieces(sums.as_deref_mut(), 2 * channels, batch);
         let gx = gx.values.par_chunks_exact_mut(length * channels);
         gx.zip(gy.par_chunks_exact(size)).zip(slots).enumerate().for_each(|(number, ((gx, gy), sums))| {
-            let record = &Record { window, reading: x.reading(), x: x.record(number), length };
-            let room: &[f32] = &record.seen(isa);
-            dispatch!(isa => gradient_record(record: &Record<'_>, room: &[f32], gy: &[f32], fresh: bool, gx: &mut [f32]));
+            let record = &Record { window, reading: x.reading(), x: x.record(number), length, channels };
+            dispatch!(isa => gradient_record(record: &Record<'_>, gy: &[f32], fresh: bool, gx: &mut [f32]));
             if let (Some(reading), Some(sums)) = (record.reading, sums) {
                 sum_gradient(isa, reading, record.x, gx, sums);
             }
@@ -242,15 +269,13 @@ impl Kernel for Cpu {
     }
 
     fn concat_pool(&self, x: Seen<'_, Cpu>) -> Done<(Buffer, Vec<u32>), Cpu> {
-        let (batch, length, channels) = x.shape;
+        let (batch, _, channels) = x.shape;
         let (isa, reading) = (Isa::best(), x.reading());
         let (mut y, mut places) = (Buffer::stale(batch * 2 * channels), vec![0; batch * channels]);
         let slots = y.par_chunks_exact_mut(2 * channels).zip(places.par_chunks_exact_mut(channels));
         slots.enumerate().for_each(|(number, (y, places))| {
-            let mut room = Buffer::stale(length * channels);
-            read(isa, reading, x.record(number), &mut room);
-            let x: &[f32] = &room;
-            dispatch!(isa => concat_record(x: &[f32], y: &mut [f32], places: &mut [u32]));
+            let x = x.record(number);
+            dispatch!(isa => concat_record(reading: Option<Reading<'_>>, x: &[f32], y: &mut [f32], places: &mut [u32]));
         });
         Ok((y, places))
     }
@@ -306,6 +331,38 @@ mod tests {
             let mut gx = Gradient { values: Buffer::stale(batch * length * channels), fresh: true };
             device.max_pool_gradient(window, x.seen(), &gy, &mut gx).unwrap();
             assert_close(case, &turned(&gx.values, length, channels), &get("gx").1, 1e-6);
+        }
+    }
+
+    #[test]
+    fn concat_pool_equals_pytorch() {
+        let reference = reference("ops");
+        let get = |name: &str| values(&reference, &format!("concat_pool.{name}"));
+        let (shape, x) = get("x");
+        let [batch, channels, length] = [shape[0], shape[1], shape[2]];
+        let x = Var::input(&Cpu::default(), turned(&x, channels, length), (batch, length, channels)).unwrap();
+        let y = concat_pool(&mut Trace::off(), &x).unwrap();
+        assert_close("y", &y.to_vec(), &get("y").1, 1e-6);
+    }
+
+    /// On every instruction set, with ties, of channels that fill no vector.
+    #[test]
+    fn maxima_are_where_they_are_first() {
+        let (length, channels) = (50, 37);
+        let x: Vec<f32> = (0..length * channels).map(|i| (i * i % 11) as f32 - 20.0).collect();
+        for isa in Isa::available() {
+            let (mut y, mut places) = (vec![0.0; 2 * channels], vec![0; channels]);
+            let (x, to, of): (&[f32], &mut [f32], &mut [u32]) = (&x, &mut y, &mut places);
+            let none = None;
+            dispatch!(isa => concat_record(none: Option<Reading<'_>>, x: &[f32], to: &mut [f32], of: &mut [u32]));
+            for c in 0..channels {
+                let column: Vec<f32> = x.iter().skip(c).step_by(channels).copied().collect();
+                let top = column.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+                let place = column.iter().position(|x| *x == top).unwrap();
+                let mean = column.iter().sum::<f32>() / length as f32;
+                assert_eq!((y[c], places[c]), (top, place as u32), "{isa:?}");
+                assert!((y[channels + c] - mean).abs() < 1e-4, "{isa:?}");
+            }
         }
     }
 

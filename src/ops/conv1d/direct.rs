@@ -7,20 +7,13 @@
 use dfdx::prelude::Cpu;
 use rayon::prelude::*;
 
+use super::batch::Flowing;
 use super::{PIECE, Sizes};
 use crate::ops::cpu::Isa;
 use crate::ops::matmul::{Packed, Right, Rows, accumulate, multiply, summed};
 use crate::ops::memory::{Buffer, pieces};
-use crate::ops::norm::{Back, Moments, Reading, measure, read, sum_gradient};
+use crate::ops::norm::{Moments, Reading, measure, read, sum_gradient};
 use crate::ops::{Gradient, Seen};
-
-/// The gradient that comes in: of what readers see of y, and y as it is in memory.
-#[derive(Clone, Copy)]
-pub(super) struct Flowing<'a> {
-    pub back: &'a Back<'a>,
-    pub z: &'a [f32],
-    pub g: &'a [f32],
-}
 
 /// Samples that short records are joined up to.
 const JOINED: usize = 512;

@@ -3,15 +3,18 @@
 
 use dfdx::prelude::Cpu;
 
+use super::cpu::Isa;
 use super::norm::{self, Normalized, Normalizer, Statistics};
 use super::{Backend, Done, Flat, Gradient, Param, Seen, Shape3, Trace, Var, device_error};
 use crate::Result;
 
+mod batch;
 mod direct;
 mod long;
 pub(super) mod spectral;
 #[cfg(test)]
 mod tests;
+mod toom;
 
 /// Records whose weight gradients one piece of work adds up; pieces are added in their order.
 pub(super) const PIECE: usize = 4;
@@ -39,6 +42,11 @@ impl Sizes {
     /// Output length: (length + 2 padding - kernel) / stride + 1.
     pub fn output_length(&self) -> usize {
         (self.length + 2 * self.padding - self.kernel) / self.stride + 1
+    }
+
+    /// Whether it has an odd kernel and gives an output for each sample.
+    fn keeps_length(&self) -> bool {
+        self.stride == 1 && self.kernel % 2 == 1 && self.padding == self.kernel / 2
     }
 
     /// (batch, output length, output).
@@ -119,6 +127,23 @@ pub fn conv1d<D: Backend>(
     Ok(y)
 }
 
+/// How the CPU convolves: with the fewest operations that pay for their transforms.
+enum Method {
+    /// The sum as it is written.
+    Direct,
+    /// Short kernels.
+    Toom(toom::Toom),
+    /// Long kernels.
+    Spectra(spectral::Bank),
+}
+
+impl Method {
+    fn of(isa: Isa, sizes: Sizes) -> Self {
+        let toom = toom::Toom::new(isa, sizes).filter(toom::Toom::pays).map(Method::Toom);
+        toom.or_else(|| long::bank(isa, sizes).map(Method::Spectra)).unwrap_or(Method::Direct)
+    }
+}
+
 impl Kernel for Cpu {
     fn conv1d(
         &self,
@@ -127,10 +152,11 @@ impl Kernel for Cpu {
         w: &Flat<Cpu>,
         moments: bool,
     ) -> Done<(Self::Buffer, Option<Self::Moments>), Cpu> {
-        let (isa, w) = (super::cpu::Isa::suiting(sizes.output), super::cpu::flat(w));
-        Ok(match long::bank(isa, sizes) {
-            Some(bank) => long::forward(isa, sizes, &bank, x, w, moments),
-            None => direct::forward(isa, sizes, x, w, moments),
+        let (isa, w) = (Isa::suiting(sizes.output), super::cpu::flat(w));
+        Ok(match Method::of(isa, sizes) {
+            Method::Direct => direct::forward(isa, sizes, x, w, moments),
+            Method::Toom(toom) => toom.forward(x, w, moments),
+            Method::Spectra(bank) => long::forward(isa, sizes, &bank, x, w, moments),
         })
     }
 
@@ -146,11 +172,12 @@ impl Kernel for Cpu {
     ) -> Done<(), Cpu> {
         let Some((gw, rest)) = lent.split_at_mut_checked(1) else { return Ok(()) };
         let back = norm::Back::new(y, sizes.output_shape(), gy, rest);
-        let (isa, w) = (super::cpu::Isa::suiting(sizes.output), super::cpu::flat(w));
-        let flowing = direct::Flowing { back: &back, z: y.map_or(&**gy, |y| &**y.values), g: gy };
-        match long::bank(isa, sizes) {
-            Some(bank) => long::gradient(isa, sizes, &bank, x, w, flowing, gx, gw),
-            None => direct::gradient(isa, sizes, x, w, flowing, gx, gw[0].as_mut()),
+        let (isa, w) = (Isa::suiting(sizes.output), super::cpu::flat(w));
+        let flowing = batch::Flowing { back: &back, z: y.map_or(&**gy, |y| &**y.values), g: gy };
+        match Method::of(isa, sizes) {
+            Method::Direct => direct::gradient(isa, sizes, x, w, flowing, gx, gw[0].as_mut()),
+            Method::Toom(toom) => toom.gradient(x, w, flowing, gx, gw[0].as_mut()),
+            Method::Spectra(bank) => long::gradient(isa, sizes, &bank, x, w, flowing, gx, gw),
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use crate::Result;
 mod cpu;
 
 pub use cpu::Moments;
-pub(super) use cpu::{Back, Reading, give, measure, read, sum_gradient};
+pub(super) use cpu::{Back, Lens, Reading, give, measure, read, sum_gradient};
 
 /// Added to the variance; PyTorch's default.
 pub const EPS: f32 = 1e-5;
