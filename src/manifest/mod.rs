@@ -3,6 +3,7 @@
 //! One description of the language (every key with type, unit, range, default and meaning) drives the
 //! reading, the checks of keys and words, the defaults and the JSON [`schema`].
 
+mod architectures;
 mod checks;
 mod condition;
 mod diagnostic;
@@ -19,6 +20,7 @@ mod stage_types;
 mod trial_checks;
 mod types;
 
+pub use architectures::*;
 pub use condition::{Comparison, Condition, ConditionFault, OLDEST, Quantity, Sex};
 pub use diagnostic::Diagnostic;
 pub use glob::glob_matches;

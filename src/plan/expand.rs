@@ -94,12 +94,14 @@ impl Expansion {
         for mix_name in &trials.mix {
             let mix = defined(manifest.mixes.get(mix_name), "mix", mix_name, manifest)?;
             let held_out = identity::held_out(manifest, mix, fingerprints)?;
-            let mix = identity::anonymous_mix(manifest, mix, fingerprints)?;
+            let of_epochs = |epochs| identity::anonymous_mix(manifest, mix, epochs, fingerprints);
+            let measured = of_epochs(manifest.regression.epochs)?;
+            let classified = of_epochs(manifest.classification.training.epochs)?;
             for (architecture, classifier) in trials.architecture.iter().zip(&classifiers) {
                 let settings = &manifest.architectures[architecture];
-                let base = common.clone().and(settings)?.and(&mix)?;
-                let regressor = base.clone().and(&regression)?.and(&held_out)?;
-                let pretrained = base.and(&pretraining)?.and(&held_out)?;
+                let base = common.clone().and(settings)?;
+                let regressor = base.clone().and(&measured)?.and(&regression)?.and(&held_out)?;
+                let pretrained = base.and(&classified)?.and(&pretraining)?.and(&held_out)?;
                 // Index of the stage of each donor and seed, once it is needed.
                 let mut grafted: Vec<BTreeMap<&Donor, usize>> = vec![BTreeMap::new(); trials.seed.len()];
                 let several = &trials.fusion[..];

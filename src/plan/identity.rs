@@ -155,15 +155,14 @@ pub(super) fn fingerprint<'a>(manifest: &Manifest, source: &str, known: &'a Fing
     })
 }
 
-/// The mix with fingerprints for names: what of it decides the records.
-pub(super) fn anonymous_mix(manifest: &Manifest, mix: &Mix, known: &Fingerprints) -> Result<Mix> {
-    let longest = manifest.regression.epochs.max(manifest.classification.training.epochs);
+/// The mix with fingerprints for names: what of it decides the records of a stage of so many `epochs`.
+pub(super) fn anonymous_mix(manifest: &Manifest, mix: &Mix, epochs: usize, known: &Fingerprints) -> Result<Mix> {
     let part = |part: &MixPart| -> Result<MixPart> {
         Ok(MixPart {
             source: fingerprint(manifest, &part.source, known)?.to_owned(),
             // What has no effect is left out.
             from_epoch: part.from_epoch.filter(|from| *from > 1),
-            until_epoch: part.until_epoch.filter(|until| *until < longest),
+            until_epoch: part.until_epoch.filter(|until| *until < epochs),
             ..part.clone()
         })
     };
