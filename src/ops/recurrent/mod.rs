@@ -180,7 +180,7 @@ fn read<'a>(device: &Cpu, x: Seen<'a, Cpu>) -> Cow<'a, [f32]> {
 }
 
 impl Kernel for Cpu {
-    /// For each direction rows of (batch, length), see [`cell::Layout`]; of a plain layer none.
+    /// For each direction rows of (batch, length), see `cell::Layout`; of a plain layer none.
     type Kept = Vec<Buffer>;
 
     fn recurrent(
