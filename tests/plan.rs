@@ -479,6 +479,15 @@ fn donors_of_every_form_are_trained_once_and_fusions_are_arms() {
     let sizes = example::plan(&[matched]).trials.into_iter().filter(|trial| trial.graft.is_empty());
     let sizes: Vec<String> = sizes.map(|trial| trial.graft_label()).collect();
     assert_eq!(sizes, ["scratch x2", "gate(scratch x2)", "mean(scratch x2)"]);
+    // None where no graft of that size is left.
+    let mut fewer = fused.clone();
+    fewer.trials.matched_scratch = true;
+    fewer.trials.exclude = vec![
+        Exclude { from: Some(vec![Target::Hr.into(), Target::Qrs.into()]), ..Exclude::default() },
+        Exclude { from: Some(vec![both, Donor::CLASSIFICATION]), fusion: Some(Fusion::Mean), ..Exclude::default() },
+    ];
+    let sizes = example::plan(&[fewer]).trials.into_iter().filter(|trial| trial.graft.is_empty());
+    assert_eq!(sizes.map(|trial| trial.graft_label()).collect::<Vec<_>>(), ["scratch x2", "gate(scratch x2)"]);
     fused.trials.exclude = vec![Exclude { fusion: Some(Fusion::Concat), ..Exclude::default() }];
     assert_eq!(expand(vec![fused.clone()], &fingerprints(&[fused])).unwrap().trials.len(), 6);
 }

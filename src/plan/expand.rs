@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::identity::{self, Common, Id};
 use super::{Fingerprints, Plan, Stage, StageKind, Trial};
-use crate::manifest::{Donor, Exclude, Freeze, Fusion, Manifest};
+use crate::manifest::{Donor, Exclude, Freeze, Fusion, Manifest, Trials};
 use crate::{Error, Result};
 
 /// See [`super::expand`].
@@ -152,6 +152,9 @@ impl Expansion {
 
         for (backbones, fusion) in baselines(manifest) {
             for (architecture, classifier) in trials.architecture.iter().zip(&classifiers) {
+                if backbones > 1 && !has_graft(trials, architecture, backbones, fusion) {
+                    continue;
+                }
                 for &label_fraction in &trials.label_fraction {
                     for &seed in &trials.seed {
                         let arm = Arm {
@@ -235,6 +238,21 @@ fn baselines(manifest: &Manifest) -> Vec<(usize, Fusion)> {
         all.extend(sizes.into_iter().flat_map(|size| trials.fusion.iter().map(move |fusion| (size, *fusion))));
     }
     all
+}
+
+/// Whether the architecture has grafts of so many networks that are not left out altogether.
+fn has_graft(trials: &Trials, architecture: &str, networks: usize, fusion: Fusion) -> bool {
+    let is_left_out = |graft: &Vec<Donor>| {
+        trials.exclude.iter().any(|exclude| {
+            let Exclude { mix: None, freeze: None, label_fraction: None, seed: None, .. } = exclude else {
+                return false;
+            };
+            exclude.architecture.as_deref().is_none_or(|name| name == architecture)
+                && exclude.from.as_ref().is_none_or(|from| from == graft)
+                && exclude.fusion.is_none_or(|other| other == fusion)
+        })
+    };
+    trials.from.iter().any(|graft| graft.len() == networks && !is_left_out(graft))
 }
 
 fn defined<'a, T>(found: Option<&'a T>, what: &str, name: &str, manifest: &Manifest) -> Result<&'a T> {
