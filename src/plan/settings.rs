@@ -77,11 +77,8 @@ impl Stage {
             StageKind::Transfer { grafts, backbones, fusion, freeze, label_fraction } => {
                 let labels = percent(*label_fraction);
                 let Some(freeze) = freeze else {
-                    let several = match backbones {
-                        1 => String::new(),
-                        _ => format!(" as {}", graft_label(&[], *backbones, *fusion)),
-                    };
-                    return format!("{architecture} from scratch{several}, {labels} labels, seed {seed}");
+                    let scratch = graft_label(&[], *backbones, *fusion);
+                    return format!("{architecture} from {scratch}, {labels} labels, seed {seed}");
                 };
                 let donors = grafts.iter().map(|&graft| &plan.stages[graft]);
                 let mixes: BTreeSet<&str> = donors.clone().filter_map(Stage::mix).collect();

@@ -21,17 +21,31 @@ const GAP: f64 = 18.0;
 /// A line of the key.
 const LINE: f64 = 20.0;
 /// Colours that differ for colour-blind readers too (Okabe and Ito 2008), one for each mix.
-const COLOURS: usize = 6;
+const COLOURS: [&str; 6] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e9"];
 /// Line styles, one for each graft.
 const DASHES: [&str; 4] = ["", "6 3", "2 3", "9 3 2 3"];
 
+/// What does not follow the page; without variables, which not every viewer knows.
 const STYLE: &str = "\
-text { font: 12px system-ui, sans-serif; fill: var(--ink) } .title { font-weight: 600 } .small { font-size: 11px }
-.tick, .frame { stroke: var(--grid); fill: none } .line { fill: none; stroke-width: 1.8 } .bar { stroke-width: 1.2 }
-.c0 { --c: #0072b2 } .c1 { --c: #d55e00 } .c2 { --c: #009e73 } .c3 { --c: #cc79a7 } .c4 { --c: #b8860b } .c5 { --c: #56b4e9 }
-.base { --c: var(--ink) } .line, .bar { stroke: var(--c) } .dot { fill: var(--c) }
-svg { --ink: #1b1b1b; --grid: #d4d4d4; --page: #fff; background: var(--page) }
-@media (prefers-color-scheme: dark) { svg { --ink: #e8e8e8; --grid: #484848; --page: #161616 } }";
+text { font: 12px system-ui, sans-serif } .title { font-weight: 600 } .small { font-size: 11px }
+.tick, .frame, .line { fill: none } .line { stroke-width: 1.8px } .bar { stroke-width: 1.2px }";
+
+/// Ink, grid and page.
+fn page_style([ink, grid, page]: [&str; 3]) -> String {
+    format!(
+        ".page {{ fill: {page} }} text, .base .dot {{ fill: {ink} }} .tick, .frame {{ stroke: {grid} }} \
+         .base .line, .base .bar {{ stroke: {ink} }}"
+    )
+}
+
+fn style() -> String {
+    let colour = |(number, colour): (usize, &&str)| {
+        format!(".c{number} .line, .c{number} .bar {{ stroke: {colour} }} .c{number} .dot {{ fill: {colour} }}\n")
+    };
+    let colours: String = COLOURS.iter().enumerate().map(colour).collect();
+    let (light, dark) = (page_style(["#1b1b1b", "#d4d4d4", "#fff"]), page_style(["#e8e8e8", "#484848", "#161616"]));
+    format!("{STYLE}\n{colours}{light}\n@media (prefers-color-scheme: dark) {{ {dark} }}")
+}
 
 /// Arms that differ in label fraction only.
 struct Curve<'a> {
@@ -49,7 +63,7 @@ struct Key<'a> {
 impl Key<'_> {
     fn colour(&self, arm: &Arm) -> String {
         let place = arm.mix.as_deref().and_then(|mix| self.mixes.iter().position(|known| *known == mix));
-        place.map_or_else(|| "base".into(), |place| format!("c{}", place % COLOURS))
+        place.map_or_else(|| "base".into(), |place| format!("c{}", place % COLOURS.len()))
     }
 
     fn dash(&self, arm: &Arm) -> &'static str {
@@ -97,8 +111,9 @@ pub fn label_efficiency(experiment: &Experiment) -> Result<String> {
     let height = plots + LINE * shown.len().div_ceil(per_line) as f64 + LINE / 2.0;
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" width=\"{width:.0}\" height=\"{height:.0}\" role=\"img\">\n\
-         <title>{}: test macro AUC by share of the labels</title>\n<style>{STYLE}</style>\n",
-        escaped(&experiment.name)
+         <title>{}: test macro AUC by share of the labels</title>\n<style>{}</style>\n<rect class=\"page\" width=\"100%\" height=\"100%\"/>\n",
+        escaped(&experiment.name),
+        style()
     );
     for (row, architecture) in architectures.iter().enumerate() {
         for (column, freeze) in columns.iter().enumerate() {
