@@ -279,16 +279,16 @@ fn outer_product<S: Simd>(rows: Rows<'_>, right: Right<'_>, sum: &mut [f32]) {
     while first < right.width {
         if right.width - first > S::LANES {
             match S::ROWS {
-                12 => outer::<S, 12, 2>(rows, right, first, sum),
-                6 => outer::<S, 6, 2>(rows, right, first, sum),
-                _ => outer::<S, 4, 2>(rows, right, first, sum),
+                12 => outer::<S, 12, 8, 4, 2>(rows, right, first, sum),
+                6 => outer::<S, 6, 4, 2, 2>(rows, right, first, sum),
+                _ => outer::<S, 4, 2, 1, 2>(rows, right, first, sum),
             }
             first += 2 * S::LANES;
         } else {
             match S::ROWS {
-                12 => outer::<S, 12, 1>(rows, right, first, sum),
-                6 => outer::<S, 6, 1>(rows, right, first, sum),
-                _ => outer::<S, 4, 1>(rows, right, first, sum),
+                12 => outer::<S, 12, 8, 4, 1>(rows, right, first, sum),
+                6 => outer::<S, 6, 4, 2, 1>(rows, right, first, sum),
+                _ => outer::<S, 4, 2, 1, 1>(rows, right, first, sum),
             }
             first += S::LANES;
         }
@@ -303,22 +303,31 @@ pub(super) fn summed(isa: Isa, width: usize) -> usize {
 /// Rows that stay in the first-level cache while all tiles go over them.
 const CHUNK: usize = 128;
 
+/// By tiles of `ROWS` rows of sums; what is left by lower ones.
 #[inline(always)]
-fn outer<S: Simd, const ROWS: usize, const VECTORS: usize>(
+fn outer<S: Simd, const ROWS: usize, const LOW: usize, const LOWEST: usize, const VECTORS: usize>(
     rows: Rows<'_>,
     right: Right<'_>,
     first: usize,
     sum: &mut [f32],
 ) {
     for start in (0..rows.count).step_by(CHUNK) {
-        let end = rows.count.min(start + CHUNK);
+        let part = (start, rows.count.min(start + CHUNK));
         let mut k = 0;
         while k + ROWS <= rows.inner {
-            outer_tile::<S, ROWS, VECTORS, true>(rows, right, (start, end), (k, ROWS), first, sum);
+            outer_tile::<S, ROWS, VECTORS, true>(rows, right, part, (k, ROWS), first, sum);
             k += ROWS;
         }
+        if k + LOW <= rows.inner {
+            outer_tile::<S, LOW, VECTORS, true>(rows, right, part, (k, LOW), first, sum);
+            k += LOW;
+        }
+        if k + LOWEST <= rows.inner {
+            outer_tile::<S, LOWEST, VECTORS, true>(rows, right, part, (k, LOWEST), first, sum);
+            k += LOWEST;
+        }
         if k < rows.inner {
-            outer_tile::<S, ROWS, VECTORS, false>(rows, right, (start, end), (k, rows.inner - k), first, sum);
+            outer_tile::<S, LOWEST, VECTORS, false>(rows, right, part, (k, rows.inner - k), first, sum);
         }
     }
 }

@@ -108,7 +108,7 @@ impl Record<'_> {
     }
 
     fn see(&self, c: usize, x: f32) -> f32 {
-        self.reading.map_or(x, |reading| reading.see(c, x))
+        self.reading.map_or(x, |reading| reading.value(x, c))
     }
 }
 
@@ -203,7 +203,7 @@ fn concat_record<S: Simd>(reading: Option<Reading<'_>>, x: &[f32], y: &mut [f32]
         }
         for c in whole..channels {
             for (sample, row) in rows.chunks_exact(channels).enumerate() {
-                let x = reading.map_or(row[c], |reading| reading.see(c, row[c]));
+                let x = reading.map_or(row[c], |reading| reading.value(row[c], c));
                 if x > maxima[c] {
                     (maxima[c], numbers[c]) = (x, (first + sample) as f32);
                 }

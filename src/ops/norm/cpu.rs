@@ -21,14 +21,6 @@ pub(in crate::ops) struct Reading<'a> {
     floor: f32,
 }
 
-impl Reading<'_> {
-    /// What readers see of one value of channel `c`.
-    #[inline(always)]
-    pub(in crate::ops) fn see(&self, c: usize, x: f32) -> f32 {
-        (x * self.scale[c] + self.shift[c]).max(self.floor)
-    }
-}
-
 /// The norm of one vector of channels, in registers: for kernels that read through it.
 #[derive(Clone, Copy)]
 pub(in crate::ops) struct Lens<S: Simd> {
@@ -117,8 +109,7 @@ impl Reading<'_> {
     /// What readers see of the vector `x` of channels from `c` on.
     #[inline(always)]
     pub(in crate::ops) fn vector<S: Simd>(&self, x: S::V, c: usize) -> S::V {
-        let scaled = S::mul(x, S::load(&self.scale[c..]));
-        S::max(S::add(scaled, S::load(&self.shift[c..])), S::splat(self.floor))
+        Lens::<S>::new(Some(*self), c).see(x)
     }
 
     /// What readers see of `x`, a value of channel `c`.
@@ -493,7 +484,7 @@ mod tests {
             let mean = z.iter().sum::<f64>() / length as f64;
             moments[0].push(mean as f32);
             moments[1].push(z.iter().map(|z| (z - mean).powi(2)).sum::<f64>() as f32);
-            let passed = |(z, g): (&f64, &f64)| if reading.see(c, *z as f32) > 0.0 { (*g, *z) } else { (0.0, 0.0) };
+            let passed = |(z, g): (&f64, &f64)| if reading.value(*z as f32, c) > 0.0 { (*g, *z) } else { (0.0, 0.0) };
             let through: Vec<(f64, f64)> = z.iter().zip(&g).map(passed).collect();
             sums[0].push(through.iter().map(|(g, _)| g).sum::<f64>() as f32);
             sums[1].push(through.iter().map(|(g, z)| g * (z - f64::from(reading.mean[c]))).sum::<f64>() as f32);

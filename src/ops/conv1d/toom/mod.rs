@@ -285,7 +285,7 @@ fn read_seen<S: Simd, const NORM: bool>(source: Source<'_>, tiles: Tiles, to: &m
         for row in start.max(before)..(start + POINTS).min(end) {
             let x = &x[(row - before) * channels..][..channels];
             for (c, (to, &x)) in room[(row - start) * channels..].iter_mut().zip(x).enumerate() {
-                *to = reading.map_or(x, |reading| reading.see(c, x));
+                *to = reading.map_or(x, |reading| reading.value(x, c));
             }
         }
         interpolate_tile::<S, false>(&room, None, channels, tile, &mut planes);
