@@ -137,17 +137,9 @@ impl Checks<'_> {
     /// A classifier can only be trained on a mix whose records all have classes.
     fn classified_mixes(&mut self) {
         let trials = &self.manifest.trials;
-        let is_excluded = |mix: &str, graft: &[Donor]| {
-            trials.exclude.iter().any(|exclude| {
-                let Exclude {
-                    architecture: None, fusion: None, freeze: None, label_fraction: None, seed: None, ..
-                } = exclude
-                else {
-                    return false;
-                };
-                exclude.mix.as_deref().is_none_or(|name| name == mix)
-                    && exclude.from.as_deref().is_none_or(|from| from == graft)
-            })
+        let is_excluded = |mix: &String, graft: &Vec<Donor>| {
+            let (mix, from) = (Some(mix.clone()), Some(graft.clone()));
+            trials.leave_out(&Exclude { mix, from, ..Exclude::default() })
         };
         let without_classes = |part: &&MixPart| {
             self.manifest.sources.get(&part.source).is_some_and(|source| !matches!(source, Source::PtbXl { .. }))
@@ -276,15 +268,9 @@ impl Manifest {
         if !self.trials.freeze.iter().any(|used| used == freeze) || self.trials.mix.is_empty() {
             return Vec::new();
         }
-        let is_excluded = |architecture: &str| {
-            self.trials.exclude.iter().any(|exclude| {
-                let Exclude { mix: None, from: None, fusion: None, label_fraction: None, seed: None, .. } = exclude
-                else {
-                    return false;
-                };
-                exclude.architecture.as_deref().is_none_or(|name| name == architecture)
-                    && exclude.freeze.as_deref().is_none_or(|name| name == freeze)
-            })
+        let is_excluded = |architecture: &String| {
+            let (architecture, freeze) = (Some(architecture.clone()), Some(freeze.to_owned()));
+            self.trials.leave_out(&Exclude { architecture, freeze, ..Exclude::default() })
         };
         let used = self.trials.architecture.iter().filter(|name| !is_excluded(name));
         used.filter_map(|name| Some((name.as_str(), self.architectures.get(name)?.blocks()))).collect()

@@ -379,3 +379,26 @@ pub struct Exclude {
     pub label_fraction: Option<f64>,
     pub seed: Option<u64>,
 }
+
+impl Exclude {
+    /// Whether it leaves out every trial that agrees with the keys of `pattern`, whatever else is true of it.
+    pub fn covers(&self, pattern: &Exclude) -> bool {
+        fn agrees<T: PartialEq>(own: &Option<T>, other: &Option<T>) -> bool {
+            own.is_none() || own == other
+        }
+        agrees(&self.mix, &pattern.mix)
+            && agrees(&self.architecture, &pattern.architecture)
+            && agrees(&self.from, &pattern.from)
+            && agrees(&self.fusion, &pattern.fusion)
+            && agrees(&self.freeze, &pattern.freeze)
+            && agrees(&self.label_fraction, &pattern.label_fraction)
+            && agrees(&self.seed, &pattern.seed)
+    }
+}
+
+impl Trials {
+    /// Whether one entry of `exclude` leaves out every trial that agrees with the keys of `pattern`.
+    pub fn leave_out(&self, pattern: &Exclude) -> bool {
+        self.exclude.iter().any(|exclude| exclude.covers(pattern))
+    }
+}

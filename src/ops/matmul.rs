@@ -29,9 +29,10 @@ pub(super) struct Packed {
 impl Packed {
     /// `value` gives what is at (inner, output).
     pub(super) fn new(isa: Isa, inner: usize, outputs: usize, value: impl Fn(usize, usize) -> f32) -> Self {
-        let panel = WIDTH * isa.lanes();
-        let mut values = vec![0.0; outputs.div_ceil(panel) * inner * panel];
-        for (number, block) in values.chunks_exact_mut(inner * panel).enumerate() {
+        let mut packed = Self::stale(isa, inner, outputs);
+        packed.values.fill(0.0);
+        let panel = packed.panel;
+        for (number, block) in packed.blank_panels().enumerate() {
             let first = number * panel;
             for (k, line) in block.chunks_exact_mut(panel).enumerate() {
                 for (o, place) in line.iter_mut().enumerate().take(outputs - first) {
@@ -39,7 +40,7 @@ impl Packed {
                 }
             }
         }
-        Self { values: values.into(), inner, outputs, panel }
+        packed
     }
 
     /// All [`Packed::blank_panels`] are to be written, with zeros beyond the last output.
@@ -82,8 +83,8 @@ impl Packed {
     fn filled(isa: Isa, inner: usize, outputs: usize, fill: impl Fn(usize, usize, usize, &mut [f32]) + Sync) -> Self {
         /// Fewer are filled sooner than another thread begins.
         const MANY: usize = 1 << 14;
-        let panel = WIDTH * isa.lanes();
-        let mut values = Buffer::stale(outputs.div_ceil(panel) * inner * panel);
+        let mut packed = Self::stale(isa, inner, outputs);
+        let panel = packed.panel;
         let fill_panel = |(number, block): (usize, &mut [f32])| {
             let first = number * panel;
             let width = panel.min(outputs - first);
@@ -92,12 +93,12 @@ impl Packed {
             }
             fill(first, width, panel, block);
         };
-        if values.len() < MANY {
-            values.chunks_exact_mut(inner * panel).enumerate().for_each(fill_panel);
+        if packed.values.len() < MANY {
+            packed.blank_panels().enumerate().for_each(fill_panel);
         } else {
-            values.par_chunks_exact_mut(inner * panel).enumerate().for_each(fill_panel);
+            packed.values.par_chunks_exact_mut(inner * panel).enumerate().for_each(fill_panel);
         }
-        Self { values, inner, outputs, panel }
+        packed
     }
 
     /// Rows of the matrix.

@@ -243,14 +243,8 @@ fn baselines(manifest: &Manifest) -> Vec<(usize, Fusion)> {
 /// Whether the architecture has grafts of so many networks that are not left out altogether.
 fn has_graft(trials: &Trials, architecture: &str, networks: usize, fusion: Fusion) -> bool {
     let is_left_out = |graft: &Vec<Donor>| {
-        trials.exclude.iter().any(|exclude| {
-            let Exclude { mix: None, freeze: None, label_fraction: None, seed: None, .. } = exclude else {
-                return false;
-            };
-            exclude.architecture.as_deref().is_none_or(|name| name == architecture)
-                && exclude.from.as_ref().is_none_or(|from| from == graft)
-                && exclude.fusion.is_none_or(|other| other == fusion)
-        })
+        let (architecture, from) = (Some(architecture.to_owned()), Some(graft.clone()));
+        trials.leave_out(&Exclude { architecture, from, fusion: Some(fusion), ..Exclude::default() })
     };
     trials.from.iter().any(|graft| graft.len() == networks && !is_left_out(graft))
 }

@@ -117,7 +117,8 @@ pub fn regression<D: Backend>(
     let started = Instant::now();
     let (signal, settings) = (&manifest.signal, &manifest.regression);
     let truths = |picks: &[Pick]| Truths::of(datasets, picks, targets);
-    let train_truths = truths(&split.train)?;
+    let (train_truths, validation_truths, test_truths) =
+        (truths(&split.train)?, truths(&split.validation)?, truths(&split.test)?);
     let scales: Vec<Scale> = targets
         .iter()
         .enumerate()
@@ -125,11 +126,11 @@ pub fn regression<D: Backend>(
         .collect::<Result<_>>()?;
 
     let scaling = Scaling::of(signal, datasets, &split.train)?;
-    let examples = |picks| -> Result<Examples<'_>> {
-        Ok(Examples::new(signal, datasets, picks, scaling.as_ref(), truths(picks)?.standardised(&scales)))
-    };
-    let (train, validation, test) = (examples(&split.train)?, examples(&split.validation)?, examples(&split.test)?);
-    let validation_truths = truths(&split.validation)?;
+    let examples =
+        |picks, truths: &Truths| Examples::new(signal, datasets, picks, scaling.as_ref(), truths.standardised(&scales));
+    let train = examples(&split.train, &train_truths);
+    let validation = examples(&split.validation, &validation_truths);
+    let test = examples(&split.test, &test_truths);
 
     let objective = match settings.loss {
         RegressionLoss::Mae => Objective::Mae,
@@ -177,12 +178,10 @@ pub fn regression<D: Backend>(
     let mut fitted = fit(device, net, &recipe, &train, &validation, &mut judge, watch)?;
 
     let mut scores = Vec::new();
-    for (name, picks, examples) in [("validation", &split.validation, &validation), ("test", &split.test, &test)] {
-        if picks.is_empty() {
-            continue;
-        }
+    let measured = [("validation", &validation_truths, &validation), ("test", &test_truths, &test)];
+    for (name, truths, examples) in measured.into_iter().filter(|(.., examples)| examples.len() > 0) {
         let outputs = predict(device, &mut fitted.network, examples, None, watch)?;
-        for (target, records, metrics) in truths(picks)?.measure(&outputs, &scales)? {
+        for (target, records, metrics) in truths.measure(&outputs, &scales)? {
             scores.push(RegressionScore { target: target.name(), split: name, records, metrics });
         }
     }
