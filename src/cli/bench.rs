@@ -81,7 +81,7 @@ fn time(options: &Options, device_name: &str, architecture: &Architecture, threa
         let mut gradients = pass.trace.backward(scalar)?;
         stepper.step(&device, &mut net, &mut gradients, 1.0, &|_| 1.0)
     })?;
-    let infer = median(options.steps, || net.forward(&x, &mut Pass::inference()).map(|output| drop(output.to_vec())))?;
+    let infer = median(options.steps, || net.forward(&x, &mut Pass::inference()).and_then(|output| output.values().map(drop)))?;
     let batch = options.batch as f64;
     println!(
         "peer=ecgraft-{} arch={} device={device_name} threads={threads} batch={} length={} parameters={parameters} \

@@ -306,6 +306,19 @@ impl<D: Backend> Network<D> {
         self.head.visit(&mut of_head);
     }
 
+    /// A copy that stays as it is when this one is trained.
+    ///
+    /// # Errors
+    /// Where the device has no memory left.
+    pub fn copied(&self) -> Result<Self> {
+        let (mut copy, mut outcome) = (self.clone(), Ok(()));
+        copy.visit(|_, param| match param.copied() {
+            Ok(own) => *param = own,
+            Err(error) => outcome = Err(error),
+        });
+        outcome.map(|()| copy)
+    }
+
     /// A copy of backbone `number` from another network of the same architecture, under this one's head.
     pub fn graft(&mut self, number: usize, donor: &Network<D>) {
         self.backbones[number] = donor.backbones[0].clone();

@@ -11,6 +11,9 @@ use super::simd::{Simd, dispatch};
 use super::{Backend, Done, Gradient, Lend, Seen, Shape3, Trace, Var, device_error};
 use crate::Result;
 
+#[cfg(feature = "cuda")]
+mod cuda;
+
 /// Average pooling on a device.
 pub trait Kernel: Lend {
     /// Means of windows of `size` samples.

@@ -10,6 +10,9 @@ use super::simd::{Simd, dispatch};
 use super::{Backend, Done, Gradient, Lend, Seen, Trace, Var, device_error};
 use crate::Result;
 
+#[cfg(feature = "cuda")]
+mod cuda;
+
 /// Values of one activation that a backward pass goes over at a time.
 const CHUNK: usize = 8192;
 
@@ -144,7 +147,7 @@ impl Kernel for Cpu {
         let mut first = 0;
         for part in parts {
             let width = part.shape.2;
-            let x = self.written(*part);
+            let x = self.written(*part)?;
             for (y, x) in y.chunks_exact_mut(all).zip(x.chunks_exact(width)) {
                 y[first..first + width].copy_from_slice(x);
             }

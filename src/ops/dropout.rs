@@ -8,6 +8,9 @@ use super::norm::Kernel as _;
 use super::{Backend, Done, Gradient, Lend, Seen, Trace, Var, device_error};
 use crate::Result;
 
+#[cfg(feature = "cuda")]
+mod cuda;
+
 /// Dropout on a device.
 pub trait Kernel: Lend {
     /// x times the factors.
@@ -39,7 +42,7 @@ pub fn dropout<D: Backend>(trace: &mut Trace<D>, x: Var<D>, p: f64, random: &mut
 
 impl Kernel for Cpu {
     fn scale(&self, x: Seen<'_, Cpu>, factors: &[f32]) -> Done<Buffer, Cpu> {
-        let mut y = self.written(x);
+        let mut y = self.written(x)?;
         y.iter_mut().zip(factors).for_each(|(y, factor)| *y *= factor);
         Ok(y.into())
     }

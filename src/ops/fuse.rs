@@ -7,6 +7,9 @@ use super::norm::Kernel as _;
 use super::{Backend, Done, Gradient, Lend, Seen, Trace, Var, device_error};
 use crate::Result;
 
+#[cfg(feature = "cuda")]
+mod cuda;
+
 /// Averages of features on a device. Features are (batch, 1, parts x width), one part after another;
 /// scores are (batch, 1, parts), and part i weighs softmax(scores)_i.
 pub trait Kernel: Lend {
@@ -69,7 +72,7 @@ fn add(fresh: bool, value: f32, to: &mut f32) {
 impl Kernel for Cpu {
     fn gated(&self, x: Seen<'_, Cpu>, scores: Seen<'_, Cpu>) -> Done<Buffer, Cpu> {
         let (parts, all) = (scores.shape.2, x.shape.2);
-        let (x, scores) = (self.written(x), self.written(scores));
+        let (x, scores) = (self.written(x)?, self.written(scores)?);
         let mut y = Buffer::zeros(x.len() / parts);
         for ((y, x), scores) in y.chunks_exact_mut(all / parts).zip(x.chunks_exact(all)).zip(scores.chunks_exact(parts))
         {
@@ -82,7 +85,7 @@ impl Kernel for Cpu {
 
     fn gated_gradient(&self, scores: Seen<'_, Cpu>, gy: &Buffer, gx: &mut Gradient<Cpu>) -> Done<(), Cpu> {
         let parts = scores.shape.2;
-        let scores = self.written(scores);
+        let scores = self.written(scores)?;
         let (fresh, width) = (gx.fresh, gy.len() / (scores.len() / parts));
         let records = gx.values.chunks_exact_mut(parts * width).zip(gy.chunks_exact(width));
         for ((gx, gy), scores) in records.zip(scores.chunks_exact(parts)) {
@@ -101,7 +104,7 @@ impl Kernel for Cpu {
         gscores: &mut Gradient<Cpu>,
     ) -> Done<(), Cpu> {
         let (parts, all, fresh) = (scores.shape.2, x.shape.2, gscores.fresh);
-        let (x, scores) = (self.written(x), self.written(scores));
+        let (x, scores) = (self.written(x)?, self.written(scores)?);
         let width = all / parts;
         let records = x.chunks_exact(all).zip(gy.chunks_exact(width)).zip(scores.chunks_exact(parts));
         for (((x, gy), scores), gscores) in records.zip(gscores.values.chunks_exact_mut(parts)) {

@@ -5,17 +5,17 @@ use std::collections::BTreeMap;
 use dfdx::prelude::{Cpu, TensorFromVec};
 use rand::RngExt;
 
-use super::{Gradient, Param, Place, Shape3, Trace, Var};
+use super::{Backend, Gradient, Lend, Param, Place, Shape3, Trace, Var};
 use crate::Result;
 
 /// One input of an operation under test: as a parameter, or as an activation (three dimensions).
-pub(super) struct Input {
-    pub param: Param<Cpu>,
-    pub var: Var<Cpu>,
+pub(super) struct Input<D: Lend = Cpu> {
+    pub param: Param<D>,
+    pub var: Var<D>,
 }
 
-impl Input {
-    fn new(device: &Cpu, shape: &[usize], values: &[f32]) -> Self {
+impl<D: Backend> Input<D> {
+    pub(super) fn new(device: &D, shape: &[usize], values: &[f32]) -> Self {
         let dims: Shape3 = match *shape {
             [batch, length, channels] => (batch, length, channels),
             _ => (1, 1, values.len()),

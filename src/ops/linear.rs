@@ -10,6 +10,9 @@ use super::norm::Kernel as _;
 use super::{Backend, Done, Flat, Gradient, Lend, Param, Seen, Trace, Var, device_error};
 use crate::Result;
 
+#[cfg(feature = "cuda")]
+mod cuda;
+
 /// The layer on a device.
 pub trait Kernel: Lend {
     /// y from x, w (out, in) and bias (out).
@@ -65,7 +68,7 @@ fn rows(values: &[f32], inner: usize) -> Rows<'_> {
 impl Kernel for Cpu {
     fn linear(&self, x: Seen<'_, Cpu>, w: &Flat<Cpu>, bias: &Flat<Cpu>, relu: bool) -> Done<Buffer, Cpu> {
         let (isa, inputs) = (Isa::best(), x.shape.2);
-        let (w, bias, x) = (flat(w), flat(bias), self.written(x));
+        let (w, bias, x) = (flat(w), flat(bias), self.written(x)?);
         let outputs = bias.len();
         let packed = &Packed::new(isa, inputs, outputs, |i, o| w[o * inputs + i]);
         let rows = rows(&x, inputs);
@@ -98,7 +101,7 @@ impl Kernel for Cpu {
             multiply(isa, rows(&g, outputs), packed, !*fresh, values, inputs);
         }
         if let Some(Some(gw)) = lent.first_mut() {
-            let mut x = self.written(x);
+            let mut x = self.written(x)?;
             x.resize(x.len() + isa.lanes(), 0.0);
             let line = super::matmul::summed(isa, inputs);
             let mut sums = Buffer::zeros(outputs * line);

@@ -6,6 +6,9 @@ use super::memory::Buffer;
 use super::{Backend, Done, Lend, Seen, Trace, Var, device_error};
 use crate::Result;
 
+#[cfg(feature = "cuda")]
+mod cuda;
+
 /// A loss with what it is measured against.
 #[derive(Clone, Debug)]
 pub enum Loss {

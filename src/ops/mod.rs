@@ -19,6 +19,8 @@ pub mod average_pool;
 pub mod combine;
 pub mod conv1d;
 mod cpu;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 pub mod dropout;
 pub mod fuse;
 #[cfg(test)]
@@ -62,9 +64,11 @@ pub trait Lend: Storage<f32> {
     /// `values` on the device.
     fn upload(&self, values: Vec<f32>) -> Done<Self::Buffer, Self>;
     /// The values of `buffer` on the host.
-    fn download(&self, buffer: &Self::Buffer) -> Vec<f32>;
+    fn download(&self, buffer: &Self::Buffer) -> Done<Vec<f32>, Self>;
     /// Memory for `len` values that whoever asks will write.
     fn stale(&self, len: usize) -> Done<Self::Buffer, Self>;
+    /// A parameter's values in a tensor of their own, which stays as it is when the first one moves.
+    fn copied(&self, flat: &Flat<Self>) -> Done<Flat<Self>, Self>;
 }
 
 impl Lend for Cpu {
@@ -80,11 +84,15 @@ impl Lend for Cpu {
     fn upload(&self, values: Vec<f32>) -> Done<memory::Buffer, Cpu> {
         Ok(values.into())
     }
-    fn download(&self, buffer: &memory::Buffer) -> Vec<f32> {
-        buffer.to_vec()
+    fn download(&self, buffer: &memory::Buffer) -> Done<Vec<f32>, Cpu> {
+        Ok(buffer.to_vec())
     }
     fn stale(&self, len: usize) -> Done<memory::Buffer, Cpu> {
         Ok(memory::Buffer::stale(len))
+    }
+    fn copied(&self, flat: &Flat<Cpu>) -> Done<Flat<Cpu>, Cpu> {
+        // Copied by dfdx when one of the two is written.
+        Ok(flat.clone())
     }
 }
 
@@ -108,6 +116,8 @@ pub trait Backend:
 {
 }
 impl Backend for Cpu {}
+#[cfg(feature = "cuda")]
+impl Backend for dfdx::prelude::Cuda {}
 
 /// An activation: its values, what readers see of them, and whether gradients flow through it.
 #[derive(Debug)]
@@ -171,11 +181,21 @@ impl<D: Lend> Var<D> {
 
 impl<D: Backend> Var<D> {
     /// What readers see, on the host.
-    pub fn to_vec(&self) -> Vec<f32> {
+    ///
+    /// # Errors
+    /// Where the device failed, now or in work that was queued before.
+    pub fn values(&self) -> Result<Vec<f32>> {
         match &self.norm {
             None => self.device.download(&self.values),
             Some(_) => self.device.written(self.seen()),
         }
+        .map_err(device_error)
+    }
+
+    /// What readers see, for tests.
+    #[cfg(test)]
+    pub(crate) fn to_vec(&self) -> Vec<f32> {
+        self.values().unwrap()
     }
 }
 
@@ -222,6 +242,15 @@ impl<D: Backend> Param<D> {
     /// Its values on the host.
     pub fn to_vec(&self) -> Vec<f32> {
         self.value.as_vec()
+    }
+
+    /// The same, with values of its own.
+    ///
+    /// # Errors
+    /// Where the device has no memory left.
+    pub fn copied(&self) -> Result<Self> {
+        let value = self.value.device().copied(&self.value).map_err(device_error)?;
+        Ok(Self { value, ..self.clone() })
     }
 }
 
@@ -437,7 +466,7 @@ impl<D: Backend> Trace<D> {
     pub(crate) fn backward_to(self, loss: Tensor<Rank0, f32, D>, x: &Var<D>) -> Result<(Gradients<D>, Vec<f32>)> {
         let flow = self.flow.clone();
         let gradients = self.backward(loss)?;
-        let of_input = flow.take(&x.place()).map_or_else(Vec::new, |gradient| x.device.download(&gradient));
+        let of_input = flow.take(&x.place()).map_or_else(Vec::new, |gradient| x.device.download(&gradient).unwrap());
         Ok((gradients, of_input))
     }
 }

@@ -10,6 +10,9 @@ use super::simd::{Simd, dispatch};
 use super::{Backend, Done, Gradient, Lend, Seen, Shape3, Trace, Var, device_error};
 use crate::Result;
 
+#[cfg(feature = "cuda")]
+mod cuda;
+
 /// Sizes of a max pool.
 #[derive(Clone, Copy, Debug)]
 pub struct Window {

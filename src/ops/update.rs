@@ -7,6 +7,9 @@ use rayon::prelude::*;
 use super::cpu::flat;
 use super::{Done, Flat, Lend};
 
+#[cfg(feature = "cuda")]
+mod cuda;
+
 /// Added to a root before something is divided by it, as in PyTorch's optimisers.
 pub const EPS: f64 = 1e-8;
 

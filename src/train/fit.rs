@@ -61,15 +61,17 @@ pub(super) struct Fitted<D: Lend> {
 /// outputs). The network of the epoch with the best score is returned, a copy taken at that epoch.
 pub(super) fn fit<D: Backend>(
     device: &D,
-    mut net: Network<D>,
+    net: Network<D>,
     recipe: &Recipe<'_>,
     train: &Examples<'_>,
     validation: &Examples<'_>,
     judge: &mut dyn FnMut(&[f32]) -> Result<Judgement>,
     watch: &mut dyn Watch,
 ) -> Result<Fitted<D>> {
+    // What was grafted may be in other hands too.
+    let mut net = net.copied()?;
     let mut optimizer = Optimizer::new(recipe.optimizer);
-    let start = recipe.freeze.l2_sp.map(|strengths| StartingPoint::of(&mut net, strengths));
+    let start = recipe.freeze.l2_sp.map(|strengths| StartingPoint::of(&net, strengths)).transpose()?;
     let mut rate = LearningRate::new(recipe.schedule, recipe.epochs);
     let mut curves = Vec::new();
     let mut best: Option<(f64, usize, Network<D>)> = None;
@@ -148,7 +150,7 @@ pub(super) fn fit<D: Backend>(
         let improved =
             judgement.score.is_finite() && best.as_ref().is_none_or(|(score, _, _)| judgement.score > *score);
         if improved {
-            best = Some((judgement.score, epoch, net.clone()));
+            best = Some((judgement.score, epoch, net.copied()?));
         }
         // Other examples may bring the improvement that these did not.
         rate.epoch_done(improved || recipe.curriculum.changes_at(epoch + 1));
@@ -253,7 +255,7 @@ pub(super) fn predict<D: Backend>(
             if watch.stopped() {
                 return Err(Error::interrupted());
             }
-            outputs.extend(source.outputs(device, net, batch, &mut Pass::inference())?.to_vec());
+            outputs.extend(source.outputs(device, net, batch, &mut Pass::inference())?.values()?);
         }
         Ok(outputs)
     })
@@ -276,7 +278,7 @@ impl Features {
             for batch in &batches {
                 let features = net.features(&source.next(device, batch)?, &mut Pass::inference())?;
                 width = features.dims().2;
-                values.extend(features.to_vec());
+                values.extend(features.values()?);
             }
             Ok(Self { width, values })
         })

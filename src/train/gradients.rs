@@ -40,15 +40,18 @@ pub(super) struct StartingPoint<D: Storage<f32>> {
 
 impl<D: Backend> StartingPoint<D> {
     /// Where `net`, just grafted, is now.
-    pub(super) fn of(net: &mut Network<D>, strengths: L2Sp) -> Self {
+    ///
+    /// # Errors
+    /// Where the device has no memory left.
+    pub(super) fn of(net: &Network<D>, strengths: L2Sp) -> Result<Self> {
         let mut weights = Vec::new();
-        net.visit(|place, param| {
+        net.copied()?.visit(|place, param| {
             if place.role == Role::Parameter {
                 let grafted = place.backbone.is_some() && is_weight(param);
                 weights.push(grafted.then(|| param.value.clone()));
             }
         });
-        Self { strengths, weights }
+        Ok(Self { strengths, weights })
     }
 
     /// Adds the penalty's gradient to that of every parameter that is being trained.
@@ -179,7 +182,7 @@ mod tests {
                 set(param, "l2_sp.origin");
             }
         });
-        let start = StartingPoint::of(&mut net, L2Sp { alpha: 0.3, beta: 0.7 });
+        let start = StartingPoint::of(&net, L2Sp { alpha: 0.3, beta: 0.7 }).unwrap();
         net.visit(|place, param| {
             if place.name == kernel {
                 set(param, "l2_sp.weights");

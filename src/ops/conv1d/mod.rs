@@ -8,6 +8,9 @@ use super::norm::{self, Normalized, Normalizer, Statistics};
 use super::{Backend, Done, Flat, Gradient, Param, Seen, Shape3, Trace, Var, device_error};
 use crate::Result;
 
+#[cfg(feature = "cuda")]
+mod cuda;
+
 mod batch;
 mod direct;
 mod long;

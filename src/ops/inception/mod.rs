@@ -10,6 +10,9 @@ use super::norm::{self, Normalized, Normalizer, Statistics};
 use super::{Backend, Done, Flat, Gradient, Param, Seen, Trace, Var, device_error};
 use crate::Result;
 
+#[cfg(feature = "cuda")]
+mod cuda;
+
 mod backward;
 mod forward;
 mod window;

@@ -453,10 +453,10 @@ impl Kernel for Cpu {
         Ok(())
     }
 
-    fn written(&self, x: Seen<'_, Cpu>) -> Vec<f32> {
+    fn written(&self, x: Seen<'_, Cpu>) -> Done<Vec<f32>, Cpu> {
         let mut out = vec![0.0; x.values.len()];
         read(Isa::best(), x.reading(), x.values, &mut out);
-        out
+        Ok(out)
     }
 }
 

@@ -9,6 +9,9 @@ use std::sync::{Mutex, PoisonError};
 use super::{Backend, Done, Flat, Gradient, Lend, Param, Seen, Shape3, Trace, Var, device_error};
 use crate::Result;
 
+#[cfg(feature = "cuda")]
+mod cuda;
+
 mod cpu;
 
 pub use cpu::Moments;
@@ -130,7 +133,7 @@ pub trait Kernel: Lend {
         lent: &mut [Option<Self::Lent>],
     ) -> Done<(), Self>;
     /// What readers see, on the host.
-    fn written(&self, x: Seen<'_, Self>) -> Vec<f32>;
+    fn written(&self, x: Seen<'_, Self>) -> Done<Vec<f32>, Self>;
 }
 
 /// What readers will see through `normalizer`; `moments` are the batch's, if its statistics are used.

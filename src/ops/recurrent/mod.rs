@@ -23,6 +23,9 @@ use super::norm::Kernel as _;
 use super::{Backend, Done, Flat, Gradient, Lend, Param, Seen, Trace, Var, device_error};
 use crate::Result;
 
+#[cfg(feature = "cuda")]
+mod cuda;
+
 mod activation;
 mod backward;
 mod cell;
@@ -172,11 +175,11 @@ pub fn recurrent<D: Backend>(
 }
 
 /// The input as readers see it.
-fn read<'a>(device: &Cpu, x: Seen<'a, Cpu>) -> Cow<'a, [f32]> {
-    match x.norm {
+fn read<'a>(device: &Cpu, x: Seen<'a, Cpu>) -> Done<Cow<'a, [f32]>, Cpu> {
+    Ok(match x.norm {
         None => Cow::Borrowed(x.values),
-        Some(_) => Cow::Owned(device.written(x)),
-    }
+        Some(_) => Cow::Owned(device.written(x)?),
+    })
 }
 
 impl Kernel for Cpu {
@@ -190,7 +193,7 @@ impl Kernel for Cpu {
         weights: &[Weights<Flat<Cpu>>],
         keep: bool,
     ) -> Done<(Buffer, Option<Vec<Buffer>>), Cpu> {
-        Ok(forward::forward(Isa::best(), sizes, &read(self, x), weights, keep))
+        Ok(forward::forward(Isa::best(), sizes, &read(self, x)?, weights, keep))
     }
 
     fn recurrent_gradient(
@@ -204,7 +207,7 @@ impl Kernel for Cpu {
         gx: Option<&mut Gradient<Cpu>>,
         lent: &mut [Option<Vec<f32>>],
     ) -> Done<(), Cpu> {
-        backward::gradient(Isa::best(), sizes, &read(self, x), weights, (y, gy), kept, gx, lent);
+        backward::gradient(Isa::best(), sizes, &read(self, x)?, weights, (y, gy), kept, gx, lent);
         Ok(())
     }
 }

@@ -17,6 +17,9 @@ use super::simd::{Simd, dispatch};
 use super::{Backend, Done, Flat, Gradient, Lend, Param, Seen, Shape3, Trace, Var, device_error};
 use crate::Result;
 
+#[cfg(feature = "cuda")]
+mod cuda;
+
 mod attention;
 mod branch;
 mod gelu;

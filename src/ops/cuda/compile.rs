@@ -1,0 +1,104 @@
+//! Kernels from their sources, for the GPU that is there: by NVRTC, once; then from a folder.
+
+use std::path::{Path, PathBuf};
+
+use cudarc::nvrtc::result as nvrtc;
+use cudarc::nvrtc::sys;
+use sha2::{Digest, Sha256};
+
+use crate::Result;
+use crate::error::Error;
+
+/// One file of kernels.
+pub(super) struct Source {
+    pub name: &'static str,
+    pub text: &'static str,
+}
+
+const COMMON: &str = include_str!("common.cuh");
+
+/// All of them.
+pub(super) const SOURCES: &[Source] = &[
+    Source { name: "memory", text: include_str!("memory.cu") },
+    Source { name: "product", text: include_str!("product.cu") },
+    Source { name: "norm", text: include_str!("../norm/norm.cu") },
+    Source { name: "pool", text: include_str!("../pool/pool.cu") },
+    Source { name: "average_pool", text: include_str!("../average_pool/average_pool.cu") },
+    Source { name: "combine", text: include_str!("../combine/combine.cu") },
+    Source { name: "fuse", text: include_str!("../fuse/fuse.cu") },
+    Source { name: "recurrent", text: include_str!("../recurrent/recurrent.cu") },
+    Source { name: "dropout", text: include_str!("../dropout/dropout.cu") },
+    Source { name: "loss", text: include_str!("../loss/loss.cu") },
+    Source { name: "update", text: include_str!("../update/update.cu") },
+    Source { name: "transformer", text: include_str!("../transformer/transformer.cu") },
+    Source { name: "inception", text: include_str!("../inception/inception.cu") },
+];
+
+/// The compiled file of every source, in order, for compute capability `capability`.
+pub(super) fn compiled([major, minor]: [i32; 2], cache: &Path) -> Result<Vec<PathBuf>> {
+    let (mut newest, mut oldest) = (0, 0);
+    // SAFETY: it writes two numbers.
+    #[allow(unsafe_code)]
+    let asked = unsafe { sys::nvrtcVersion(&mut newest, &mut oldest).result() };
+    asked.map_err(|error| Error::user(format!("NVRTC, of the CUDA toolkit, does not answer: {error}")))?;
+    let version = format!("{newest}.{oldest}");
+    std::fs::create_dir_all(cache).map_err(|error| Error::user(format!("{}: {error}", cache.display())))?;
+    let one = |source: &Source| {
+        let whole = format!("{COMMON}\n{}", source.text);
+        let mut hash = Sha256::new();
+        for part in [&whole, &version] {
+            hash.update(part);
+            hash.update([0]);
+        }
+        let hash: String = hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let file = cache.join(format!("{}-sm_{major}{minor}-{hash}.cubin", source.name));
+        if !file.is_file() {
+            let binary = compile(&whole, &format!("--gpu-architecture=sm_{major}{minor}")).map_err(|log| {
+                Error::user(format!(
+                    "NVRTC {version} cannot compile ecgraft's kernels ({}) for compute capability {major}.{minor}: {log}; \
+                     a toolkit that knows this GPU is needed (nvidia-smi shows what the driver can take)",
+                    source.name
+                ))
+            })?;
+            // Another process may be at it too: whoever comes last wins, with the same bytes.
+            let partial = file.with_extension(format!("{}.partial", std::process::id()));
+            let written = std::fs::write(&partial, binary).and_then(|()| std::fs::rename(&partial, &file));
+            written.map_err(|error| Error::user(format!("{}: {error}", file.display())))?;
+        }
+        Ok(file)
+    };
+    std::thread::scope(|scope| {
+        let running: Vec<_> = SOURCES.iter().map(|source| scope.spawn(|| one(source))).collect();
+        let fault = || Error::internal("a compiler thread stopped");
+        running.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err(fault()))).collect()
+    })
+}
+
+/// Machine code, or what the compiler says.
+#[allow(unsafe_code)]
+fn compile(source: &str, architecture: &str) -> std::result::Result<Vec<u8>, String> {
+    let said = |error: nvrtc::NvrtcError| error.to_string();
+    let program = nvrtc::create_program(source).map_err(said)?;
+    let options = [architecture, "--std=c++17", "-default-device", "--extra-device-vectorization"];
+    // SAFETY: the program was made above and is destroyed below, after its last use; the buffer has the size that
+    // NVRTC asks for.
+    unsafe {
+        let outcome = match nvrtc::compile_program(program, &options) {
+            Ok(()) => (|| {
+                let mut size = 0;
+                sys::nvrtcGetCUBINSize(program, &mut size).result()?;
+                let mut binary = vec![0u8; size];
+                sys::nvrtcGetCUBIN(program, binary.as_mut_ptr().cast()).result()?;
+                Ok(binary)
+            })()
+            .map_err(said),
+            Err(error) => {
+                let log = nvrtc::get_program_log(program).unwrap_or_default();
+                let log: Vec<u8> = log.into_iter().map(|c| c as u8).take_while(|c| *c != 0).collect();
+                Err(format!("{error}\n{}", String::from_utf8_lossy(&log)))
+            }
+        };
+        let _ = nvrtc::destroy_program(program);
+        outcome
+    }
+}

@@ -1,0 +1,13 @@
+// Values as they are.
+
+// to = from.
+KERNEL copy(const float *__restrict__ from, float *__restrict__ to, int count) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < count) to[i] = from[i];
+}
+
+// The first value of each of `count` places becomes `value`.
+KERNEL fill(float *to, float value, int count) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < count) to[i] = value;
+}

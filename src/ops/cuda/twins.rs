@@ -1,0 +1,104 @@
+//! Every operation on the GPU beside its CPU twin: the same values in, the same values and gradients out. Run on a
+//! GPU or under the emulator.
+
+use std::path::Path;
+
+use dfdx::prelude::{Cpu, Cuda, TensorFromVec};
+use rand::RngExt;
+
+use super::{Precision, open, with_precision};
+use crate::Result;
+use crate::ops::gradient_check::{Input, assert_close};
+use crate::ops::{Backend, Gradient, Trace, Var};
+
+/// How far products may be from the CPU's: sums in another order.
+pub(in crate::ops) const F32: f32 = 1e-5;
+/// And where what is multiplied is rounded to 10 bits of mantissa.
+pub(in crate::ops) const TF32: f32 = 1e-3;
+
+/// The GPU of the tests.
+pub(in crate::ops) fn gpu() -> Cuda {
+    open(0, Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/target/kernels"))).unwrap()
+}
+
+/// y, and the gradient of every input: as an activation, then as a parameter.
+pub(in crate::ops) fn both_ways<D: Backend>(
+    device: &D,
+    shapes: &[Vec<usize>],
+    run: impl Fn(&mut Trace<D>, &[Input<D>]) -> Result<Var<D>>,
+    full: bool,
+) -> Vec<(String, Vec<f32>)> {
+    let mut random = crate::seed::stream(11, "twins", 0);
+    let mut draw = |count: usize| -> Vec<f32> { (0..count).map(|_| random.random::<f32>() * 2.0 - 1.0).collect() };
+    let inputs: Vec<Input<D>> =
+        shapes.iter().map(|shape| Input::new(device, shape, &draw(shape.iter().product()))).collect();
+    let mut trace = Trace::on();
+    let y = run(&mut trace, &inputs).unwrap();
+    let seen = y.to_vec();
+    let flow = trace.flow.clone();
+    let upload = |values: Vec<f32>| Gradient { values: device.upload(values).ok().unwrap(), fresh: false };
+    if full {
+        // Something that was there before must stay in the sum.
+        for input in &inputs {
+            flow.put(&input.var.place(), upload(vec![0.5; input.var.place().len]));
+        }
+    }
+    flow.put(&y.place(), upload(draw(seen.len())));
+    let zero = device.try_tensor_from_vec(vec![0.0], ()).ok().unwrap();
+    let gradients = trace.backward(zero).unwrap();
+    let mut found = vec![("y".to_owned(), seen)];
+    for (number, input) in inputs.iter().enumerate() {
+        if let Some(gradient) = flow.take(&input.var.place()) {
+            found.push((format!("gradient of activation {number}"), device.download(&gradient).ok().unwrap()));
+        }
+        let gradient = gradients.get(&input.param.value).as_vec();
+        found.push((format!("gradient of parameter {number}"), gradient));
+    }
+    found
+}
+
+/// Compares both devices, in f32 within `exact` and in TF32 within `rounded`.
+pub(in crate::ops) fn compare(
+    what: &str,
+    shapes: &[Vec<usize>],
+    on_cpu: impl Fn(&mut Trace<Cpu>, &[Input<Cpu>]) -> Result<Var<Cpu>>,
+    on_gpu: impl Fn(&mut Trace<Cuda>, &[Input<Cuda>]) -> Result<Var<Cuda>>,
+) {
+    let gpu = gpu();
+    for full in [false, true] {
+        let expected = both_ways(&Cpu::default(), shapes, &on_cpu, full);
+        for (precision, tolerance) in [(Precision::F32, F32), (Precision::Tf32, TF32)] {
+            let found = with_precision(precision, || both_ways(&gpu, shapes, &on_gpu, full));
+            assert_eq!(found.len(), expected.len());
+            for ((name, ours), (_, theirs)) in found.iter().zip(&expected) {
+                assert_close(&format!("{what}, {shapes:?}, {precision:?}, full {full}: {name}"), ours, theirs, tolerance);
+            }
+            let again = with_precision(precision, || both_ways(&gpu, shapes, &on_gpu, full));
+            assert!(found == again, "{what}: two runs differ");
+        }
+    }
+}
+
+/// A test that an operation is the same on both devices: `twin!(name, [shapes...], |trace, inputs| ...)`.
+macro_rules! twin {
+    ($name:ident, [$($shape:expr),+ $(,)?], |$trace:ident, $inputs:ident| $body:expr) => {
+        #[test]
+        fn $name() {
+            fn run<D: $crate::ops::Backend>(
+                $trace: &mut $crate::ops::Trace<D>,
+                $inputs: &[$crate::ops::gradient_check::Input<D>],
+            ) -> $crate::Result<$crate::ops::Var<D>> {
+                $body
+            }
+            $crate::ops::cuda::twins::compare(stringify!($name), &[$($shape.to_vec()),+], run, run);
+        }
+    };
+}
+pub(in crate::ops) use twin;
+
+#[test]
+fn parameters_are_copied() {
+    let gpu = gpu();
+    let param = crate::ops::Param::new(&gpu, vec![3], vec![1.0, 2.0, 3.0]).unwrap();
+    assert_eq!(param.copied().unwrap().to_vec(), [1.0, 2.0, 3.0]);
+}

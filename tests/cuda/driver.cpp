@@ -1,0 +1,213 @@
+// A CUDA driver, NVRTC and cuBLAS for machines without a GPU: device memory is the host's, and kernels are compiled for
+// the host from the same sources (emulator.h). Only what dfdx, cudarc and ecgraft call is here.
+//
+// ECGRAFT_EMULATED_MEMORY: bytes of device memory, for tests of what happens where there is too little.
+#include <dlfcn.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <regex>
+#include <string>
+#include <vector>
+
+#define API extern "C" __attribute__((visibility("default"))) int
+
+namespace {
+
+constexpr int OK = 0, INVALID = 1, OUT_OF_MEMORY = 2, NOT_FOUND = 500, NO_DEVICE = 101;
+using Address = unsigned long long;
+
+std::mutex lock;
+std::map<Address, size_t> allocated;
+size_t in_use, most_in_use;
+std::map<std::string, long> calls;
+
+size_t capacity() {
+    const char *text = std::getenv("ECGRAFT_EMULATED_MEMORY");
+    return text ? std::strtoull(text, nullptr, 10) : size_t(16) << 30;
+}
+
+int allocate(Address *to, size_t bytes) {
+    std::lock_guard<std::mutex> guard(lock);
+    if (in_use + bytes > capacity()) return OUT_OF_MEMORY;
+    void *memory = std::aligned_alloc(256, (bytes + 256) / 256 * 256);
+    // Not a number, so that nothing can rely on what was there.
+    std::memset(memory, 0xff, bytes);
+    *to = reinterpret_cast<Address>(memory);
+    allocated[*to] = bytes;
+    in_use += bytes;
+    if (in_use > most_in_use) most_in_use = in_use;
+    return OK;
+}
+
+int release(Address at) {
+    std::lock_guard<std::mutex> guard(lock);
+    auto found = allocated.find(at);
+    if (found == allocated.end()) return at == 0 ? OK : INVALID;
+    in_use -= found->second;
+    std::free(reinterpret_cast<void *>(at));
+    allocated.erase(found);
+    return OK;
+}
+
+struct Function {
+    void (*launch)(const unsigned *, const unsigned *, size_t, void **);
+};
+
+std::string folder() {
+    Dl_info info;
+    dladdr(reinterpret_cast<void *>(&folder), &info);
+    std::string path = info.dli_fname;
+    return path.substr(0, path.rfind('/'));
+}
+
+struct Program {
+    std::string source, log, binary;
+};
+
+} // namespace
+
+API cuInit(unsigned) { return OK; }
+API cuDriverGetVersion(int *version) { *version = 13000; return OK; }
+API cuDeviceGet(int *device, int number) { *device = number; return number == 0 ? OK : NO_DEVICE; }
+API cuDeviceGetCount(int *count) { *count = 1; return OK; }
+API cuDeviceGetName(char *name, int size, int) { std::snprintf(name, size, "emulated"); return OK; }
+API cuDeviceTotalMem_v2(size_t *bytes, int) { *bytes = capacity(); return OK; }
+API cuDeviceGetAttribute(int *value, int which, int) {
+    // Compute capability 9.0; two multiprocessors.
+    *value = which == 75 ? 9 : which == 76 ? 0 : which == 16 ? 2 : which == 97 ? 227 << 10 : 1;
+    return OK;
+}
+API cuDevicePrimaryCtxRetain(void **context, int) { *context = &lock; return OK; }
+API cuDevicePrimaryCtxRelease_v2(int) { return OK; }
+API cuCtxSetCurrent(void *) { return OK; }
+API cuCtxGetCurrent(void **context) { *context = &lock; return OK; }
+API cuCtxSynchronize() { return OK; }
+API cuEventCreate(void **event, unsigned) { *event = std::malloc(1); return OK; }
+API cuEventDestroy_v2(void *event) { std::free(event); return OK; }
+API cuEventRecord(void *, void *) { return OK; }
+API cuStreamCreate(void **stream, unsigned) { *stream = std::malloc(1); return OK; }
+API cuStreamDestroy_v2(void *stream) { std::free(stream); return OK; }
+API cuStreamSynchronize(void *) { std::lock_guard<std::mutex> guard(lock); calls["synchronize"]++; return OK; }
+API cuStreamWaitEvent(void *, void *, unsigned) { return OK; }
+API cuMemAllocAsync(Address *to, size_t bytes, void *) { return allocate(to, bytes); }
+API cuMemAlloc_v2(Address *to, size_t bytes) { return allocate(to, bytes); }
+API cuMemFreeAsync(Address at, void *) { return release(at); }
+API cuMemFree_v2(Address at) { return release(at); }
+API cuMemGetInfo_v2(size_t *free, size_t *total) {
+    std::lock_guard<std::mutex> guard(lock);
+    *total = capacity();
+    *free = *total - in_use;
+    return OK;
+}
+static int copy(void *to, const void *from, size_t bytes) { std::memmove(to, from, bytes); return OK; }
+static void *at(Address address) { return reinterpret_cast<void *>(address); }
+API cuMemcpyDtoDAsync_v2(Address to, Address from, size_t bytes, void *) { return copy(at(to), at(from), bytes); }
+API cuMemcpyDtoD_v2(Address to, Address from, size_t bytes) { return copy(at(to), at(from), bytes); }
+API cuMemcpyDtoHAsync_v2(void *to, Address from, size_t bytes, void *) { return copy(to, at(from), bytes); }
+API cuMemcpyDtoH_v2(void *to, Address from, size_t bytes) {
+    std::lock_guard<std::mutex> guard(lock);
+    calls["synchronize"]++;
+    return copy(to, at(from), bytes);
+}
+API cuMemcpyHtoDAsync_v2(Address to, const void *from, size_t bytes, void *) { return copy(at(to), from, bytes); }
+API cuMemcpyHtoD_v2(Address to, const void *from, size_t bytes) { return copy(at(to), from, bytes); }
+API cuMemsetD8Async(Address to, unsigned char value, size_t bytes, void *) { std::memset(at(to), value, bytes); return OK; }
+API cuMemsetD8_v2(Address to, unsigned char value, size_t bytes) { std::memset(at(to), value, bytes); return OK; }
+API cuDeviceGetDefaultMemPool(void **pool, int) { *pool = &lock; return OK; }
+API cuMemPoolSetAttribute(void *, int, void *) { return OK; }
+API cuMemPoolGetAttribute(void *, int, void *value) { *static_cast<uint64_t *>(value) = most_in_use; return OK; }
+API cuModuleLoad(void **module, const char *file) {
+    *module = dlopen(file, RTLD_NOW | RTLD_LOCAL);
+    if (!*module) std::fprintf(stderr, "emulated driver: %s\n", dlerror());
+    return *module ? OK : 301;
+}
+API cuModuleLoadData(void **, const void *) { return 200; }
+API cuModuleUnload(void *) { return OK; }
+API cuModuleGetFunction(void **function, void *module, const char *name) {
+    void *launch = dlsym(module, (std::string("launch_") + name).c_str());
+    if (!launch) return NOT_FOUND;
+    auto made = new Function;
+    std::memcpy(&made->launch, &launch, sizeof launch);
+    *function = made;
+    return OK;
+}
+API cuFuncSetAttribute(void *, int, int) { return OK; }
+API cuLaunchKernel(void *function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz,
+                   unsigned shared, void *, void **arguments, void **) {
+    if (gx == 0 || gy == 0 || gz == 0 || gy > 65535 || gz > 65535 || bx * by * bz > 1024 || shared > (227 << 10)) return INVALID;
+    static std::mutex one_at_a_time;
+    std::lock_guard<std::mutex> guard(one_at_a_time);
+    unsigned grid[3] = {gx, gy, gz}, block[3] = {bx, by, bz};
+    static_cast<Function *>(function)->launch(grid, block, shared, arguments);
+    return OK;
+}
+API cuGetErrorString(int, const char **text) { *text = "an error of the emulated driver"; return OK; }
+API cuGetErrorName(int, const char **text) { *text = "EMULATED"; return OK; }
+
+// How often the host waited for the device since the last call.
+extern "C" __attribute__((visibility("default"))) long ecgraft_emulated_waits() {
+    std::lock_guard<std::mutex> guard(lock);
+    long waits = calls["synchronize"];
+    calls["synchronize"] = 0;
+    return waits;
+}
+
+API nvrtcVersion(int *major, int *minor) { *major = 13; *minor = 0; return OK; }
+API nvrtcCreateProgram(void **program, const char *source, const char *, int, const char **, const char **) {
+    *program = new Program{source, "", ""};
+    return OK;
+}
+API nvrtcDestroyProgram(void **program) { delete static_cast<Program *>(*program); return OK; }
+API nvrtcCompileProgram(void *handle, int, const char **) {
+    auto program = static_cast<Program *>(handle);
+    char place[] = "/tmp/ecgraft-emulated-XXXXXX";
+    if (!mkdtemp(place)) return INVALID;
+    std::string base = std::string(place) + "/kernel", source = "#include \"emulator.h\"\n" + program->source + "\n";
+    std::regex kernel("\nKERNEL +(\\w+)\\(");
+    std::string clean = std::regex_replace(program->source, std::regex("__launch_bounds__\\([^)]*\\) *"), "");
+    for (std::sregex_iterator match(clean.begin(), clean.end(), kernel), end; match != end; ++match) {
+        std::string name = (*match)[1];
+        source += "static void call_" + name + "(void **args) { emulated::call(" + name + ", args); }\n" +
+                  "extern \"C\" void launch_" + name +
+                  "(const unsigned *grid, const unsigned *block, size_t shared, void **args) { emulated::launch(grid, block, shared, call_" +
+                  name + ", args); }\n";
+    }
+    FILE *file = std::fopen((base + ".cpp").c_str(), "w");
+    std::fwrite(source.data(), 1, source.size(), file);
+    std::fclose(file);
+    const char *compiler = std::getenv("CXX");
+    std::string command = std::string(compiler ? compiler : "c++") +
+                          " -std=c++17 -O2 -w -shared -fPIC -ffp-contract=off -fno-strict-aliasing -I '" + ECGRAFT_EMULATOR + "' -o " +
+                          base + ".so " + base + ".cpp 2> " + base + ".log";
+    int status = std::system(command.c_str());
+    for (auto [name, to] : {std::pair{base + ".log", &program->log}, std::pair{base + ".so", &program->binary}}) {
+        if (FILE *read = std::fopen(name.c_str(), "r")) {
+            char piece[4096];
+            size_t got;
+            while ((got = std::fread(piece, 1, sizeof piece, read)) > 0) to->append(piece, got);
+            std::fclose(read);
+        }
+    }
+    std::system((std::string("rm -r ") + place).c_str());
+    return status == 0 ? OK : 6;
+}
+API nvrtcGetProgramLogSize(void *program, size_t *size) { *size = static_cast<Program *>(program)->log.size() + 1; return OK; }
+API nvrtcGetProgramLog(void *program, char *log) { std::strcpy(log, static_cast<Program *>(program)->log.c_str()); return OK; }
+API nvrtcGetCUBINSize(void *program, size_t *size) { *size = static_cast<Program *>(program)->binary.size(); return OK; }
+API nvrtcGetCUBIN(void *handle, char *binary) {
+    auto program = static_cast<Program *>(handle);
+    std::memcpy(binary, program->binary.data(), program->binary.size());
+    return OK;
+}
+API nvrtcGetErrorString(int) { return 0; }
+
+API cublasCreate_v2(void **handle) { *handle = std::malloc(1); return OK; }
+API cublasDestroy_v2(void *handle) { std::free(handle); return OK; }
+API cublasSetStream_v2(void *, void *) { return OK; }
