@@ -14,7 +14,7 @@ pub(super) mod product;
 #[cfg(test)]
 pub(super) mod twins;
 
-pub use machine::{Precision, choose, count, open, with_precision};
+pub use machine::{choose, count, name, open, with_precision};
 pub use memory::Buffer;
 
 pub(super) use launch::{Argument, Grid, ReadingArgument, launch, queue};
@@ -22,6 +22,7 @@ pub(super) use machine::{Machine, machine, precision};
 pub(super) use memory::{Lent, address, length};
 
 use super::Done;
+pub(super) use crate::manifest::Precision;
 
 /// What our kernels give: a value, or the driver's error.
 pub(super) type OnCuda<T> = Done<T, Cuda>;
