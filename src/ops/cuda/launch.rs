@@ -15,6 +15,7 @@ enum Kind {
     Pointer,
     Int,
     Float,
+    Double,
     Reading,
 }
 
@@ -63,6 +64,8 @@ pub(in crate::ops) enum Argument {
     Int(i32),
     /// A number.
     Float(f32),
+    /// A number.
+    Double(f64),
     /// How an activation is read, as `Reading` of common.cuh lies in memory.
     Reading(ReadingArgument),
 }
@@ -82,6 +85,7 @@ impl Argument {
             Argument::Pointer(_) => Kind::Pointer,
             Argument::Int(_) => Kind::Int,
             Argument::Float(_) => Kind::Float,
+            Argument::Double(_) => Kind::Double,
             Argument::Reading(_) => Kind::Reading,
         }
     }
@@ -91,6 +95,7 @@ impl Argument {
             Argument::Pointer(value) => std::ptr::from_mut(value).cast(),
             Argument::Int(value) => std::ptr::from_mut(value).cast(),
             Argument::Float(value) => std::ptr::from_mut(value).cast(),
+            Argument::Double(value) => std::ptr::from_mut(value).cast(),
             Argument::Reading(value) => std::ptr::from_mut(value).cast(),
         }
     }
@@ -114,6 +119,11 @@ impl From<bool> for Argument {
 impl From<f32> for Argument {
     fn from(value: f32) -> Self {
         Argument::Float(value)
+    }
+}
+impl From<f64> for Argument {
+    fn from(value: f64) -> Self {
+        Argument::Double(value)
     }
 }
 impl From<ReadingArgument> for Argument {
@@ -148,7 +158,7 @@ impl Grid {
 /// Queues kernel `name`; nothing where there is no block. Macro arguments are turned into [`Argument`]s.
 macro_rules! launch {
     ($name:expr, $grid:expr; $($argument:expr),* $(,)?) => {
-        $crate::ops::cuda::launch::queue($name, $grid, &mut [$($crate::ops::cuda::launch::Argument::from($argument)),*])
+        $crate::ops::cuda::queue($name, $grid, &mut [$($crate::ops::cuda::Argument::from($argument)),*])
     };
 }
 pub(in crate::ops) use launch;
@@ -206,6 +216,7 @@ fn signatures(source: &'static str) -> Vec<(&'static str, Vec<Kind>)> {
                 () if parameter.contains('*') => Kind::Pointer,
                 () if parameter.starts_with("Reading ") => Kind::Reading,
                 () if parameter.starts_with("float ") => Kind::Float,
+                () if parameter.starts_with("double ") => Kind::Double,
                 () => Kind::Int,
             }
         };

@@ -45,12 +45,14 @@ pub(in crate::ops) fn both_ways<D: Backend>(
     }
     flow.put(&y.place(), upload(draw(seen.len())));
     let zero = device.try_tensor_from_vec(vec![0.0], ()).ok().unwrap();
-    let gradients = trace.backward(zero).unwrap();
+    let mut gradients = trace.backward(zero).unwrap();
     let mut found = vec![("y".to_owned(), seen)];
     for (number, input) in inputs.iter().enumerate() {
         if let Some(gradient) = flow.take(&input.var.place()) {
             found.push((format!("gradient of activation {number}"), device.download(&gradient).ok().unwrap()));
         }
+        // One that was not used has none yet.
+        assert!(gradients.get_or_alloc_mut(&input.param.value).is_ok());
         let gradient = gradients.get(&input.param.value).as_vec();
         found.push((format!("gradient of parameter {number}"), gradient));
     }
@@ -71,7 +73,12 @@ pub(in crate::ops) fn compare(
             let found = with_precision(precision, || both_ways(&gpu, shapes, &on_gpu, full));
             assert_eq!(found.len(), expected.len());
             for ((name, ours), (_, theirs)) in found.iter().zip(&expected) {
-                assert_close(&format!("{what}, {shapes:?}, {precision:?}, full {full}: {name}"), ours, theirs, tolerance);
+                assert_close(
+                    &format!("{what}, {shapes:?}, {precision:?}, full {full}: {name}"),
+                    ours,
+                    theirs,
+                    tolerance,
+                );
             }
             let again = with_precision(precision, || both_ways(&gpu, shapes, &on_gpu, full));
             assert!(found == again, "{what}: two runs differ");
