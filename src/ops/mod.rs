@@ -35,6 +35,7 @@ mod philox;
 pub mod pool;
 pub mod recurrent;
 mod simd;
+pub mod sum;
 pub mod transformer;
 pub mod update;
 
@@ -110,6 +111,7 @@ pub trait Backend:
     + linear::Kernel
     + recurrent::Kernel
     + dropout::Kernel
+    + sum::Kernel
     + loss::Kernel
     + update::Kernel
     + transformer::Kernel

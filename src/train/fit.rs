@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::manifest::{Augment, EarlyStopping, Freeze, GradientClipping, Optimizer as OptimizerSettings, Schedule};
 use crate::nn::{Network, Pass};
 use crate::ops::loss::loss;
-use crate::ops::{Backend, Lend, Var, memory};
+use crate::ops::{Backend, Lend, Var, device_error, memory};
 
 use super::curriculum::Curriculum;
 use super::examples::{Augments, Examples, Objective};
@@ -102,7 +102,7 @@ pub(super) fn fit<D: Backend>(
         order.shuffle(&mut crate::seed::stream(recipe.seed, "shuffle", epoch as u64));
         let batches = batches(&order, recipe.batch_size);
         let augments = Augments { list: recipe.augment, sampling_rate: recipe.sampling_rate, seed: recipe.seed, epoch };
-        let (mut sum, mut norms) = (0.0, 0.0);
+        let (mut sum, mut norms) = (device.sum().map_err(device_error)?, 0.0);
         std::thread::scope(|scope| {
             let mut source = Source::new(scope, train, train_features, &batches, Some(&augments));
             for (step, batch) in batches.iter().enumerate() {
@@ -113,9 +113,9 @@ pub(super) fn fit<D: Backend>(
                 let mut pass = Pass::training(crate::seed::stream(recipe.seed, "dropout", number));
                 let output = source.outputs(device, &mut net, batch, &mut pass)?;
                 let target = recipe.objective.loss(&train.truth, batch)?;
-                let (scalar, value) = loss(&mut pass.trace, &output, &target)?;
-                if !value.is_finite() {
-                    return Err(diverged(&format!("the training loss became {value}"), epoch));
+                let scalar = loss(&mut pass.trace, &output, &target, 1.0, batch.len() as f64, &mut sum)?;
+                if let Some(sum) = D::known(&sum) {
+                    finite(sum, epoch)?;
                 }
                 let mut gradients = pass.trace.backward(scalar)?;
                 if let Some(start) = &start {
@@ -126,10 +126,10 @@ pub(super) fn fit<D: Backend>(
                 }
                 let factor = rate.factor(epoch, step, batches.len());
                 optimizer.step(device, &mut net, &mut gradients, factor, &|block| recipe.freeze.scale(block))?;
-                sum += value * batch.len() as f64;
             }
             Ok(())
         })?;
+        let sum = finite(device.total(&sum).map_err(device_error)?, epoch)?;
 
         let outputs = predict(device, &mut net, validation, validation_features, watch)?;
         if outputs.iter().any(|output| !output.is_finite()) {
@@ -163,6 +163,11 @@ pub(super) fn fit<D: Backend>(
     let (_, epoch, network) =
         best.ok_or_else(|| Error::user("no epoch gave a finite validation score; lower optimizer.learning_rate"))?;
     Ok(Fitted { network, best_epoch: epoch + 1, epochs: curves })
+}
+
+/// The sum of an epoch's losses, if training has not diverged.
+fn finite(sum: f64, epoch: usize) -> Result<f64> {
+    if sum.is_finite() { Ok(sum) } else { Err(diverged(&format!("the training loss became {sum}"), epoch)) }
 }
 
 /// What to say where numbers left all bounds in `epoch` (from 0).
