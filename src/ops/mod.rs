@@ -23,6 +23,7 @@ mod cpu;
 pub mod cuda;
 pub mod dropout;
 pub mod fuse;
+pub mod gather;
 #[cfg(test)]
 pub(crate) mod gradient_check;
 pub mod inception;
@@ -114,6 +115,7 @@ pub trait Backend:
     + sum::Kernel
     + loss::Kernel
     + update::Kernel
+    + gather::Kernel
     + transformer::Kernel
 {
 }

@@ -28,6 +28,7 @@ pub(super) const SOURCES: &[Source] = &[
     Source { name: "fuse", text: include_str!("../fuse/fuse.cu") },
     Source { name: "recurrent", text: include_str!("../recurrent/recurrent.cu") },
     Source { name: "dropout", text: include_str!("../dropout/dropout.cu") },
+    Source { name: "gather", text: include_str!("../gather/gather.cu") },
     Source { name: "loss", text: include_str!("../loss/loss.cu") },
     Source { name: "update", text: include_str!("../update/update.cu") },
     Source { name: "transformer", text: include_str!("../transformer/transformer.cu") },

@@ -19,7 +19,7 @@ pub use memory::Buffer;
 
 pub(super) use launch::{Argument, Grid, ReadingArgument, launch, queue};
 pub(super) use machine::{Machine, machine, precision};
-pub(super) use memory::{Lent, address, length};
+pub(super) use memory::{Lent, address, free_memory, length};
 
 use super::Done;
 
