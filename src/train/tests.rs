@@ -13,6 +13,8 @@ use crate::manifest::{
 use crate::nn::Role;
 
 mod controls;
+#[cfg(feature = "cuda")]
+mod cuda;
 
 const MANIFEST: &str = r#"
 name = "small"

@@ -7,6 +7,8 @@
 use dfdx::prelude::{Cuda, CudaError};
 
 mod compile;
+#[cfg(test)]
+mod emulated;
 mod launch;
 mod machine;
 mod memory;
@@ -16,6 +18,8 @@ pub(super) mod twins;
 
 pub use machine::{Precision, choose, count, open, with_precision};
 pub use memory::Buffer;
+#[cfg(test)]
+pub(crate) use emulated::waits;
 
 pub(super) use launch::{Argument, Grid, ReadingArgument, launch, queue};
 pub(super) use machine::{Machine, machine, precision};

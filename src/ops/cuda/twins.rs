@@ -9,7 +9,8 @@ use rand::RngExt;
 use super::{Precision, open, with_precision};
 use crate::Result;
 use crate::ops::gradient_check::{Input, assert_close};
-use crate::ops::{Backend, Gradient, Trace, Var};
+use crate::ops::norm::{Mode, Normalizer, Statistics, batch_norm};
+use crate::ops::{Backend, Gradient, Param, Trace, Var};
 
 /// How far products may be from the CPU's: sums in another order.
 pub(in crate::ops) const F32: f32 = 1e-5;
@@ -51,8 +52,8 @@ pub(in crate::ops) fn both_ways<D: Backend>(
         if let Some(gradient) = flow.take(&input.var.place()) {
             found.push((format!("gradient of activation {number}"), device.download(&gradient).ok().unwrap()));
         }
-        // One that was not used has none yet.
-        assert!(gradients.get_or_alloc_mut(&input.param.value).is_ok());
+        // Zeros where the input is no parameter.
+        let _ = gradients.get_or_alloc_mut(&input.param.value);
         let gradient = gradients.get(&input.param.value).as_vec();
         found.push((format!("gradient of parameter {number}"), gradient));
     }
@@ -73,17 +74,23 @@ pub(in crate::ops) fn compare(
             let found = with_precision(precision, || both_ways(&gpu, shapes, &on_gpu, full));
             assert_eq!(found.len(), expected.len());
             for ((name, ours), (_, theirs)) in found.iter().zip(&expected) {
-                assert_close(
-                    &format!("{what}, {shapes:?}, {precision:?}, full {full}: {name}"),
-                    ours,
-                    theirs,
-                    tolerance,
-                );
+                assert_close(&format!("{what}, {shapes:?}, {precision:?}, full {full}: {name}"), ours, theirs, tolerance);
             }
             let again = with_precision(precision, || both_ways(&gpu, shapes, &on_gpu, full));
             assert!(found == again, "{what}: two runs differ");
         }
     }
+}
+
+/// The first input through a batch norm of the batch, with the scale and shift that the two after it are.
+pub(in crate::ops) fn normalized<D: Backend>(trace: &mut Trace<D>, inputs: &[Input<D>]) -> Result<Var<D>> {
+    let (device, channels) = (inputs[0].var.device.clone(), inputs[0].var.dims().2);
+    let mut mean = Param::new(&device, vec![channels], vec![0.1; channels])?;
+    let mut var = Param::new(&device, vec![channels], vec![0.8; channels])?;
+    let mode = Mode { statistics: Statistics::Batch, relu: true };
+    let (gamma, beta) = (&inputs[1].param, &inputs[2].param);
+    let by = Normalizer { gamma, beta, running_mean: &mut mean, running_var: &mut var, mode };
+    batch_norm(trace, &inputs[0].var, by)
 }
 
 /// A test that an operation is the same on both devices: `twin!(name, [shapes...], |trace, inputs| ...)`.

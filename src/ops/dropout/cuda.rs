@@ -3,13 +3,8 @@
 use dfdx::prelude::Cuda;
 
 use super::*;
-use crate::ops::Norm;
-use crate::ops::cuda::{Buffer, Grid, OnCuda, ReadingArgument, int, launch};
-
-fn reading(norm: Option<&Norm<Cuda>>) -> ReadingArgument {
-    assert!(norm.is_none());
-    ReadingArgument { norm: 0, channels: 0, relu: 0 }
-}
+use crate::ops::cuda::{Buffer, Grid, OnCuda, int, launch};
+use crate::ops::norm::cuda::reading;
 
 /// How many threads have four values each, and the numbers that the kernels are told of a record and the factors.
 fn told(shape: Shape3, dropping: Dropping) -> OnCuda<(usize, [i32; 5])> {

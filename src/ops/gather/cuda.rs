@@ -6,13 +6,8 @@ use cudarc::driver::{DriverError, sys::CUresult};
 use dfdx::prelude::{Cuda, CudaError};
 
 use super::*;
-use crate::ops::Norm;
-use crate::ops::cuda::{Buffer, Grid, OnCuda, ReadingArgument, free_memory, int, launch};
-
-fn reading(norm: Option<&Norm<Cuda>>) -> ReadingArgument {
-    assert!(norm.is_none());
-    ReadingArgument { norm: 0, channels: 0, relu: 0 }
-}
+use crate::ops::cuda::{Buffer, Grid, OnCuda, free_memory, int, launch};
+use crate::ops::norm::cuda::reading;
 
 /// The share of the free memory that a table may take.
 const SHARE: f64 = 0.6;
