@@ -11,6 +11,7 @@
 #include <map>
 #include <mutex>
 #include <string>
+#include <utility>
 
 #define API extern "C" __attribute__((visibility("default"))) int
 
@@ -22,7 +23,8 @@ using Address = unsigned long long;
 std::mutex lock;
 std::map<Address, size_t> allocated;
 size_t in_use, most_in_use;
-std::map<std::string, long> calls;
+// How often this thread has waited for the device.
+thread_local long waits;
 
 size_t capacity() {
     const char *text = std::getenv("ECGRAFT_EMULATED_MEMORY");
@@ -79,7 +81,7 @@ API cuEventDestroy_v2(void *event) { std::free(event); return OK; }
 API cuEventRecord(void *, void *) { return OK; }
 API cuStreamCreate(void **stream, unsigned) { *stream = std::malloc(1); return OK; }
 API cuStreamDestroy_v2(void *stream) { std::free(stream); return OK; }
-API cuStreamSynchronize(void *) { std::lock_guard<std::mutex> guard(lock); calls["synchronize"]++; return OK; }
+API cuStreamSynchronize(void *) { waits++; return OK; }
 API cuStreamWaitEvent(void *, void *, unsigned) { return OK; }
 API cuMemAllocAsync(Address *to, size_t bytes, void *) { return allocate(to, bytes); }
 API cuMemAlloc_v2(Address *to, size_t bytes) { return allocate(to, bytes); }
@@ -97,8 +99,7 @@ API cuMemcpyDtoDAsync_v2(Address to, Address from, size_t bytes, void *) { retur
 API cuMemcpyDtoD_v2(Address to, Address from, size_t bytes) { return copy(at(to), at(from), bytes); }
 API cuMemcpyDtoHAsync_v2(void *to, Address from, size_t bytes, void *) { return copy(to, at(from), bytes); }
 API cuMemcpyDtoH_v2(void *to, Address from, size_t bytes) {
-    std::lock_guard<std::mutex> guard(lock);
-    calls["synchronize"]++;
+    waits++;
     return copy(to, at(from), bytes);
 }
 API cuMemcpyHtoDAsync_v2(Address to, const void *from, size_t bytes, void *) { return copy(at(to), from, bytes); }
@@ -136,10 +137,7 @@ API cuLaunchKernel(void *function, unsigned gx, unsigned gy, unsigned gz, unsign
 API cuGetErrorString(int, const char **text) { *text = "an error of the emulated driver"; return OK; }
 API cuGetErrorName(int, const char **text) { *text = "EMULATED"; return OK; }
 
-// How often the host waited for the device since the last call.
+// How often the calling thread has waited for the device since its last call.
 extern "C" __attribute__((visibility("default"))) long ecgraft_emulated_waits() {
-    std::lock_guard<std::mutex> guard(lock);
-    long waits = calls["synchronize"];
-    calls["synchronize"] = 0;
-    return waits;
+    return std::exchange(waits, 0);
 }

@@ -49,6 +49,7 @@ pub(super) const SOURCES: &[Source] = &[
     Source::whole("fuse", include_str!("../fuse/fuse.cu")),
     Source::whole("recurrent", include_str!("../recurrent/recurrent.cu")),
     Source::whole("dropout", include_str!("../dropout/dropout.cu")),
+    Source::whole("gather", include_str!("../gather/gather.cu")),
     Source::whole("loss", include_str!("../loss/loss.cu")),
     Source::whole("update", include_str!("../update/update.cu")),
     Source::whole("transformer", include_str!("../transformer/transformer.cu")),
