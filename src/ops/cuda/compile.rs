@@ -9,29 +9,50 @@ use sha2::{Digest, Sha256};
 use crate::Result;
 use crate::error::Error;
 
-/// One file of kernels.
+/// One file of kernels, or one of the forms that it is compiled in.
 pub(super) struct Source {
     pub name: &'static str,
     pub text: &'static str,
+    /// What is defined before it.
+    pub defines: &'static str,
+    /// What the names of its kernels end in, beyond those in the text.
+    pub form: &'static str,
+}
+
+impl Source {
+    const fn whole(name: &'static str, text: &'static str) -> Self {
+        Self { name, text, defines: "", form: "" }
+    }
+
+    const fn product(defines: &'static str, form: &'static str) -> Self {
+        Self { name: "product", text: include_str!("product.cu"), defines, form }
+    }
 }
 
 const COMMON: &str = include_str!("common.cuh");
 
 /// All of them.
 pub(super) const SOURCES: &[Source] = &[
-    Source { name: "memory", text: include_str!("memory.cu") },
-    Source { name: "product", text: include_str!("product.cu") },
-    Source { name: "norm", text: include_str!("../norm/norm.cu") },
-    Source { name: "pool", text: include_str!("../pool/pool.cu") },
-    Source { name: "average_pool", text: include_str!("../average_pool/average_pool.cu") },
-    Source { name: "combine", text: include_str!("../combine/combine.cu") },
-    Source { name: "fuse", text: include_str!("../fuse/fuse.cu") },
-    Source { name: "recurrent", text: include_str!("../recurrent/recurrent.cu") },
-    Source { name: "dropout", text: include_str!("../dropout/dropout.cu") },
-    Source { name: "loss", text: include_str!("../loss/loss.cu") },
-    Source { name: "update", text: include_str!("../update/update.cu") },
-    Source { name: "transformer", text: include_str!("../transformer/transformer.cu") },
-    Source { name: "inception", text: include_str!("../inception/inception.cu") },
+    Source::whole("memory", include_str!("memory.cu")),
+    Source::product("#define TENSOR 1\n#define TILE_N 32\n", "_tf32_32"),
+    Source::product("#define TENSOR 1\n#define TILE_N 64\n", "_tf32_64"),
+    Source::product("#define TENSOR 1\n#define TILE_N 128\n", "_tf32_128"),
+    Source::product("#define TENSOR 0\n#define TILE_N 32\n", "_f32_32"),
+    Source::product("#define TENSOR 0\n#define TILE_N 64\n", "_f32_64"),
+    Source::product("#define TENSOR 0\n#define TILE_N 128\n", "_f32_128"),
+    Source::whole("matrix", include_str!("matrix.cu")),
+    Source::whole("conv1d", include_str!("../conv1d/conv1d.cu")),
+    Source::whole("norm", include_str!("../norm/norm.cu")),
+    Source::whole("pool", include_str!("../pool/pool.cu")),
+    Source::whole("average_pool", include_str!("../average_pool/average_pool.cu")),
+    Source::whole("combine", include_str!("../combine/combine.cu")),
+    Source::whole("fuse", include_str!("../fuse/fuse.cu")),
+    Source::whole("recurrent", include_str!("../recurrent/recurrent.cu")),
+    Source::whole("dropout", include_str!("../dropout/dropout.cu")),
+    Source::whole("loss", include_str!("../loss/loss.cu")),
+    Source::whole("update", include_str!("../update/update.cu")),
+    Source::whole("transformer", include_str!("../transformer/transformer.cu")),
+    Source::whole("inception", include_str!("../inception/inception.cu")),
 ];
 
 /// The compiled file of every source, in order, for compute capability `capability`.
@@ -44,14 +65,14 @@ pub(super) fn compiled([major, minor]: [i32; 2], cache: &Path) -> Result<Vec<Pat
     let version = format!("{newest}.{oldest}");
     std::fs::create_dir_all(cache).map_err(|error| Error::user(format!("{}: {error}", cache.display())))?;
     let one = |source: &Source| {
-        let whole = format!("{COMMON}\n{}", source.text);
+        let whole = format!("{}{COMMON}\n{}", source.defines, source.text);
         let mut hash = Sha256::new();
         for part in [&whole, &version] {
             hash.update(part);
             hash.update([0]);
         }
         let hash: String = hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        let file = cache.join(format!("{}-sm_{major}{minor}-{hash}.cubin", source.name));
+        let file = cache.join(format!("{}{}-sm_{major}{minor}-{hash}.cubin", source.name, source.form));
         if !file.is_file() {
             let binary = compile(&whole, &format!("--gpu-architecture=sm_{major}{minor}")).map_err(|log| {
                 Error::user(format!(

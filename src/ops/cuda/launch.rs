@@ -7,6 +7,7 @@ use std::sync::Arc;
 use cudarc::driver::{CudaDevice, DriverError, result, sys};
 use dfdx::prelude::CudaError;
 
+use super::compile::Source;
 use super::{OnCuda, machine};
 
 /// What a kernel takes.
@@ -33,22 +34,22 @@ unsafe impl Send for Function {}
 unsafe impl Sync for Function {}
 
 impl Function {
-    /// All kernels of `source`, whose compiled form is `file`.
+    /// All kernels of `source`, compiled to `file`.
     #[allow(unsafe_code)]
     pub(super) fn load_all(
         device: &Arc<CudaDevice>,
-        source: &'static str,
+        source: &Source,
         file: &Path,
-    ) -> std::result::Result<Vec<(&'static str, Function)>, DriverError> {
+    ) -> std::result::Result<Vec<(String, Function)>, DriverError> {
         device.bind_to_thread()?;
         let text = |text: &str| CString::new(text).map_err(|_| DriverError(sys::CUresult::CUDA_ERROR_INVALID_VALUE));
         let module = result::module::load(text(&file.to_string_lossy())?)?;
-        signatures(source)
+        signatures(source.text)
             .into_iter()
             .map(|(name, kinds)| {
                 // SAFETY: the module was loaded above and stays loaded.
                 let handle = unsafe { result::module::get_function(module, text(name)?) }?;
-                Ok((name, Function { handle, kinds }))
+                Ok((format!("{name}{}", source.form), Function { handle, kinds }))
             })
             .collect()
     }
@@ -148,7 +149,7 @@ impl Grid {
 /// Queues kernel `name`; nothing where there is no block. Macro arguments are turned into [`Argument`]s.
 macro_rules! launch {
     ($name:expr, $grid:expr; $($argument:expr),* $(,)?) => {
-        $crate::ops::cuda::launch::queue($name, $grid, &mut [$($crate::ops::cuda::launch::Argument::from($argument)),*])
+        $crate::ops::cuda::queue($name, $grid, &mut [$($crate::ops::cuda::Argument::from($argument)),*])
     };
 }
 pub(in crate::ops) use launch;
@@ -191,7 +192,7 @@ pub(in crate::ops) fn queue(name: &str, grid: Grid, arguments: &mut [Argument]) 
 }
 
 /// Names and parameters of all kernels of a source.
-fn signatures(source: &'static str) -> Vec<(&'static str, Vec<Kind>)> {
+fn signatures(source: &str) -> Vec<(&str, Vec<Kind>)> {
     let mut found = Vec::new();
     for text in source.split("\nKERNEL ").skip(1) {
         let mut text = text;

@@ -22,7 +22,7 @@ pub struct Machine {
     pub device: Arc<CudaDevice>,
     /// How many blocks run at once, at least.
     pub multiprocessors: usize,
-    functions: HashMap<&'static str, Function>,
+    functions: HashMap<String, Function>,
 }
 
 impl Machine {
@@ -148,7 +148,7 @@ fn load(device: &Cuda, number: usize, cache: &Path) -> Result<Machine> {
     let files = compiled(capability, cache)?;
     let mut functions = HashMap::new();
     for (source, file) in SOURCES.iter().zip(files) {
-        let loaded = Function::load_all(&of_dfdx, source.text, &file);
+        let loaded = Function::load_all(&of_dfdx, source, &file);
         functions.extend(loaded.map_err(|error| {
             let place = file.display();
             explained(number, &error.into()).at(format!("{place} (delete it if it is damaged)"))

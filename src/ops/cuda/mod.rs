@@ -17,7 +17,7 @@ pub(super) mod twins;
 pub use machine::{Precision, choose, count, open, with_precision};
 pub use memory::Buffer;
 
-pub(super) use launch::{Argument, Grid, ReadingArgument, launch};
+pub(super) use launch::{Argument, Grid, ReadingArgument, launch, queue};
 pub(super) use machine::{Machine, machine, precision};
 pub(super) use memory::{Lent, address, length};
 

@@ -1,9 +1,7 @@
 //! Matrix products on the GPU: rows that overlap in an activation times a packed matrix, and the gradient of such a
 //! matrix. Convolutions, layers and projections are made of them.
 
-use super::launch::ReadingArgument;
-use super::memory::Buffer;
-use super::{OnCuda, address};
+use super::{Buffer, Grid, OnCuda, Precision, ReadingArgument, address, int, launch, machine, precision};
 use crate::ops::Flat;
 use dfdx::prelude::Cuda;
 
@@ -102,16 +100,61 @@ impl To {
     }
 }
 
+impl Layout {
+    /// A weight (outputs, inner) of PyTorch's linear layers.
+    pub fn linear(inner: usize, outputs: usize) -> Self {
+        Self { taps: 1, channels: inner, outputs, first: 0, tap: 0, channel: 1, output: inner }
+    }
+
+    fn entries(&self) -> usize {
+        self.taps * self.channels * self.outputs
+    }
+}
+
 /// The matrix (taps x channels, outputs) of a weight, row by row.
 pub(in crate::ops) fn packed(weight: &Flat<Cuda>, layout: Layout) -> OnCuda<Buffer> {
-    let _ = (address(weight), layout);
-    todo!()
+    let entries = layout.entries();
+    let matrix = Buffer::stale(entries)?;
+    launch!("pack", Grid::each(entries); address(weight), matrix.address(), int(entries)?, int(layout.channels)?,
+        int(layout.outputs)?, int(layout.first)?, signed(layout.tap)?, int(layout.channel)?, int(layout.output)?)?;
+    Ok(matrix)
+}
+
+/// Rows of a tile, and inner values of one step, in product.cu.
+const TILE: usize = 128;
+const STEP: usize = 16;
+
+/// The end of a kernel's name for `outputs` columns, and the width of its tiles: the widest that wastes nothing.
+fn form(outputs: usize) -> (String, usize) {
+    let wasted = |width: &usize| outputs.next_multiple_of(*width);
+    let width = [128, 64, 32].into_iter().min_by_key(wasted).unwrap_or(32);
+    let precision = match precision() {
+        Precision::Tf32 => "tf32",
+        Precision::F32 => "f32",
+    };
+    (format!("_{precision}_{width}"), width)
+}
+
+impl Rows {
+    /// Whether four values can be read at once, wherever a multiple of four of them begins.
+    fn vector(&self) -> bool {
+        self.values % 16 == 0 && [self.pitch, self.offset, self.channels].iter().all(|size| size % 4 == 0)
+    }
+}
+
+fn signed(size: isize) -> OnCuda<i32> {
+    i32::try_from(size).map_err(|_| super::too_large())
 }
 
 /// rows x matrix: `matrix` is the address of (inner, outputs), row by row.
 pub(in crate::ops) fn product(rows: &Rows, matrix: u64, outputs: usize, to: &To) -> OnCuda<()> {
-    let _ = (rows, matrix, outputs, to);
-    todo!()
+    let (form, width) = form(outputs);
+    let blocks = [rows.total().div_ceil(TILE), outputs.div_ceil(width), 1];
+    let grid = Grid { blocks, threads: [256, 1], shared: 0 };
+    launch!(&format!("product{form}"), grid; rows.values, rows.reading, int(rows.length)?, int(rows.pitch)?, int(rows.offset)?,
+        int(rows.channels)?, int(rows.count)?, int(rows.stride)?, signed(rows.first)?, int(rows.taps)?, rows.vector(),
+        int(rows.total())?, matrix, int(outputs)?, to.values, to.bias, int(to.length)?, int(to.pitch)?, int(to.offset)?,
+        int(to.first)?, int(to.stride)?, to.add, to.relu)
 }
 
 /// Adds to the weight at `to`, which has `layout`, the sum over all rows r of rows(r, .) times g(r, .); g lies at
@@ -123,8 +166,25 @@ pub(in crate::ops) fn weight_gradient(
     layout: Layout,
     to: u64,
 ) -> OnCuda<()> {
-    let _ = (rows, gradient, pitch, offset, layout, to);
-    todo!()
+    let (outputs, inner, total) = (layout.outputs, rows.inner(), rows.total());
+    let (form, width) = form(outputs);
+    let tiles = inner.div_ceil(TILE) * outputs.div_ceil(width);
+    // Few tiles: the rows are shared out, so that all multiprocessors have work. The sums of the parts are added in
+    // their order, so the result does not depend on who was first.
+    let wanted = (4 * machine()?.multiprocessors).div_ceil(tiles);
+    let each = total.div_ceil(wanted).max(8 * STEP).next_multiple_of(STEP);
+    let splits = total.div_ceil(each);
+    let sums = Buffer::stale(splits * layout.entries())?;
+    let blocks = [inner.div_ceil(TILE), outputs.div_ceil(width), splits];
+    let grid = Grid { blocks, threads: [256, 1], shared: 0 };
+    let vector = gradient % 16 == 0 && pitch % 4 == 0 && offset % 4 == 0;
+    launch!(&format!("accumulate{form}"), grid; rows.values, rows.reading, int(rows.length)?, int(rows.pitch)?,
+        int(rows.offset)?, int(rows.channels)?, int(rows.count)?, int(rows.stride)?, signed(rows.first)?, int(rows.taps)?,
+        rows.vector(), int(total)?, gradient + 4 * offset as u64, int(pitch)?, int(outputs)?, vector, int(each)?,
+        sums.address())?;
+    let entries = layout.entries();
+    launch!("unpack", Grid::each(entries); sums.address(), to, int(splits)?, int(entries)?, int(layout.channels)?,
+        int(outputs)?, int(layout.first)?, signed(layout.tap)?, int(layout.channel)?, int(layout.output)?)
 }
 
 /// Adds to each of the `columns` values at `to` the sum of its column over `rows` rows, `pitch` values apart, the
@@ -136,6 +196,10 @@ pub(in crate::ops) fn column_sums(
     columns: usize,
     to: u64,
 ) -> OnCuda<()> {
-    let _ = (values, rows, pitch, offset, columns, to);
-    todo!()
+    let each = rows.div_ceil(256).max(32);
+    let splits = rows.div_ceil(each);
+    let sums = Buffer::stale(splits * columns)?;
+    let grid = Grid { blocks: [splits, columns.div_ceil(32), 1], threads: [32, 8], shared: 0 };
+    launch!("column_sums", grid; values, sums.address(), int(rows)?, int(pitch)?, int(offset)?, int(columns)?, int(each)?)?;
+    launch!("unpack", Grid::each(columns); sums.address(), to, int(splits)?, int(columns)?, 1, int(columns)?, 0, 0, 0, 1)
 }

@@ -45,12 +45,14 @@ pub(in crate::ops) fn both_ways<D: Backend>(
     }
     flow.put(&y.place(), upload(draw(seen.len())));
     let zero = device.try_tensor_from_vec(vec![0.0], ()).ok().unwrap();
-    let gradients = trace.backward(zero).unwrap();
+    let mut gradients = trace.backward(zero).unwrap();
     let mut found = vec![("y".to_owned(), seen)];
     for (number, input) in inputs.iter().enumerate() {
         if let Some(gradient) = flow.take(&input.var.place()) {
             found.push((format!("gradient of activation {number}"), device.download(&gradient).ok().unwrap()));
         }
+        // Zeros where the input is no parameter.
+        let _ = gradients.get_or_alloc_mut(&input.param.value);
         let gradient = gradients.get(&input.param.value).as_vec();
         found.push((format!("gradient of parameter {number}"), gradient));
     }

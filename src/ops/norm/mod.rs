@@ -10,7 +10,7 @@ use super::{Backend, Done, Flat, Gradient, Lend, Param, Seen, Shape3, Trace, Var
 use crate::Result;
 
 #[cfg(feature = "cuda")]
-mod cuda;
+pub(super) mod cuda;
 
 mod cpu;
 
