@@ -11,7 +11,7 @@ use super::{Backend, Done, Gradient, Lend, Seen, Shape3, Trace, Var, device_erro
 use crate::Result;
 
 #[cfg(feature = "cuda")]
-mod cuda;
+pub(super) mod cuda;
 
 /// Sizes of a max pool.
 #[derive(Clone, Copy, Debug)]

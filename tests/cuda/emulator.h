@@ -18,6 +18,8 @@
 #define __forceinline__ inline
 #define __restrict__
 #define __launch_bounds__(...)
+#undef INFINITY
+#define INFINITY __builtin_inff()
 #define __align__(n) __attribute__((aligned(n)))
 #define __shared__ static
 #define DYNAMIC_SHARED(type, name) type *name = reinterpret_cast<type *>(emulated::dynamic_shared)

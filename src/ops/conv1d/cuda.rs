@@ -6,25 +6,14 @@ use super::{Kernel, Sizes};
 use crate::ops::cuda::product::{Layout, Rows, To, packed, product, weight_gradient};
 use crate::ops::cuda::{Buffer, Grid, Lent, OnCuda, int, launch};
 use crate::ops::norm::Kernel as _;
-use crate::ops::norm::cuda::{Moments, Through, reading};
+use crate::ops::norm::cuda::{Moments, Through};
 use crate::ops::norm::Normalized;
 use crate::ops::{Flat, Gradient, Seen, Shape3};
 
 /// The samples that outputs are made of.
 fn windows(sizes: Sizes, x: Seen<'_, Cuda>) -> Rows {
-    Rows {
-        values: x.values.address(),
-        reading: reading(x.norm),
-        records: sizes.batch,
-        length: sizes.length,
-        pitch: sizes.input,
-        offset: 0,
-        channels: sizes.input,
-        count: sizes.output_length(),
-        stride: sizes.stride,
-        first: -(sizes.padding as isize),
-        taps: sizes.kernel,
-    }
+    let (count, first) = (sizes.output_length(), -(sizes.padding as isize));
+    Rows { count, stride: sizes.stride, first, taps: sizes.kernel, ..Rows::samples(x) }
 }
 
 /// A weight (output, input, taps) as a matrix from inputs to outputs.
@@ -90,19 +79,8 @@ fn input_gradient(sizes: Sizes, w: &Flat<Cuda>, gy: u64, gx: &mut Gradient<Cuda>
             channel: input * kernel,
             output: kernel,
         };
-        let rows = Rows {
-            values: gy,
-            reading: reading(None),
-            records: batch,
-            length: sizes.output_length(),
-            pitch: output,
-            offset: 0,
-            channels: output,
-            count,
-            stride: 1,
-            first: ahead as isize - (taps as isize - 1),
-            taps,
-        };
+        let (length_of_y, first) = (sizes.output_length(), ahead as isize - (taps as isize - 1));
+        let rows = Rows { length: length_of_y, count, first, taps, ..Rows::flat(gy, batch, output) };
         let to = To { length, first: phase, stride, add: !gx.fresh, ..To::flat(gx.values.address(), input) };
         product(&rows, packed(w, layout)?.address(), input, &to)?;
     }

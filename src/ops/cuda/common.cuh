@@ -2,6 +2,7 @@
 // compiler does, for tests without a GPU (tests/cuda/emulator.h has what CUDA brings).
 
 #ifndef ECGRAFT_EMULATED
+#define INFINITY __int_as_float(0x7f800000)
 #define DYNAMIC_SHARED(type, name) extern __shared__ __align__(16) type name[]
 
 // x rounded to the 10 bits of mantissa that tensor cores read, ties away from zero.

@@ -52,7 +52,7 @@ pub(super) const SOURCES: &[Source] = &[
     Source::whole("loss", include_str!("../loss/loss.cu")),
     Source::whole("update", include_str!("../update/update.cu")),
     Source::whole("transformer", include_str!("../transformer/transformer.cu")),
-    Source::whole("inception", include_str!("../inception/inception.cu")),
+    Source::whole("linear", include_str!("../linear/linear.cu")),
 ];
 
 /// The compiled file of every source, in order, for compute capability `capability`.

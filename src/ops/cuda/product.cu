@@ -17,25 +17,40 @@ struct Rows {
     const float *values;
     Reading reading;
     int length, pitch, offset, channels, count, stride, first, taps;
+    // Whether a sample is read as the maximum of it and its neighbours.
+    int pooled;
     // Whether four values from a multiple of four on can be read at once.
     int vector;
+
+    __device__ __forceinline__ float4 seen(const float *from, int place) const {
+        float4 x = *reinterpret_cast<const float4 *>(from);
+        return make_float4(reading(x.x, place), reading(x.y, place + 1), reading(x.z, place + 2), reading(x.w, place + 3));
+    }
+
+    __device__ __forceinline__ static float4 larger(float4 a, float4 b) {
+        return make_float4(fmaxf(a.x, b.x), fmaxf(a.y, b.y), fmaxf(a.z, b.z), fmaxf(a.w, b.w));
+    }
 
     // The value of one channel (counted from `offset`) of a sample of a record; 0 outside of the record.
     __device__ __forceinline__ float at(const float *record, int sample, int channel) const {
         if (sample < 0 || sample >= length) return 0.f;
-        return reading(record[(size_t)sample * pitch + offset + channel], offset + channel);
+        int place = offset + channel;
+        const float *x = record + (size_t)sample * pitch + place;
+        float top = reading(*x, place);
+        if (pooled && sample > 0) top = fmaxf(top, reading(x[-pitch], place));
+        if (pooled && sample + 1 < length) top = fmaxf(top, reading(x[pitch], place));
+        return top;
     }
 
     // Four channels from `channel` on: one load, where all steps are multiples of four.
     __device__ __forceinline__ float4 four(const float *record, int sample, int channel) const {
         if (sample < 0 || sample >= length) return make_float4(0.f, 0.f, 0.f, 0.f);
-        int first = offset + channel;
-        float4 x = *reinterpret_cast<const float4 *>(record + (size_t)sample * pitch + first);
-        x.x = reading(x.x, first);
-        x.y = reading(x.y, first + 1);
-        x.z = reading(x.z, first + 2);
-        x.w = reading(x.w, first + 3);
-        return x;
+        int place = offset + channel;
+        const float *x = record + (size_t)sample * pitch + place;
+        float4 top = seen(x, place);
+        if (pooled && sample > 0) top = larger(top, seen(x - pitch, place));
+        if (pooled && sample + 1 < length) top = larger(top, seen(x + pitch, place));
+        return top;
     }
 };
 
@@ -189,9 +204,9 @@ struct Right {
 // Rows x matrix (inner, outputs). blockIdx.x counts tiles of rows, blockIdx.y tiles of outputs.
 KERNEL __launch_bounds__(256) product(
     const float *values, Reading reading, int length, int pitch, int offset, int channels, int count, int stride, int first,
-    int taps, int vector_rows, int total, const float *matrix, int outputs, float *to, const float *bias, int to_length,
+    int taps, int pooled, int vector_rows, int total, const float *matrix, int outputs, float *to, const float *bias, int to_length,
     int to_pitch, int to_offset, int to_first, int to_stride, int add, int relu) {
-    Rows rows = {values, reading, length, pitch, offset, channels, count, stride, first, taps, vector_rows};
+    Rows rows = {values, reading, length, pitch, offset, channels, count, stride, first, taps, pooled, vector_rows};
     __shared__ __align__(16) float a[2][TILE_M * ROW_A];
     __shared__ __align__(16) float b[2][TILE_K * (TILE_N + 8)];
     int first_row = blockIdx.x * TILE_M, first_column = blockIdx.y * TILE_N, inner = rows.taps * rows.channels;
@@ -250,8 +265,8 @@ KERNEL __launch_bounds__(256) product(
 // tiles of outputs, blockIdx.z the `each` rows that one sum is over.
 KERNEL __launch_bounds__(256) accumulate(
     const float *values, Reading reading, int length, int pitch, int offset, int channels, int count, int stride, int first,
-    int taps, int vector_rows, int total, const float *g, int g_pitch, int outputs, int vector_g, int each, float *sums) {
-    Rows rows = {values, reading, length, pitch, offset, channels, count, stride, first, taps, vector_rows};
+    int taps, int pooled, int vector_rows, int total, const float *g, int g_pitch, int outputs, int vector_g, int each, float *sums) {
+    Rows rows = {values, reading, length, pitch, offset, channels, count, stride, first, taps, pooled, vector_rows};
     __shared__ __align__(16) float a[2][TILE_K * COLUMN_A];
     __shared__ __align__(16) float b[2][TILE_K * (TILE_N + 8)];
     int first_inner = blockIdx.x * TILE_M, first_column = blockIdx.y * TILE_N, all = rows.taps * rows.channels;

@@ -2,7 +2,8 @@
 //! matrix. Convolutions, layers and projections are made of them.
 
 use super::{Buffer, Grid, OnCuda, Precision, ReadingArgument, address, int, launch, machine, precision};
-use crate::ops::Flat;
+use crate::ops::norm::cuda::reading;
+use crate::ops::{Flat, Seen};
 use dfdx::prelude::Cuda;
 
 /// What a product reads: for each record `count` rows, of `taps` samples one after another and `channels` values of
@@ -31,6 +32,8 @@ pub(in crate::ops) struct Rows {
     pub first: isize,
     /// Samples of a row.
     pub taps: usize,
+    /// Whether each sample is read as the maximum of it and its two neighbours.
+    pub pooled: bool,
 }
 
 impl Rows {
@@ -48,7 +51,15 @@ impl Rows {
             stride: 1,
             first: 0,
             taps: 1,
+            pooled: false,
         }
+    }
+
+    /// One row of `channels` for each sample of `x`.
+    pub fn samples(x: Seen<'_, Cuda>) -> Self {
+        let (records, length, channels) = x.shape;
+        let values = x.values.address();
+        Self { reading: reading(x.norm), length, count: length, records, ..Self::flat(values, 0, channels) }
     }
 
     /// Values of a row.
@@ -152,7 +163,7 @@ pub(in crate::ops) fn product(rows: &Rows, matrix: u64, outputs: usize, to: &To)
     let blocks = [rows.total().div_ceil(TILE), outputs.div_ceil(width), 1];
     let grid = Grid { blocks, threads: [256, 1], shared: 0 };
     launch!(&format!("product{form}"), grid; rows.values, rows.reading, int(rows.length)?, int(rows.pitch)?, int(rows.offset)?,
-        int(rows.channels)?, int(rows.count)?, int(rows.stride)?, signed(rows.first)?, int(rows.taps)?, rows.vector(),
+        int(rows.channels)?, int(rows.count)?, int(rows.stride)?, signed(rows.first)?, int(rows.taps)?, rows.pooled, rows.vector(),
         int(rows.total())?, matrix, int(outputs)?, to.values, to.bias, int(to.length)?, int(to.pitch)?, int(to.offset)?,
         int(to.first)?, int(to.stride)?, to.add, to.relu)
 }
@@ -180,7 +191,7 @@ pub(in crate::ops) fn weight_gradient(
     let vector = gradient % 16 == 0 && pitch % 4 == 0 && offset % 4 == 0;
     launch!(&format!("accumulate{form}"), grid; rows.values, rows.reading, int(rows.length)?, int(rows.pitch)?,
         int(rows.offset)?, int(rows.channels)?, int(rows.count)?, int(rows.stride)?, signed(rows.first)?, int(rows.taps)?,
-        rows.vector(), int(total)?, gradient + 4 * offset as u64, int(pitch)?, int(outputs)?, vector, int(each)?,
+        rows.pooled, rows.vector(), int(total)?, gradient + 4 * offset as u64, int(pitch)?, int(outputs)?, vector, int(each)?,
         sums.address())?;
     let entries = layout.entries();
     launch!("unpack", Grid::each(entries); sums.address(), to, int(splits)?, int(entries)?, int(layout.channels)?,

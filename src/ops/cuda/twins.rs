@@ -9,7 +9,8 @@ use rand::RngExt;
 use super::{Precision, open, with_precision};
 use crate::Result;
 use crate::ops::gradient_check::{Input, assert_close};
-use crate::ops::{Backend, Gradient, Trace, Var};
+use crate::ops::norm::{Mode, Normalizer, Statistics, batch_norm};
+use crate::ops::{Backend, Gradient, Param, Trace, Var};
 
 /// How far products may be from the CPU's: sums in another order.
 pub(in crate::ops) const F32: f32 = 1e-5;
@@ -79,6 +80,17 @@ pub(in crate::ops) fn compare(
             assert!(found == again, "{what}: two runs differ");
         }
     }
+}
+
+/// The first input through a batch norm of the batch, with the scale and shift that the two after it are.
+pub(in crate::ops) fn normalized<D: Backend>(trace: &mut Trace<D>, inputs: &[Input<D>]) -> Result<Var<D>> {
+    let (device, channels) = (inputs[0].var.device.clone(), inputs[0].var.dims().2);
+    let mut mean = Param::new(&device, vec![channels], vec![0.1; channels])?;
+    let mut var = Param::new(&device, vec![channels], vec![0.8; channels])?;
+    let mode = Mode { statistics: Statistics::Batch, relu: true };
+    let (gamma, beta) = (&inputs[1].param, &inputs[2].param);
+    let by = Normalizer { gamma, beta, running_mean: &mut mean, running_var: &mut var, mode };
+    batch_norm(trace, &inputs[0].var, by)
 }
 
 /// A test that an operation is the same on both devices: `twin!(name, [shapes...], |trace, inputs| ...)`.
