@@ -58,7 +58,7 @@ pub fn run(options: Options) -> Result<()> {
         .num_threads(threads)
         .build()
         .map_err(|error| Error::internal(error.to_string()))?;
-    pool.install(|| time(&options, device.name(), &architecture, threads))
+    pool.install(|| time(&options, &device.name(), &architecture, threads))
 }
 
 fn time(options: &Options, device_name: &str, architecture: &Architecture, threads: usize) -> Result<()> {
