@@ -12,6 +12,8 @@ pub enum Blame {
     User,
     /// A fault of ours, or of the machine in a way that no input explains. Exit code 1.
     Internal,
+    /// A device has too little memory. Exit code 2.
+    Memory,
     /// The user pressed Ctrl-C. Exit code 130.
     Interrupted,
 }
@@ -36,6 +38,11 @@ impl Error {
         Self { blame: Blame::Internal, message: message.into() }
     }
 
+    /// Too little memory on a device (exit code 2).
+    pub fn memory(message: impl Into<String>) -> Self {
+        Self { blame: Blame::Memory, message: message.into() }
+    }
+
     /// The user asked to stop (exit code 130).
     pub fn interrupted() -> Self {
         Self { blame: Blame::Interrupted, message: "interrupted".into() }
@@ -50,7 +57,7 @@ impl Error {
     /// The exit code of the process for this error.
     pub fn exit_code(&self) -> u8 {
         match self.blame {
-            Blame::User => 2,
+            Blame::User | Blame::Memory => 2,
             Blame::Internal => 1,
             Blame::Interrupted => 130,
         }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use dfdx::prelude::Cpu;
 use rand_distr::{Distribution, StandardNormal};
 
@@ -12,8 +12,8 @@ use crate::manifest::keys::ARCHITECTURE;
 use crate::manifest::{Architecture, Fusion, Optimizer, default_architecture};
 use crate::nn::{Hold, Network, Pass};
 use crate::ops::loss::{Form, Loss, loss};
-use crate::ops::sum::Kernel as _;
-use crate::ops::{Var, device_error};
+use crate::ops::{Backend, Var, device_error};
+use crate::run::Device;
 use crate::train::Stepper;
 
 /// Time a training step and an inference of an architecture at its defaults
@@ -37,14 +37,26 @@ pub struct Options {
     /// Threads [default: all cores]
     #[arg(long)]
     threads: Option<usize>,
+    #[command(flatten)]
+    results: super::Results,
+    /// Format of products on a GPU: tf32 or f32
+    #[arg(long, default_value = "tf32")]
+    precision: Precision,
     /// Timed steps; the median counts
     #[arg(long, default_value_t = 10)]
     steps: usize,
 }
 
+/// As `precision` in a manifest.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Precision {
+    Tf32,
+    F32,
+}
+
 /// Runs the command.
 pub fn run(options: Options) -> Result<()> {
-    let device = crate::run::Device::parse(&options.device)?;
+    let device = Device::parse(&options.device)?;
     let architecture = default_architecture(&options.kind).ok_or_else(|| {
         let known: Vec<&str> = ARCHITECTURE.known.iter().map(|kind| kind.name).collect();
         Error::user(format!("no architecture kind `{}`; there are {}", options.kind, known.join(", ")))
@@ -58,19 +70,37 @@ pub fn run(options: Options) -> Result<()> {
         .num_threads(threads)
         .build()
         .map_err(|error| Error::internal(error.to_string()))?;
-    pool.install(|| time(&options, &device.name(), &architecture, threads))
+    pool.install(|| match device {
+        Device::Cpu => time(&Cpu::default(), &options, "cpu", &architecture, threads),
+        #[cfg(feature = "cuda")]
+        Device::Cuda(number) => {
+            let cuda = crate::ops::cuda::open(number, &options.results.dir.join("cache/kernels"))?;
+            let precision = match options.precision {
+                Precision::Tf32 => crate::manifest::Precision::Tf32,
+                Precision::F32 => crate::manifest::Precision::F32,
+            };
+            crate::ops::cuda::with_precision(precision, || {
+                time(&cuda, &options, &format!("cuda:{number}"), &architecture, threads)
+            })
+        }
+    })
 }
 
-fn time(options: &Options, device_name: &str, architecture: &Architecture, threads: usize) -> Result<()> {
-    let device = Cpu::default();
+fn time<D: Backend>(
+    device: &D,
+    options: &Options,
+    device_name: &str,
+    architecture: &Architecture,
+    threads: usize,
+) -> Result<()> {
     let mut random = crate::seed::stream(0, "bench", 0);
     let signal = (options.channels, options.length);
-    let mut net = Network::new(&device, architecture, signal, (1, Fusion::Concat), 5, &mut random)?;
+    let mut net = Network::new(device, architecture, signal, (1, Fusion::Concat), 5, &mut random)?;
     net.hold(|_| Hold::default());
     let (parameters, _) = net.parameters();
     let shape = (options.batch, options.length, options.channels);
     let values: Vec<f32> = (0..shape.0 * shape.1 * shape.2).map(|_| StandardNormal.sample(&mut random)).collect();
-    let x = Var::input(&device, values, shape)?;
+    let x = Var::input(device, values, shape)?;
     let classes = (0..options.batch).map(|i| i % 5).collect();
     let target = Loss::CrossEntropy { classes, weights: vec![1.0; 5], form: Form::Plain };
     let mut stepper = Stepper::new(&Optimizer::Adam { learning_rate: 1e-3, weight_decay: 0.0, betas: [0.9, 0.999] });
@@ -81,7 +111,8 @@ fn time(options: &Options, device_name: &str, architecture: &Architecture, threa
         let output = net.forward(&x, &mut pass)?;
         let scalar = loss(&mut pass.trace, &output, &target, 1.0, 1.0, &mut sum)?;
         let mut gradients = pass.trace.backward(scalar)?;
-        stepper.step(&device, &mut net, &mut gradients, 1.0, &|_| 1.0)
+        stepper.step(device, &mut net, &mut gradients, 1.0, &|_| 1.0)?;
+        device.wait().map_err(device_error)
     })?;
     let infer =
         median(options.steps, || net.forward(&x, &mut Pass::inference()).and_then(|output| output.values().map(drop)))?;
@@ -96,7 +127,7 @@ fn time(options: &Options, device_name: &str, architecture: &Architecture, threa
         train * 1e3,
         batch / train,
         batch / infer,
-        peak_memory_mb().map_or_else(|| "unknown".to_owned(), |mb| mb.to_string()),
+        device.peak_memory().or_else(peak_memory).map_or_else(|| "unknown".to_owned(), |bytes| (bytes >> 20).to_string()),
     );
     Ok(())
 }
@@ -116,9 +147,9 @@ fn median(steps: usize, mut step: impl FnMut() -> Result<()>) -> Result<f64> {
     Ok(times[times.len() / 2])
 }
 
-/// The most memory this process has held, where the system tells.
-fn peak_memory_mb() -> Option<u64> {
+/// The most bytes of memory this process has held, where the system tells.
+fn peak_memory() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kb| kb / 1024)
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kb| kb << 10)
 }

@@ -257,6 +257,18 @@ impl<D: Backend> Network<D> {
         self.backbones.iter().all(Backbone::is_fixed)
     }
 
+    /// Whether what a backbone makes of a record in training does not depend on the others of the batch: none has a
+    /// batch norm that uses the batch's statistics.
+    pub fn knows_no_batch(&mut self) -> bool {
+        self.backbones.iter_mut().all(|backbone| {
+            let (holds, mut free) = (backbone.holds.clone(), true);
+            backbone.visit(&mut |block, _, role, _| {
+                free &= role != Role::Statistic || !holds[block].batch_statistics(true);
+            });
+            free
+        })
+    }
+
     /// Pooled features of all backbones side by side (batch, 1, features) from `x` (batch, length, leads).
     ///
     /// # Errors

@@ -32,6 +32,7 @@ pub mod loss;
 mod matmul;
 pub mod memory;
 pub mod norm;
+pub mod parts;
 mod philox;
 pub mod pool;
 pub mod recurrent;
@@ -69,6 +70,10 @@ pub trait Lend: Storage<f32> {
     fn download(&self, buffer: &Self::Buffer) -> Done<Vec<f32>, Self>;
     /// Memory for `len` values that whoever asks will write.
     fn stale(&self, len: usize) -> Done<Self::Buffer, Self>;
+    /// Waits until everything that was queued is done.
+    fn wait(&self) -> Done<(), Self>;
+    /// The most bytes of the device's own memory that were in use at once, where it has such memory.
+    fn peak_memory(&self) -> Option<u64>;
     /// A parameter's values in a tensor of their own, which stays as it is when the first one moves.
     fn copied(&self, flat: &Flat<Self>) -> Done<Flat<Self>, Self>;
 }
@@ -91,6 +96,12 @@ impl Lend for Cpu {
     }
     fn stale(&self, len: usize) -> Done<memory::Buffer, Cpu> {
         Ok(memory::Buffer::stale(len))
+    }
+    fn wait(&self) -> Done<(), Cpu> {
+        Ok(())
+    }
+    fn peak_memory(&self) -> Option<u64> {
+        None
     }
     fn copied(&self, flat: &Flat<Cpu>) -> Done<Flat<Cpu>, Cpu> {
         // Copied by dfdx when one of the two is written.
@@ -115,6 +126,7 @@ pub trait Backend:
     + sum::Kernel
     + loss::Kernel
     + update::Kernel
+    + parts::Kernel
     + gather::Kernel
     + transformer::Kernel
 {
@@ -477,5 +489,9 @@ impl<D: Backend> Trace<D> {
 
 /// A device's error in our words.
 pub fn device_error(error: impl std::fmt::Display) -> Error {
-    Error::internal(format!("the device failed: {error}"))
+    let text = error.to_string();
+    if text.contains("OUT_OF_MEMORY") {
+        return Error::memory("the GPU has no memory left; lower batch_size, or train fewer stages at once (--jobs 1)");
+    }
+    Error::internal(format!("the device failed: {text}"))
 }

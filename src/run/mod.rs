@@ -240,7 +240,7 @@ fn train_one(shared: &Shared<'_>, store: &mut Store, id: &str, worker: &str) -> 
             store.fail(id, worker, &error.message)?;
             let mut summary = lock(&shared.summary);
             match error.blame {
-                Blame::User => summary.failed += 1,
+                Blame::User | Blame::Memory => summary.failed += 1,
                 _ => summary.faults += 1,
             }
             shared.progress.stage_failed(index, &error.message);

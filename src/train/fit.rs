@@ -3,10 +3,9 @@
 use rand::seq::SliceRandom;
 
 use crate::Result;
-use crate::error::Error;
+use crate::error::{Blame, Error};
 use crate::manifest::{Augment, EarlyStopping, Freeze, GradientClipping, Optimizer as OptimizerSettings, Schedule};
-use crate::nn::{Network, Pass};
-use crate::ops::loss::loss;
+use crate::nn::Network;
 use crate::ops::{Backend, Lend, device_error, memory};
 
 use super::curriculum::Curriculum;
@@ -14,6 +13,7 @@ use super::examples::{Augments, Examples, Objective};
 use super::gradients::{StartingPoint, clip};
 use super::optimizer::Optimizer;
 use super::schedule::LearningRate;
+use super::step::Step;
 use super::supply::{Supply, predict};
 use super::{EpochValue, Watch, freeze};
 
@@ -50,13 +50,15 @@ pub(super) struct Fitted<D: Lend> {
     pub network: Network<D>,
     pub best_epoch: usize,
     pub epochs: Vec<EpochValue>,
+    /// What readers of its numbers should know.
+    pub notes: Vec<String>,
 }
 
 /// Trains `net`; after each epoch `judge` gets the outputs on the validation examples, (examples,
 /// outputs). The network of the epoch with the best score is returned, a copy taken at that epoch.
 pub(super) fn fit<D: Backend>(
     device: &D,
-    net: Network<D>,
+    grafted: Network<D>,
     recipe: &Recipe<'_>,
     train: &Examples<'_>,
     validation: &Examples<'_>,
@@ -64,13 +66,15 @@ pub(super) fn fit<D: Backend>(
     watch: &mut dyn Watch,
 ) -> Result<Fitted<D>> {
     // What was grafted may be in other hands too.
-    let mut net = net.copied()?;
+    let mut net = grafted.copied()?;
     let mut optimizer = Optimizer::new(recipe.optimizer);
     let start = recipe.freeze.l2_sp.map(|strengths| StartingPoint::of(&net, strengths)).transpose()?;
     let mut rate = LearningRate::new(recipe.schedule, recipe.epochs);
     let mut curves = Vec::new();
     let mut best: Option<(f64, usize, Network<D>)> = None;
     let mut phase = None;
+    // How many parts a batch is worked on in.
+    let mut parts = 1;
     let (mut train_supply, mut validation_supply) = (Supply::new(train), Supply::new(validation));
     let all: Vec<usize> = (0..train.len()).collect();
     let most_steps = batches(&all, recipe.batch_size).len();
@@ -93,6 +97,8 @@ pub(super) fn fit<D: Backend>(
         let augments = Augments { list: recipe.augment, sampling_rate: recipe.sampling_rate, seed: recipe.seed, epoch };
         let mut sum = device.sum().map_err(device_error)?;
         let mut norms = device.sum().map_err(device_error)?;
+        // Examples whose losses are in the sum.
+        let mut counted = 0;
         std::thread::scope(|scope| {
             let mut source = train_supply.source(scope, &batches, Some(&augments));
             for (step, batch) in batches.iter().enumerate() {
@@ -100,14 +106,31 @@ pub(super) fn fit<D: Backend>(
                     return Err(Error::interrupted());
                 }
                 let number = (epoch * most_steps + step) as u64;
-                let mut pass = Pass::training(crate::seed::stream(recipe.seed, "dropout", number));
-                let output = source.outputs(device, &mut net, batch, &mut pass)?;
+                let x = source.next(device, batch)?;
                 let target = recipe.objective.loss(&train.truth, batch)?;
-                let scalar = loss(&mut pass.trace, &output, &target, 1.0, batch.len() as f64, &mut sum)?;
+                let random = |part: usize| match part {
+                    0 => crate::seed::stream(recipe.seed, "dropout", number),
+                    _ => crate::seed::stream(recipe.seed, &format!("dropout of part {part}"), number),
+                };
+                let task = Step { x: &x, of_features: source.gives_features(), target: &target, random: &random };
+                let mut gradients = loop {
+                    match task.gradients(device, &mut net, parts, &mut sum) {
+                        Err(error) if error.blame == Blame::Memory => {
+                            parts = more_parts(parts, batch.len(), &mut net, &error)?;
+                            // The step may have gone as far as its loss, and as the head's running statistics.
+                            (sum, counted) = (device.sum().map_err(device_error)?, 0);
+                            if number == 0 {
+                                net = grafted.copied()?;
+                                net.hold(|block| freeze::hold(recipe.freeze, epoch, block));
+                            }
+                        }
+                        other => break other?,
+                    }
+                };
+                counted += batch.len();
                 if let Some(sum) = D::known(&sum) {
                     finite(sum, epoch)?;
                 }
-                let mut gradients = pass.trace.backward(scalar)?;
                 if let Some(start) = &start {
                     start.pull(device, &mut net, &mut gradients)?;
                 }
@@ -127,7 +150,7 @@ pub(super) fn fit<D: Backend>(
         }
         let judgement = judge(&outputs)?;
         let mut note = |split, metric, value| curves.push(EpochValue { epoch: epoch + 1, split, metric, value });
-        note("train", "loss", sum / order.len() as f64);
+        note("train", "loss", sum / counted as f64);
         note("train", "learning_rate", recipe.optimizer.learning_rate() * rate.factor(epoch, 0, batches.len()));
         if recipe.clipping.is_some() {
             let norms = device.total(&norms).map_err(device_error)?;
@@ -153,7 +176,24 @@ pub(super) fn fit<D: Backend>(
     memory::release();
     let (_, epoch, network) =
         best.ok_or_else(|| Error::user("no epoch gave a finite validation score; lower optimizer.learning_rate"))?;
-    Ok(Fitted { network, best_epoch: epoch + 1, epochs: curves })
+    let in_parts = format!("batches were worked on in {parts} parts: there was no memory for all of one at once");
+    let notes = if parts > 1 { vec![in_parts] } else { Vec::new() };
+    Ok(Fitted { network, best_epoch: epoch + 1, epochs: curves, notes })
+}
+
+/// How many parts to work on a batch of `batch` records in, where `parts` need too much memory.
+fn more_parts<D: Backend>(parts: usize, batch: usize, net: &mut Network<D>, error: &Error) -> Result<usize> {
+    if !net.knows_no_batch() {
+        return Err(Error::memory(format!(
+            "a batch of {batch} records: {}; it cannot be worked on in parts, because batch norms use the statistics \
+             of all of it",
+            error.message
+        )));
+    }
+    match parts < batch {
+        true => Ok(2 * parts),
+        false => Err(error.clone()),
+    }
 }
 
 /// The sum of an epoch's losses, if training has not diverged.

@@ -202,7 +202,7 @@ pub fn regression<D: Backend>(
         best_epoch: fitted.best_epoch,
         composition: split.composition.clone(),
         regression: scores,
-        notes: split.notes.clone(),
+        notes: split.notes.iter().chain(&fitted.notes).cloned().collect(),
         wall_s: started.elapsed().as_secs_f64(),
         ..Outcome::default()
     };

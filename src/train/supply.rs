@@ -4,7 +4,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::Scope;
 
 use crate::Result;
-use crate::error::Error;
+use crate::error::{Blame, Error};
 use crate::nn::{Network, Pass};
 use crate::ops::gather::{gather, keep};
 use crate::ops::{Backend, Var, device_error};
@@ -80,7 +80,7 @@ impl<'a, D: Backend> Supply<'a, D> {
         Source::Prepared { shape, ready }
     }
 
-    /// What `pass` gives for all examples, in order.
+    /// What `pass` gives for all examples, in order; fewer at a time where there is no memory for more.
     fn run(
         &self,
         device: &D,
@@ -88,8 +88,26 @@ impl<'a, D: Backend> Supply<'a, D> {
         pass: impl Fn(&Var<D>, &mut Network<D>) -> Result<Var<D>>,
         watch: Option<&dyn Watch>,
     ) -> Result<Rows<D>> {
+        let mut size = INFERENCE_BATCH;
+        loop {
+            match self.run_by(size, device, net, &pass, watch) {
+                Err(error) if error.blame == Blame::Memory && size > 1 => size /= 2,
+                other => return other,
+            }
+        }
+    }
+
+    /// The same, `size` at a time.
+    fn run_by(
+        &self,
+        size: usize,
+        device: &D,
+        net: &mut Network<D>,
+        pass: &impl Fn(&Var<D>, &mut Network<D>) -> Result<Var<D>>,
+        watch: Option<&dyn Watch>,
+    ) -> Result<Rows<D>> {
         let order: Vec<usize> = (0..self.examples.len()).collect();
-        let batches: Vec<&[usize]> = order.chunks(INFERENCE_BATCH).collect();
+        let batches: Vec<&[usize]> = order.chunks(size).collect();
         std::thread::scope(|scope| {
             let mut source = self.source(scope, &batches, None);
             let mut rows = Rows::Host { width: 0, values: Vec::new() };
@@ -102,7 +120,7 @@ impl<'a, D: Backend> Supply<'a, D> {
                 if number == 0 {
                     rows = Rows::new(device, order.len(), y.dims().2)?;
                 }
-                rows.keep(device, number * INFERENCE_BATCH, &y)?;
+                rows.keep(device, number * size, &y)?;
             }
             Ok(rows)
         })
@@ -121,7 +139,7 @@ pub(super) enum Source<'a, D: Backend> {
 
 impl<D: Backend> Source<'_, D> {
     /// The next batch, (batch, length, leads) or (batch, 1, features).
-    fn next(&mut self, device: &D, batch: &[usize]) -> Result<Var<D>> {
+    pub(super) fn next(&mut self, device: &D, batch: &[usize]) -> Result<Var<D>> {
         match self {
             Source::Features(features) => features.batch(device, batch),
             Source::Resident { shape: (leads, length), table, augments } => {
@@ -135,19 +153,9 @@ impl<D: Backend> Source<'_, D> {
         }
     }
 
-    /// The network's outputs for the next batch.
-    pub(super) fn outputs(
-        &mut self,
-        device: &D,
-        net: &mut Network<D>,
-        batch: &[usize],
-        pass: &mut Pass<D>,
-    ) -> Result<Var<D>> {
-        let x = self.next(device, batch)?;
-        match self {
-            Source::Features(_) => net.head(&x, pass),
-            Source::Prepared { .. } | Source::Resident { .. } => net.forward(&x, pass),
-        }
+    /// Whether batches are features.
+    pub(super) fn gives_features(&self) -> bool {
+        matches!(self, Source::Features(_))
     }
 }
 

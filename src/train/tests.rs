@@ -13,6 +13,7 @@ use crate::manifest::{
 use crate::nn::Role;
 
 mod controls;
+mod parts;
 #[cfg(feature = "cuda")]
 mod cuda;
 

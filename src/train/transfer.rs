@@ -106,6 +106,7 @@ pub fn transfer<D: Backend>(
 
     let names: Vec<&'static str> = classes.iter().map(|class| class.name()).collect();
     let (mut scores, mut predictions, mut notes) = (Vec::new(), Vec::new(), split.notes.clone());
+    notes.extend(fitted.notes.iter().cloned());
     for (name, picks, examples) in [("validation", &split.validation, &validation), ("test", &split.test, &test)] {
         if picks.is_empty() {
             continue;

@@ -11,3 +11,9 @@ KERNEL fill(float *to, float value, int count) {
     int i = blockIdx.x * blockDim.x + threadIdx.x;
     if (i < count) to[i] = value;
 }
+
+// total += part.
+KERNEL add(float *__restrict__ total, const float *__restrict__ part, int count) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < count) total[i] += part[i];
+}

@@ -90,6 +90,14 @@ impl Lend for Cuda {
         Buffer::stale(len)
     }
 
+    fn wait(&self) -> OnCuda<()> {
+        Ok(machine()?.device.synchronize()?)
+    }
+
+    fn peak_memory(&self) -> Option<u64> {
+        peak().ok()
+    }
+
     fn copied(&self, flat: &Flat<Cuda>) -> OnCuda<Flat<Cuda>> {
         let copy: Flat<Cuda> = self.try_zeros_like(&(length(flat),))?;
         let count = length(flat);
@@ -191,17 +199,16 @@ pub(in crate::ops) fn free_memory() -> OnCuda<u64> {
     Ok(free as u64 + reserved.saturating_sub(used))
 }
 
-/// The most bytes that were in use at once since the last call.
+/// The most bytes that were in use at once.
 #[allow(unsafe_code)]
-pub fn peak() -> OnCuda<u64> {
+fn peak() -> OnCuda<u64> {
     let mut pool: sys::CUmemoryPool = std::ptr::null_mut();
-    let (mut most, mut none) = (0u64, 0u64);
+    let mut most = 0u64;
     let high = sys::CUmemPool_attribute::CU_MEMPOOL_ATTR_USED_MEM_HIGH;
-    // SAFETY: as in `keep_pool`; setting the attribute to 0 begins anew.
+    // SAFETY: as in `keep_pool`.
     unsafe {
         sys::cuDeviceGetDefaultMemPool(&mut pool, *machine()?.device.cu_device()).result()?;
         sys::cuMemPoolGetAttribute(pool, high, std::ptr::from_mut(&mut most).cast()).result()?;
-        sys::cuMemPoolSetAttribute(pool, high, std::ptr::from_mut(&mut none).cast()).result()?;
     }
     Ok(most)
 }

@@ -1,0 +1,83 @@
+//! The gradients of one training step, of a whole batch or, where the device has no room for that, in parts.
+//!
+//! In parts, backbones see some records at a time, but the head sees the features of the whole batch: its batch norms
+//! are those of the batch, and the gradients are the sum that they would be anyway. A backbone's forward pass is made
+//! twice, first for the features, then for its gradients, once those of the features are known. It must not depend on
+//! who else is in the batch: one with batch norms of the batch cannot be worked on in parts.
+
+use crate::Result;
+use crate::nn::{Network, Pass};
+use crate::ops::loss::{Loss, loss};
+use crate::ops::parts::{joined, records};
+use crate::ops::{Backend, Gradients, Trace, Var, device_error};
+
+use super::gradients::each_trained;
+
+/// One step: its input and what its outputs are measured against.
+pub(super) struct Step<'a, D: Backend> {
+    /// (batch, length, leads), or (batch, 1, features).
+    pub x: &'a Var<D>,
+    /// Whether x are features.
+    pub of_features: bool,
+    pub target: &'a Loss,
+    /// Of the number `part`, the same whenever asked for.
+    pub random: &'a dyn Fn(usize) -> rand_chacha::ChaCha8Rng,
+}
+
+impl<D: Backend> Step<'_, D> {
+    /// The gradients of all that is trained; adds the loss, times the records, to `sum`.
+    ///
+    /// # Errors
+    /// Where the device fails; of the blame that memory has where it is too small.
+    pub(super) fn gradients(&self, device: &D, net: &mut Network<D>, parts: usize, sum: &mut D::Sum) -> Result<Gradients<D>> {
+        let weight = self.x.dims().0 as f64;
+        let mut pass = Pass::training((self.random)(0));
+        if parts > 1 && !self.of_features {
+            return self.in_parts(device, net, parts, sum);
+        }
+        let output = if self.of_features { net.head(self.x, &mut pass)? } else { net.forward(self.x, &mut pass)? };
+        let scalar = loss(&mut pass.trace, &output, self.target, 1.0, weight, sum)?;
+        pass.trace.backward(scalar)
+    }
+
+    fn in_parts(&self, device: &D, net: &mut Network<D>, parts: usize, sum: &mut D::Sum) -> Result<Gradients<D>> {
+        let batch = self.x.dims().0;
+        let size = batch.div_ceil(parts);
+        let mut features = Vec::new();
+        for (number, first) in (0..batch).step_by(size).enumerate() {
+            let x = records(self.x, first, size.min(batch - first))?;
+            let mut pass = Pass { trace: Trace::off(), ..self.pass(number) };
+            features.push(net.features(&x, &mut pass)?);
+        }
+        let features = joined(&features)?;
+        let mut pass = Pass::training((self.random)(0));
+        let output = net.head(&features, &mut pass)?;
+        let scalar = loss(&mut pass.trace, &output, self.target, 1.0, batch as f64, sum)?;
+        let (mut gradients, of_features) = pass.trace.backward_to_start(scalar, &features)?;
+        drop(features);
+        let Some(of_features) = of_features else { return Ok(gradients) };
+        for (number, first) in (0..batch).step_by(size).enumerate() {
+            let count = size.min(batch - first);
+            let mut pass = self.pass(number);
+            let y = net.features(&records(self.x, first, count)?, &mut pass)?;
+            if !y.traced {
+                continue;
+            }
+            let mut part = pass.trace.backward_from(&y, records(&of_features, first, count)?)?;
+            each_trained(net, |_, place, param| {
+                if place.backbone.is_none() {
+                    return Ok(());
+                }
+                let part = part.get_or_alloc_mut(&param.value).map_err(device_error)?;
+                let total = gradients.get_or_alloc_mut(&param.value).map_err(device_error)?;
+                device.add(total, part).map_err(device_error)
+            })?;
+        }
+        Ok(gradients)
+    }
+
+    /// Over part `number`; the head has number 0.
+    fn pass(&self, number: usize) -> Pass<D> {
+        Pass::training((self.random)(number + 1))
+    }
+}

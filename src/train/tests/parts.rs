@@ -1,0 +1,73 @@
+//! Steps in parts beside steps of whole batches.
+
+use super::*;
+use crate::manifest::default_architecture;
+use crate::nn::{Hold, Network};
+use crate::ops::loss::{Form, Loss};
+use crate::ops::sum::Kernel as _;
+use crate::ops::{Gradients, Param, Var};
+use crate::train::step::Step;
+
+fn network(architecture: &Architecture) -> Network<Cpu> {
+    let random = &mut crate::seed::stream(1, "init", 0);
+    let mut net = Network::new(&Cpu::default(), architecture, (2, 100), (1, Fusion::Concat), 5, random).unwrap();
+    net.hold(|_| Hold::default());
+    net
+}
+
+/// The loss, all gradients and the running statistics after a step on 7 records in `parts` parts.
+fn after(architecture: &Architecture, parts: usize) -> (f64, Vec<(String, Vec<f32>)>) {
+    let (device, mut net) = (Cpu::default(), network(architecture));
+    let values: Vec<f32> = (0..7 * 100 * 2).map(|i| (i as f32 * 0.37).sin()).collect();
+    let x = Var::input(&device, values, (7, 100, 2)).unwrap();
+    let target = Loss::CrossEntropy { classes: vec![0, 1, 2, 3, 4, 0, 1], weights: vec![1.0; 5], form: Form::Plain };
+    let random = |part: usize| crate::seed::stream(4, "dropout", if part == 0 { 0 } else { part as u64 });
+    let step = Step { x: &x, of_features: false, target: &target, random: &random };
+    let mut sum = device.sum().unwrap();
+    let mut gradients: Gradients<Cpu> = step.gradients(&device, &mut net, parts, &mut sum).unwrap();
+    let mut found = Vec::new();
+    net.visit(|place, param: &mut Param<Cpu>| {
+        let values = match place.role {
+            Role::Parameter => gradients.get_or_alloc_mut(&param.value).unwrap().to_vec(),
+            Role::Statistic => param.to_vec(),
+        };
+        found.push((place.name.to_owned(), values));
+    });
+    (device.total(&sum).unwrap(), found)
+}
+
+/// Without dropout, which draws its masks part by part.
+fn without_dropout(kind: &str) -> Architecture {
+    let mut architecture = default_architecture(kind).unwrap();
+    match &mut architecture {
+        Architecture::Vit(config) => (config.layer_dropout, config.dropout) = (0.0, 0.0),
+        Architecture::Gru(config) | Architecture::Lstm(config) | Architecture::Rnn(config) => config.dropout = 0.0,
+        other => panic!("{other:?}"),
+    }
+    architecture
+}
+
+#[test]
+fn parts_add_up_to_the_whole() {
+    for kind in ["vit", "rnn"] {
+        let architecture = without_dropout(kind);
+        let (loss, whole) = after(&architecture, 1);
+        for parts in [2, 4, 8] {
+            let (found, in_parts) = after(&architecture, parts);
+            assert!((found - loss).abs() < 1e-5 * loss, "{kind} in {parts}: {found} and {loss}");
+            for ((name, ours), (_, theirs)) in in_parts.iter().zip(&whole) {
+                crate::ops::gradient_check::assert_close(&format!("{kind} in {parts}: {name}"), ours, theirs, 2e-5);
+            }
+        }
+    }
+}
+
+#[test]
+fn who_looks_at_the_batch_is_known() {
+    for (kind, knows_none) in [("vit", true), ("gru", true), ("cnn", false), ("inception1d", false)] {
+        let mut net = network(&default_architecture(kind).unwrap());
+        assert_eq!(net.knows_no_batch(), knows_none, "{kind}");
+        net.hold(|_| Hold { frozen: true, ..Hold::default() });
+        assert!(net.knows_no_batch(), "{kind} that holds still");
+    }
+}
