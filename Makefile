@@ -9,8 +9,17 @@ RESULTS ?= results
 CARGO ?= cargo
 # Makes the environment of `bench-peer`; 3.11 or later.
 PYTHON ?= python3
+# Of the toolkit whose libraries ecgraft is linked with: 13 or 12.
+CUDA ?= 13
+# Where CUDA's libraries are, if the system does not know: by default those that PyTorch brings along.
+CUDA_LIBRARIES ?= $(shell $(PYTHON) -c 'import nvidia; print(next(iter(nvidia.__path__)) + "/cu$(CUDA)/lib")' 2>/dev/null)
 
-.PHONY: experiments test lint doc bench bench-peer help
+# Libraries with the names of CUDA's, for building and testing without it.
+EMULATOR = $(CURDIR)/target/emulator/$(CUDA)
+WITH_EMULATOR = CARGO_TARGET_DIR=target/cuda-emulated LD_LIBRARY_PATH=$(EMULATOR) \
+	RUSTFLAGS="-L native=$(EMULATOR) -l dylib=cuda -l dylib=cublas -l dylib=nvrtc"
+
+.PHONY: experiments test test-cuda test-cuda-emulated test-cuda-compile carry-cuda lint doc bench bench-peer bench-cuda help
 
 experiments: ## Run every manifest under PATHS on DEVICE, then print the comparison
 	@$(CARGO) build --release --locked
@@ -18,10 +27,45 @@ experiments: ## Run every manifest under PATHS on DEVICE, then print the compari
 
 test: ## The whole test suite
 	$(CARGO) test --release --locked
+	@echo "Skipped: the tests of the GPU. make test-cuda runs them on one, make test-cuda-emulated without."
+
+test-cuda-emulated: target/emulator ## The tests of the GPU, on a machine that has none: every kernel, compiled for the CPU
+	$(WITH_EMULATOR) $(CARGO) test --locked --features cuda-check --lib -- cuda
+	$(WITH_EMULATOR) $(CARGO) test --locked --features cuda-check --test gpu
+
+test-cuda-compile: target/emulator target/nvrtc/made ## Every kernel through NVIDIA's own compiler; needs no GPU
+	$(WITH_EMULATOR) LD_LIBRARY_PATH=$$(ls -d $(CURDIR)/target/nvrtc/nvidia/*/lib):$(EMULATOR) \
+		$(CARGO) test --locked --features cuda-check --lib -- --ignored nvrtc
+
+carry-cuda: target/emulator ## What test-cuda and bench-cuda run, to be carried to a machine with a GPU: target/carry
+	rm -rf target/carry && mkdir -p target/carry
+	$(WITH_EMULATOR) $(CARGO) build --release --locked --features cuda-check
+	cp target/cuda-emulated/release/ecgraft target/carry/
+	$(WITH_EMULATOR) $(CARGO) test --release --locked --features cuda-check --lib --test gpu --no-run 2>&1 \
+		| sed -n 's/.*Executable.*(\(.*\))/\1/p' | sed 's/.*\/\(ecgraft\|gpu\)-[0-9a-f]*$$/& \1-tests/' \
+		| while read -r from to; do cp "$$from" "target/carry/$$to"; done
+
+test-cuda: ## The tests of the GPU, on one: those of carry-cuda, else built here
+	@if [ -d target/carry ]; then \
+		export LD_LIBRARY_PATH="$(CUDA_LIBRARIES):$$LD_LIBRARY_PATH" CARGO_MANIFEST_DIR=$(CURDIR) ECGRAFT=$(CURDIR)/target/carry/ecgraft; \
+		target/carry/ecgraft-tests cuda && target/carry/gpu-tests; \
+	else \
+		$(CARGO) test --release --locked --features cuda --lib -- cuda && $(CARGO) test --release --locked --features cuda --test gpu; \
+	fi
+
+target/emulator: tests/cuda/driver.cpp tests/cuda/cublas.cpp tests/cuda/nvrtc.cpp tests/cuda/emulator.h
+	@command -v c++ >/dev/null || { apt-get update -qq && apt-get install -y -qq g++; }
+	@$(MAKE) --no-print-directory -C tests/cuda OUT=$(EMULATOR) CUDA=$(CUDA)
+	@touch $@
+
+target/nvrtc/made:
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --target target/nvrtc nvidia-cuda-nvrtc==13.0.88
+	@touch $@
 
 lint: ## Formatting and clippy, warnings denied
 	$(CARGO) fmt --check
 	$(CARGO) clippy --release --locked --all-targets -- -D warnings
+	CARGO_TARGET_DIR=target/cuda-check $(CARGO) clippy --locked --features cuda-check --all-targets -- -D warnings
 
 doc: ## The library's documentation, warnings denied
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --release --locked --no-deps
@@ -32,6 +76,10 @@ bench: ## Benchmarks of ecgraft alone; see benches/README.md
 bench-peer: target/peer-env/made ## ecgraft and its peers in Python, in turn; see benches/README.md
 	@$(CARGO) build --release --locked
 	@target/peer-env/bin/python benches/peer/run.py
+
+bench-cuda: ## ecgraft and PyTorch on a GPU, in turn; see benches/README.md
+	@LD_LIBRARY_PATH="$(CUDA_LIBRARIES):$$LD_LIBRARY_PATH" PARTS=gpu \
+		ECGRAFT="$${ECGRAFT:-$$(ls target/carry/ecgraft target/release/ecgraft 2>/dev/null | head -1)}" $(PYTHON) benches/peer/run.py
 
 target/peer-env/made: benches/peer/requirements.txt
 	$(PYTHON) -m venv --clear target/peer-env

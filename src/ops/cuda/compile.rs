@@ -125,3 +125,23 @@ fn compile(source: &str, architecture: &str) -> std::result::Result<Vec<u8>, Str
         outcome
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{COMMON, SOURCES, compile};
+
+    /// With NVIDIA's own compiler, which needs no GPU: `make test-cuda-compile`.
+    #[test]
+    #[ignore = "needs NVRTC: make test-cuda-compile"]
+    fn nvrtc_takes_every_source_for_every_architecture() {
+        for architecture in ["80", "89", "90", "100"] {
+            for source in SOURCES {
+                let whole = format!("{}{COMMON}\n{}", source.defines, source.text);
+                let binary = compile(&whole, &format!("--gpu-architecture=sm_{architecture}"));
+                let binary = binary.unwrap_or_else(|log| panic!("{}{} for {architecture}: {log}", source.name, source.form));
+                // NVIDIA's machine: EM_CUDA.
+                assert_eq!((&binary[..4], binary[18]), (&b"\x7fELF"[..], 190), "{} is no code for a GPU", source.name);
+            }
+        }
+    }
+}

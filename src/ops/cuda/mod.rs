@@ -14,7 +14,7 @@ mod machine;
 mod memory;
 pub(super) mod product;
 #[cfg(test)]
-pub(super) mod twins;
+pub(crate) mod twins;
 
 pub use machine::{choose, count, name, open, with_precision};
 pub use memory::Buffer;

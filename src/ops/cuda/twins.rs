@@ -1,7 +1,7 @@
 //! Every operation on the GPU beside its CPU twin: the same values in, the same values and gradients out. Run on a
 //! GPU or under the emulator.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use dfdx::prelude::{Cpu, Cuda, TensorFromVec};
 use rand::RngExt;
@@ -18,8 +18,10 @@ pub(in crate::ops) const F32: f32 = 1e-5;
 pub(in crate::ops) const TF32: f32 = 1e-3;
 
 /// The GPU of the tests.
-pub(in crate::ops) fn gpu() -> Cuda {
-    open(0, Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/target/kernels"))).unwrap()
+pub(crate) fn gpu() -> Cuda {
+    // Where the tests run, which need not be where they were built.
+    let project = std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
+    open(0, &project.join("target/kernels")).unwrap()
 }
 
 /// y, and the gradient of every input: as an activation, then as a parameter.

@@ -1,17 +1,13 @@
 //! Training on the GPU beside the CPU's.
 
-use dfdx::prelude::Cuda;
-
 use super::super::examples::{Augments, Examples, Truth};
 use super::*;
 use crate::manifest::Augment;
-use crate::ops::cuda::{Precision, open, waits, with_precision};
+use crate::ops::cuda::twins::gpu;
+use crate::ops::cuda::{Precision, waits, with_precision};
 use crate::ops::gather::{Kernel as _, gather, keep};
 use crate::ops::{Backend, Var};
 
-fn gpu() -> Cuda {
-    open(0, Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/target/kernels"))).unwrap()
-}
 
 /// Calls `act` with examples of two leads and 64 samples at 100 Hz.
 fn with_examples<T>(act: impl FnOnce(&Examples<'_>) -> T) -> T {
