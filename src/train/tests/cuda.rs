@@ -205,6 +205,8 @@ fn an_epoch_waits_for_the_device_as_often_whatever_the_number_of_its_steps() {
     let of = |epochs: usize, batch_size: usize| {
         let mut manifest = manifest();
         (manifest.regression.epochs, manifest.regression.batch_size) = (epochs, batch_size);
+        // Opened before anything is counted.
+        let gpu = gpu();
         waits();
         curves_of(&gpu, &manifest);
         waits().unwrap()
