@@ -201,7 +201,6 @@ fn an_epoch_waits_for_the_device_as_often_whatever_the_number_of_its_steps() {
     if waits().is_none() {
         return;
     }
-    let gpu = gpu();
     let of = |epochs: usize, batch_size: usize| {
         let mut manifest = manifest();
         (manifest.regression.epochs, manifest.regression.batch_size) = (epochs, batch_size);
