@@ -241,7 +241,7 @@ pub enum StoppingMetric {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, tag = "kind", rename_all = "kebab-case")]
 pub enum Augment {
-    /// White noise, in units of the normalised signal.
+    /// White noise, in units of the normalised signal. Its numbers on a GPU are others than on a CPU.
     GaussianNoise {
         /// Standard deviation.
         sd: f64,

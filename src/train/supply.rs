@@ -3,6 +3,8 @@
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::Scope;
 
+use rayon::prelude::*;
+
 use crate::Result;
 use crate::error::{Blame, Error};
 use crate::nn::{Network, Pass};
@@ -45,12 +47,7 @@ impl<'a, D: Backend> Supply<'a, D> {
             let (leads, length) = self.examples.shape;
             self.signals = device.table(self.examples.len(), leads * length).map_err(device_error)?;
             if let Some(table) = &mut self.signals {
-                let order: Vec<usize> = (0..self.examples.len()).collect();
-                for (number, batch) in order.chunks(INFERENCE_BATCH).enumerate() {
-                    let values = self.examples.signals(batch, None)?;
-                    let x = Var::input(device, values, (batch.len(), length, leads))?;
-                    keep(device, table, number * INFERENCE_BATCH, &x)?;
-                }
+                upload(device, table, self.examples)?;
             }
         }
         Ok(())
@@ -125,6 +122,21 @@ impl<'a, D: Backend> Supply<'a, D> {
             Ok(rows)
         })
     }
+}
+
+/// Puts the signals of all examples to `table`, made ready by all threads.
+fn upload<D: Backend>(device: &D, table: &mut D::Table, examples: &Examples<'_>) -> Result<()> {
+    let (leads, length) = examples.shape;
+    let order: Vec<usize> = (0..examples.len()).collect();
+    for group in order.chunks(INFERENCE_BATCH * rayon::current_num_threads()) {
+        let batches: Vec<Result<Vec<f32>>> =
+            group.par_chunks(INFERENCE_BATCH).map(|batch| examples.signals(batch, None)).collect();
+        for (batch, values) in group.chunks(INFERENCE_BATCH).zip(batches) {
+            let x = Var::input(device, values?, (batch.len(), length, leads))?;
+            keep(device, table, batch[0], &x)?;
+        }
+    }
+    Ok(())
 }
 
 /// Batches of one epoch.

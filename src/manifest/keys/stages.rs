@@ -176,7 +176,7 @@ const AUGMENT: Kinds = Kinds {
     known: &[
         Kind {
             name: "gaussian-noise",
-            doc: "White noise.",
+            doc: "White noise. A GPU draws other numbers than the CPU.",
             keys: &[Key::new("sd", Type::Number(Range::at_least(0.0)), "0.05", "Standard deviation.")
                 .unit("normalised signal")],
         },

@@ -4,7 +4,7 @@ use std::ffi::{c_char, c_long, c_void};
 
 /// How often this thread has waited for the device since it last asked; none where a real driver is at work.
 #[allow(unsafe_code)]
-pub(crate) fn waits() -> Option<i64> {
+pub(crate) fn waits() -> Option<c_long> {
     unsafe extern "C" {
         fn dlsym(library: *mut c_void, name: *const c_char) -> *mut c_void;
     }
@@ -15,5 +15,5 @@ pub(crate) fn waits() -> Option<i64> {
     }
     // SAFETY: the function of that name takes nothing and gives a long.
     let ask: extern "C" fn() -> c_long = unsafe { std::mem::transmute(found) };
-    Some(ask().into())
+    Some(ask())
 }

@@ -71,10 +71,9 @@ impl Kernel for Cuda {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ops::Shape3;
     use crate::ops::cuda::twins::gpu;
     use crate::ops::gradient_check::assert_close;
-    use crate::ops::sum::Kernel as _;
-    use crate::ops::{Lend, Shape3};
 
     /// The sum after two batches, one as a part, and their gradients.
     fn twice<D: Backend>(device: &D, outputs: &[f32], shape: Shape3, loss: &Loss) -> (f64, Vec<Vec<f32>>) {

@@ -122,7 +122,7 @@ mod tests {
     use crate::ops::cuda::twins::gpu;
     use crate::ops::gradient_check::assert_close;
     use crate::ops::sum::Kernel as _;
-    use crate::ops::{Backend, Gradients, Lend, Param};
+    use crate::ops::{Backend, Gradients, Param};
 
     const SIZES: [usize; 5] = [3, 2048, 1, 5000, 4096];
 

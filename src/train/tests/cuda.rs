@@ -2,7 +2,7 @@
 
 use super::super::examples::{Augments, Examples, Truth};
 use super::*;
-use crate::manifest::Augment;
+use crate::manifest::{Augment, L2Sp};
 use crate::ops::cuda::twins::gpu;
 use crate::ops::cuda::{Precision, waits, with_precision};
 use crate::ops::gather::{Kernel as _, gather, keep};
@@ -72,10 +72,10 @@ fn noise_has_its_moments_and_depends_on_record_and_epoch_alone() {
         };
         let whole = noisy(&indices, 5);
         let clean = Var::input(&gpu(), examples.signals(&indices, None).unwrap(), (indices.len(), 64, 2)).unwrap();
-        let noise: Vec<f64> =
-            whole.iter().zip(clean.values().unwrap()).map(|(a, b)| f64::from(a - b) / 1.3).collect();
+        let noise: Vec<f64> = whole.iter().zip(clean.values().unwrap()).map(|(a, b)| f64::from(a - b) / 1.3).collect();
         let moment = |power: i32| noise.iter().map(|x| x.powi(power)).sum::<f64>() / noise.len() as f64;
-        let within = |found: f64, expected: f64, sd: f64| (found - expected).abs() < 4.0 * sd / (noise.len() as f64).sqrt();
+        let within =
+            |found: f64, expected: f64, sd: f64| (found - expected).abs() < 4.0 * sd / (noise.len() as f64).sqrt();
         let moments = [1, 2, 3, 4].map(moment);
         assert!(within(moments[0], 0.0, 1.0) && within(moments[1], 1.0, 2f64.sqrt()), "{moments:?}");
         assert!(within(moments[2], 0.0, 15f64.sqrt()) && within(moments[3], 3.0, 96f64.sqrt()), "{moments:?}");
@@ -121,14 +121,16 @@ fn rows_that_are_kept_come_back() {
     assert!(gpu().table(1 << 40, 1 << 10).unwrap().is_none());
 }
 
-const SMALL_CNN: &str = "[architectures.inception]\nkind = \"cnn\"\nchannels = [4, 8]\nkernels = [7, 5]\nhead = 6\ndropout = 0.25\n";
+const SMALL_CNN: &str =
+    "[architectures.inception]\nkind = \"cnn\"\nchannels = [4, 8]\nkernels = [7, 5]\nhead = 6\ndropout = 0.25\n";
 
 /// The small network of these tests, as a cnn, with every control but noise.
 fn manifest() -> Manifest {
     let start = MANIFEST.find("[architectures.inception]").unwrap();
     let end = MANIFEST.find("[freezes.probe]").unwrap();
     let text = format!("{}{SMALL_CNN}{}", &MANIFEST[..start], &MANIFEST[end..]);
-    let controls = "gradient_clipping = { norm = 0.5 }\naugment = [\"lead-dropout\", \"time-shift\", \"amplitude-scale\"]\n";
+    let controls =
+        "gradient_clipping = { norm = 0.5 }\naugment = [\"lead-dropout\", \"time-shift\", \"amplitude-scale\"]\n";
     parse(&text.replace("[regression]\n", &format!("[regression]\n{controls}")))
 }
 
@@ -142,17 +144,52 @@ fn curves_of<D: Backend>(device: &D, manifest: &Manifest) -> Vec<EpochValue> {
     regression(device, manifest, architecture, &[Target::Hr], 3, &split, &datasets, &mut Silent).unwrap().outcome.epochs
 }
 
-#[test]
-fn training_follows_the_cpus() {
-    let expected = curves(&Cpu::default());
-    let found = with_precision(Precision::F32, || curves(&gpu()));
+/// A stage on both devices in turn; on the GPU twice.
+fn compare(expected: Vec<EpochValue>, run: impl Fn(&Cuda) -> Vec<EpochValue>) {
+    let gpu = gpu();
+    let found = with_precision(Precision::F32, || run(&gpu));
     assert_eq!(found.len(), expected.len());
     for (ours, theirs) in found.iter().zip(&expected) {
         assert_eq!((ours.epoch, ours.split, ours.metric), (theirs.epoch, theirs.split, theirs.metric));
         let off = (ours.value - theirs.value).abs();
         assert!(off < 1e-3 * theirs.value.abs().max(1.0), "{ours:?} {theirs:?}");
     }
-    assert!(with_precision(Precision::F32, || curves(&gpu())) == found, "two runs differ");
+    assert!(with_precision(Precision::F32, || run(&gpu)) == found, "two runs differ");
+}
+
+#[test]
+fn regression_follows_the_cpus() {
+    compare(curves(&Cpu::default()), curves);
+}
+
+/// Transfer of a network that was trained on the same device, under the freeze `name` or none.
+fn transferred<D: Backend>(device: &D, labels: &str, loss: &str, freeze: Option<&str>) -> Vec<EpochValue> {
+    let mut manifest = manifest();
+    let text = format!("[transfer]\nlabels = \"{labels}\"\n{loss}\nclass_weights = \"balanced\"\n");
+    let settings = parse(&MANIFEST.replace("[transfer]\n", &text)).transfer;
+    if let Some(gradual) = manifest.freezes.get_mut("gradual") {
+        gradual.l2_sp = Some(L2Sp { alpha: 0.1, beta: 0.01 });
+    }
+    let (datasets, split) = records(40);
+    let architecture = architecture(&manifest);
+    let trained = regression(device, &manifest, architecture, &[Target::Hr], 3, &split, &datasets, &mut Silent);
+    let donors = [trained.unwrap().network];
+    let freeze = freeze.map(|name| &manifest.freezes[name]);
+    let graft = Graft { donors: &donors, backbones: 1, fusion: Fusion::Concat, freeze };
+    let signal = &manifest.signal;
+    transfer(device, signal, &settings, architecture, &graft, 3, &split, &datasets, &mut Silent).unwrap().outcome.epochs
+}
+
+#[test]
+fn transfer_follows_the_cpus_with_every_loss_and_freeze() {
+    for (labels, loss, freeze) in [
+        ("single", "loss = \"cross-entropy\"\nlabel_smoothing = 0.1", None),
+        ("single", "loss = \"focal\"", Some("gradual")),
+        ("multi", "loss = \"cross-entropy\"", Some("probe")),
+    ] {
+        let expected = transferred(&Cpu::default(), labels, loss, freeze);
+        compare(expected, |gpu| transferred(gpu, labels, loss, freeze));
+    }
 }
 
 #[test]
