@@ -13,9 +13,9 @@ const LANES: usize = 64;
 /// 1 / (1 - p) (Srivastava 2014).
 #[derive(Clone, Copy, Debug)]
 pub struct Dropping {
-    key: [u32; 2],
+    pub(super) key: [u32; 2],
     /// Smaller numbers drop: p 2^32.
-    threshold: u32,
+    pub(super) threshold: u32,
     /// 1 / (1 - p).
     pub(super) scale: f32,
 }
