@@ -13,6 +13,8 @@
 #define SLOT (WIDTH + 4)
 // Scores that are made before their largest is asked for.
 #define SCORES 8
+// Keys or queries that are gone over together on the way back.
+#define FOUR 4
 // Below all scores.
 #define LOWEST -3e38f
 
@@ -67,10 +69,13 @@ struct Head {
         return reinterpret_cast<const float4 *>(tile + (row * lanes + part) * SLOT);
     }
 
-    // The sum over all lanes of a token, in each of them.
-    __device__ float sum(float x) const {
-        for (int step = 1; step < lanes; step *= 2) x += __shfl_xor_sync(0xffffffffu, x, step);
-        return x;
+    // Each sum over all lanes of a token, in each of them.
+    template <int COUNT>
+    __device__ void sum(float (&x)[COUNT]) const {
+        for (int step = 1; step < lanes; step *= 2) {
+#pragma unroll
+            for (int n = 0; n < COUNT; n++) x[n] += __shfl_xor_sync(0xffffffffu, x[n], step);
+        }
     }
 };
 
@@ -101,16 +106,33 @@ __device__ __forceinline__ void add_times(float factor, const float4 *b, float (
 // Dropout of a head's weights: a bit for each, (keys, queries), queries padded to a multiple of 16.
 struct Bits {
     const unsigned char *of_head;
-    int pitch;
+    int length, pitch;
     float scale;
 
     __device__ Bits(const unsigned char *bits, int bytes, float scale, const Head &h)
-        : of_head(bits == nullptr ? nullptr : bits + h.number * bytes), pitch((h.length + 15) / 16 * 16), scale(scale) {}
+        : of_head(bits == nullptr ? nullptr : bits + h.number * bytes), length(h.length),
+          pitch((h.length + 15) / 16 * 16), scale(scale) {}
 
-    __device__ float factor(int key, int query) const {
-        if (of_head == nullptr) return 1.f;
+    // The factors of a query and keys from `key` on.
+    template <int COUNT>
+    __device__ void of_keys(int key, int query, float (&to)[COUNT]) const {
+#pragma unroll
+        for (int n = 0; n < COUNT; n++) {
+            if (of_head == nullptr) {
+                to[n] = 1.f;
+            } else {
+                size_t i = static_cast<size_t>(min(key + n, length - 1)) * pitch + query;
+                to[n] = of_head[i / 8] >> i % 8 & 1 ? scale : 0.f;
+            }
+        }
+    }
+
+    // The factors of a key and four queries from `query`, a multiple of four, on.
+    __device__ void of_queries(int key, int query, float (&to)[FOUR]) const {
         size_t i = static_cast<size_t>(key) * pitch + query;
-        return of_head[i / 8] >> i % 8 & 1 ? scale : 0.f;
+        unsigned four = of_head == nullptr ? 0 : of_head[i / 8] >> i % 8;
+#pragma unroll
+        for (int n = 0; n < FOUR; n++) to[n] = of_head == nullptr ? 1.f : four >> n & 1 ? scale : 0.f;
     }
 };
 
@@ -137,22 +159,26 @@ KERNEL __launch_bounds__(128) attention_forward(
         __syncthreads();
         int count = min(tile, length - first);
         for (int j = 0; j < count; j += SCORES) {
-            float scores[SCORES], before = top;
+            float scores[SCORES], factors[SCORES], before = top;
+#pragma unroll
+            for (int n = 0; n < SCORES; n++) scores[n] = dot(query, h.staged(keys, j + n));
+            h.sum(scores);
+            dropping.of_keys(first + j, h.token, factors);
 #pragma unroll
             for (int n = 0; n < SCORES; n++) {
-                float score = h.sum(dot(query, h.staged(keys, j + n)));
-                scores[n] = j + n < count ? score : LOWEST;
+                if (j + n >= count) scores[n] = LOWEST;
                 top = fmaxf(top, scores[n]);
             }
             float shrink = expf(before - top);
             total *= shrink;
 #pragma unroll
             for (int c = 0; c < WIDTH; c++) sums[c] *= shrink;
+            // Beyond the last key p and the value are 0.
 #pragma unroll
             for (int n = 0; n < SCORES; n++) {
                 float p = expf(scores[n] - top);
                 total += p;
-                if (j + n < count) add_times(p * dropping.factor(first + j + n, h.token), h.staged(values, j + n), sums);
+                add_times(p * factors[n], h.staged(values, j + n), sums);
             }
         }
     }
@@ -175,28 +201,38 @@ KERNEL __launch_bounds__(128) attention_of_queries(
     float *values = keys + tile * lanes * SLOT;
     Head h(heads, length, width, lanes);
     Bits dropping(bits, bytes, drop_scale, h);
-    float query[WIDTH], of_out[WIDTH], sums[WIDTH], mean = 0.f;
+    float query[WIDTH], of_out[WIDTH], sums[WIDTH], mean[1] = {0.f};
     // First what the query attended to.
     h.load(out, 1, 0, 1.f, query);
     h.load(g, 1, 0, 1.f, of_out);
 #pragma unroll
-    for (int c = 0; c < WIDTH; c++) mean += query[c] * of_out[c], sums[c] = 0.f;
-    mean = h.sum(mean);
+    for (int c = 0; c < WIDTH; c++) mean[0] += query[c] * of_out[c], sums[c] = 0.f;
+    h.sum(mean);
     h.load(qkv, 3, 0, scale, query);
     size_t number = h.number * length + h.token;
     float top = statistics[2 * number], inverse = statistics[2 * number + 1];
-    if (h.own && h.part == 0) means[number] = mean;
+    if (h.own && h.part == 0) means[number] = mean[0];
     for (int first = 0; first < length; first += tile) {
         __syncthreads();
         h.stage(qkv, 3, 1, first, tile, 1.f, keys);
         h.stage(qkv, 3, 2, first, tile, 1.f, values);
         __syncthreads();
         int count = min(tile, length - first);
-#pragma unroll 4
-        for (int j = 0; j < count; j++) {
-            float score = h.sum(dot(query, h.staged(keys, j))), of_p = h.sum(dot(of_out, h.staged(values, j)));
-            float p = expf(score - top) * inverse;
-            add_times(p * (of_p * dropping.factor(first + j, h.token) - mean), h.staged(keys, j), sums);
+        for (int j = 0; j < count; j += FOUR) {
+            float scores[FOUR], of_p[FOUR], factors[FOUR];
+#pragma unroll
+            for (int n = 0; n < FOUR; n++) {
+                scores[n] = dot(query, h.staged(keys, j + n));
+                of_p[n] = dot(of_out, h.staged(values, j + n));
+            }
+            h.sum(scores);
+            h.sum(of_p);
+            dropping.of_keys(first + j, h.token, factors);
+#pragma unroll
+            for (int n = 0; n < FOUR; n++) {
+                float p = j + n < count ? expf(scores[n] - top) * inverse : 0.f;
+                add_times(p * (of_p[n] * factors[n] - mean[0]), h.staged(keys, j + n), sums);
+            }
         }
     }
     h.store(sums, scale, gqkv, 3, 0);
@@ -223,18 +259,30 @@ KERNEL __launch_bounds__(128) attention_of_keys(
         h.stage(qkv, 3, 0, first, tile, scale, queries);
         h.stage(g, 1, 0, first, tile, 1.f, of_outs);
         int count = min(tile, length - first);
-        for (int i = threadIdx.x; i < count; i += blockDim.x) {
+        for (int i = threadIdx.x; i < tile; i += blockDim.x) {
             size_t number = h.number * length + first + i;
-            numbers[i] = make_float4(statistics[2 * number], statistics[2 * number + 1], means[number], 0.f);
+            // Beyond the last query p is 0.
+            numbers[i] = i < count ? make_float4(statistics[2 * number], statistics[2 * number + 1], means[number], 0.f)
+                                   : make_float4(0.f, 0.f, 0.f, 0.f);
         }
         __syncthreads();
-#pragma unroll 4
-        for (int i = 0; i < count; i++) {
-            float score = h.sum(dot(key, h.staged(queries, i))), of_p = h.sum(dot(value, h.staged(of_outs, i)));
-            float4 of_query = numbers[i];
-            float p = expf(score - of_query.x) * of_query.y, factor = dropping.factor(h.token, first + i);
-            add_times(p * factor, h.staged(of_outs, i), of_value);
-            add_times(p * (of_p * factor - of_query.z), h.staged(queries, i), of_key);
+        for (int i = 0; i < count; i += FOUR) {
+            float scores[FOUR], of_p[FOUR], factors[FOUR];
+#pragma unroll
+            for (int n = 0; n < FOUR; n++) {
+                scores[n] = dot(key, h.staged(queries, i + n));
+                of_p[n] = dot(value, h.staged(of_outs, i + n));
+            }
+            h.sum(scores);
+            h.sum(of_p);
+            dropping.of_queries(h.token, first + i, factors);
+#pragma unroll
+            for (int n = 0; n < FOUR; n++) {
+                float4 of_query = numbers[i + n];
+                float p = expf(scores[n] - of_query.x) * of_query.y;
+                add_times(p * factors[n], h.staged(of_outs, i + n), of_value);
+                add_times(p * (of_p[n] * factors[n] - of_query.z), h.staged(queries, i + n), of_key);
+            }
         }
     }
     h.store(of_key, 1.f, gqkv, 3, 1);
