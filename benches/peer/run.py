@@ -5,11 +5,14 @@ Prints Markdown, writes it to target/peer/measurements.md, and puts it between t
 unless a side failed (exit code 1), other processes kept the machine busy, or the settings are those of a trial.
 Settings come from the environment:
 
-    PARTS    what is measured, of: step load study   [all]
+    PARTS    what is measured, of: step load study gpu   [all but gpu]
     ROUNDS   turns of each side                      [3; fewer is a trial]
     LENGTHS  samples per lead of the training steps  [1000 5000]
     STEPS    timed steps of each turn                [10; fewer is a trial]
     EPOCHS   of the study                            [as in study.toml; where given, a trial]
+    BATCHES  records of a step on a GPU              [64 256]
+    KINDS    architectures on a GPU                  [all]
+    ECGRAFT  our side                                [target/release/ecgraft]
 """
 import csv
 import datetime
@@ -23,12 +26,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import gpu
 from report import README, Section, cells, cores, machine, ratio, refresh, table, versions
 from turns import ROOT, Failed, Measured, Numbers, Side, call, disturbed, in_turn, pairs
 
 HERE = Path(__file__).resolve().parent
 WORK = ROOT / "target/peer"
-ECGRAFT = ROOT / "target/release/ecgraft"
+ECGRAFT = Path(os.environ.get("ECGRAFT") or ROOT / "target/release/ecgraft")
 BATCH, LEADS = 32, 8
 RECORDS = 1000  # of the folder that both sides read
 FAILED = "a side failed"
@@ -41,22 +45,26 @@ class Settings:
     lengths: list[int]
     steps: int
     epochs: int | None
+    batches: list[int]
+    kinds: list[str]
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> "Settings":
         epochs = environment.get("EPOCHS")
         settings = cls(
-            parts=environment.get("PARTS", " ".join(PARTS)).split(),
+            parts=environment.get("PARTS", "step load study").split(),
             rounds=int(environment.get("ROUNDS", "3")),
             lengths=[int(length) for length in environment.get("LENGTHS", "1000 5000").split()],
             steps=int(environment.get("STEPS", "10")),
             epochs=int(epochs) if epochs else None,
+            batches=[int(batch) for batch in environment.get("BATCHES", "64 256").split()],
+            kinds=environment.get("KINDS", "").split(),
         )
         unknown = set(settings.parts) - set(PARTS)
         if unknown:
             sys.exit(f"no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
-        if min(settings.rounds, settings.steps, *settings.lengths, settings.epochs or 1) < 1:
-            sys.exit("ROUNDS, STEPS, LENGTHS and EPOCHS start at 1")
+        if min(settings.rounds, settings.steps, *settings.lengths, *settings.batches, settings.epochs or 1) < 1:
+            sys.exit("ROUNDS, STEPS, LENGTHS, BATCHES and EPOCHS start at 1")
         return settings
 
     @property
@@ -82,10 +90,15 @@ def ecgraft(*arguments: object) -> list[str]:
     return [str(ECGRAFT), *map(str, arguments)]
 
 
+def architectures() -> list[tuple[str, str]]:
+    """Name and description of every kind."""
+    # One row a kind, the name first; continued lines are indented further.
+    return re.findall(r"^ ?(\w+) {2,}(.*)", call(ecgraft("architectures")).stdout, re.MULTILINE)[1:]
+
+
 def step(settings: Settings) -> Part:
     """A training step and an inference of every architecture."""
-    # One row a kind, the name first; continued lines are indented further.
-    rows = re.findall(r"^ ?(\w+) {2,}(.*)", call(ecgraft("architectures")).stdout, re.MULTILINE)[1:]
+    rows = architectures()
     kinds = [kind for kind, about in rows if not about.startswith("not in this build")]
     later = [kind for kind, about in rows if about.startswith("not in this build")]
     try:
@@ -231,7 +244,16 @@ def study(settings: Settings) -> Part:
     return Part("A whole study", text, ("torch", "wfdb", "pandas", "scipy"), list(found.values()))
 
 
-PARTS = {"step": step, "load": load, "study": study}
+def on_gpu(settings: Settings) -> Part:
+    """As `step`, on a GPU."""
+    kinds = settings.kinds or [kind for kind, _ in architectures()]
+    text, given = gpu.compare(
+        ecgraft("bench"), python("torch_bench.py"), kinds, settings.batches, settings.lengths, settings.steps, settings.rounds
+    )
+    return Part("Training step and inference on a GPU", f"{text}\n{gpu.gpu()}.", ("torch",), given)
+
+
+PARTS = {"step": step, "load": load, "study": study, "gpu": on_gpu}
 
 
 def measured(name: str, settings: Settings) -> tuple[Section, list[str]]:

@@ -49,8 +49,10 @@ def median_seconds(step: Callable[[], object], steps: int, device: torch.device)
     return statistics.median(times)
 
 
-def peak_memory_mb() -> int:
-    """The most memory this process has held."""
+def peak_memory_mb(device: torch.device) -> int:
+    """The most memory this process has held, on a GPU that of its tensors there."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) // 2**20
     status = Path("/proc/self/status").read_text()
     return next(int(line.split()[1]) // 1024 for line in status.splitlines() if line.startswith("VmHWM:"))
 
@@ -84,7 +86,7 @@ def bench(options: argparse.Namespace) -> str:
         f"peer=torch-{torch.__version__.split('+')[0]}{variant} arch={options.arch} device={options.device} "
         f"threads={options.threads} batch={options.batch} length={options.length} parameters={parameters} "
         f"train_step_ms={step * 1e3:.2f} train_samples_per_s={options.batch / step:.1f} "
-        f"infer_samples_per_s={options.batch / inference:.1f} peak_memory_mb={peak_memory_mb()}"
+        f"infer_samples_per_s={options.batch / inference:.1f} peak_memory_mb={peak_memory_mb(device)}"
     )
 
 

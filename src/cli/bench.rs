@@ -11,8 +11,9 @@ use crate::error::Error;
 use crate::manifest::keys::ARCHITECTURE;
 use crate::manifest::{Architecture, Fusion, Optimizer, default_architecture};
 use crate::nn::{Hold, Network, Pass};
-use crate::ops::Var;
 use crate::ops::loss::{Form, Loss, loss};
+use crate::ops::sum::Kernel as _;
+use crate::ops::{Var, device_error};
 use crate::train::Stepper;
 
 /// Time a training step and an inference of an architecture at its defaults
@@ -57,7 +58,7 @@ pub fn run(options: Options) -> Result<()> {
         .num_threads(threads)
         .build()
         .map_err(|error| Error::internal(error.to_string()))?;
-    pool.install(|| time(&options, device.name(), &architecture, threads))
+    pool.install(|| time(&options, &device.name(), &architecture, threads))
 }
 
 fn time(options: &Options, device_name: &str, architecture: &Architecture, threads: usize) -> Result<()> {
@@ -73,15 +74,17 @@ fn time(options: &Options, device_name: &str, architecture: &Architecture, threa
     let classes = (0..options.batch).map(|i| i % 5).collect();
     let target = Loss::CrossEntropy { classes, weights: vec![1.0; 5], form: Form::Plain };
     let mut stepper = Stepper::new(&Optimizer::Adam { learning_rate: 1e-3, weight_decay: 0.0, betas: [0.9, 0.999] });
+    let mut sum = device.sum().map_err(device_error)?;
 
     let train = median(options.steps, || {
         let mut pass = Pass::training(crate::seed::stream(0, "dropout", 0));
         let output = net.forward(&x, &mut pass)?;
-        let (scalar, _) = loss(&mut pass.trace, &output, &target)?;
+        let scalar = loss(&mut pass.trace, &output, &target, 1.0, 1.0, &mut sum)?;
         let mut gradients = pass.trace.backward(scalar)?;
         stepper.step(&device, &mut net, &mut gradients, 1.0, &|_| 1.0)
     })?;
-    let infer = median(options.steps, || net.forward(&x, &mut Pass::inference()).and_then(|output| output.values().map(drop)))?;
+    let infer =
+        median(options.steps, || net.forward(&x, &mut Pass::inference()).and_then(|output| output.values().map(drop)))?;
     let batch = options.batch as f64;
     println!(
         "peer=ecgraft-{} arch={} device={device_name} threads={threads} batch={} length={} parameters={parameters} \

@@ -36,7 +36,7 @@ pub struct Options {
     /// Threads in all; results do not depend on it [default: all cores]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
-    /// Stages trained at once, each with its share of the threads [default: one per thread, at most 4]
+    /// Stages trained at once, each with its share of the threads [default: one per thread, at most 4; on a GPU 2]
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
     /// Only experiments whose name matches
@@ -56,7 +56,7 @@ pub fn run(options: Options) -> Result<()> {
     let device = Device::parse(&options.device)?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = options.threads.unwrap_or(cores);
-    let jobs = options.jobs.unwrap_or(threads.min(4));
+    let jobs = options.jobs.unwrap_or(device.jobs(threads));
     if threads == 0 || jobs == 0 {
         return Err(Error::user("--threads and --jobs start at 1"));
     }
@@ -64,6 +64,7 @@ pub fn run(options: Options) -> Result<()> {
     if options.dry_run {
         return super::plan::print(&options.manifests, &options.results, only);
     }
+    device.open(&options.results.dir)?;
     let (plan, broken) = planned::planned(&options.manifests, &options.results, only)?;
     if plan.trials.is_empty() {
         return broken.into_result("cannot run (see above)");

@@ -90,7 +90,8 @@ fn step(net: &mut Network<Cpu>, reference: &Reference) -> (Var<Cpu>, f64, Gradie
     let mut pass = Pass::training(crate::seed::stream(0, "dropout", 0));
     let output = net.forward(&x, &mut pass).unwrap();
     let target = Loss::CrossEntropy { classes, weights: vec![1.0; 5], form: Form::Plain };
-    let (scalar, value) = loss(&mut pass.trace, &output, &target).unwrap();
+    let mut value = 0.0;
+    let scalar = loss(&mut pass.trace, &output, &target, 1.0, 1.0, &mut value).unwrap();
     let (gradients, of_input) = pass.trace.backward_to(scalar, &x).unwrap();
     (output, value, gradients, of_input)
 }
@@ -170,7 +171,7 @@ fn frozen_recurrent_layers_get_no_gradient_and_pass_none_on() {
         let features = net.features(&input(&reference), &mut pass).unwrap();
         assert_eq!(features.traced, traced, "{frozen:?}");
         let output = net.head(&features, &mut pass).unwrap();
-        let (scalar, _) = loss(&mut pass.trace, &output, &target).unwrap();
+        let scalar = loss(&mut pass.trace, &output, &target, 1.0, 1.0, &mut 0.0).unwrap();
         let gradients = pass.trace.backward(scalar).unwrap();
         net.visit(|place, param| {
             if place.role == Role::Statistic {

@@ -3,7 +3,7 @@
 use dfdx::prelude::{Cpu, Rank0, Tensor};
 
 use super::memory::Buffer;
-use super::{Backend, Done, Lend, Seen, Trace, Var, device_error};
+use super::{Backend, Done, Seen, Trace, Var, device_error, sum};
 use crate::Result;
 
 #[cfg(feature = "cuda")]
@@ -173,29 +173,49 @@ fn residuals(outputs: &[f32], truth: &[f32], gradient: &mut [f32], f: impl Fn(f6
 }
 
 /// Losses on a device.
-pub trait Kernel: Lend {
-    /// The loss of outputs and its gradient.
-    fn loss(&self, outputs: Seen<'_, Self>, loss: &Loss) -> Done<(f64, Self::Buffer), Self>;
+pub trait Kernel: sum::Kernel {
+    /// The gradient of the loss of outputs, times `share`; `weight` times the loss is added to `sum`.
+    fn loss(
+        &self,
+        outputs: Seen<'_, Self>,
+        loss: &Loss,
+        share: f64,
+        weight: f64,
+        sum: &mut Self::Sum,
+    ) -> Done<Self::Buffer, Self>;
 }
 
-/// The loss of `outputs` (batch, 1, outputs): a scalar that starts the backward pass, and its value.
+/// The loss of `outputs` (batch, 1, outputs): gives a scalar that starts the backward pass, and adds `weight` times
+/// its value to `sum`. Gradients are those of the loss times `share`: 1, but where a batch is worked on in parts.
 ///
 /// # Errors
 /// Where the device fails.
-pub fn loss<D: Backend>(trace: &mut Trace<D>, outputs: &Var<D>, loss: &Loss) -> Result<(Tensor<Rank0, f32, D>, f64)> {
+pub fn loss<D: Backend>(
+    trace: &mut Trace<D>,
+    outputs: &Var<D>,
+    loss: &Loss,
+    share: f64,
+    weight: f64,
+    sum: &mut D::Sum,
+) -> Result<Tensor<Rank0, f32, D>> {
     let device = outputs.device.clone();
-    let (value, gradient) = device.loss(outputs.seen(), loss).map_err(device_error)?;
+    let gradient = device.loss(outputs.seen(), loss, share, weight, sum).map_err(device_error)?;
     if trace.wants(&[outputs.traced]) {
         trace.start(outputs, gradient);
     }
-    Ok((device.try_tensor_from_vec(vec![value as f32], ()).map_err(device_error)?, value))
+    // Gradients start from `gradient`; dfdx wants a tensor to begin with, whatever its value.
+    device.try_tensor_from_vec(vec![0.0], ()).map_err(device_error)
 }
 
 impl Kernel for Cpu {
-    fn loss(&self, outputs: Seen<'_, Cpu>, loss: &Loss) -> Done<(f64, Buffer), Cpu> {
+    fn loss(&self, outputs: Seen<'_, Cpu>, loss: &Loss, share: f64, weight: f64, sum: &mut f64) -> Done<Buffer, Cpu> {
         debug_assert!(outputs.norm.is_none() && outputs.shape.1 == 1);
-        let (value, gradient) = loss.of(outputs.values);
-        Ok((value, gradient.into()))
+        let (value, mut gradient) = loss.of(outputs.values);
+        if share != 1.0 {
+            gradient.iter_mut().for_each(|g| *g = (share * f64::from(*g)) as f32);
+        }
+        *sum += value * weight;
+        Ok(gradient.into())
     }
 }
 

@@ -23,6 +23,7 @@ mod cpu;
 pub mod cuda;
 pub mod dropout;
 pub mod fuse;
+pub mod gather;
 #[cfg(test)]
 pub(crate) mod gradient_check;
 pub mod inception;
@@ -35,6 +36,7 @@ mod philox;
 pub mod pool;
 pub mod recurrent;
 mod simd;
+pub mod sum;
 pub mod transformer;
 pub mod update;
 
@@ -110,8 +112,10 @@ pub trait Backend:
     + linear::Kernel
     + recurrent::Kernel
     + dropout::Kernel
+    + sum::Kernel
     + loss::Kernel
     + update::Kernel
+    + gather::Kernel
     + transformer::Kernel
 {
 }

@@ -20,11 +20,13 @@ use crate::progress::Progress;
 use crate::store::{Claim, Finish, StageStatus, Store};
 
 mod cost;
+mod device;
 mod sources;
 mod stage;
 mod worker;
 
 use sources::Sources;
+pub use device::Device;
 pub use sources::{Fingerprinted, fingerprints};
 
 /// How long a claim is good without being renewed.
@@ -35,37 +37,6 @@ const WAIT: Duration = Duration::from_millis(100);
 
 /// Version and commit of this build, as stored with every run.
 pub const VERSION: &str = env!("ECGRAFT_VERSION");
-
-/// Where a network is trained.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Device {
-    /// The processor.
-    Cpu,
-}
-
-impl Device {
-    /// Reads `auto`, `cpu`, `cuda` or `cuda:N`.
-    ///
-    /// # Errors
-    /// A user error for another word, and for CUDA in a build that has none.
-    pub fn parse(text: &str) -> Result<Self> {
-        let number = |rest: &str| rest.is_empty() || rest.strip_prefix(':').is_some_and(|n| n.parse::<u32>().is_ok());
-        match text {
-            "auto" | "cpu" => Ok(Device::Cpu),
-            _ if text.strip_prefix("cuda").is_some_and(number) => Err(Error::user(format!(
-                "--device {text}: ecgraft {VERSION} trains on the CPU only; use --device cpu (or auto, which takes the best device there is)"
-            ))),
-            _ => Err(Error::user(format!("--device {text}: not a device; use auto, cpu, cuda or cuda:N"))),
-        }
-    }
-
-    /// As stored with every run.
-    pub fn name(self) -> &'static str {
-        match self {
-            Device::Cpu => "cpu",
-        }
-    }
-}
 
 /// How to run.
 #[derive(Clone, Debug)]
@@ -247,12 +218,14 @@ fn train_one(shared: &Shared<'_>, store: &mut Store, id: &str, worker: &str) -> 
     // A fault in one stage is that stage's; the others go on.
     let trained = std::panic::catch_unwind(AssertUnwindSafe(|| match shared.options.device {
         Device::Cpu => stage::train(&Cpu::default(), shared, index),
+        #[cfg(feature = "cuda")]
+        Device::Cuda(number) => on_gpu(shared, number, index),
     }));
     let trained = trained.unwrap_or_else(|_| Err(Error::internal("a fault of ecgraft, told above; please report it")));
     match trained {
         Ok((outcome, checkpoint, note)) => {
             let finish = Finish {
-                device: shared.options.device.name().to_owned(),
+                device: shared.options.device.name(),
                 version: VERSION.to_owned(),
                 checkpoint: Some(checkpoint),
                 started_at,
@@ -274,6 +247,14 @@ fn train_one(shared: &Shared<'_>, store: &mut Store, id: &str, worker: &str) -> 
             Ok(())
         }
     }
+}
+
+/// As `stage::train`, on a GPU, in the precision that the manifest asks for.
+#[cfg(feature = "cuda")]
+fn on_gpu(shared: &Shared<'_>, number: usize, index: usize) -> Result<(crate::train::Outcome, String, String)> {
+    let device = crate::ops::cuda::open(number, &device::kernels(&shared.options.results))?;
+    let manifest = &shared.plan.experiments[shared.plan.stages[index].experiment];
+    crate::ops::cuda::with_precision(manifest.compute.precision, || stage::train(&device, shared, index))
 }
 
 /// Where a stage's weights are, below the results folder.

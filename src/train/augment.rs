@@ -1,12 +1,17 @@
 //! Random changes to training signals, drawn anew for each record and epoch.
+//!
+//! On the CPU a record is changed in place. On a GPU what is drawn goes to the device, and its kernel makes the same
+//! changes; of noise a key is drawn, and the device has normal numbers of its own: others than the CPU's, from the same
+//! distribution. What is drawn after noise therefore differs too.
 
 use std::f64::consts::TAU;
 
-use rand::RngExt;
+use rand::{Rng, RngExt};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
 use crate::manifest::Augment;
+use crate::ops::gather::Change;
 
 /// Changes one record, (leads, length), in place.
 pub(super) fn apply(
@@ -16,53 +21,83 @@ pub(super) fn apply(
     record: &mut [f32],
     random: &mut ChaCha8Rng,
 ) {
+    let shape = (record.len() / length, length);
     for augment in augments {
-        match *augment {
-            Augment::GaussianNoise { sd } => {
-                for value in record.iter_mut() {
-                    let noise: f32 = StandardNormal.sample(random);
-                    *value += sd as f32 * noise;
-                }
+        if let Augment::GaussianNoise { sd } = *augment {
+            for value in record.iter_mut() {
+                let noise: f32 = StandardNormal.sample(random);
+                *value += sd as f32 * noise;
             }
-            Augment::BaselineWander { amplitude } => {
-                let (frequency, phase) = (0.05 + 0.45 * random.random::<f64>(), TAU * random.random::<f64>());
-                for lead in record.chunks_exact_mut(length) {
-                    let size = amplitude * random.random::<f64>();
-                    for (i, value) in lead.iter_mut().enumerate() {
-                        *value += (size * (TAU * frequency * i as f64 / sampling_rate + phase).sin()) as f32;
-                    }
+        } else {
+            make(&draw_one(augment, sampling_rate, shape, random), length, record);
+        }
+    }
+}
+
+/// What a device changes one record of (leads, length) by.
+pub(super) fn draw(
+    augments: &[Augment],
+    sampling_rate: f64,
+    shape: (usize, usize),
+    random: &mut ChaCha8Rng,
+) -> Vec<Change> {
+    augments.iter().map(|augment| draw_one(augment, sampling_rate, shape, random)).collect()
+}
+
+fn draw_one(augment: &Augment, sampling_rate: f64, (leads, length): (usize, usize), random: &mut ChaCha8Rng) -> Change {
+    match *augment {
+        Augment::GaussianNoise { sd } => Change::Noise { sd, key: random.next_u64() },
+        Augment::BaselineWander { amplitude } => {
+            let (frequency, phase) = (0.05 + 0.45 * random.random::<f64>(), TAU * random.random::<f64>());
+            let sizes = (0..leads).map(|_| amplitude * random.random::<f64>()).collect();
+            Change::Wander { turns: frequency / sampling_rate, phase, sizes }
+        }
+        Augment::LeadDropout { p } => Change::Dropped((0..leads).map(|_| random.random::<f64>() < p).collect()),
+        Augment::RandomCrop { duration } => {
+            let kept = ((duration * sampling_rate).round() as usize).min(length);
+            let start = random.random_range(0..=length - kept);
+            Change::Crop { start, end: start + kept }
+        }
+        Augment::TimeShift { shift } => {
+            let most = ((shift * sampling_rate).round() as usize).min(length);
+            let to = random.random_range(0..=2 * most);
+            Change::Shift(to as isize - most as isize)
+        }
+        Augment::AmplitudeScale { range } => Change::Scale((1.0 + range * (2.0 * random.random::<f64>() - 1.0)) as f32),
+    }
+}
+
+/// Makes a change to one record, (leads, length).
+fn make(change: &Change, length: usize, record: &mut [f32]) {
+    let leads = record.chunks_exact_mut(length);
+    match change {
+        // See `apply`.
+        Change::Noise { .. } => {}
+        Change::Wander { turns, phase, sizes } => {
+            for (lead, size) in leads.zip(sizes) {
+                for (i, value) in lead.iter_mut().enumerate() {
+                    *value += (size * (TAU * turns * i as f64 + phase).sin()) as f32;
                 }
-            }
-            Augment::LeadDropout { p } => {
-                for lead in record.chunks_exact_mut(length) {
-                    if random.random::<f64>() < p {
-                        lead.fill(0.0);
-                    }
-                }
-            }
-            Augment::RandomCrop { duration } => {
-                let kept = ((duration * sampling_rate).round() as usize).min(length);
-                let start = random.random_range(0..=length - kept);
-                for lead in record.chunks_exact_mut(length) {
-                    lead[..start].fill(0.0);
-                    lead[start + kept..].fill(0.0);
-                }
-            }
-            Augment::TimeShift { shift } => {
-                let most = ((shift * sampling_rate).round() as usize).min(length);
-                let to = random.random_range(0..=2 * most);
-                let (right, left) = (to.saturating_sub(most), most.saturating_sub(to));
-                for lead in record.chunks_exact_mut(length) {
-                    lead.copy_within(left..length - right, right);
-                    lead[..right].fill(0.0);
-                    lead[length - left..].fill(0.0);
-                }
-            }
-            Augment::AmplitudeScale { range } => {
-                let factor = (1.0 + range * (2.0 * random.random::<f64>() - 1.0)) as f32;
-                record.iter_mut().for_each(|value| *value *= factor);
             }
         }
+        Change::Dropped(dropped) => {
+            leads.zip(dropped).filter(|(_, dropped)| **dropped).for_each(|(lead, _)| lead.fill(0.0));
+        }
+        Change::Crop { start, end } => {
+            for lead in leads {
+                lead[..*start].fill(0.0);
+                lead[*end..].fill(0.0);
+            }
+        }
+        Change::Shift(by) => {
+            let (right, left) = (by.max(&0).unsigned_abs(), by.min(&0).unsigned_abs());
+            for lead in leads {
+                lead.copy_within(left..length - right, right);
+                lead[..right].fill(0.0);
+                lead[length - left..].fill(0.0);
+            }
+        }
+        Change::Scale(factor) => record.iter_mut().for_each(|value| *value *= factor),
     }
 }
 

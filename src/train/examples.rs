@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use rand_chacha::ChaCha8Rng;
+
 use crate::Result;
 use crate::data::{Dataset, Datasets, Pick};
 use crate::error::Error;
 use crate::manifest::{Augment, Normalize, Signal};
+use crate::ops::gather::Change;
 use crate::ops::loss::{Form, Loss};
 
 use super::augment;
@@ -114,8 +117,7 @@ impl<'a> Examples<'a> {
                 }
             }
             if let Some(Augments { list, sampling_rate, seed, epoch }) = augments {
-                let mut random = crate::seed::stream(*seed, "augment", ((*epoch as u64) << 32) + index as u64);
-                augment::apply(list, *sampling_rate, length, to, &mut random);
+                augment::apply(list, *sampling_rate, length, to, &mut augments_of(*seed, *epoch, index));
             }
             for (lead, samples) in to.chunks_exact(length).enumerate() {
                 place.iter_mut().skip(lead).step_by(leads).zip(samples).for_each(|(place, sample)| *place = *sample);
@@ -132,6 +134,21 @@ pub(super) struct Augments<'a> {
     pub sampling_rate: f64,
     pub seed: u64,
     pub epoch: usize,
+}
+
+impl Augments<'_> {
+    /// What the examples `indices`, signals of (leads, length), are changed by on a device.
+    pub(super) fn draw(&self, indices: &[usize], shape: (usize, usize)) -> Vec<Vec<Change>> {
+        let of_one = |&index: &usize| {
+            augment::draw(self.list, self.sampling_rate, shape, &mut augments_of(self.seed, self.epoch, index))
+        };
+        indices.iter().map(of_one).collect()
+    }
+}
+
+/// The stream of example `index` in `epoch`.
+fn augments_of(seed: u64, epoch: usize, index: usize) -> ChaCha8Rng {
+    crate::seed::stream(seed, "augment", ((epoch as u64) << 32) + index as u64)
 }
 
 /// How outputs are measured against truths.

@@ -1,8 +1,5 @@
 //! One stage's training, from the first step to the choice of the best epoch.
 
-use std::sync::mpsc::{Receiver, sync_channel};
-use std::thread::Scope;
-
 use rand::seq::SliceRandom;
 
 use crate::Result;
@@ -10,17 +7,15 @@ use crate::error::Error;
 use crate::manifest::{Augment, EarlyStopping, Freeze, GradientClipping, Optimizer as OptimizerSettings, Schedule};
 use crate::nn::{Network, Pass};
 use crate::ops::loss::loss;
-use crate::ops::{Backend, Lend, Var, memory};
+use crate::ops::{Backend, Lend, device_error, memory};
 
 use super::curriculum::Curriculum;
 use super::examples::{Augments, Examples, Objective};
 use super::gradients::{StartingPoint, clip};
 use super::optimizer::Optimizer;
 use super::schedule::LearningRate;
+use super::supply::{Supply, predict};
 use super::{EpochValue, Watch, freeze};
-
-/// Examples in one pass where nothing is trained.
-const INFERENCE_BATCH: usize = 64;
 
 /// Everything that decides how a network is trained.
 #[derive(Debug)]
@@ -76,7 +71,7 @@ pub(super) fn fit<D: Backend>(
     let mut curves = Vec::new();
     let mut best: Option<(f64, usize, Network<D>)> = None;
     let mut phase = None;
-    let mut cached: Option<[Features; 2]> = None;
+    let (mut train_supply, mut validation_supply) = (Supply::new(train), Supply::new(validation));
     let all: Vec<usize> = (0..train.len()).collect();
     let most_steps = batches(&all, recipe.batch_size).len();
 
@@ -87,24 +82,19 @@ pub(super) fn fit<D: Backend>(
             net.hold(|block| freeze::hold(recipe.freeze, epoch, block));
             // A backbone that is a fixed function of its input is run once, not once an epoch.
             let fixed = net.is_probe() && recipe.augment.is_empty();
-            cached = if fixed {
-                Some([Features::of(device, &mut net, train)?, Features::of(device, &mut net, validation)?])
-            } else {
-                None
-            };
+            for supply in [&mut train_supply, &mut validation_supply] {
+                supply.ready(device, &mut net, fixed)?;
+            }
         }
-        let [train_features, validation_features] = match &cached {
-            Some([train, validation]) => [Some(train), Some(validation)],
-            None => [None, None],
-        };
 
         let mut order = recipe.curriculum.examples(train.len(), epoch);
         order.shuffle(&mut crate::seed::stream(recipe.seed, "shuffle", epoch as u64));
         let batches = batches(&order, recipe.batch_size);
         let augments = Augments { list: recipe.augment, sampling_rate: recipe.sampling_rate, seed: recipe.seed, epoch };
-        let (mut sum, mut norms) = (0.0, 0.0);
+        let mut sum = device.sum().map_err(device_error)?;
+        let mut norms = device.sum().map_err(device_error)?;
         std::thread::scope(|scope| {
-            let mut source = Source::new(scope, train, train_features, &batches, Some(&augments));
+            let mut source = train_supply.source(scope, &batches, Some(&augments));
             for (step, batch) in batches.iter().enumerate() {
                 if watch.stopped() {
                     return Err(Error::interrupted());
@@ -113,25 +103,25 @@ pub(super) fn fit<D: Backend>(
                 let mut pass = Pass::training(crate::seed::stream(recipe.seed, "dropout", number));
                 let output = source.outputs(device, &mut net, batch, &mut pass)?;
                 let target = recipe.objective.loss(&train.truth, batch)?;
-                let (scalar, value) = loss(&mut pass.trace, &output, &target)?;
-                if !value.is_finite() {
-                    return Err(diverged(&format!("the training loss became {value}"), epoch));
+                let scalar = loss(&mut pass.trace, &output, &target, 1.0, batch.len() as f64, &mut sum)?;
+                if let Some(sum) = D::known(&sum) {
+                    finite(sum, epoch)?;
                 }
                 let mut gradients = pass.trace.backward(scalar)?;
                 if let Some(start) = &start {
                     start.pull(device, &mut net, &mut gradients)?;
                 }
                 if let Some(clipping) = recipe.clipping {
-                    norms += clip(device, &mut net, &mut gradients, clipping.norm)?;
+                    clip(device, &mut net, &mut gradients, clipping.norm, &mut norms)?;
                 }
                 let factor = rate.factor(epoch, step, batches.len());
                 optimizer.step(device, &mut net, &mut gradients, factor, &|block| recipe.freeze.scale(block))?;
-                sum += value * batch.len() as f64;
             }
             Ok(())
         })?;
+        let sum = finite(device.total(&sum).map_err(device_error)?, epoch)?;
 
-        let outputs = predict(device, &mut net, validation, validation_features, watch)?;
+        let outputs = predict(device, &mut net, &validation_supply, watch)?;
         if outputs.iter().any(|output| !output.is_finite()) {
             return Err(diverged("a validation output is not a finite number", epoch));
         }
@@ -140,6 +130,7 @@ pub(super) fn fit<D: Backend>(
         note("train", "loss", sum / order.len() as f64);
         note("train", "learning_rate", recipe.optimizer.learning_rate() * rate.factor(epoch, 0, batches.len()));
         if recipe.clipping.is_some() {
+            let norms = device.total(&norms).map_err(device_error)?;
             note("train", "gradient_norm", norms / batches.len() as f64);
         }
         for (metric, value) in &judgement.values {
@@ -165,6 +156,11 @@ pub(super) fn fit<D: Backend>(
     Ok(Fitted { network, best_epoch: epoch + 1, epochs: curves })
 }
 
+/// The sum of an epoch's losses, if training has not diverged.
+fn finite(sum: f64, epoch: usize) -> Result<f64> {
+    if sum.is_finite() { Ok(sum) } else { Err(diverged(&format!("the training loss became {sum}"), epoch)) }
+}
+
 /// What to say where numbers left all bounds in `epoch` (from 0).
 fn diverged(what: &str, epoch: usize) -> Error {
     let advice = "lower optimizer.learning_rate, or look for extreme values in the data";
@@ -180,115 +176,6 @@ fn batches(order: &[usize], size: usize) -> Vec<&[usize]> {
         batches.push(&order[batches.len() * size..]);
     }
     batches
-}
-
-/// Batches made ready while the ones before them are worked on.
-const AHEAD: usize = 2;
-
-/// Where batches come from: signals, which a thread of their own prepares ahead, or features that are known.
-enum Source<'a> {
-    Signals { shape: (usize, usize), ready: Receiver<Result<Vec<f32>>> },
-    Features(&'a Features),
-}
-
-impl<'a> Source<'a> {
-    fn new<'scope>(
-        scope: &'scope Scope<'scope, '_>,
-        examples: &'scope Examples<'_>,
-        features: Option<&'a Features>,
-        batches: &'scope [&[usize]],
-        augments: Option<&'scope Augments<'_>>,
-    ) -> Self {
-        if let Some(features) = features {
-            return Source::Features(features);
-        }
-        let (sender, ready) = sync_channel(AHEAD);
-        let augments = augments.filter(|augments| !augments.list.is_empty());
-        scope.spawn(move || {
-            // Nobody listens any more where training ended early.
-            let _ = batches.iter().try_for_each(|batch| sender.send(examples.signals(batch, augments)));
-        });
-        Source::Signals { shape: examples.shape, ready }
-    }
-
-    /// The next batch, (batch, length, leads) or (batch, 1, features).
-    fn next<D: Backend>(&mut self, device: &D, batch: &[usize]) -> Result<Var<D>> {
-        match self {
-            Source::Features(features) => features.batch(device, batch),
-            Source::Signals { shape: (leads, length), ready } => {
-                let values = ready.recv().map_err(|_| Error::internal("batches are no longer prepared"))??;
-                Var::input(device, values, (batch.len(), *length, *leads))
-            }
-        }
-    }
-
-    /// The network's outputs for the next batch.
-    fn outputs<D: Backend>(
-        &mut self,
-        device: &D,
-        net: &mut Network<D>,
-        batch: &[usize],
-        pass: &mut Pass<D>,
-    ) -> Result<Var<D>> {
-        let x = self.next(device, batch)?;
-        match self {
-            Source::Features(_) => net.head(&x, pass),
-            Source::Signals { .. } => net.forward(&x, pass),
-        }
-    }
-}
-
-/// Outputs for all examples, (examples, outputs), in order.
-pub(super) fn predict<D: Backend>(
-    device: &D,
-    net: &mut Network<D>,
-    examples: &Examples<'_>,
-    features: Option<&Features>,
-    watch: &dyn Watch,
-) -> Result<Vec<f32>> {
-    let order: Vec<usize> = (0..examples.len()).collect();
-    let batches: Vec<&[usize]> = order.chunks(INFERENCE_BATCH).collect();
-    std::thread::scope(|scope| {
-        let mut source = Source::new(scope, examples, features, &batches, None);
-        let mut outputs = Vec::new();
-        for batch in &batches {
-            if watch.stopped() {
-                return Err(Error::interrupted());
-            }
-            outputs.extend(source.outputs(device, net, batch, &mut Pass::inference())?.values()?);
-        }
-        Ok(outputs)
-    })
-}
-
-/// Pooled features of all examples of a split, from a backbone that holds still.
-#[derive(Debug)]
-pub(super) struct Features {
-    width: usize,
-    values: Vec<f32>,
-}
-
-impl Features {
-    fn of<D: Backend>(device: &D, net: &mut Network<D>, examples: &Examples<'_>) -> Result<Self> {
-        let order: Vec<usize> = (0..examples.len()).collect();
-        let batches: Vec<&[usize]> = order.chunks(INFERENCE_BATCH).collect();
-        std::thread::scope(|scope| {
-            let mut source = Source::new(scope, examples, None, &batches, None);
-            let (mut values, mut width) = (Vec::new(), 0);
-            for batch in &batches {
-                let features = net.features(&source.next(device, batch)?, &mut Pass::inference())?;
-                width = features.dims().2;
-                values.extend(features.values()?);
-            }
-            Ok(Self { width, values })
-        })
-    }
-
-    /// (batch, 1, features).
-    fn batch<D: Backend>(&self, device: &D, indices: &[usize]) -> Result<Var<D>> {
-        let rows = indices.iter().flat_map(|&i| self.values[i * self.width..][..self.width].iter().copied()).collect();
-        Var::input(device, rows, (indices.len(), 1, self.width))
-    }
 }
 
 #[cfg(test)]

@@ -78,7 +78,7 @@ fn is_weight<D: Backend>(param: &Param<D>) -> bool {
 }
 
 /// Scales all gradients of what is being trained by min(1, most / (norm + 1e-6)), where norm is the L2
-/// norm of all of them together; gives that norm. As `torch.nn.utils.clip_grad_norm_` does.
+/// norm of all of them together, which is added to `norms`. As `torch.nn.utils.clip_grad_norm_` does.
 ///
 /// # Errors
 /// Where the device fails.
@@ -87,22 +87,20 @@ pub(super) fn clip<D: Backend>(
     net: &mut Network<D>,
     gradients: &mut Gradients<D>,
     most: f64,
-) -> Result<f64> {
-    let mut squares = 0.0;
+    norms: &mut D::Sum,
+) -> Result<()> {
+    let mut clip = D::Clip::default();
     each_trained(net, |_, _, param| {
         let gradient = gradients.get_or_alloc_mut(&param.value).map_err(device_error)?;
-        squares += device.sum_of_squares(gradient).map_err(device_error)?;
-        Ok(())
+        device.measure(&mut clip, gradient).map_err(device_error)
     })?;
-    let norm = f64::sqrt(squares);
-    let factor = most / (norm + 1e-6);
-    if factor < 1.0 {
-        each_trained(net, |_, _, param| {
-            let gradient = gradients.get_or_alloc_mut(&param.value).map_err(device_error)?;
-            device.shrink(gradient, factor as f32).map_err(device_error)
-        })?;
+    if !device.settle(&mut clip, most, norms).map_err(device_error)? {
+        return Ok(());
     }
-    Ok(norm)
+    each_trained(net, |_, _, param| {
+        let gradient = gradients.get_or_alloc_mut(&param.value).map_err(device_error)?;
+        device.shrink(&clip, gradient).map_err(device_error)
+    })
 }
 
 #[cfg(test)]
@@ -153,7 +151,8 @@ mod tests {
                 _ if place.block == "block1" => gradient.fill(1e3),
                 _ => {}
             });
-            let found = clip(&Cpu::default(), &mut net, &mut gradients, limit).unwrap();
+            let mut found = 0.0;
+            clip(&Cpu::default(), &mut net, &mut gradients, limit, &mut found).unwrap();
             assert!((found as f32 - norm).abs() < 1e-6 * norm, "{found} {norm}");
             each(&mut net, &mut gradients, |place, _, gradient| {
                 let clipped = |name: &str| tensor(&reference, &format!("clip.{limit:?}.{name}"));

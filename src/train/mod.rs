@@ -12,6 +12,7 @@ mod gradients;
 mod optimizer;
 mod regression;
 mod schedule;
+mod supply;
 #[cfg(test)]
 mod tests;
 mod transfer;

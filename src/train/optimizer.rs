@@ -1,13 +1,11 @@
-//! Optimisers: dfdx's update kernels on our named parameters. Each moves as PyTorch's optimiser of its name
-//! does, in f32 arithmetic.
+//! Optimisers: moments of our named parameters, and who is moved by what.
 
-use dfdx::optim::{AdamConfig, Momentum, SgdConfig, WeightDecay};
 use dfdx::prelude::Storage;
 
 use crate::Result;
 use crate::manifest::Optimizer as Settings;
 use crate::nn::Network;
-use crate::ops::update::EPS;
+use crate::ops::update::{Move, Rule};
 use crate::ops::{Backend, Done, Gradients, Param, device_error};
 
 use super::gradients::each_trained;
@@ -24,14 +22,25 @@ struct Moments<D: Storage<f32>> {
 /// frozen.
 #[derive(Debug)]
 pub struct Optimizer<D: Storage<f32>> {
-    settings: Settings,
+    learning_rate: f64,
+    rule: Rule,
     moments: Vec<Option<Moments<D>>>,
 }
 
 impl<D: Backend> Optimizer<D> {
     /// With fresh moments.
     pub fn new(settings: &Settings) -> Self {
-        Self { settings: settings.clone(), moments: Vec::new() }
+        let rule = match *settings {
+            Settings::Adam { weight_decay, betas, .. } => Rule::Adam { betas, decay: weight_decay },
+            Settings::Adamw { weight_decay, betas, .. } => Rule::Adamw { betas, decay: weight_decay },
+            Settings::Sgd { weight_decay, momentum, nesterov, .. } => {
+                Rule::Sgd { momentum, nesterov, decay: weight_decay }
+            }
+            Settings::Rmsprop { weight_decay, alpha, momentum, .. } => {
+                Rule::Rmsprop { alpha, momentum, decay: weight_decay }
+            }
+        };
+        Self { learning_rate: settings.learning_rate(), rule, moments: Vec::new() }
     }
 
     /// Moves every trainable parameter; `scale` gives the learning-rate factor of a block.
@@ -46,18 +55,18 @@ impl<D: Backend> Optimizer<D> {
         factor: f64,
         scale: &dyn Fn(&str) -> f64,
     ) -> Result<()> {
+        let mut queue = D::Queue::default();
         each_trained(net, |slot, place, param| {
-            if self.moments.len() <= slot {
-                self.moments.resize_with(slot + 1, || None);
-            }
-            let rate = self.settings.learning_rate() * factor * scale(place.block);
-            self.update(device, slot, param, gradients, rate)
-        })
+            let rate = self.learning_rate * factor * scale(place.block);
+            self.update(device, &mut queue, slot, param, gradients, rate)
+        })?;
+        device.flush(queue, &self.rule).map_err(device_error)
     }
 
     fn update(
         &mut self,
         device: &D,
+        queue: &mut D::Queue,
         slot: usize,
         param: &mut Param<D>,
         gradients: &mut Gradients<D>,
@@ -68,7 +77,10 @@ impl<D: Backend> Optimizer<D> {
             device.try_fill_with_zeros(&mut zeros)?;
             Ok(zeros)
         };
-        let moments = match &mut self.moments[slot] {
+        if self.moments.len() <= slot {
+            self.moments.resize_with(slot + 1, || None);
+        }
+        let Moments { first, second, updates } = match &mut self.moments[slot] {
             Some(moments) => moments,
             empty => empty.insert(Moments {
                 first: zeros().map_err(device_error)?,
@@ -76,53 +88,11 @@ impl<D: Backend> Optimizer<D> {
                 updates: 0,
             }),
         };
-        moments.updates += 1;
+        *updates += 1;
         let gradient = gradients.get_or_alloc_mut(&param.value).map_err(device_error)?;
-        match self.settings {
-            Settings::Adam { weight_decay, betas, .. } => {
-                AdamConfig { lr: rate, betas, eps: EPS, weight_decay: decay(weight_decay, WeightDecay::L2) }.try_update(
-                    moments.updates,
-                    &mut param.value,
-                    &mut moments.first,
-                    &mut moments.second,
-                    gradient,
-                )
-            }
-            Settings::Adamw { weight_decay, betas, .. } => {
-                AdamConfig { lr: rate, betas, eps: EPS, weight_decay: decay(weight_decay, WeightDecay::Decoupled) }
-                    .try_update(moments.updates, &mut param.value, &mut moments.first, &mut moments.second, gradient)
-            }
-            Settings::Sgd { weight_decay, momentum, nesterov, .. } => {
-                let momentum = (momentum > 0.0).then_some(if nesterov {
-                    Momentum::Nesterov(momentum)
-                } else {
-                    Momentum::Classic(momentum)
-                });
-                SgdConfig { lr: rate, momentum, weight_decay: decay(weight_decay, WeightDecay::L2) }.try_update(
-                    &mut param.value,
-                    &mut moments.first,
-                    gradient,
-                )
-            }
-            Settings::Rmsprop { weight_decay, alpha, momentum, .. } => {
-                if weight_decay > 0.0 {
-                    device.pull(gradient, weight_decay as f32, &param.value, None).map_err(device_error)?;
-                }
-                device.divide_by_rms(gradient, &mut moments.second, alpha).map_err(device_error)?;
-                let momentum = (momentum > 0.0).then_some(Momentum::Classic(momentum));
-                SgdConfig { lr: rate, momentum, weight_decay: None }.try_update(
-                    &mut param.value,
-                    &mut moments.first,
-                    gradient,
-                )
-            }
-        }
-        .map_err(device_error)
+        let one = Move { value: &mut param.value, gradient, first, second, updates: *updates, rate };
+        device.update(queue, &self.rule, one).map_err(device_error)
     }
-}
-
-fn decay(factor: f64, kind: fn(f64) -> WeightDecay) -> Option<WeightDecay> {
-    (factor > 0.0).then(|| kind(factor))
 }
 
 #[cfg(test)]
@@ -157,13 +127,13 @@ mod tests {
             let expected = tensor(&format!("{name}.weights")).1;
             let mut expected = expected.chunks_exact(count);
             let mut param = Param::new(&device, vec![count], expected.next().unwrap().to_vec()).unwrap();
-            let mut optimizer = Optimizer::<Cpu> { moments: vec![None], ..Optimizer::new(&settings) };
+            let mut optimizer = Optimizer::<Cpu>::new(&settings);
             let rates = tensor("rates").1;
             for (step, (gradient, expected)) in all_gradients.chunks_exact(count).zip(expected).enumerate() {
                 let mut gradients = Gradients::leaky();
                 gradients.get_or_alloc_mut(&param.value).unwrap().copy_from_slice(gradient);
                 let rate = settings.learning_rate() * f64::from(rates[step]);
-                optimizer.update(&device, 0, &mut param, &mut gradients, rate).unwrap();
+                optimizer.update(&device, &mut (), 0, &mut param, &mut gradients, rate).unwrap();
                 assert_close(&format!("{name}, step {step}"), &param.to_vec(), expected, 2e-6);
             }
         }

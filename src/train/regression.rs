@@ -12,8 +12,9 @@ use crate::ops::Backend;
 
 use super::curriculum::Curriculum;
 use super::examples::{Examples, Objective, Scaling, Truth};
-use super::fit::{Judgement, Recipe, fit, predict};
+use super::fit::{Judgement, Recipe, fit};
 use super::metrics::RegressionMetrics;
+use super::supply::{Supply, predict};
 use super::{Outcome, RegressionScore, Trained, Watch, metrics};
 
 /// A target in the network's units: (value - mean) / sd.
@@ -180,7 +181,7 @@ pub fn regression<D: Backend>(
     let mut scores = Vec::new();
     let measured = [("validation", &validation_truths, &validation), ("test", &test_truths, &test)];
     for (name, truths, examples) in measured.into_iter().filter(|(.., examples)| examples.len() > 0) {
-        let outputs = predict(device, &mut fitted.network, examples, None, watch)?;
+        let outputs = predict(device, &mut fitted.network, &Supply::new(examples), watch)?;
         for (target, records, metrics) in truths.measure(&outputs, &scales)? {
             scores.push(RegressionScore { target: target.name(), split: name, records, metrics });
         }

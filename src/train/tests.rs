@@ -13,6 +13,8 @@ use crate::manifest::{
 use crate::nn::Role;
 
 mod controls;
+#[cfg(feature = "cuda")]
+mod cuda;
 
 const MANIFEST: &str = r#"
 name = "small"
@@ -133,8 +135,18 @@ fn classify(text: &str, donors: &[Network<Cpu>], freeze: Option<&str>) -> Traine
 }
 
 fn classify_fused(text: &str, donors: &[Network<Cpu>], fusion: Fusion, freeze: Option<&str>) -> Trained<Cpu> {
+    classify_of(40, text, donors, fusion, freeze)
+}
+
+fn classify_of(
+    count: usize,
+    text: &str,
+    donors: &[Network<Cpu>],
+    fusion: Fusion,
+    freeze: Option<&str>,
+) -> Trained<Cpu> {
     let manifest = parse(text);
-    let (datasets, split) = records_of(40, manifest.signal.length());
+    let (datasets, split) = records_of(count, manifest.signal.length());
     let graft =
         Graft { donors, backbones: donors.len().max(1), fusion, freeze: freeze.map(|name| &manifest.freezes[name]) };
     let (signal, settings, architecture) = (&manifest.signal, &manifest.transfer, architecture(&manifest));
@@ -291,7 +303,7 @@ fn records_train_in_their_epochs_only() {
 #[test]
 fn early_stopping_waits_for_the_parts_that_come_later() {
     let mut manifest = exploding(30);
-    manifest.regression.schedule = Schedule::Exponential { gamma: 1.5, warmup_epochs: 0.0 };
+    manifest.regression.schedule = Schedule::Exponential { gamma: 2.0, warmup_epochs: 0.0 };
     manifest.regression.early_stopping = Some(EarlyStopping { patience: 2, metric: StoppingMetric::Loss });
     let (datasets, mut split) = records(40);
     let train = |split: &Split| {

@@ -15,8 +15,9 @@ use crate::ops::{Backend, Lend};
 
 use super::curriculum::Curriculum;
 use super::examples::{Examples, Objective, Scaling, Truth};
-use super::fit::{Judgement, Recipe, fit, predict};
+use super::fit::{Judgement, Recipe, fit};
 use super::metrics::{self, ClassificationMetrics};
+use super::supply::{Supply, predict};
 use super::{Outcome, Prediction, Trained, Watch};
 
 /// What a classifier starts from.
@@ -109,7 +110,7 @@ pub fn transfer<D: Backend>(
         if picks.is_empty() {
             continue;
         }
-        let outputs = predict(device, &mut fitted.network, examples, None, watch)?;
+        let outputs = predict(device, &mut fitted.network, &Supply::new(examples), watch)?;
         let probabilities = probabilities(&outputs, classes.len(), settings.labels);
         let measured = measure(&probabilities, &examples.truth, classes.len(), settings.labels)?;
         scores.extend(measured.scores(name, &names));

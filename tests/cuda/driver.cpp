@@ -1,20 +1,17 @@
-// A CUDA driver, NVRTC and cuBLAS for machines without a GPU: device memory is the host's, and kernels are compiled for
-// the host from the same sources (emulator.h). Only what dfdx, cudarc and ecgraft call is here.
+// A CUDA driver for machines without a GPU: device memory is the host's, and kernels are libraries for the host that
+// nvrtc.cpp made. Only what dfdx, cudarc and ecgraft call is here.
 //
 // ECGRAFT_EMULATED_MEMORY: bytes of device memory, for tests of what happens where there is too little.
 #include <dlfcn.h>
-#include <unistd.h>
 
-#include <atomic>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <map>
 #include <mutex>
-#include <regex>
 #include <string>
-#include <vector>
+#include <utility>
 
 #define API extern "C" __attribute__((visibility("default"))) int
 
@@ -26,7 +23,8 @@ using Address = unsigned long long;
 std::mutex lock;
 std::map<Address, size_t> allocated;
 size_t in_use, most_in_use;
-std::map<std::string, long> calls;
+// How often this thread has waited for the device.
+thread_local long waits;
 
 size_t capacity() {
     const char *text = std::getenv("ECGRAFT_EMULATED_MEMORY");
@@ -60,17 +58,6 @@ struct Function {
     void (*launch)(const unsigned *, const unsigned *, size_t, void **);
 };
 
-std::string folder() {
-    Dl_info info;
-    dladdr(reinterpret_cast<void *>(&folder), &info);
-    std::string path = info.dli_fname;
-    return path.substr(0, path.rfind('/'));
-}
-
-struct Program {
-    std::string source, log, binary;
-};
-
 } // namespace
 
 API cuInit(unsigned) { return OK; }
@@ -94,7 +81,7 @@ API cuEventDestroy_v2(void *event) { std::free(event); return OK; }
 API cuEventRecord(void *, void *) { return OK; }
 API cuStreamCreate(void **stream, unsigned) { *stream = std::malloc(1); return OK; }
 API cuStreamDestroy_v2(void *stream) { std::free(stream); return OK; }
-API cuStreamSynchronize(void *) { std::lock_guard<std::mutex> guard(lock); calls["synchronize"]++; return OK; }
+API cuStreamSynchronize(void *) { waits++; return OK; }
 API cuStreamWaitEvent(void *, void *, unsigned) { return OK; }
 API cuMemAllocAsync(Address *to, size_t bytes, void *) { return allocate(to, bytes); }
 API cuMemAlloc_v2(Address *to, size_t bytes) { return allocate(to, bytes); }
@@ -112,8 +99,7 @@ API cuMemcpyDtoDAsync_v2(Address to, Address from, size_t bytes, void *) { retur
 API cuMemcpyDtoD_v2(Address to, Address from, size_t bytes) { return copy(at(to), at(from), bytes); }
 API cuMemcpyDtoHAsync_v2(void *to, Address from, size_t bytes, void *) { return copy(to, at(from), bytes); }
 API cuMemcpyDtoH_v2(void *to, Address from, size_t bytes) {
-    std::lock_guard<std::mutex> guard(lock);
-    calls["synchronize"]++;
+    waits++;
     return copy(to, at(from), bytes);
 }
 API cuMemcpyHtoDAsync_v2(Address to, const void *from, size_t bytes, void *) { return copy(at(to), from, bytes); }
@@ -151,63 +137,7 @@ API cuLaunchKernel(void *function, unsigned gx, unsigned gy, unsigned gz, unsign
 API cuGetErrorString(int, const char **text) { *text = "an error of the emulated driver"; return OK; }
 API cuGetErrorName(int, const char **text) { *text = "EMULATED"; return OK; }
 
-// How often the host waited for the device since the last call.
+// How often the calling thread has waited for the device since its last call.
 extern "C" __attribute__((visibility("default"))) long ecgraft_emulated_waits() {
-    std::lock_guard<std::mutex> guard(lock);
-    long waits = calls["synchronize"];
-    calls["synchronize"] = 0;
-    return waits;
+    return std::exchange(waits, 0);
 }
-
-API nvrtcVersion(int *major, int *minor) { *major = 13; *minor = 0; return OK; }
-API nvrtcCreateProgram(void **program, const char *source, const char *, int, const char **, const char **) {
-    *program = new Program{source, "", ""};
-    return OK;
-}
-API nvrtcDestroyProgram(void **program) { delete static_cast<Program *>(*program); return OK; }
-API nvrtcCompileProgram(void *handle, int, const char **) {
-    auto program = static_cast<Program *>(handle);
-    char place[] = "/tmp/ecgraft-emulated-XXXXXX";
-    if (!mkdtemp(place)) return INVALID;
-    std::string base = std::string(place) + "/kernel", source = "#include \"emulator.h\"\n" + program->source + "\n";
-    std::regex kernel("\nKERNEL +(\\w+)\\(");
-    std::string clean = std::regex_replace(program->source, std::regex("__launch_bounds__\\([^)]*\\) *"), "");
-    for (std::sregex_iterator match(clean.begin(), clean.end(), kernel), end; match != end; ++match) {
-        std::string name = (*match)[1];
-        source += "static void call_" + name + "(void **args) { emulated::call(" + name + ", args); }\n" +
-                  "extern \"C\" void launch_" + name +
-                  "(const unsigned *grid, const unsigned *block, size_t shared, void **args) { emulated::launch(grid, block, shared, call_" +
-                  name + ", args); }\n";
-    }
-    FILE *file = std::fopen((base + ".cpp").c_str(), "w");
-    std::fwrite(source.data(), 1, source.size(), file);
-    std::fclose(file);
-    const char *compiler = std::getenv("CXX");
-    std::string command = std::string(compiler ? compiler : "c++") +
-                          " -std=c++17 -O2 -w -shared -fPIC -ffp-contract=off -fno-strict-aliasing -I '" + ECGRAFT_EMULATOR + "' -o " +
-                          base + ".so " + base + ".cpp 2> " + base + ".log";
-    int status = std::system(command.c_str());
-    for (auto [name, to] : {std::pair{base + ".log", &program->log}, std::pair{base + ".so", &program->binary}}) {
-        if (FILE *read = std::fopen(name.c_str(), "r")) {
-            char piece[4096];
-            size_t got;
-            while ((got = std::fread(piece, 1, sizeof piece, read)) > 0) to->append(piece, got);
-            std::fclose(read);
-        }
-    }
-    std::system((std::string("rm -r ") + place).c_str());
-    return status == 0 ? OK : 6;
-}
-API nvrtcGetProgramLogSize(void *program, size_t *size) { *size = static_cast<Program *>(program)->log.size() + 1; return OK; }
-API nvrtcGetProgramLog(void *program, char *log) { std::strcpy(log, static_cast<Program *>(program)->log.c_str()); return OK; }
-API nvrtcGetCUBINSize(void *program, size_t *size) { *size = static_cast<Program *>(program)->binary.size(); return OK; }
-API nvrtcGetCUBIN(void *handle, char *binary) {
-    auto program = static_cast<Program *>(handle);
-    std::memcpy(binary, program->binary.data(), program->binary.size());
-    return OK;
-}
-API nvrtcGetErrorString(int) { return 0; }
-
-API cublasCreate_v2(void **handle) { *handle = std::malloc(1); return OK; }
-API cublasDestroy_v2(void *handle) { std::free(handle); return OK; }
-API cublasSetStream_v2(void *, void *) { return OK; }

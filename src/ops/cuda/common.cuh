@@ -44,8 +44,37 @@ __device__ __forceinline__ float warp_sum(float x) {
     return x;
 }
 
+// The same of doubles.
+__device__ __forceinline__ double warp_sum(double x) {
+    for (int step = 16; step > 0; step /= 2) x += __shfl_xor_sync(0xffffffffu, x, step);
+    return x;
+}
+
 // The largest value in a warp, in every lane.
 __device__ __forceinline__ float warp_max(float x) {
     for (int step = 16; step > 0; step /= 2) x = fmaxf(x, __shfl_xor_sync(0xffffffffu, x, step));
     return x;
+}
+
+// Four numbers from a counter and a key: Philox 4x32 with 10 rounds, as ops/philox.rs has it.
+__device__ __forceinline__ uint4 philox(uint4 counter, unsigned key0, unsigned key1) {
+    for (int round = 0; round < 10; round++) {
+        unsigned a = __umulhi(counter.x, 0xD2511F53u), b = __umulhi(counter.z, 0xCD9E8D57u);
+        counter = {b ^ counter.y ^ key0, counter.z * 0xCD9E8D57u, a ^ counter.w ^ key1, counter.x * 0xD2511F53u};
+        key0 += 0x9E3779B9u;
+        key1 += 0xBB67AE85u;
+    }
+    return counter;
+}
+
+// The sum over a block of 256 threads, in thread 0; the same order each time.
+__device__ __forceinline__ double block_sum(double x) {
+    __shared__ double sums[8];
+    x = warp_sum(x);
+    if (threadIdx.x % 32 == 0) sums[threadIdx.x / 32] = x;
+    __syncthreads();
+    double sum = 0.;
+    if (threadIdx.x == 0)
+        for (int warp = 0; warp < 8; warp++) sum += sums[warp];
+    return sum;
 }

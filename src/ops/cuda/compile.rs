@@ -53,6 +53,7 @@ pub(super) const SOURCES: &[Source] = &[
     Source::whole("fuse", include_str!("../fuse/fuse.cu")),
     Source::whole("recurrent", include_str!("../recurrent/recurrent.cu")),
     Source::whole("dropout", include_str!("../dropout/dropout.cu")),
+    Source::whole("gather", include_str!("../gather/gather.cu")),
     Source::whole("loss", include_str!("../loss/loss.cu")),
     Source::whole("update", include_str!("../update/update.cu")),
     Source::whole("transformer", include_str!("../transformer/transformer.cu")),
@@ -62,8 +63,8 @@ pub(super) const SOURCES: &[Source] = &[
     Source::whole("linear", include_str!("../linear/linear.cu")),
 ];
 
-/// The compiled file of every source, in order, for compute capability `capability`.
-pub(super) fn compiled([major, minor]: [i32; 2], cache: &Path) -> Result<Vec<PathBuf>> {
+/// The compiled file of every source, in order, for compute capability `major`.`minor`, and the compiler's version.
+pub(super) fn compiled([major, minor]: [i32; 2], cache: &Path) -> Result<(Vec<PathBuf>, String)> {
     let (mut newest, mut oldest) = (0, 0);
     // SAFETY: it writes two numbers.
     #[allow(unsafe_code)]
@@ -95,11 +96,12 @@ pub(super) fn compiled([major, minor]: [i32; 2], cache: &Path) -> Result<Vec<Pat
         }
         Ok(file)
     };
-    std::thread::scope(|scope| {
+    let files = std::thread::scope(|scope| {
         let running: Vec<_> = SOURCES.iter().map(|source| scope.spawn(|| one(source))).collect();
         let fault = || Error::internal("a compiler thread stopped");
-        running.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err(fault()))).collect()
-    })
+        running.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err(fault()))).collect::<Result<Vec<PathBuf>>>()
+    })?;
+    Ok((files, version.clone()))
 }
 
 /// Machine code, or what the compiler says.

@@ -16,6 +16,7 @@ enum Kind {
     Pointer,
     Int,
     Float,
+    Double,
     Reading,
 }
 
@@ -64,6 +65,8 @@ pub(in crate::ops) enum Argument {
     Int(i32),
     /// A number.
     Float(f32),
+    /// A number.
+    Double(f64),
     /// How an activation is read, as `Reading` of common.cuh lies in memory.
     Reading(ReadingArgument),
 }
@@ -83,6 +86,7 @@ impl Argument {
             Argument::Pointer(_) => Kind::Pointer,
             Argument::Int(_) => Kind::Int,
             Argument::Float(_) => Kind::Float,
+            Argument::Double(_) => Kind::Double,
             Argument::Reading(_) => Kind::Reading,
         }
     }
@@ -92,6 +96,7 @@ impl Argument {
             Argument::Pointer(value) => std::ptr::from_mut(value).cast(),
             Argument::Int(value) => std::ptr::from_mut(value).cast(),
             Argument::Float(value) => std::ptr::from_mut(value).cast(),
+            Argument::Double(value) => std::ptr::from_mut(value).cast(),
             Argument::Reading(value) => std::ptr::from_mut(value).cast(),
         }
     }
@@ -115,6 +120,11 @@ impl From<bool> for Argument {
 impl From<f32> for Argument {
     fn from(value: f32) -> Self {
         Argument::Float(value)
+    }
+}
+impl From<f64> for Argument {
+    fn from(value: f64) -> Self {
+        Argument::Double(value)
     }
 }
 impl From<ReadingArgument> for Argument {
@@ -207,6 +217,7 @@ fn signatures(source: &str) -> Vec<(&str, Vec<Kind>)> {
                 () if parameter.contains('*') => Kind::Pointer,
                 () if parameter.starts_with("Reading ") => Kind::Reading,
                 () if parameter.starts_with("float ") => Kind::Float,
+                () if parameter.starts_with("double ") => Kind::Double,
                 () => Kind::Int,
             }
         };

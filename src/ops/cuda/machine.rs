@@ -14,6 +14,7 @@ use super::compile::{SOURCES, compiled};
 use super::launch::Function;
 use crate::Result;
 use crate::error::Error;
+use crate::manifest::Precision;
 
 /// A GPU with all kernels loaded.
 #[derive(Debug)]
@@ -29,16 +30,6 @@ impl Machine {
     pub(super) fn function(&self, name: &str) -> Option<&Function> {
         self.functions.get(name)
     }
-}
-
-/// How products round what they multiply.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Precision {
-    /// To 10 bits of mantissa, on tensor cores; sums in f32.
-    #[default]
-    Tf32,
-    /// Not at all.
-    F32,
 }
 
 thread_local! {
@@ -74,11 +65,11 @@ pub fn count() -> usize {
     result::init().and_then(|()| CudaDevice::count()).map_or(0, |count| count.max(0) as usize)
 }
 
-/// The number of the GPU that `wanted` names, or of the first one.
+/// GPU `number`, if it is there.
 ///
 /// # Errors
-/// Where there is none, or none of that number; the message says what was found.
-pub fn choose(wanted: Option<usize>) -> Result<usize> {
+/// Where it is not; the message says what was found.
+pub fn choose(number: usize) -> Result<usize> {
     if let Err(error) = result::init() {
         return Err(Error::user(format!(
             "no GPU can be used: {}; the NVIDIA driver must be installed and see a GPU (nvidia-smi lists them); or use --device cpu",
@@ -86,7 +77,6 @@ pub fn choose(wanted: Option<usize>) -> Result<usize> {
         )));
     }
     let count = count();
-    let number = wanted.unwrap_or(0);
     if number < count {
         return Ok(number);
     }
@@ -96,6 +86,28 @@ pub fn choose(wanted: Option<usize>) -> Result<usize> {
         _ => format!("the driver sees {count} GPUs, cuda:0 to cuda:{}", count - 1),
     };
     Err(Error::user(format!("cuda:{number} is not there: {found} (CUDA_VISIBLE_DEVICES can hide some)")))
+}
+
+/// What the maker calls GPU `number`.
+#[allow(unsafe_code)]
+pub fn name(number: usize) -> Option<String> {
+    let device = result::device::get(i32::try_from(number).ok()?).ok()?;
+    let mut name = [0u8; 256];
+    // SAFETY: the driver writes at most as many bytes as it is told there are, the last of them 0.
+    unsafe { sys::cuDeviceGetName(name.as_mut_ptr().cast(), name.len() as i32, device).result() }.ok()?;
+    let name = std::ffi::CStr::from_bytes_until_nul(&name).ok()?;
+    Some(name.to_string_lossy().into_owned())
+}
+
+/// The newest CUDA that the driver can take, such as 12.4.
+#[allow(unsafe_code)]
+fn driver_version() -> String {
+    let mut version = 0;
+    // SAFETY: the driver writes one number.
+    match unsafe { sys::cuDriverGetVersion(&mut version).result() } {
+        Ok(()) => format!("{}.{}", version / 1000, version % 1000 / 10),
+        Err(error) => text(error),
+    }
 }
 
 /// dfdx's device, for all threads.
@@ -121,7 +133,7 @@ pub fn open(number: usize, cache: &Path) -> Result<Cuda> {
             false => Err(Error::internal(format!("cuda:{known} is open; a process works on one GPU"))),
         };
     }
-    let number = choose(Some(number))?;
+    let number = choose(number)?;
     let device = Cuda::try_build(number, 0).map_err(|error| explained(number, &error))?;
     let machine = load(&device, number, cache)?;
     super::memory::keep_pool(&machine.device).map_err(|error| explained(number, &error.into()))?;
@@ -145,13 +157,18 @@ fn load(device: &Cuda, number: usize, cache: &Path) -> Result<Machine> {
         )));
     }
     let multiprocessors = get(Attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)?.max(1) as usize;
-    let files = compiled(capability, cache)?;
+    let (files, compiler) = compiled(capability, cache)?;
     let mut functions = HashMap::new();
     for (source, file) in SOURCES.iter().zip(files) {
         let loaded = Function::load_all(&of_dfdx, source, &file);
         functions.extend(loaded.map_err(|error| {
-            let place = file.display();
-            explained(number, &error.into()).at(format!("{place} (delete it if it is damaged)"))
+            Error::user(format!(
+                "cuda:{number} does not take {}: {}; it was compiled by NVRTC of CUDA {compiler}, the driver takes CUDA \
+                 {} and older: the driver must be as new as the toolkit (or delete the file, if it is damaged)",
+                file.display(),
+                text(error),
+                driver_version()
+            ))
         })?);
     }
     Ok(Machine { device: of_dfdx, multiprocessors, functions })

@@ -118,7 +118,8 @@ fn read_address(flat: &Flat<Cuda>) -> Option<u64> {
     let text = std::str::from_utf8(&head.text[..head.used]).ok()?;
     let (before, after) = text.split_once("CudaSlice { cu_device_ptr: ")?;
     // The first slice that is printed is the tensor's own.
-    (before.starts_with("Tensor { id: UniqueId(") && before.ends_with("data: CachableCudaSlice { data: ")).then_some(())?;
+    (before.starts_with("Tensor { id: UniqueId(") && before.ends_with("data: CachableCudaSlice { data: "))
+        .then_some(())?;
     after.split_once(',')?.0.parse().ok()
 }
 
@@ -145,7 +146,11 @@ pub(super) fn check_addresses(device: &Cuda) -> Result<()> {
     let tensor = device.try_tensor_from_vec(values.to_vec(), (3,)).map_err(|_| wrong())?;
     let address = read_address(&tensor).ok_or_else(wrong)?;
     let mut back = [0f32; 3];
-    <Cuda as Storage<f32>>::try_alloc_len(device, 1).map_err(|_| wrong())?.device().synchronize().map_err(|_| wrong())?;
+    <Cuda as Storage<f32>>::try_alloc_len(device, 1)
+        .map_err(|_| wrong())?
+        .device()
+        .synchronize()
+        .map_err(|_| wrong())?;
     // SAFETY: `back` has room for what is copied. Where the address is wrong the driver, which knows all its
     // allocations, refuses it or copies other numbers of the device, which is what is looked for.
     unsafe { cudarc::driver::result::memcpy_dtoh_sync(&mut back, address) }.map_err(|_| wrong())?;
@@ -163,6 +168,27 @@ pub(super) fn keep_pool(device: &Arc<CudaDevice>) -> std::result::Result<(), Dri
         sys::cuDeviceGetDefaultMemPool(&mut pool, *device.cu_device()).result()?;
         sys::cuMemPoolSetAttribute(pool, threshold, std::ptr::from_mut(&mut all).cast()).result()
     }
+}
+
+/// Bytes that may still be asked for: those that nobody has, and those of the pool that nobody uses.
+#[allow(unsafe_code)]
+pub(in crate::ops) fn free_memory() -> OnCuda<u64> {
+    let device = &machine()?.device;
+    device.bind_to_thread()?;
+    let (free, _) = cudarc::driver::result::mem_get_info()?;
+    let mut pool: sys::CUmemoryPool = std::ptr::null_mut();
+    let (mut reserved, mut used) = (0u64, 0u64);
+    // SAFETY: as in `keep_pool`.
+    unsafe {
+        sys::cuDeviceGetDefaultMemPool(&mut pool, *device.cu_device()).result()?;
+        for (attribute, to) in [
+            (sys::CUmemPool_attribute::CU_MEMPOOL_ATTR_RESERVED_MEM_CURRENT, &mut reserved),
+            (sys::CUmemPool_attribute::CU_MEMPOOL_ATTR_USED_MEM_CURRENT, &mut used),
+        ] {
+            sys::cuMemPoolGetAttribute(pool, attribute, std::ptr::from_mut(to).cast()).result()?;
+        }
+    }
+    Ok(free as u64 + reserved.saturating_sub(used))
 }
 
 /// The most bytes that were in use at once since the last call.

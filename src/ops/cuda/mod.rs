@@ -7,6 +7,8 @@
 use dfdx::prelude::{Cuda, CudaError};
 
 mod compile;
+#[cfg(test)]
+mod emulated;
 mod launch;
 mod machine;
 mod memory;
@@ -14,14 +16,17 @@ pub(super) mod product;
 #[cfg(test)]
 pub(super) mod twins;
 
-pub use machine::{Precision, choose, count, open, with_precision};
+pub use machine::{choose, count, name, open, with_precision};
 pub use memory::Buffer;
+#[cfg(test)]
+pub(crate) use emulated::waits;
 
 pub(super) use launch::{Argument, Grid, ReadingArgument, launch, queue};
 pub(super) use machine::{Machine, machine, precision};
-pub(super) use memory::{Lent, address, length};
+pub(super) use memory::{Lent, address, free_memory, length};
 
 use super::Done;
+pub(crate) use crate::manifest::Precision;
 
 /// What our kernels give: a value, or the driver's error.
 pub(super) type OnCuda<T> = Done<T, Cuda>;

@@ -194,7 +194,8 @@ fn every_transfer_loss_learns() {
                 "classes = [\"NORM\", \"MI\"]\nepochs = 4\n",
                 &format!("classes = [\"NORM\", \"MI\"]\n{settings}"),
             );
-            let outcome = classify(&text, &[], None).outcome;
+            let text = text.replace("kernel = 12", "kernel = 12\ndropout = 0.0");
+            let outcome = classify_of(160, &text, &[], Fusion::Concat, None).outcome;
             let auc = outcome.scores.iter().find(|score| score.split == "test" && score.metric == "macro_auc").unwrap();
             assert!(auc.value.unwrap() > 0.9, "{labels} {loss}: {auc:?}");
         }

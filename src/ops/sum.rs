@@ -1,0 +1,37 @@
+//! Sums over an epoch, of losses and of norms of gradients. A device adds to them as work goes on; reading one waits
+//! for all work that was queued before.
+
+use dfdx::prelude::Cpu;
+
+use super::{Done, Lend};
+
+#[cfg(feature = "cuda")]
+mod cuda;
+
+/// Sums on a device.
+pub trait Kernel: Lend {
+    /// A number in f64.
+    type Sum: 'static + std::fmt::Debug;
+    /// One that is 0.
+    fn sum(&self) -> Done<Self::Sum, Self>;
+    /// What it is, once all work is done.
+    fn total(&self, sum: &Self::Sum) -> Done<f64, Self>;
+    /// What it is, where that is known without waiting.
+    fn known(sum: &Self::Sum) -> Option<f64>;
+}
+
+impl Kernel for Cpu {
+    type Sum = f64;
+
+    fn sum(&self) -> Done<f64, Cpu> {
+        Ok(0.0)
+    }
+
+    fn total(&self, sum: &f64) -> Done<f64, Cpu> {
+        Ok(*sum)
+    }
+
+    fn known(sum: &f64) -> Option<f64> {
+        Some(*sum)
+    }
+}

@@ -1,0 +1,211 @@
+//! Where batches come from: signals that a thread prepares ahead, or signals or features that stay on the device.
+
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread::Scope;
+
+use crate::Result;
+use crate::error::Error;
+use crate::nn::{Network, Pass};
+use crate::ops::gather::{gather, keep};
+use crate::ops::{Backend, Var, device_error};
+
+use super::Watch;
+use super::examples::{Augments, Examples};
+
+/// Examples in one pass where nothing is trained.
+const INFERENCE_BATCH: usize = 64;
+/// Batches made ready while the ones before them are worked on.
+const AHEAD: usize = 2;
+
+/// The examples of a split, and what is kept of them from epoch to epoch.
+pub(super) struct Supply<'a, D: Backend> {
+    examples: &'a Examples<'a>,
+    /// Signals, once they were asked for and where the device has room.
+    signals: Option<D::Table>,
+    asked: bool,
+    /// Of a backbone that holds still.
+    features: Option<Rows<D>>,
+}
+
+impl<'a, D: Backend> Supply<'a, D> {
+    /// Examples of which nothing is kept.
+    pub(super) fn new(examples: &'a Examples<'a>) -> Self {
+        Self { examples, signals: None, asked: false, features: None }
+    }
+
+    /// Makes ready for epochs: keeps features where the backbones of `net` are `fixed`, else signals if the device
+    /// takes them.
+    pub(super) fn ready(&mut self, device: &D, net: &mut Network<D>, fixed: bool) -> Result<()> {
+        self.features = None;
+        if fixed {
+            let pass = |x: &Var<D>, net: &mut Network<D>| net.features(x, &mut Pass::inference());
+            self.features = Some(self.run(device, net, pass, None)?);
+        } else if !self.asked {
+            self.asked = true;
+            let (leads, length) = self.examples.shape;
+            self.signals = device.table(self.examples.len(), leads * length).map_err(device_error)?;
+            if let Some(table) = &mut self.signals {
+                let order: Vec<usize> = (0..self.examples.len()).collect();
+                for (number, batch) in order.chunks(INFERENCE_BATCH).enumerate() {
+                    let values = self.examples.signals(batch, None)?;
+                    let x = Var::input(device, values, (batch.len(), length, leads))?;
+                    keep(device, table, number * INFERENCE_BATCH, &x)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// `batches` one after another, changed by `augments` if they are signals.
+    pub(super) fn source<'scope>(
+        &'scope self,
+        scope: &'scope Scope<'scope, '_>,
+        batches: &'scope [&[usize]],
+        augments: Option<&'scope Augments<'_>>,
+    ) -> Source<'scope, D> {
+        let augments = augments.filter(|augments| !augments.list.is_empty());
+        let shape = self.examples.shape;
+        if let Some(features) = &self.features {
+            return Source::Features(features);
+        }
+        if let Some(table) = &self.signals {
+            return Source::Resident { shape, table, augments };
+        }
+        let (sender, ready) = sync_channel(AHEAD);
+        let examples = self.examples;
+        scope.spawn(move || {
+            // Nobody listens any more where training ended early.
+            let _ = batches.iter().try_for_each(|batch| sender.send(examples.signals(batch, augments)));
+        });
+        Source::Prepared { shape, ready }
+    }
+
+    /// What `pass` gives for all examples, in order.
+    fn run(
+        &self,
+        device: &D,
+        net: &mut Network<D>,
+        pass: impl Fn(&Var<D>, &mut Network<D>) -> Result<Var<D>>,
+        watch: Option<&dyn Watch>,
+    ) -> Result<Rows<D>> {
+        let order: Vec<usize> = (0..self.examples.len()).collect();
+        let batches: Vec<&[usize]> = order.chunks(INFERENCE_BATCH).collect();
+        std::thread::scope(|scope| {
+            let mut source = self.source(scope, &batches, None);
+            let mut rows = Rows::Host { width: 0, values: Vec::new() };
+            for (number, batch) in batches.iter().enumerate() {
+                if watch.is_some_and(|watch| watch.stopped()) {
+                    return Err(Error::interrupted());
+                }
+                let x = source.next(device, batch)?;
+                let y = pass(&x, net)?;
+                if number == 0 {
+                    rows = Rows::new(device, order.len(), y.dims().2)?;
+                }
+                rows.keep(device, number * INFERENCE_BATCH, &y)?;
+            }
+            Ok(rows)
+        })
+    }
+}
+
+/// Batches of one epoch.
+pub(super) enum Source<'a, D: Backend> {
+    /// Signals that a thread prepares.
+    Prepared { shape: (usize, usize), ready: Receiver<Result<Vec<f32>>> },
+    /// Signals on the device.
+    Resident { shape: (usize, usize), table: &'a D::Table, augments: Option<&'a Augments<'a>> },
+    /// Features.
+    Features(&'a Rows<D>),
+}
+
+impl<D: Backend> Source<'_, D> {
+    /// The next batch, (batch, length, leads) or (batch, 1, features).
+    fn next(&mut self, device: &D, batch: &[usize]) -> Result<Var<D>> {
+        match self {
+            Source::Features(features) => features.batch(device, batch),
+            Source::Resident { shape: (leads, length), table, augments } => {
+                let changes = augments.map(|augments| augments.draw(batch, (*leads, *length)));
+                gather(device, table, batch, (*length, *leads), changes.as_deref())
+            }
+            Source::Prepared { shape: (leads, length), ready } => {
+                let values = ready.recv().map_err(|_| Error::internal("batches are no longer prepared"))??;
+                Var::input(device, values, (batch.len(), *length, *leads))
+            }
+        }
+    }
+
+    /// The network's outputs for the next batch.
+    pub(super) fn outputs(
+        &mut self,
+        device: &D,
+        net: &mut Network<D>,
+        batch: &[usize],
+        pass: &mut Pass<D>,
+    ) -> Result<Var<D>> {
+        let x = self.next(device, batch)?;
+        match self {
+            Source::Features(_) => net.head(&x, pass),
+            Source::Prepared { .. } | Source::Resident { .. } => net.forward(&x, pass),
+        }
+    }
+}
+
+/// Outputs for all examples, (examples, outputs), in order. Waits for the device once, if it keeps rows.
+pub(super) fn predict<D: Backend>(
+    device: &D,
+    net: &mut Network<D>,
+    supply: &Supply<'_, D>,
+    watch: &dyn Watch,
+) -> Result<Vec<f32>> {
+    let of_features = supply.features.is_some();
+    let pass = |x: &Var<D>, net: &mut Network<D>| match of_features {
+        true => net.head(x, &mut Pass::inference()),
+        false => net.forward(x, &mut Pass::inference()),
+    };
+    supply.run(device, net, pass, Some(watch))?.into_values(device)
+}
+
+/// Features or outputs of all examples of a split: on the device where it keeps rows.
+pub(super) enum Rows<D: Backend> {
+    Device { width: usize, table: D::Table },
+    Host { width: usize, values: Vec<f32> },
+}
+
+impl<D: Backend> Rows<D> {
+    fn new(device: &D, rows: usize, width: usize) -> Result<Self> {
+        Ok(match device.table(rows, width).map_err(device_error)? {
+            Some(table) => Rows::Device { width, table },
+            None => Rows::Host { width, values: Vec::with_capacity(rows * width) },
+        })
+    }
+
+    /// Takes those from `first` on, the next ones.
+    fn keep(&mut self, device: &D, first: usize, x: &Var<D>) -> Result<()> {
+        match self {
+            Rows::Device { table, .. } => keep(device, table, first, x),
+            Rows::Host { values, .. } => {
+                values.extend(x.values()?);
+                Ok(())
+            }
+        }
+    }
+
+    /// (batch, 1, width).
+    fn batch(&self, device: &D, indices: &[usize]) -> Result<Var<D>> {
+        match self {
+            Rows::Device { width, table } => gather(device, table, indices, (1, *width), None),
+            Rows::Host { width, values } => {
+                let rows = indices.iter().flat_map(|&i| values[i * width..][..*width].iter().copied()).collect();
+                Var::input(device, rows, (indices.len(), 1, *width))
+            }
+        }
+    }
+
+    fn into_values(self, device: &D) -> Result<Vec<f32>> {
+        match self {
+            Rows::Device { table, .. } => device.rows(&table).map_err(device_error),
+            Rows::Host { values, .. } => Ok(values),
+        }
+    }
+}
