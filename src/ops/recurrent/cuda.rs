@@ -105,9 +105,10 @@ impl Sweep {
         let blocks = |together: usize| s.batch.div_ceil(together) * s.directions;
         let mut together = 1;
         while together < TOGETHER && needed(2 * together) <= room {
-            // All blocks at once; and where the matrix comes from the second-level cache, half as many do, for
-            // that cache feeds no more.
-            let most = if held(together) == each { multiprocessors } else { multiprocessors / 2 };
+            // All blocks run at once. Where they read the whole matrix from the second-level cache, a third of the
+            // multiprocessors can take all that this cache gives.
+            let far = each - held(together);
+            let most = (multiprocessors * each / (3 * far).max(1)).min(multiprocessors);
             if blocks(together) <= most.max(1) {
                 break;
             }
