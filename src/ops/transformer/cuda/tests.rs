@@ -64,7 +64,6 @@ branches!(attention_of_wider_heads, Core::Attention(2), [2, 37, 24], 72, 24);
 branches!(attention_of_wide_heads, Core::Attention(1), [1, 21, 40], 120, 40);
 // More tokens than a block has threads, and more than shared memory has at once.
 branches!(attention_of_very_wide_heads, Core::Attention(1), [1, 70, 72], 216, 72);
-branches!(attention_of_the_widest_heads, Core::Attention(1), [1, 5, 264], 792, 264);
 branches!(gelu, Core::Gelu, [2, 9, 6], 14, 14);
 branches!(gelu_of_many_values, Core::Gelu, [3, 40, 12], 48, 48);
 
