@@ -243,6 +243,15 @@ static T __shfl_down_sync(unsigned, T value, int step) {
     int other = emulated::lane() + step;
     return emulated::shown_by(value, other < 32 ? other : emulated::lane());
 }
+static inline unsigned __ballot_sync(unsigned, int holds) {
+    using namespace emulated;
+    shown[current][0] = holds != 0;
+    wait(AtWarp);
+    unsigned all = 0;
+    for (int i = 0; i < 32; i++) all |= static_cast<unsigned>(shown[current - lane() + i][0]) << i;
+    wait(AtWarp);
+    return all;
+}
 
 template <class T>
 static T __ldg(const T *from) { return *from; }

@@ -27,6 +27,10 @@ impl Source {
     const fn product(defines: &'static str, form: &'static str) -> Self {
         Self { name: "product", text: include_str!("product.cu"), defines, form }
     }
+
+    const fn attention(defines: &'static str, form: &'static str) -> Self {
+        Self { name: "attention", text: include_str!("../transformer/attention.cu"), defines, form }
+    }
 }
 
 const COMMON: &str = include_str!("common.cuh");
@@ -53,6 +57,9 @@ pub(super) const SOURCES: &[Source] = &[
     Source::whole("loss", include_str!("../loss/loss.cu")),
     Source::whole("update", include_str!("../update/update.cu")),
     Source::whole("transformer", include_str!("../transformer/transformer.cu")),
+    Source::attention("#define WIDTH 8\n", "_8"),
+    Source::attention("#define WIDTH 16\n", "_16"),
+    Source::attention("#define WIDTH 32\n", "_32"),
     Source::whole("linear", include_str!("../linear/linear.cu")),
 ];
 

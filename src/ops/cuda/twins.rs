@@ -62,8 +62,19 @@ pub(in crate::ops) fn both_ways<D: Backend>(
     found
 }
 
-/// Compares both devices, in f32 within `exact` and in TF32 within `rounded`.
+/// Compares both devices, in f32 within [`F32`] and in TF32 within [`TF32`].
 pub(in crate::ops) fn compare(
+    what: &str,
+    shapes: &[Vec<usize>],
+    on_cpu: impl Fn(&mut Trace<Cpu>, &[Input<Cpu>]) -> Result<Var<Cpu>>,
+    on_gpu: impl Fn(&mut Trace<Cuda>, &[Input<Cuda>]) -> Result<Var<Cuda>>,
+) {
+    compare_within(TF32, what, shapes, on_cpu, on_gpu);
+}
+
+/// The same, in TF32 within `rounded`: for several products in a row.
+pub(in crate::ops) fn compare_within(
+    rounded: f32,
     what: &str,
     shapes: &[Vec<usize>],
     on_cpu: impl Fn(&mut Trace<Cpu>, &[Input<Cpu>]) -> Result<Var<Cpu>>,
@@ -72,7 +83,7 @@ pub(in crate::ops) fn compare(
     let gpu = gpu();
     for full in [false, true] {
         let expected = both_ways(&Cpu::default(), shapes, &on_cpu, full);
-        for (precision, tolerance) in [(Precision::F32, F32), (Precision::Tf32, TF32)] {
+        for (precision, tolerance) in [(Precision::F32, F32), (Precision::Tf32, rounded)] {
             let found = with_precision(precision, || both_ways(&gpu, shapes, &on_gpu, full));
             assert_eq!(found.len(), expected.len());
             for ((name, ours), (_, theirs)) in found.iter().zip(&expected) {

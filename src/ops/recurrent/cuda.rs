@@ -105,9 +105,10 @@ impl Sweep {
         let blocks = |together: usize| s.batch.div_ceil(together) * s.directions;
         let mut together = 1;
         while together < TOGETHER && needed(2 * together) <= room {
-            // All blocks at once; and where the matrix comes from the second-level cache, half as many do, for
-            // that cache feeds no more.
-            let most = if held(together) == each { multiprocessors } else { multiprocessors / 2 };
+            // All blocks run at once. Where they read the whole matrix from the second-level cache, a third of the
+            // multiprocessors can take all that this cache gives.
+            let far = each - held(together);
+            let most = (multiprocessors * each / (3 * far).max(1)).min(multiprocessors);
             if blocks(together) <= most.max(1) {
                 break;
             }
@@ -239,12 +240,9 @@ fn add_gradients(
 
 #[cfg(test)]
 mod tests {
-    use dfdx::prelude::Cpu;
-
     use super::*;
-    use crate::ops::cuda::twins::{F32, both_ways, compare, gpu, twin};
-    use crate::ops::cuda::{Precision, with_precision};
-    use crate::ops::gradient_check::{Input, assert_close};
+    use crate::ops::cuda::twins::{TF32, compare_within, twin};
+    use crate::ops::gradient_check::Input;
     use crate::ops::norm::{Mode, Normalizer, Statistics, batch_norm};
     use crate::ops::recurrent::recurrent;
     use crate::ops::{Backend, Param, Trace, Var};
@@ -261,24 +259,13 @@ mod tests {
         recurrent(trace, x, cell, &weights)
     }
 
-    /// The largest difference from the CPU in f32 alone: through many units that feed each other, what TF32 rounds
-    /// off of the input grows from step to step.
-    fn compare_in_f32(
-        what: &str,
-        shapes: &[Vec<usize>],
-        on_cpu: impl Fn(&mut Trace<Cpu>, &[Input<Cpu>]) -> crate::Result<Var<Cpu>>,
-        on_gpu: impl Fn(&mut Trace<Cuda>, &[Input<Cuda>]) -> crate::Result<Var<Cuda>>,
-    ) {
-        let expected = both_ways(&Cpu::default(), shapes, &on_cpu, true);
-        let found = with_precision(Precision::F32, || both_ways(&gpu(), shapes, &on_gpu, true));
-        for ((name, ours), (_, theirs)) in found.iter().zip(&expected) {
-            assert_close(&format!("{what}, {shapes:?}: {name}"), ours, theirs, F32);
-        }
-    }
+    /// Through many units that feed each other, what TF32 rounds off of the input grows from step to step.
+    const GROWN: f32 = 0.05;
 
-    /// Tests `$name` of a layer on `$x`, (batch, length, channels): in one direction and in both.
+    /// Tests `$name` of a layer on `$x`, (batch, length, channels), in one direction and in both; in TF32 within
+    /// `$rounded`.
     macro_rules! twins {
-        ($name:ident, $compare:ident, $cell:expr, $x:expr, $hidden:expr) => {
+        ($name:ident, $rounded:expr, $cell:expr, $x:expr, $hidden:expr) => {
             mod $name {
                 use super::*;
 
@@ -294,30 +281,30 @@ mod tests {
 
                 #[test]
                 fn in_one_direction() {
-                    $compare(stringify!($name), &shapes(1), run, run);
+                    compare_within($rounded, stringify!($name), &shapes(1), run, run);
                 }
 
                 #[test]
                 fn in_both_directions() {
-                    $compare(stringify!($name), &shapes(2), run, run);
+                    compare_within($rounded, stringify!($name), &shapes(2), run, run);
                 }
             }
         };
     }
 
-    twins!(rnn_of_few_units, compare, Cell::Rnn, [3, 9, 2], 5);
-    twins!(lstm_of_few_units, compare, Cell::Lstm, [1, 9, 2], 5);
-    twins!(gru_of_few_units, compare, Cell::Gru, [3, 9, 2], 5);
-    twins!(rnn_of_many_units, compare_in_f32, Cell::Rnn, [1, 6, 12], 64);
-    twins!(lstm_of_many_units, compare, Cell::Lstm, [3, 6, 12], 32);
-    twins!(gru_of_many_units, compare_in_f32, Cell::Gru, [3, 6, 12], 64);
+    twins!(rnn_of_few_units, TF32, Cell::Rnn, [3, 9, 2], 5);
+    twins!(lstm_of_few_units, TF32, Cell::Lstm, [1, 9, 2], 5);
+    twins!(gru_of_few_units, TF32, Cell::Gru, [3, 9, 2], 5);
+    twins!(rnn_of_many_units, GROWN, Cell::Rnn, [1, 6, 12], 64);
+    twins!(lstm_of_many_units, TF32, Cell::Lstm, [3, 6, 12], 32);
+    twins!(gru_of_many_units, GROWN, Cell::Gru, [3, 6, 12], 64);
     // More records than blocks at once: some go together, in the last block fewer.
-    twins!(rnn_of_many_records, compare, Cell::Rnn, [11, 4, 3], 7);
-    twins!(lstm_of_many_records, compare, Cell::Lstm, [19, 4, 3], 6);
-    twins!(gru_of_many_records, compare, Cell::Gru, [6, 4, 3], 6);
+    twins!(rnn_of_many_records, TF32, Cell::Rnn, [11, 4, 3], 7);
+    twins!(lstm_of_many_records, TF32, Cell::Lstm, [19, 4, 3], 6);
+    twins!(gru_of_many_records, TF32, Cell::Gru, [6, 4, 3], 6);
     // Of a matrix that does not fit, the rest is read from global memory.
-    twins!(lstm_that_does_not_fit, compare_in_f32, Cell::Lstm, [2, 3, 4], 160);
-    twins!(of_one_sample, compare, Cell::Lstm, [2, 1, 3], 6);
+    twins!(lstm_that_does_not_fit, GROWN, Cell::Lstm, [2, 3, 4], 160);
+    twins!(of_one_sample, TF32, Cell::Lstm, [2, 1, 3], 6);
 
     twin!(through_a_norm, [[2, 7, 5], [5], [5], [12, 5], [12, 4], [12], [12]], |trace, inputs| {
         let device = inputs[0].var.device.clone();

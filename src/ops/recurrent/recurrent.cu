@@ -12,6 +12,8 @@
 
 // The most threads of a block: each may have 128 registers.
 #define RNN_THREADS 512
+// Loads of a thread that are on their way at once.
+#define RNN_LOADS 8
 
 // A weight (rows, columns) as `to`: (rows, pitch) or, turned, (columns, pitch), with zeros up to the pitch. One thread
 // for each number of `to`.
@@ -86,7 +88,13 @@ __device__ __forceinline__ void rnn_product(const RnnMatrix &m, const float *vec
 #pragma unroll 4
         for (; k < middle; k++, near += m.quads) rnn_add<R>(*near, vectors + k * R, of_run);
         const float4 *far = m.rows + k * m.quads + quad;
-#pragma unroll 8
+        for (; k + RNN_LOADS <= end; k += RNN_LOADS, far += RNN_LOADS * m.quads) {
+            float4 weights[RNN_LOADS];
+#pragma unroll
+            for (int n = 0; n < RNN_LOADS; n++) weights[n] = __ldg(far + n * m.quads);
+#pragma unroll
+            for (int n = 0; n < RNN_LOADS; n++) rnn_add<R>(weights[n], vectors + (k + n) * R, of_run);
+        }
         for (; k < end; k++, far += m.quads) rnn_add<R>(__ldg(far), vectors + k * R, of_run);
         float4 *to = reinterpret_cast<float4 *>(sums) + run * R * m.quads + quad;
 #pragma unroll
