@@ -37,8 +37,11 @@ fn trials_reach_on_the_gpu_what_they_reach_on_the_cpu() {
             Cell::Real(value) => *value,
             other => panic!("{other:?}"),
         };
-        let predictions =
-            bench.ask("SELECT probability FROM predictions ORDER BY run_id, record_id, class").iter().map(number).collect();
+        let predictions = bench
+            .ask("SELECT probability FROM predictions ORDER BY run_id, record_id, class")
+            .iter()
+            .map(number)
+            .collect();
         let aucs = bench.ask("SELECT test_macro_auc FROM runs ORDER BY run_id").iter().map(number).collect();
         (device, predictions, aucs)
     };

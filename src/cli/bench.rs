@@ -127,7 +127,10 @@ fn time<D: Backend>(
         train * 1e3,
         batch / train,
         batch / infer,
-        device.peak_memory().or_else(peak_memory).map_or_else(|| "unknown".to_owned(), |bytes| (bytes >> 20).to_string()),
+        device
+            .peak_memory()
+            .or_else(peak_memory)
+            .map_or_else(|| "unknown".to_owned(), |bytes| (bytes >> 20).to_string()),
     );
     Ok(())
 }

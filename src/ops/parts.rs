@@ -70,7 +70,8 @@ impl<D: Backend> Trace<D> {
     /// # Errors
     /// Where the device fails.
     pub fn backward_from(self, y: &Var<D>, gradient: Var<D>) -> Result<Gradients<D>> {
-        let values = gradient.device.cut(&gradient.values, 0, y.shape.0 * y.shape.1 * y.shape.2).map_err(device_error)?;
+        let values =
+            gradient.device.cut(&gradient.values, 0, y.shape.0 * y.shape.1 * y.shape.2).map_err(device_error)?;
         self.flow.put(&y.place(), Gradient { values, fresh: false });
         let nothing = y.device.try_tensor_from_vec(vec![0.0], ()).map_err(device_error)?;
         self.backward(nothing)
@@ -87,7 +88,11 @@ impl Kernel for Cpu {
         Ok(all.into())
     }
 
-    fn add(&self, total: &mut <Cpu as dfdx::prelude::Storage<f32>>::Vec, part: &<Cpu as dfdx::prelude::Storage<f32>>::Vec) -> Done<(), Cpu> {
+    fn add(
+        &self,
+        total: &mut <Cpu as dfdx::prelude::Storage<f32>>::Vec,
+        part: &<Cpu as dfdx::prelude::Storage<f32>>::Vec,
+    ) -> Done<(), Cpu> {
         total.iter_mut().zip(part.iter()).for_each(|(total, part)| *total += part);
         Ok(())
     }

@@ -25,8 +25,8 @@ mod sources;
 mod stage;
 mod worker;
 
-use sources::Sources;
 pub use device::Device;
+use sources::Sources;
 pub use sources::{Fingerprinted, fingerprints};
 
 /// How long a claim is good without being renewed.

@@ -29,7 +29,13 @@ impl<D: Backend> Step<'_, D> {
     ///
     /// # Errors
     /// Where the device fails; of the blame that memory has where it is too small.
-    pub(super) fn gradients(&self, device: &D, net: &mut Network<D>, parts: usize, sum: &mut D::Sum) -> Result<Gradients<D>> {
+    pub(super) fn gradients(
+        &self,
+        device: &D,
+        net: &mut Network<D>,
+        parts: usize,
+        sum: &mut D::Sum,
+    ) -> Result<Gradients<D>> {
         let weight = self.x.dims().0 as f64;
         let mut pass = Pass::training((self.random)(0));
         if parts > 1 && !self.of_features {

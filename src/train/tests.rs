@@ -13,9 +13,9 @@ use crate::manifest::{
 use crate::nn::Role;
 
 mod controls;
-mod parts;
 #[cfg(feature = "cuda")]
 mod cuda;
+mod parts;
 
 const MANIFEST: &str = r#"
 name = "small"

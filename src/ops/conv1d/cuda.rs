@@ -6,8 +6,8 @@ use super::{Kernel, Sizes};
 use crate::ops::cuda::product::{Layout, Rows, To, packed, product, weight_gradient};
 use crate::ops::cuda::{Buffer, Grid, Lent, OnCuda, int, launch};
 use crate::ops::norm::Kernel as _;
-use crate::ops::norm::cuda::{Moments, Through};
 use crate::ops::norm::Normalized;
+use crate::ops::norm::cuda::{Moments, Through};
 use crate::ops::{Flat, Gradient, Seen, Shape3};
 
 /// The samples that outputs are made of.
@@ -151,19 +151,39 @@ mod tests {
     }
 
     twin!(of_few_channels, [[3, 50, 3], [5, 3, 7]], |trace, inputs| conv1d(
-        trace, &inputs[0].var, &inputs[1].param, (1, 3), None
+        trace,
+        &inputs[0].var,
+        &inputs[1].param,
+        (1, 3),
+        None
     ));
     twin!(of_many_channels, [[2, 90, 24], [72, 24, 5]], |trace, inputs| conv1d(
-        trace, &inputs[0].var, &inputs[1].param, (1, 2), None
+        trace,
+        &inputs[0].var,
+        &inputs[1].param,
+        (1, 2),
+        None
     ));
     twin!(with_strides, [[2, 41, 8], [40, 8, 5]], |trace, inputs| conv1d(
-        trace, &inputs[0].var, &inputs[1].param, (3, 2), None
+        trace,
+        &inputs[0].var,
+        &inputs[1].param,
+        (3, 2),
+        None
     ));
     twin!(with_more_stride_than_taps, [[2, 41, 8], [12, 8, 1]], |trace, inputs| conv1d(
-        trace, &inputs[0].var, &inputs[1].param, (2, 0), None
+        trace,
+        &inputs[0].var,
+        &inputs[1].param,
+        (2, 0),
+        None
     ));
     twin!(with_long_kernels, [[3, 70, 4], [100, 4, 39]], |trace, inputs| conv1d(
-        trace, &inputs[0].var, &inputs[1].param, (1, 19), None
+        trace,
+        &inputs[0].var,
+        &inputs[1].param,
+        (1, 19),
+        None
     ));
     twin!(with_norms, [[2, 60, 12], [20, 12, 3], [20], [20]], |trace, inputs| {
         let params = [&inputs[1].param, &inputs[2].param, &inputs[3].param];

@@ -99,7 +99,10 @@ pub(super) fn compiled([major, minor]: [i32; 2], cache: &Path) -> Result<(Vec<Pa
     let files = std::thread::scope(|scope| {
         let running: Vec<_> = SOURCES.iter().map(|source| scope.spawn(|| one(source))).collect();
         let fault = || Error::internal("a compiler thread stopped");
-        running.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err(fault()))).collect::<Result<Vec<PathBuf>>>()
+        running
+            .into_iter()
+            .map(|thread| thread.join().unwrap_or_else(|_| Err(fault())))
+            .collect::<Result<Vec<PathBuf>>>()
     })?;
     Ok((files, version.clone()))
 }
@@ -145,7 +148,8 @@ mod tests {
             for source in SOURCES {
                 let whole = format!("{}{COMMON}\n{}", source.defines, source.text);
                 let binary = compile(&whole, &format!("--gpu-architecture=sm_{architecture}"));
-                let binary = binary.unwrap_or_else(|log| panic!("{}{} for {architecture}: {log}", source.name, source.form));
+                let binary =
+                    binary.unwrap_or_else(|log| panic!("{}{} for {architecture}: {log}", source.name, source.form));
                 // NVIDIA's machine: EM_CUDA.
                 assert_eq!((&binary[..4], binary[18]), (&b"\x7fELF"[..], 190), "{} is no code for a GPU", source.name);
             }

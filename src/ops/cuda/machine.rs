@@ -185,5 +185,7 @@ fn explained(number: usize, error: &CudaError) -> Error {
         CudaError::Driver(error) => text(*error),
         other => format!("{other:?}"),
     };
-    Error::user(format!("cuda:{number} cannot be used: {what}; nvidia-smi shows the driver, its CUDA and who uses the GPU"))
+    Error::user(format!(
+        "cuda:{number} cannot be used: {what}; nvidia-smi shows the driver, its CUDA and who uses the GPU"
+    ))
 }

@@ -54,11 +54,6 @@ impl Buffer {
         Self::upload(words.map(f32::from_bits).collect())
     }
 
-    /// Addresses, for kernels that read them as pointers.
-    pub(in crate::ops) fn upload_addresses(addresses: impl Iterator<Item = u64>) -> OnCuda<Self> {
-        Self::upload_words(addresses.flat_map(|address| [address as u32, (address >> 32) as u32]))
-    }
-
     /// A copy on the host. Waits for the device.
     pub(in crate::ops) fn download(&self) -> OnCuda<Vec<f32>> {
         Ok(machine()?.device.dtoh_sync_copy(&self.0)?)

@@ -16,13 +16,13 @@ pub(super) mod product;
 #[cfg(test)]
 pub(crate) mod twins;
 
-pub use machine::{choose, count, name, open, with_precision};
-pub use memory::Buffer;
 #[cfg(test)]
 pub(crate) use emulated::waits;
+pub use machine::{choose, count, name, open, with_precision};
+pub use memory::Buffer;
 
 pub(super) use launch::{Argument, Grid, ReadingArgument, launch, queue};
-pub(super) use machine::{Machine, machine, precision};
+pub(super) use machine::{machine, precision};
 pub(super) use memory::{Lent, address, free_memory, length};
 
 use super::Done;

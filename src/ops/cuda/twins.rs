@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use dfdx::prelude::{Cpu, Cuda, TensorFromVec};
+use dfdx::prelude::{Cpu, Cuda};
 use rand::RngExt;
 
 use super::{Precision, open, with_precision};
@@ -20,7 +20,8 @@ pub(in crate::ops) const TF32: f32 = 1e-3;
 /// The GPU of the tests.
 pub(crate) fn gpu() -> Cuda {
     // Where the tests run, which need not be where they were built.
-    let project = std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
+    let project =
+        std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
     open(0, &project.join("target/kernels")).unwrap()
 }
 
@@ -87,7 +88,12 @@ pub(in crate::ops) fn compare_within(
             let found = with_precision(precision, || both_ways(&gpu, shapes, &on_gpu, full));
             assert_eq!(found.len(), expected.len());
             for ((name, ours), (_, theirs)) in found.iter().zip(&expected) {
-                assert_close(&format!("{what}, {shapes:?}, {precision:?}, full {full}: {name}"), ours, theirs, tolerance);
+                assert_close(
+                    &format!("{what}, {shapes:?}, {precision:?}, full {full}: {name}"),
+                    ours,
+                    theirs,
+                    tolerance,
+                );
             }
             let again = with_precision(precision, || both_ways(&gpu, shapes, &on_gpu, full));
             assert!(found == again, "{what}: two runs differ");

@@ -59,9 +59,17 @@ mod tests {
     use crate::ops::linear::linear;
 
     twin!(of_features, [[9, 1, 37], [5, 37], [5]], |trace, inputs| linear(
-        trace, &inputs[0].var, &inputs[1].param, &inputs[2].param, false
+        trace,
+        &inputs[0].var,
+        &inputs[1].param,
+        &inputs[2].param,
+        false
     ));
     twin!(of_samples_with_relu, [[2, 30, 16], [70, 16], [70]], |trace, inputs| linear(
-        trace, &inputs[0].var, &inputs[1].param, &inputs[2].param, true
+        trace,
+        &inputs[0].var,
+        &inputs[1].param,
+        &inputs[2].param,
+        true
     ));
 }

@@ -55,12 +55,7 @@ pub(in crate::ops) struct Through<'a> {
 
 impl<'a> Through<'a> {
     /// Adds to the gradients of gamma and beta that are wanted, in `lent`.
-    pub fn new(
-        y: Normalized<'a, Cuda>,
-        shape: Shape3,
-        gy: &Buffer,
-        lent: &[Option<Lent>],
-    ) -> OnCuda<Through<'a>> {
+    pub fn new(y: Normalized<'a, Cuda>, shape: Shape3, gy: &Buffer, lent: &[Option<Lent>]) -> OnCuda<Through<'a>> {
         let (rows, channels) = (shape.0 * shape.1, shape.2);
         let reading = reading(Some(y.norm));
         let wanted = |which: usize| lent.get(which).copied().flatten().map_or(0, |lent| lent.address);
@@ -180,6 +175,14 @@ mod tests {
     }
 
     twin!(of_batches, [[3, 70, 37], [37], [37]], |trace, inputs| normalized(trace, inputs, Statistics::Batch));
-    twin!(of_batches_of_few_channels, [[2, 9, 3], [3], [3]], |trace, inputs| normalized(trace, inputs, Statistics::Batch));
-    twin!(of_what_ran_before, [[3, 70, 37], [37], [37]], |trace, inputs| normalized(trace, inputs, Statistics::Running));
+    twin!(of_batches_of_few_channels, [[2, 9, 3], [3], [3]], |trace, inputs| normalized(
+        trace,
+        inputs,
+        Statistics::Batch
+    ));
+    twin!(of_what_ran_before, [[3, 70, 37], [37], [37]], |trace, inputs| normalized(
+        trace,
+        inputs,
+        Statistics::Running
+    ));
 }

@@ -8,13 +8,7 @@ use crate::ops::norm::cuda::reading;
 use crate::ops::{Gradient, Seen, Shape3};
 
 /// Adds to, or writes, the gradient of `x` at `gx`, from that of its maxima at `gy`.
-pub(in crate::ops) fn max_pool_gradient(
-    window: Window,
-    x: Seen<'_, Cuda>,
-    gy: u64,
-    gx: u64,
-    add: bool,
-) -> OnCuda<()> {
+pub(in crate::ops) fn max_pool_gradient(window: Window, x: Seen<'_, Cuda>, gy: u64, gx: u64, add: bool) -> OnCuda<()> {
     let (batch, length, channels) = x.shape;
     let count = batch * length * channels;
     launch!("max_pool_gradient", Grid::each(count); x.values.address(), reading(x.norm), gy, gx, int(count)?, int(length)?,
@@ -36,13 +30,7 @@ impl Kernel for Cuda {
         Ok(y)
     }
 
-    fn max_pool_gradient(
-        &self,
-        window: Window,
-        x: Seen<'_, Cuda>,
-        gy: &Buffer,
-        gx: &mut Gradient<Cuda>,
-    ) -> OnCuda<()> {
+    fn max_pool_gradient(&self, window: Window, x: Seen<'_, Cuda>, gy: &Buffer, gx: &mut Gradient<Cuda>) -> OnCuda<()> {
         max_pool_gradient(window, x, gy.address(), gx.values.address(), !gx.fresh)
     }
 

@@ -1,5 +1,7 @@
 //! Training on the GPU beside the CPU's.
 
+use dfdx::prelude::Cuda;
+
 use super::super::examples::{Augments, Examples, Truth};
 use super::*;
 use crate::manifest::{Augment, L2Sp};
@@ -7,7 +9,6 @@ use crate::ops::cuda::twins::gpu;
 use crate::ops::cuda::{Precision, waits, with_precision};
 use crate::ops::gather::{Kernel as _, gather, keep};
 use crate::ops::{Backend, Var};
-
 
 /// Calls `act` with examples of two leads and 64 samples at 100 Hz.
 fn with_examples<T>(act: impl FnOnce(&Examples<'_>) -> T) -> T {
