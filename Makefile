@@ -2,7 +2,7 @@
 
 # Manifest files, or folders of them.
 PATHS ?= experiments
-# auto, cpu, cuda or cuda:N
+# auto, cpu, cuda or cuda:N; for CUDA it is built with --features cuda
 DEVICE ?= auto
 # Where runs, checkpoints and caches are kept.
 RESULTS ?= results
@@ -22,7 +22,7 @@ WITH_EMULATOR = CARGO_TARGET_DIR=target/cuda-emulated LD_LIBRARY_PATH=$(EMULATOR
 .PHONY: experiments test test-cuda test-cuda-emulated test-cuda-compile carry-cuda lint doc bench bench-peer bench-cuda help
 
 experiments: ## Run every manifest under PATHS on DEVICE, then print the comparison
-	@$(CARGO) build --release --locked
+	@$(CARGO) build --release --locked $(if $(filter cuda%,$(DEVICE)),--features cuda)
 	@target/release/ecgraft run $(PATHS) --device $(DEVICE) --results $(RESULTS)
 
 test: ## The whole test suite

@@ -149,7 +149,8 @@ fn form(outputs: usize) -> (String, usize) {
 impl Rows {
     /// Whether four values can be read at once, wherever a multiple of four of them begins.
     fn vector(&self) -> bool {
-        self.values % 16 == 0 && [self.pitch, self.offset, self.channels].iter().all(|size| size % 4 == 0)
+        self.values.is_multiple_of(16)
+            && [self.pitch, self.offset, self.channels].iter().all(|size| size.is_multiple_of(4))
     }
 }
 
@@ -188,7 +189,7 @@ pub(in crate::ops) fn weight_gradient(
     let sums = Buffer::stale(splits * layout.entries())?;
     let blocks = [inner.div_ceil(TILE), outputs.div_ceil(width), splits];
     let grid = Grid { blocks, threads: [256, 1], shared: 0 };
-    let vector = gradient % 16 == 0 && pitch % 4 == 0 && offset % 4 == 0;
+    let vector = gradient.is_multiple_of(16) && pitch.is_multiple_of(4) && offset.is_multiple_of(4);
     launch!(&format!("accumulate{form}"), grid; rows.values, rows.reading, int(rows.length)?, int(rows.pitch)?,
         int(rows.offset)?, int(rows.channels)?, int(rows.count)?, int(rows.stride)?, signed(rows.first)?, int(rows.taps)?,
         rows.pooled, rows.vector(), int(total)?, gradient + 4 * offset as u64, int(pitch)?, int(outputs)?, vector, int(each)?,
