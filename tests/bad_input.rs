@@ -199,7 +199,7 @@ fn a_results_folder_that_cannot_be_written() {
 fn words_on_the_command_line() {
     let bench = Workbench::new("words");
     bench.write("experiments/tiny.toml", &tiny("tiny", &sample(), ""));
-    bench.run(&["run", "--device", "cuda"]).users_fault(&["--device cuda", "CPU only"]);
+    bench.run(&["run", "--device", "cuda"]).users_fault(&["--device cuda", "built for the CPU alone"]);
     bench.run(&["run", "--device", "gpu"]).users_fault(&["not a device", "cuda:N"]);
     bench.run(&["run", "--threads", "0"]).users_fault(&["start at 1"]);
     bench.run(&["run", "--only", "huge"]).users_fault(&["--only huge", "tiny"]);

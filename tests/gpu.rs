@@ -63,6 +63,28 @@ fn a_gpu_that_is_not_there_is_told() {
     bench.run(&["run", "--device", "cuda:99"]).users_fault(&["--device cuda:99", "cuda:99 is not there", "cuda:0"]);
 }
 
+#[test]
+fn what_does_not_fit_is_told_with_what_was_found() {
+    if !emulated() {
+        println!("skipped: a real driver has no faults to order");
+        return;
+    }
+    let bench = Workbench::new("gpu-fault");
+    bench.write("experiments/tiny.toml", &study("tiny", ""));
+    for (fault, says) in [
+        ("no-device", ["no GPU can be used", "CUDA_ERROR_NO_DEVICE", "--device cpu"]),
+        ("old-gpu", ["compute capability 7.0", "8.0 or later", "--device cpu"]),
+        ("old-driver", ["NVRTC of CUDA 13.0", "the driver takes CUDA 12.4", "as new as the toolkit"]),
+    ] {
+        let mut command = bench.command(&["run", "--device", "cuda"]);
+        Said::of(&command.env("ECGRAFT_EMULATED_FAULT", fault).output().unwrap()).users_fault(&says);
+    }
+    // Without a GPU, auto is the CPU.
+    let mut command = bench.command(&["run", "--device", "auto"]);
+    Said::of(&command.env("ECGRAFT_EMULATED_FAULT", "no-device").output().unwrap()).ok();
+    assert_eq!(text_of(&bench.ask("SELECT DISTINCT device FROM stages")[0][0]), "cpu");
+}
+
 /// Bytes of a GPU that is too small for both networks of the study below.
 const MEMORY: u64 = 2 << 20;
 
@@ -89,7 +111,13 @@ fn where_memory_ends_batches_are_worked_on_in_parts_or_the_trial_says_why_not() 
         .replace("freeze = [\"none\", \"probe\"]\nseed = [0, 1]", "freeze = [\"none\"]\nseed = [0]");
     bench.write("experiments/memory.toml", &text);
     let said = with_memory(&bench, MEMORY);
-    said.users_fault(&["a batch of 32 records", "no memory left", "lower batch_size", "batch norms", "the others are done"]);
+    said.users_fault(&[
+        "a batch of 32 records",
+        "no memory left",
+        "lower batch_size",
+        "batch norms",
+        "the others are done",
+    ]);
     let status = |architecture: &str| {
         let rows = bench.ask(&format!("SELECT status FROM runs WHERE architecture = '{architecture}'"));
         rows.iter().map(|row| text_of(&row[0])).collect::<Vec<_>>()

@@ -2,6 +2,7 @@
 // nvrtc.cpp made. Only what dfdx, cudarc and ecgraft call is here.
 //
 // ECGRAFT_EMULATED_MEMORY: bytes of device memory, for tests of what happens where there is too little.
+// ECGRAFT_EMULATED_FAULT: what does not fit: no-device, old-gpu, or old-driver, which refuses what NVRTC compiled.
 #include <dlfcn.h>
 
 #include <cstdint>
@@ -29,6 +30,11 @@ thread_local long waits;
 size_t capacity() {
     const char *text = std::getenv("ECGRAFT_EMULATED_MEMORY");
     return text ? std::strtoull(text, nullptr, 10) : size_t(16) << 30;
+}
+
+bool fault(const char *name) {
+    const char *text = std::getenv("ECGRAFT_EMULATED_FAULT");
+    return text && std::strcmp(text, name) == 0;
 }
 
 int allocate(Address *to, size_t bytes) {
@@ -60,15 +66,15 @@ struct Function {
 
 } // namespace
 
-API cuInit(unsigned) { return OK; }
-API cuDriverGetVersion(int *version) { *version = 13000; return OK; }
+API cuInit(unsigned) { return fault("no-device") ? 100 : OK; }
+API cuDriverGetVersion(int *version) { *version = fault("old-driver") ? 12040 : 13000; return OK; }
 API cuDeviceGet(int *device, int number) { *device = number; return number == 0 ? OK : NO_DEVICE; }
 API cuDeviceGetCount(int *count) { *count = 1; return OK; }
 API cuDeviceGetName(char *name, int size, int) { std::snprintf(name, size, "emulated"); return OK; }
 API cuDeviceTotalMem_v2(size_t *bytes, int) { *bytes = capacity(); return OK; }
 API cuDeviceGetAttribute(int *value, int which, int) {
     // Compute capability 9.0; two multiprocessors.
-    *value = which == 75 ? 9 : which == 76 ? 0 : which == 16 ? 2 : which == 97 ? 227 << 10 : 1;
+    *value = which == 75 ? (fault("old-gpu") ? 7 : 9) : which == 76 ? 0 : which == 16 ? 2 : which == 97 ? 227 << 10 : 1;
     return OK;
 }
 API cuDevicePrimaryCtxRetain(void **context, int) { *context = &lock; return OK; }
@@ -110,6 +116,7 @@ API cuDeviceGetDefaultMemPool(void **pool, int) { *pool = &lock; return OK; }
 API cuMemPoolSetAttribute(void *, int, void *) { return OK; }
 API cuMemPoolGetAttribute(void *, int, void *value) { *static_cast<uint64_t *>(value) = most_in_use; return OK; }
 API cuModuleLoad(void **module, const char *file) {
+    if (fault("old-driver")) return 209;
     *module = dlopen(file, RTLD_NOW | RTLD_LOCAL);
     if (!*module) std::fprintf(stderr, "emulated driver: %s\n", dlerror());
     return *module ? OK : 301;
