@@ -130,7 +130,7 @@ impl Kernel for Cuda {
 #[cfg(test)]
 mod tests {
     use crate::ops::conv1d::conv1d;
-    use crate::ops::cuda::twins::twin;
+    use crate::ops::cuda::twins::{normalized as normalized_input, twin};
     use crate::ops::norm::{Mode, Normalizer, Statistics, batch_norm};
     use crate::ops::{Backend, Param, Trace, Var};
 
@@ -185,6 +185,31 @@ mod tests {
         (1, 19),
         None
     ));
+    twin!(of_windows, [[2, 130, 32], [40, 32, 5]], |trace, inputs| conv1d(
+        trace,
+        &inputs[0].var,
+        &inputs[1].param,
+        (1, 2),
+        None
+    ));
+    twin!(of_long_windows, [[2, 240, 64], [64, 64, 8]], |trace, inputs| conv1d(
+        trace,
+        &inputs[0].var,
+        &inputs[1].param,
+        (1, 3),
+        None
+    ));
+    twin!(of_wide_windows, [[1, 128, 32], [128, 32, 3]], |trace, inputs| conv1d(
+        trace,
+        &inputs[0].var,
+        &inputs[1].param,
+        (1, 1),
+        None
+    ));
+    twin!(of_windows_through_norms, [[2, 250, 32], [32], [32], [32, 32, 39]], |trace, inputs| {
+        let x = normalized_input(trace, inputs)?;
+        conv1d(trace, &x, &inputs[3].param, (1, 19), None)
+    });
     twin!(with_norms, [[2, 60, 12], [20, 12, 3], [20], [20]], |trace, inputs| {
         let params = [&inputs[1].param, &inputs[2].param, &inputs[3].param];
         normalized(trace, &inputs[0].var, &params, Statistics::Batch, (1, 1))

@@ -25,7 +25,11 @@ impl Source {
     }
 
     const fn product(defines: &'static str, form: &'static str) -> Self {
-        Self { name: "product", text: include_str!("product.cu"), defines, form }
+        Self { name: "product", text: concat!(include_str!("rows.cuh"), include_str!("product.cu")), defines, form }
+    }
+
+    const fn window(defines: &'static str, form: &'static str) -> Self {
+        Self { name: "window", text: concat!(include_str!("rows.cuh"), include_str!("window.cu")), defines, form }
     }
 
     const fn attention(defines: &'static str, form: &'static str) -> Self {
@@ -44,6 +48,9 @@ pub(super) const SOURCES: &[Source] = &[
     Source::product("#define TENSOR 0\n#define TILE_N 32\n", "_f32_32"),
     Source::product("#define TENSOR 0\n#define TILE_N 64\n", "_f32_64"),
     Source::product("#define TENSOR 0\n#define TILE_N 128\n", "_f32_128"),
+    Source::window("#define TENSOR 1\n#define TILE_N 32\n", "_32"),
+    Source::window("#define TENSOR 1\n#define TILE_N 64\n", "_64"),
+    Source::window("#define TENSOR 1\n#define TILE_N 128\n", "_128"),
     Source::whole("matrix", include_str!("matrix.cu")),
     Source::whole("conv1d", include_str!("../conv1d/conv1d.cu")),
     Source::whole("norm", include_str!("../norm/norm.cu")),

@@ -23,6 +23,8 @@ pub struct Machine {
     pub device: Arc<CudaDevice>,
     /// How many blocks run at once, at least.
     pub multiprocessors: usize,
+    /// Bytes of shared memory that a block can have.
+    pub shared_memory: usize,
     functions: HashMap<String, Function>,
 }
 
@@ -157,6 +159,7 @@ fn load(device: &Cuda, number: usize, cache: &Path) -> Result<Machine> {
         )));
     }
     let multiprocessors = get(Attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)?.max(1) as usize;
+    let shared_memory = get(Attribute::CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN)?.max(0) as usize;
     let (files, compiler) = compiled(capability, cache)?;
     let mut functions = HashMap::new();
     for (source, file) in SOURCES.iter().zip(files) {
@@ -171,7 +174,7 @@ fn load(device: &Cuda, number: usize, cache: &Path) -> Result<Machine> {
             ))
         })?);
     }
-    Ok(Machine { device: of_dfdx, multiprocessors, functions })
+    Ok(Machine { device: of_dfdx, multiprocessors, shared_memory, functions })
 }
 
 /// The driver's words.

@@ -1,95 +1,31 @@
 // Matrix products whose left side is read where it lies: rows that overlap in an activation, through a batch norm if
 // one is there. On tensor cores in TF32, or in f32 with the same tiles.
 //
-// A block of 256 threads makes a tile of 128 by TILE_N outputs, 16 inner values at a time: while one pair of tiles in
+// A block of 256 threads makes a tile of TILE_M by TILE_N outputs, 16 inner values at a time: while one pair of tiles in
 // shared memory is multiplied, the next is on its way from global memory in registers. Eight warps share a tile as 4
-// by 2. The row lengths of the tiles in shared memory keep the lanes of a warp on different banks.
+// by 2, a narrow one as 8 by 1. The row lengths of the tiles in shared memory keep the lanes of a warp on different banks.
 //
 // Compiled for each precision and tile width: TENSOR is 1 for TF32 or 0 for f32, TILE_N is 32, 64 or 128.
 
+#if TILE_N == 32
+#define TILE_M 256
+#define WARPS_N 1
+#else
 #define TILE_M 128
+#define WARPS_N 2
+#endif
 #define TILE_K 16
+// Four values that each thread fetches of a left-hand tile: so many times.
+#define FETCHES (TILE_M / 64)
 #define ROW_A (TILE_K + 4)
 #define COLUMN_A (TILE_M + 8)
-
-// What is read: `Rows` in product.rs.
-struct Rows {
-    const float *values;
-    Reading reading;
-    int length, pitch, offset, channels, count, stride, first, taps;
-    // Whether a sample is read as the maximum of it and its neighbours.
-    int pooled;
-    // Whether four values from a multiple of four on can be read at once.
-    int vector;
-
-    __device__ __forceinline__ float4 seen(const float *from, int place) const {
-        float4 x = *reinterpret_cast<const float4 *>(from);
-        return make_float4(reading(x.x, place), reading(x.y, place + 1), reading(x.z, place + 2), reading(x.w, place + 3));
-    }
-
-    __device__ __forceinline__ static float4 larger(float4 a, float4 b) {
-        return make_float4(fmaxf(a.x, b.x), fmaxf(a.y, b.y), fmaxf(a.z, b.z), fmaxf(a.w, b.w));
-    }
-
-    // The value of one channel (counted from `offset`) of a sample of a record; 0 outside of the record.
-    __device__ __forceinline__ float at(const float *record, int sample, int channel) const {
-        if (sample < 0 || sample >= length) return 0.f;
-        int place = offset + channel;
-        const float *x = record + (size_t)sample * pitch + place;
-        float top = reading(*x, place);
-        if (pooled && sample > 0) top = fmaxf(top, reading(x[-pitch], place));
-        if (pooled && sample + 1 < length) top = fmaxf(top, reading(x[pitch], place));
-        return top;
-    }
-
-    // Four channels from `channel` on: one load, where all steps are multiples of four.
-    __device__ __forceinline__ float4 four(const float *record, int sample, int channel) const {
-        if (sample < 0 || sample >= length) return make_float4(0.f, 0.f, 0.f, 0.f);
-        int place = offset + channel;
-        const float *x = record + (size_t)sample * pitch + place;
-        float4 top = seen(x, place);
-        if (pooled && sample > 0) top = larger(top, seen(x - pitch, place));
-        if (pooled && sample + 1 < length) top = larger(top, seen(x + pitch, place));
-        return top;
-    }
-};
-
-// Four inner values of a row, `inner` being the first of them and `all` the number of the row's.
-__device__ __forceinline__ float4 inner_four(const Rows &rows, const float *record, int sample, int inner, int all) {
-    if (rows.vector) {
-        if (inner >= all) return make_float4(0.f, 0.f, 0.f, 0.f);
-        int tap = inner / rows.channels;
-        return rows.four(record, sample + tap, inner - tap * rows.channels);
-    }
-    float x[4];
-    for (int i = 0; i < 4; i++) {
-        int tap = (inner + i) / rows.channels;
-        x[i] = inner + i < all ? rows.at(record, sample + tap, inner + i - tap * rows.channels) : 0.f;
-    }
-    return make_float4(x[0], x[1], x[2], x[3]);
-}
-
-// Four values of a row of a matrix with `columns` columns.
-__device__ __forceinline__ float4 column_four(const float *row, int column, int columns, bool vector) {
-    if (vector && column + 3 < columns) return *reinterpret_cast<const float4 *>(row + column);
-    float x[4];
-    for (int i = 0; i < 4; i++) x[i] = column + i < columns ? row[column + i] : 0.f;
-    return make_float4(x[0], x[1], x[2], x[3]);
-}
-
-// As it is multiplied: rounded once, when it comes into shared memory.
-__device__ __forceinline__ float4 rounded(float4 x) {
-    if (!TENSOR) return x;
-    return make_float4(__uint_as_float(to_tf32(x.x)), __uint_as_float(to_tf32(x.y)), __uint_as_float(to_tf32(x.z)),
-                       __uint_as_float(to_tf32(x.w)));
-}
 
 // The part of a tile that one thread makes, and how it is made from the tiles in shared memory. `a` is found at
 // a[m * step_m + k * step_k].
 #if TENSOR
 struct Part {
     // Of 16 by 8 each: two below each other, COLUMNS side by side.
-    static const int COLUMNS = TILE_N / 16;
+    static const int COLUMNS = TILE_N / WARPS_N / 8;
     float sums[2][COLUMNS][4];
 
     __device__ __forceinline__ void clear() {
@@ -100,7 +36,7 @@ struct Part {
 
     __device__ __forceinline__ void add(const float *a, int step_m, int step_k, const float *b) {
         int lane = threadIdx.x % 32, warp = threadIdx.x / 32, group = lane / 4, member = lane % 4;
-        int row = warp / 2 * 32 + group, column = warp % 2 * (TILE_N / 2) + group;
+        int row = warp / WARPS_N * 32 + group, column = warp % WARPS_N * (TILE_N / WARPS_N) + group;
 #pragma unroll
         for (int k = member; k < TILE_K; k += 8) {
             unsigned left[2][4], right[COLUMNS][2];
@@ -131,31 +67,31 @@ struct Part {
             for (int j = 0; j < COLUMNS; j++)
 #pragma unroll
                 for (int c = 0; c < 4; c++)
-                    f(warp / 2 * 32 + 16 * i + group + 8 * (c / 2), warp % 2 * (TILE_N / 2) + 8 * j + 2 * member + c % 2,
-                      sums[i][j][c]);
+                    f(warp / WARPS_N * 32 + 16 * i + group + 8 * (c / 2),
+                      warp % WARPS_N * (TILE_N / WARPS_N) + 8 * j + 2 * member + c % 2, sums[i][j][c]);
     }
 };
 
 #else
 struct Part {
-    // Eight rows one after another, COLUMNS columns 16 apart.
-    static const int COLUMNS = TILE_N / 16;
-    float sums[8][COLUMNS];
+    // ROWS rows one after another, COLUMNS columns 16 apart.
+    static const int ROWS = TILE_M / 16, COLUMNS = TILE_N / 16;
+    float sums[ROWS][COLUMNS];
 
     __device__ __forceinline__ void clear() {
-        for (int i = 0; i < 8; i++)
+        for (int i = 0; i < ROWS; i++)
             for (int j = 0; j < COLUMNS; j++) sums[i][j] = 0.f;
     }
 
     __device__ __forceinline__ void add(const float *a, int step_m, int step_k, const float *b) {
-        int row = threadIdx.x / 16 * 8, column = threadIdx.x % 16;
+        int row = threadIdx.x / 16 * ROWS, column = threadIdx.x % 16;
 #pragma unroll
         for (int k = 0; k < TILE_K; k++) {
             float right[COLUMNS];
 #pragma unroll
             for (int j = 0; j < COLUMNS; j++) right[j] = b[k * (TILE_N + 8) + column + 16 * j];
 #pragma unroll
-            for (int i = 0; i < 8; i++) {
+            for (int i = 0; i < ROWS; i++) {
                 float left = a[(row + i) * step_m + k * step_k];
 #pragma unroll
                 for (int j = 0; j < COLUMNS; j++) sums[i][j] += left * right[j];
@@ -166,9 +102,9 @@ struct Part {
     template <class F>
     __device__ __forceinline__ void each(F f) const {
 #pragma unroll
-        for (int i = 0; i < 8; i++)
+        for (int i = 0; i < ROWS; i++)
 #pragma unroll
-            for (int j = 0; j < COLUMNS; j++) f(threadIdx.x / 16 * 8 + i, threadIdx.x % 16 + 16 * j, sums[i][j]);
+            for (int j = 0; j < COLUMNS; j++) f(threadIdx.x / 16 * ROWS + i, threadIdx.x % 16 + 16 * j, sums[i][j]);
     }
 };
 
@@ -210,32 +146,32 @@ KERNEL __launch_bounds__(256) product(
     __shared__ __align__(16) float a[2][TILE_M * ROW_A];
     __shared__ __align__(16) float b[2][TILE_K * (TILE_N + 8)];
     int first_row = blockIdx.x * TILE_M, first_column = blockIdx.y * TILE_N, inner = rows.taps * rows.channels;
-    // The two rows that this thread fetches, four inner values of each.
-    const float *records[2];
-    int samples[2], within = threadIdx.x % 4 * 4;
-    bool there[2];
+    // The rows that this thread fetches, four inner values of each.
+    const float *records[FETCHES];
+    int samples[FETCHES], within = threadIdx.x % 4 * 4;
+    bool there[FETCHES];
 #pragma unroll
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < FETCHES; i++) {
         int row = first_row + threadIdx.x / 4 + 64 * i, record = row / rows.count;
         there[i] = row < total;
         records[i] = rows.values + (size_t)record * rows.length * rows.pitch;
         samples[i] = rows.first + (row - record * rows.count) * rows.stride;
     }
-    float4 left[2];
+    float4 left[FETCHES];
     Right right;
     Part part;
     part.clear();
     bool vector = outputs % 4 == 0 && reinterpret_cast<size_t>(matrix) % 16 == 0;
     auto fetch = [&](int k) {
 #pragma unroll
-        for (int i = 0; i < 2; i++)
+        for (int i = 0; i < FETCHES; i++)
             left[i] = there[i] ? inner_four(rows, records[i], samples[i], k + within, inner)
                                : make_float4(0.f, 0.f, 0.f, 0.f);
         right.fetch(matrix, outputs, k, inner, first_column, outputs, vector);
     };
     auto store = [&](int which) {
 #pragma unroll
-        for (int i = 0; i < 2; i++)
+        for (int i = 0; i < FETCHES; i++)
             *reinterpret_cast<float4 *>(a[which] + (threadIdx.x / 4 + 64 * i) * ROW_A + within) = rounded(left[i]);
         right.store(b[which]);
     };
@@ -271,16 +207,16 @@ KERNEL __launch_bounds__(256) accumulate(
     __shared__ __align__(16) float b[2][TILE_K * (TILE_N + 8)];
     int first_inner = blockIdx.x * TILE_M, first_column = blockIdx.y * TILE_N, all = rows.taps * rows.channels;
     int from = blockIdx.z * each, until = min(total, from + each);
-    // This thread fetches the same four inner values of two rows.
-    int within = threadIdx.x % 32 * 4, inner = first_inner + within;
-    float4 left[2];
+    // This thread fetches the same four inner values of some rows.
+    int within = threadIdx.x % (TILE_M / 4) * 4, inner = first_inner + within;
+    float4 left[FETCHES];
     Right right;
     Part part;
     part.clear();
     auto fetch = [&](int r) {
 #pragma unroll
-        for (int i = 0; i < 2; i++) {
-            int row = r + threadIdx.x / 32 + 8 * i, record = row / rows.count;
+        for (int i = 0; i < FETCHES; i++) {
+            int row = r + threadIdx.x / (TILE_M / 4) + 1024 / TILE_M * i, record = row / rows.count;
             int sample = rows.first + (row - record * rows.count) * rows.stride;
             left[i] = row < until ? inner_four(rows, rows.values + (size_t)record * rows.length * rows.pitch, sample, inner, all)
                                   : make_float4(0.f, 0.f, 0.f, 0.f);
@@ -289,8 +225,8 @@ KERNEL __launch_bounds__(256) accumulate(
     };
     auto store = [&](int which) {
 #pragma unroll
-        for (int i = 0; i < 2; i++)
-            *reinterpret_cast<float4 *>(a[which] + (threadIdx.x / 32 + 8 * i) * COLUMN_A + within) = rounded(left[i]);
+        for (int i = 0; i < FETCHES; i++)
+            *reinterpret_cast<float4 *>(a[which] + (threadIdx.x / (TILE_M / 4) + 1024 / TILE_M * i) * COLUMN_A + within) = rounded(left[i]);
         right.store(b[which]);
     };
     fetch(from);

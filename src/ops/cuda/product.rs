@@ -131,19 +131,27 @@ pub(in crate::ops) fn packed(weight: &Flat<Cuda>, layout: Layout) -> OnCuda<Buff
     Ok(matrix)
 }
 
-/// Rows of a tile, and inner values of one step, in product.cu.
-const TILE: usize = 128;
+/// Inner values of one step in product.cu.
 const STEP: usize = 16;
 
-/// The end of a kernel's name for `outputs` columns, and the width of its tiles: the widest that wastes nothing.
-fn form(outputs: usize) -> (String, usize) {
+/// The width of tiles for `outputs` columns: the widest that wastes nothing.
+fn width(outputs: usize) -> usize {
     let wasted = |width: &usize| outputs.next_multiple_of(*width);
-    let width = [128, 64, 32].into_iter().min_by_key(wasted).unwrap_or(32);
+    [128, 64, 32].into_iter().min_by_key(wasted).unwrap_or(32)
+}
+
+/// Rows of a tile in product.cu.
+fn tile(width: usize) -> usize {
+    if width == 32 { 256 } else { 128 }
+}
+
+/// The end of the name of a kernel of product.cu.
+fn form(width: usize) -> String {
     let precision = match precision() {
         Precision::Tf32 => "tf32",
         Precision::F32 => "f32",
     };
-    (format!("_{precision}_{width}"), width)
+    format!("_{precision}_{width}")
 }
 
 impl Rows {
@@ -160,13 +168,52 @@ fn signed(size: isize) -> OnCuda<i32> {
 
 /// rows x matrix: `matrix` is the address of (inner, outputs), row by row.
 pub(in crate::ops) fn product(rows: &Rows, matrix: u64, outputs: usize, to: &To) -> OnCuda<()> {
-    let (form, width) = form(outputs);
-    let blocks = [rows.total().div_ceil(TILE), outputs.div_ceil(width), 1];
+    if let Some(window) = Window::of(rows, outputs)? {
+        return window.product(rows, matrix, outputs, to);
+    }
+    let width = width(outputs);
+    let blocks = [rows.total().div_ceil(tile(width)), outputs.div_ceil(width), 1];
     let grid = Grid { blocks, threads: [256, 1], shared: 0 };
-    launch!(&format!("product{form}"), grid; rows.values, rows.reading, int(rows.length)?, int(rows.pitch)?, int(rows.offset)?,
-        int(rows.channels)?, int(rows.count)?, int(rows.stride)?, signed(rows.first)?, int(rows.taps)?, rows.pooled, rows.vector(),
-        int(rows.total())?, matrix, int(outputs)?, to.values, to.bias, int(to.length)?, int(to.pitch)?, int(to.offset)?,
-        int(to.first)?, int(to.stride)?, to.add, to.relu)
+    launch!(&format!("product{}", form(width)), grid; rows.values, rows.reading, int(rows.length)?, int(rows.pitch)?,
+        int(rows.offset)?, int(rows.channels)?, int(rows.count)?, int(rows.stride)?, signed(rows.first)?, int(rows.taps)?,
+        rows.pooled, rows.vector(), int(rows.total())?, matrix, int(outputs)?, to.values, to.bias, int(to.length)?,
+        int(to.pitch)?, int(to.offset)?, int(to.first)?, int(to.stride)?, to.add, to.relu)
+}
+
+/// How window.cu makes a product: see there.
+struct Window {
+    width: usize,
+    /// Rows of a tile, 64 for each warp below another.
+    tile: usize,
+    /// Bytes of shared memory.
+    shared: usize,
+}
+
+impl Window {
+    /// Where it is faster: for rows that overlap, as long as its tiles are nearly full.
+    fn of(rows: &Rows, outputs: usize) -> OnCuda<Option<Self>> {
+        let overlapping = rows.taps > 1 && rows.stride == 1 && !rows.pooled;
+        if precision() == Precision::F32 || !overlapping || !rows.vector() || !rows.channels.is_multiple_of(32) {
+            return Ok(None);
+        }
+        let width = width(outputs);
+        let padded = |tile: &usize| rows.count.next_multiple_of(*tile);
+        let tile = [256, 128].into_iter().min_by_key(padded).unwrap_or(128);
+        let shared = 4 * ((tile + rows.taps - 1) * (32 + 4) + 2 * 32 * (width + 8));
+        let full = 5 * rows.count >= 4 * padded(&tile);
+        Ok((full && shared <= machine()?.shared_memory).then_some(Self { width, tile, shared }))
+    }
+
+    fn product(&self, rows: &Rows, matrix: u64, outputs: usize, to: &To) -> OnCuda<()> {
+        let tiles = rows.count.div_ceil(self.tile);
+        let threads = self.tile / 64 * 32 * if self.width == 128 { 2 } else { 1 };
+        let blocks = [rows.records * tiles, outputs.div_ceil(self.width), 1];
+        let grid = Grid { blocks, threads: [threads, 1], shared: self.shared };
+        launch!(&format!("window_product_{}", self.width), grid; rows.values, rows.reading, int(rows.length)?,
+            int(rows.pitch)?, int(rows.offset)?, int(rows.channels)?, int(rows.count)?, signed(rows.first)?,
+            int(rows.taps)?, int(tiles)?, matrix, int(outputs)?, to.values, to.bias, int(to.length)?, int(to.pitch)?,
+            int(to.offset)?, int(to.first)?, int(to.stride)?, to.add, to.relu)
+    }
 }
 
 /// Adds to the weight at `to`, which has `layout`, the sum over all rows r of rows(r, .) times g(r, .); g lies at
@@ -179,18 +226,18 @@ pub(in crate::ops) fn weight_gradient(
     to: u64,
 ) -> OnCuda<()> {
     let (outputs, inner, total) = (layout.outputs, rows.inner(), rows.total());
-    let (form, width) = form(outputs);
-    let tiles = inner.div_ceil(TILE) * outputs.div_ceil(width);
+    let width = width(outputs);
+    let tiles = inner.div_ceil(tile(width)) * outputs.div_ceil(width);
     // Few tiles: the rows are shared out, so that all multiprocessors have work. The sums of the parts are added in
     // their order, so the result does not depend on who was first.
     let wanted = (4 * machine()?.multiprocessors).div_ceil(tiles);
     let each = total.div_ceil(wanted).max(8 * STEP).next_multiple_of(STEP);
     let splits = total.div_ceil(each);
     let sums = Buffer::stale(splits * layout.entries())?;
-    let blocks = [inner.div_ceil(TILE), outputs.div_ceil(width), splits];
+    let blocks = [inner.div_ceil(tile(width)), outputs.div_ceil(width), splits];
     let grid = Grid { blocks, threads: [256, 1], shared: 0 };
     let vector = gradient.is_multiple_of(16) && pitch.is_multiple_of(4) && offset.is_multiple_of(4);
-    launch!(&format!("accumulate{form}"), grid; rows.values, rows.reading, int(rows.length)?, int(rows.pitch)?,
+    launch!(&format!("accumulate{}", form(width)), grid; rows.values, rows.reading, int(rows.length)?, int(rows.pitch)?,
         int(rows.offset)?, int(rows.channels)?, int(rows.count)?, int(rows.stride)?, signed(rows.first)?, int(rows.taps)?,
         rows.pooled, rows.vector(), int(total)?, gradient + 4 * offset as u64, int(pitch)?, int(outputs)?, vector, int(each)?,
         sums.address())?;
