@@ -31,6 +31,7 @@ test: ## The whole test suite
 
 test-cuda-emulated: target/emulator ## The tests of the GPU, on a machine that has none: every kernel, compiled for the CPU
 	$(WITH_EMULATOR) $(CARGO) test --locked --features cuda-check --lib -- cuda
+	ECGRAFT_EMULATED_ORDER=backwards $(WITH_EMULATOR) $(CARGO) test --locked --features cuda-check --lib -- cuda
 	$(WITH_EMULATOR) $(CARGO) test --locked --features cuda-check --test gpu
 
 test-cuda-compile: target/emulator target/nvrtc/made ## Every kernel through NVIDIA's own compiler; needs no GPU

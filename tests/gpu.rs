@@ -74,7 +74,7 @@ fn what_does_not_fit_is_told_with_what_was_found() {
     for (fault, says) in [
         ("no-device", ["no GPU can be used", "CUDA_ERROR_NO_DEVICE", "--device cpu"]),
         ("old-gpu", ["compute capability 7.0", "8.0 or later", "--device cpu"]),
-        ("old-driver", ["NVRTC of CUDA 13.0", "the driver takes CUDA 12.4", "as new as the toolkit"]),
+        ("old-driver", ["compiled by NVRTC", "the driver takes CUDA 12.4", "as new as the toolkit"]),
     ] {
         let mut command = bench.command(&["run", "--device", "cuda"]);
         Said::of(&command.env("ECGRAFT_EMULATED_FAULT", fault).output().unwrap()).users_fault(&says);

@@ -21,6 +21,9 @@ namespace {
 constexpr int OK = 0, INVALID = 1, OUT_OF_MEMORY = 2, NOT_FOUND = 500, NO_DEVICE = 101;
 using Address = unsigned long long;
 
+// Bytes around what is allocated, which nobody may write.
+constexpr size_t MARGIN = 256;
+
 std::mutex lock;
 std::map<Address, size_t> allocated;
 size_t in_use, most_in_use;
@@ -40,10 +43,11 @@ bool fault(const char *name) {
 int allocate(Address *to, size_t bytes) {
     std::lock_guard<std::mutex> guard(lock);
     if (in_use + bytes > capacity()) return OUT_OF_MEMORY;
-    void *memory = std::aligned_alloc(256, (bytes + 256) / 256 * 256);
-    // Not a number, so that nothing can rely on what was there.
-    std::memset(memory, 0xff, bytes);
-    *to = reinterpret_cast<Address>(memory);
+    size_t whole = MARGIN + (bytes + MARGIN) / MARGIN * MARGIN + MARGIN;
+    char *memory = static_cast<char *>(std::aligned_alloc(MARGIN, whole));
+    // Not a number, so that nothing can rely on what was there, nor on what is beside it.
+    std::memset(memory, 0xff, whole);
+    *to = reinterpret_cast<Address>(memory + MARGIN);
     allocated[*to] = bytes;
     in_use += bytes;
     if (in_use > most_in_use) most_in_use = in_use;
@@ -55,7 +59,17 @@ int release(Address at) {
     auto found = allocated.find(at);
     if (found == allocated.end()) return at == 0 ? OK : INVALID;
     in_use -= found->second;
-    std::free(reinterpret_cast<void *>(at));
+    unsigned char *memory = reinterpret_cast<unsigned char *>(at) - MARGIN;
+    auto untouched = [&](size_t from, size_t until) {
+        for (size_t i = from; i < until; i++)
+            if (memory[i] != 0xff) return false;
+        return true;
+    };
+    if (!untouched(0, MARGIN) || !untouched(MARGIN + found->second, MARGIN + (found->second + MARGIN) / MARGIN * MARGIN + MARGIN)) {
+        std::fprintf(stderr, "emulated driver: something was written beside %zu bytes of device memory\n", found->second);
+        std::abort();
+    }
+    std::free(memory);
     allocated.erase(found);
     return OK;
 }

@@ -1,6 +1,9 @@
 // Enough of CUDA C++ to run kernels on the host, for tests on machines without a GPU. The threads of a block are
 // fibers that take turns; they change over where CUDA's threads would wait for each other. One block runs at a time,
-// in order. It shows that kernels compute what they should and meet at their barriers; nothing of races or speed.
+// in order. It shows that kernels compute what they should and meet at their barriers, and nothing of speed.
+//
+// Of races it shows those that change a result when threads and blocks take their turns in the opposite order:
+// ECGRAFT_EMULATED_ORDER=backwards.
 #pragma once
 #define ECGRAFT_EMULATED
 
@@ -54,6 +57,7 @@ static void *scheduler;
 static void (*body)(void **);
 static void **arguments;
 static char *dynamic_shared;
+static bool backwards;
 // What lanes show each other.
 static unsigned long long shown[MOST][8];
 
@@ -154,7 +158,8 @@ static void run_block() {
     }
     for (;;) {
         bool moved = false;
-        for (int i = 0; i < count; i++) {
+        for (int turn = 0; turn < count; turn++) {
+            int i = backwards ? count - 1 - turn : turn;
             if (fibers[i].state != Ready) continue;
             current = i;
             threadIdx = fibers[i].index;
@@ -198,12 +203,15 @@ static void launch(const unsigned *grid, const unsigned *block, size_t shared, v
     // Memory of no known value, as a device has it.
     dynamic_shared = static_cast<char *>(std::aligned_alloc(64, (shared + 64) / 64 * 64));
     std::memset(dynamic_shared, 0xff, shared);
-    for (unsigned z = 0; z < grid[2]; z++)
-        for (unsigned y = 0; y < grid[1]; y++)
-            for (unsigned x = 0; x < grid[0]; x++) {
-                blockIdx = {x, y, z};
-                run_block();
-            }
+    const char *order = std::getenv("ECGRAFT_EMULATED_ORDER");
+    backwards = order && std::strcmp(order, "backwards") == 0;
+    size_t blocks = static_cast<size_t>(grid[0]) * grid[1] * grid[2];
+    for (size_t turn = 0; turn < blocks; turn++) {
+        size_t i = backwards ? blocks - 1 - turn : turn;
+        blockIdx = {static_cast<unsigned>(i % grid[0]), static_cast<unsigned>(i / grid[0] % grid[1]),
+                    static_cast<unsigned>(i / grid[0] / grid[1])};
+        run_block();
+    }
     std::free(dynamic_shared);
 }
 

@@ -20,7 +20,8 @@ struct Program {
 
 } // namespace
 
-API nvrtcVersion(int *major, int *minor) { *major = 13; *minor = 0; return OK; }
+// No version of NVIDIA's, and another for another emulator: what was compiled for one is of no use to the others.
+API nvrtcVersion(int *major, int *minor) { *major = 0; *minor = ECGRAFT_EMULATOR_SUM % 1000000; return OK; }
 API nvrtcCreateProgram(void **program, const char *source, const char *, int, const char **, const char **) {
     *program = new Program{source, "", ""};
     return OK;
