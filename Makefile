@@ -39,12 +39,7 @@ test-cuda-compile: target/emulator target/nvrtc/made ## Every kernel through NVI
 		$(CARGO) test --locked --features cuda-check --lib -- --ignored nvrtc
 
 carry-cuda: target/emulator ## What test-cuda and bench-cuda run, to be carried to a machine with a GPU: target/carry
-	rm -rf target/carry && mkdir -p target/carry
-	$(WITH_EMULATOR) $(CARGO) build --release --locked --features cuda-check
-	cp target/cuda-emulated/release/ecgraft target/carry/
-	$(WITH_EMULATOR) $(CARGO) test --release --locked --features cuda-check --lib --test gpu --no-run 2>&1 \
-		| sed -n 's/.*Executable.*(\(.*\))/\1/p' | sed 's/.*\/\(ecgraft\|gpu\)-[0-9a-f]*$$/& \1-tests/' \
-		| while read -r from to; do cp "$$from" "target/carry/$$to"; done
+	@$(WITH_EMULATOR) CARGO=$(CARGO) tests/cuda/carry.sh
 
 test-cuda: ## The tests of the GPU, on one: those of carry-cuda, else built here
 	@if [ -d target/carry ]; then \
