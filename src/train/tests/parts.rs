@@ -56,7 +56,10 @@ fn parts_add_up_to_the_whole() {
             let (found, in_parts) = after(&architecture, parts);
             assert!((found - loss).abs() < 1e-5 * loss, "{kind} in {parts}: {found} and {loss}");
             for ((name, ours), (_, theirs)) in in_parts.iter().zip(&whole) {
-                crate::ops::gradient_check::assert_close(&format!("{kind} in {parts}: {name}"), ours, theirs, 2e-5);
+                // Some gradients nearly vanish, behind the head's batch norm: what is left of them is rounding.
+                let scale = theirs.iter().fold(0f32, |top, x| top.max(x.abs()));
+                let worst = ours.iter().zip(theirs).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+                assert!(worst <= 2e-5 * scale + 1e-7, "{kind} in {parts}: {name}: off by {worst:e} of {scale:e}");
             }
         }
     }
