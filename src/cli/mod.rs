@@ -10,6 +10,7 @@ mod architectures;
 mod bench;
 mod check;
 mod compare;
+mod export;
 mod plan;
 mod planned;
 mod plot;
@@ -47,6 +48,7 @@ pub enum Command {
     Runs(runs::Options),
     Show(show::Options),
     Query(query::Options),
+    Export(export::Options),
     Architectures(architectures::Options),
     Bench(bench::Options),
     Simulate(simulate::Options),
@@ -93,6 +95,7 @@ impl Cli {
             Command::Runs(options) => runs::run(options),
             Command::Show(options) => show::run(options),
             Command::Query(options) => query::run(options),
+            Command::Export(options) => export::run(options),
             Command::Architectures(options) => architectures::run(options),
             Command::Bench(options) => bench::run(options),
             Command::Simulate(options) => simulate::run(options),

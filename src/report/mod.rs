@@ -7,6 +7,7 @@ use crate::store::{Run, Store};
 use crate::{Error, Result};
 
 mod arms;
+pub mod export;
 pub mod format;
 pub(crate) mod layout;
 mod legend;
