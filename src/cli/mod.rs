@@ -20,6 +20,7 @@ mod runs;
 mod schema;
 mod show;
 mod simulate;
+mod status;
 
 /// Does a network that first learned to measure the heart classify ECGs better?
 #[derive(Debug, Parser)]
@@ -47,6 +48,7 @@ pub enum Command {
     Plot(plot::Options),
     Runs(runs::Options),
     Show(show::Options),
+    Status(status::Options),
     Query(query::Options),
     Export(export::Options),
     Architectures(architectures::Options),
@@ -94,6 +96,7 @@ impl Cli {
             Command::Plot(options) => plot::run(options),
             Command::Runs(options) => runs::run(options),
             Command::Show(options) => show::run(options),
+            Command::Status(options) => status::run(options),
             Command::Query(options) => query::run(options),
             Command::Export(options) => export::run(options),
             Command::Architectures(options) => architectures::run(options),

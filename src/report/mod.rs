@@ -14,6 +14,7 @@ mod legend;
 pub mod plot;
 pub mod runs;
 pub mod statistics;
+pub mod status;
 
 pub use arms::{Arm, Comparison, Delta, Experiment, Runs, Selection, compare};
 pub use format::Format;

@@ -12,6 +12,7 @@ mod query;
 mod read;
 mod register;
 mod stages;
+mod standing;
 mod views;
 mod work;
 
@@ -21,6 +22,7 @@ pub use read::{
     ClassScore, MeasuredTarget, MixPartDetail, MixTargetDetail, Run, RunDetail, StageDetail, TestClass, TestSet,
 };
 pub use stages::{CurveValue, PredictedClass};
+pub use standing::StageStanding;
 pub use views::{Column, ColumnKind, Views};
 pub use work::{Claim, Finish, StageStatus};
 
