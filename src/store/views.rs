@@ -54,11 +54,10 @@ impl Views<'_> {
     pub fn columns(&self, view: &str) -> Result<Vec<Column>> {
         self.read(|moment| {
             let select = moment.prepare(&format!("SELECT * FROM {view}"))?;
-            let declared: Vec<(String, Option<String>)> = select
-                .columns()
-                .into_iter()
-                .map(|column| (column.name().to_owned(), column.decl_type().map(str::to_ascii_uppercase)))
-                .collect();
+            let mut declared = Vec::new();
+            for column in select.columns() {
+                declared.push((column.name().to_owned(), column.decl_type().map(str::to_ascii_uppercase)));
+            }
             let kind = |(name, declared): (String, Option<String>)| {
                 let kind = match declared.as_deref() {
                     Some("INTEGER") => ColumnKind::Integer,
