@@ -124,7 +124,7 @@ fn parquet_has_every_value_with_its_type() {
 fn an_mlflow_database_has_runs_curves_scores_and_artifacts() {
     let bench = study("mlflow");
     let said = bench.run(&["export", "--mlflow", "tracking"]).ok();
-    assert!(said.contains("1 experiments, 6 runs, 2 stages") && said.contains("mlflow ui"), "{said}");
+    assert!(said.contains("1 experiment, 6 runs, 2 grafted networks") && said.contains("mlflow ui"), "{said}");
     let database = rusqlite::Connection::open(bench.path.join("tracking/mlflow.db")).unwrap();
     let number = |sql: &str| database.query_row(sql, [], |row| row.get::<_, f64>(0)).unwrap();
     assert_eq!(number("SELECT count(*) FROM runs WHERE status = 'FINISHED'"), 8.0);
@@ -184,7 +184,7 @@ for view in sys.argv[1:]:
             assert sorted(found) == sorted(wanted), (view, name)
 print('read', pandas.__version__, polars.__version__, duckdb.__version__)
 ";
-    println!("{}", run_python(&python, &bench, script, &Store::VIEWS));
+    println!("{}", run_python(&python, &bench, script, Store::VIEWS));
 }
 
 #[test]

@@ -60,12 +60,12 @@ fn stages_are_told_as_they_wait_run_end_and_fail() {
     let regression = plan.stages.iter().find(|stage| stage.id == first).unwrap();
     assert!(text.contains(&format!("running\n  {}  ", regression.describe(&plan))), "{text}");
 
-    // One took 100 s, so that the other will; of transfers nothing is known but their cost.
-    finish(&mut store, &first, "elsewhere-1", 100.0);
+    // One took 50 minutes, so that the other will; of transfers nothing is known but their cost.
+    finish(&mut store, &first, "elsewhere-1", 3000.0);
     let second = claim(&mut store, "elsewhere-1", LEASE);
     let text = status();
     assert!(text.contains("1 running, 2 waiting; about "), "{text}");
-    assert!(text.contains(" s so far  about 1m40s left"), "{text}");
+    assert!(text.contains(" s so far  about 50m left"), "{text}");
 
     // The second fails, and with it the trial that is grafted from it.
     store.fail(&second, "elsewhere-1", "the loss is not a number\nlower the learning rate").unwrap();

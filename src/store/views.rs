@@ -34,7 +34,7 @@ pub struct Views<'a> {
 
 impl Store {
     /// The names of the views that users read.
-    pub const VIEWS: [&'static str; 8] = VIEWS;
+    pub const VIEWS: &'static [&'static str] = &VIEWS;
 
     /// The views as they stand now, for as long as the value is kept.
     ///

@@ -50,7 +50,9 @@ pub fn mlflow(results: &Path, folder: &Path) -> Result<String> {
     }
     let Export { database, experiments, runs, donors, .. } = export;
     database.finish()?;
-    let counts = format!("{experiments} experiments, {runs} runs, {donors} stages that they are grafted from");
+    let counted = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+    let counts =
+        [counted(experiments, "experiment"), counted(runs, "run"), counted(donors, "grafted network")].join(", ");
     let written = target.finish(results, &[format!("{DATABASE}: {counts}"), format!("{ARTIFACTS}/")])?;
     Ok(format!("{written}open it with `mlflow ui --backend-store-uri sqlite:///{DATABASE}` in that folder\n"))
 }
