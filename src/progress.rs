@@ -10,6 +10,7 @@ use crate::terminal::{self, Size};
 mod board;
 
 pub use board::Board;
+pub(crate) use board::{cut, letters, plain};
 
 /// A live display is not redrawn sooner than this, and at least every [`TICK`].
 const REDRAW: Duration = Duration::from_millis(100);
@@ -242,7 +243,7 @@ pub fn duration(time: Duration) -> String {
 }
 
 /// Like [`duration`], without tenths of a second: `4 s`.
-fn whole(time: Duration) -> String {
+pub(crate) fn whole(time: Duration) -> String {
     let seconds = time.as_secs_f64().round() as u64;
     let minutes = (seconds + 30) / 60;
     match seconds {
@@ -253,7 +254,7 @@ fn whole(time: Duration) -> String {
 }
 
 /// A guess, without digits that it cannot know: to 5 s below 2 minutes, 10 s below 10, else to a minute.
-fn about(time: Duration) -> String {
+pub(crate) fn about(time: Duration) -> String {
     let seconds = time.as_secs_f64();
     let step = match seconds {
         0.0..10.0 => 1.0,

@@ -22,10 +22,19 @@ pub fn stdout_columns() -> Option<usize> {
 
 /// The screen of standard error; `None` where there is none that can be drawn on.
 pub fn stderr_size() -> Option<Size> {
-    if !std::io::stderr().is_terminal() || std::env::var_os("TERM").is_some_and(|name| name == "dumb") {
+    screen(std::io::stderr().is_terminal(), || terminal_size_of(std::io::stderr()))
+}
+
+/// The screen of standard output; `None` where there is none that can be drawn on.
+pub fn stdout_size() -> Option<Size> {
+    screen(std::io::stdout().is_terminal(), || terminal_size_of(std::io::stdout()))
+}
+
+fn screen(is_terminal: bool, found: impl FnOnce() -> Option<(Width, Height)>) -> Option<Size> {
+    if !is_terminal || std::env::var_os("TERM").is_some_and(|name| name == "dumb") {
         return None;
     }
-    let size = size(terminal_size_of(std::io::stderr()));
+    let size = size(found());
     Some(Size { columns: columns_variable().unwrap_or(size.columns), ..size })
 }
 

@@ -10,6 +10,7 @@ mod architectures;
 mod bench;
 mod check;
 mod compare;
+mod export;
 mod plan;
 mod planned;
 mod plot;
@@ -19,6 +20,7 @@ mod runs;
 mod schema;
 mod show;
 mod simulate;
+mod status;
 
 /// Does a network that first learned to measure the heart classify ECGs better?
 #[derive(Debug, Parser)]
@@ -46,7 +48,9 @@ pub enum Command {
     Plot(plot::Options),
     Runs(runs::Options),
     Show(show::Options),
+    Status(status::Options),
     Query(query::Options),
+    Export(export::Options),
     Architectures(architectures::Options),
     Bench(bench::Options),
     Simulate(simulate::Options),
@@ -92,7 +96,9 @@ impl Cli {
             Command::Plot(options) => plot::run(options),
             Command::Runs(options) => runs::run(options),
             Command::Show(options) => show::run(options),
+            Command::Status(options) => status::run(options),
             Command::Query(options) => query::run(options),
+            Command::Export(options) => export::run(options),
             Command::Architectures(options) => architectures::run(options),
             Command::Bench(options) => bench::run(options),
             Command::Simulate(options) => simulate::run(options),

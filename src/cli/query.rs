@@ -43,16 +43,6 @@ pub fn run(options: Options) -> Result<()> {
     })
 }
 
-fn text(cell: &Cell) -> String {
-    match cell {
-        Cell::Null => String::new(),
-        Cell::Integer(value) => value.to_string(),
-        Cell::Real(value) => value.to_string(),
-        Cell::Text(value) => value.clone(),
-        Cell::Blob(bytes) => format!("{bytes} bytes"),
-    }
-}
-
 fn table(rows: &Rows) -> String {
     let is_number = |index: usize| {
         let mut cells =
@@ -65,7 +55,7 @@ fn table(rows: &Rows) -> String {
     for row in &rows.rows {
         table.add_row(row.iter().map(|cell| match cell {
             Cell::Real(value) => short(*value),
-            cell => text(cell),
+            cell => cell.to_string(),
         }));
     }
     let count = rows.rows.len();
@@ -84,7 +74,7 @@ fn csv(rows: &Rows) -> Result<String> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(&rows.columns).map_err(|error| wrong(&error))?;
     for row in &rows.rows {
-        writer.write_record(row.iter().map(text)).map_err(|error| wrong(&error))?;
+        writer.write_record(row.iter().map(Cell::to_string)).map_err(|error| wrong(&error))?;
     }
     let bytes = writer.into_inner().map_err(|error| wrong(&error))?;
     String::from_utf8(bytes).map_err(|error| wrong(&error))
@@ -95,7 +85,7 @@ fn json(rows: &Rows) -> Result<String> {
         Cell::Null => Value::Null,
         Cell::Integer(value) => Value::from(*value),
         Cell::Real(value) => Value::from(*value),
-        other => Value::from(text(other)),
+        other => Value::from(other.to_string()),
     };
     let objects: Vec<Value> = rows
         .rows

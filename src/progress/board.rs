@@ -269,16 +269,16 @@ fn told(work: &Work, now: Duration) -> [String; 3] {
 }
 
 /// One line, without characters that move the cursor.
-fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
 }
 
-fn letters(text: &str) -> usize {
+pub(crate) fn letters(text: &str) -> usize {
     text.chars().count()
 }
 
 /// At most `columns` characters, the last an ellipsis where some are missing.
-fn cut(text: &str, columns: usize) -> String {
+pub(crate) fn cut(text: &str, columns: usize) -> String {
     if letters(text) <= columns {
         return text.to_owned();
     }

@@ -7,12 +7,14 @@ use crate::store::{Run, Store};
 use crate::{Error, Result};
 
 mod arms;
+pub mod export;
 pub mod format;
 pub(crate) mod layout;
 mod legend;
 pub mod plot;
 pub mod runs;
 pub mod statistics;
+pub mod status;
 
 pub use arms::{Arm, Comparison, Delta, Experiment, Runs, Selection, compare};
 pub use format::Format;

@@ -142,7 +142,7 @@ fn errors(runs: &[&Run], columns: Option<usize>) -> String {
 }
 
 /// `cnn, hr+qrs from synthetic, freeze probe, 10% labels`
-fn arm(run: &Run) -> String {
+pub(super) fn arm(run: &Run) -> String {
     let labels = percent(run.label_fraction);
     let architecture = &run.architecture;
     match (&run.mix, &run.freeze) {

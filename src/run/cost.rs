@@ -1,35 +1,86 @@
 //! What a stage will cost, in comparable units, for the ETA.
 
-use crate::manifest::{Architecture, RecurrentConfig};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::manifest::{Architecture, Freeze, RecurrentConfig, Signal};
 use crate::ops::recurrent::Cell;
 use crate::plan::{Plan, Stage, StageKind};
 
 /// Records of a source whose number is not known before it is read.
 const TYPICAL_RECORDS: f64 = 2000.0;
 
-/// Epochs x records x multiplications of one record.
+/// What decides it.
+struct Work<'a> {
+    architecture: &'a Architecture,
+    leads: usize,
+    /// Samples of a record.
+    length: usize,
+    epochs: usize,
+    records: f64,
+    backbones: usize,
+}
+
+impl Work<'_> {
+    /// Epochs x records x multiplications of one record.
+    fn cost(&self) -> f64 {
+        let one = multiplications(self.architecture, self.leads, self.length);
+        self.epochs as f64 * self.records * self.backbones as f64 * one
+    }
+}
+
+/// Whether everything below the head holds still to the end: its features are computed once.
+fn is_probe(freeze: &Freeze) -> bool {
+    let first = freeze.steps.first();
+    first.is_some_and(|step| step.epochs.is_none() && step.blocks.iter().any(|block| block == "*"))
+}
+
+/// What a stage of `plan` will cost.
 pub(super) fn of(plan: &Plan, stage: &Stage) -> f64 {
     let manifest = &plan.experiments[stage.experiment];
     let Some(architecture) = manifest.architectures.get(&stage.architecture) else { return 1.0 };
-    let one = multiplications(architecture, manifest.signal.leads.len(), manifest.signal.length());
     let records = |mix: &str| {
         manifest.mixes.get(mix).and_then(|mix| mix.records).map_or(TYPICAL_RECORDS, |records| records as f64)
     };
-    match &stage.kind {
-        StageKind::Regression { mix, .. } => manifest.regression.epochs as f64 * records(mix) * one,
-        StageKind::Classification { mix } => manifest.classification.training.epochs as f64 * records(mix) * one,
+    let (epochs, records, backbones) = match &stage.kind {
+        StageKind::Regression { mix, .. } => (manifest.regression.epochs, records(mix), 1),
+        StageKind::Classification { mix } => (manifest.classification.training.epochs, records(mix), 1),
         StageKind::Transfer { backbones, freeze, label_fraction, .. } => {
-            let backbones = *backbones as f64;
-            let whole = freeze.as_ref().and_then(|name| manifest.freezes.get(name)).is_some_and(|freeze| {
-                freeze
-                    .steps
-                    .first()
-                    .is_some_and(|step| step.epochs.is_none() && step.blocks.iter().any(|block| block == "*"))
-            });
-            let epochs = if whole { 1.0 } else { manifest.transfer.epochs as f64 };
-            epochs * label_fraction * TYPICAL_RECORDS * backbones * one
+            let freeze = freeze.as_ref().and_then(|name| manifest.freezes.get(name));
+            let epochs = if freeze.is_some_and(is_probe) { 1 } else { manifest.transfer.epochs };
+            (epochs, label_fraction * TYPICAL_RECORDS, *backbones)
         }
+    };
+    let (leads, length) = (manifest.signal.leads.len(), manifest.signal.length());
+    Work { architecture, leads, length, epochs, records, backbones }.cost()
+}
+
+/// The same, from the settings that the store keeps of a stage; `None` where they are not understood, as those of
+/// another version may not be.
+pub(super) fn of_settings(settings: &Value) -> Option<f64> {
+    fn part<T: DeserializeOwned>(value: &Value) -> Option<T> {
+        let mut value = value.clone();
+        // The name in the manifest, beside the settings.
+        value.as_object_mut().map(|object| object.remove("name"));
+        serde_json::from_value(value).ok()
     }
+    let architecture: Architecture = part(&settings["architecture"])?;
+    let signal: Signal = part(&settings["signal"])?;
+    let count = |value: &Value| value.as_u64().and_then(|count| usize::try_from(count).ok());
+    let records = settings["mix"]["records"].as_f64().unwrap_or(TYPICAL_RECORDS);
+    let (epochs, records, backbones) = match settings["kind"].as_str()? {
+        "regression" => (count(&settings["regression"]["epochs"])?, records, 1),
+        "classification" => (count(&settings["classification"]["training"]["epochs"])?, records, 1),
+        _ => {
+            let freeze: Option<Freeze> = part(&settings["freeze"]);
+            let epochs = count(&settings["transfer"]["epochs"])?;
+            let epochs = if freeze.as_ref().is_some_and(is_probe) { 1 } else { epochs };
+            let share = settings["label_fraction"].as_f64()?;
+            (epochs, share * TYPICAL_RECORDS, count(&settings["backbones"]).unwrap_or(1))
+        }
+    };
+    let (leads, length) = (signal.leads.len(), signal.length());
+    Some(Work { architecture: &architecture, leads, length, epochs, records, backbones }.cost())
 }
 
 /// Multiplications of the convolutions, linear layers, attention and recurrent layers for one record.
@@ -88,4 +139,23 @@ fn recurrent(config: &RecurrentConfig, cell: Cell, leads: usize) -> usize {
     let width = config.hidden * config.directions();
     let inputs = leads + (config.layers - 1) * width;
     cell.gates() * width * (inputs + config.layers * config.hidden)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_settings_in_the_store_cost_what_the_plan_says() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        let paths = ["experiments/sample.toml", "tests/manifests/contract.toml"].map(|path| root.join(path));
+        for manifest in crate::manifest::load(&paths).unwrap() {
+            let print = |name: String| ((manifest.name.clone(), name.clone()), name);
+            let fingerprints = manifest.used_sources().into_iter().map(print).collect();
+            let plan = crate::plan::expand(vec![manifest], &fingerprints).unwrap();
+            for stage in &plan.stages {
+                assert_eq!(of_settings(&stage.settings(&plan)), Some(of(&plan, stage)), "{}", stage.describe(&plan));
+            }
+        }
+    }
 }

@@ -151,6 +151,17 @@ pub fn costs(plan: &Plan) -> Vec<f64> {
     plan.stages.iter().map(|stage| cost::of(plan, stage)).collect()
 }
 
+/// What a stage costs by the settings that the store keeps of it, in the units of [`costs`]; `None` where they are not
+/// understood.
+pub fn cost_of_settings(settings: &serde_json::Value) -> Option<f64> {
+    cost::of_settings(settings)
+}
+
+/// Whether the worker called `name` ran on this machine and is gone; of workers elsewhere nothing is known.
+pub fn is_dead(name: &str) -> bool {
+    worker::is_dead(name)
+}
+
 fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, Result<T>>) -> Result<T> {
     thread.join().unwrap_or_else(|_| {
         Err(Error::internal("a worker stopped by a fault of ours; its stage will be tried again by the next run"))

@@ -7,15 +7,23 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use crate::Result;
 use crate::error::Error;
 
+mod mlflow;
 mod query;
 mod read;
 mod register;
+mod stages;
+mod standing;
+mod views;
 mod work;
 
+pub use mlflow::{MlflowExperiment, MlflowMetric, MlflowRun, MlflowStatus, MlflowStore};
 pub use query::{Cell, Rows};
 pub use read::{
     ClassScore, MeasuredTarget, MixPartDetail, MixTargetDetail, Run, RunDetail, StageDetail, TestClass, TestSet,
 };
+pub use stages::{CurveValue, PredictedClass};
+pub use standing::StageStanding;
+pub use views::{Column, ColumnKind, Views};
 pub use work::{Claim, Finish, StageStatus};
 
 /// Steps from an empty file to the present schema; `user_version` counts those taken.

@@ -18,6 +18,31 @@ pub enum Cell {
     Blob(usize),
 }
 
+impl std::fmt::Display for Cell {
+    /// All digits; nothing for NULL.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Cell::Null => Ok(()),
+            Cell::Integer(value) => write!(f, "{value}"),
+            Cell::Real(value) => write!(f, "{value}"),
+            Cell::Text(value) => f.write_str(value),
+            Cell::Blob(bytes) => write!(f, "{bytes} bytes"),
+        }
+    }
+}
+
+impl From<ValueRef<'_>> for Cell {
+    fn from(value: ValueRef<'_>) -> Self {
+        match value {
+            ValueRef::Null => Cell::Null,
+            ValueRef::Integer(value) => Cell::Integer(value),
+            ValueRef::Real(value) => Cell::Real(value),
+            ValueRef::Text(bytes) => Cell::Text(String::from_utf8_lossy(bytes).into_owned()),
+            ValueRef::Blob(bytes) => Cell::Blob(bytes.len()),
+        }
+    }
+}
+
 /// The answer to a query.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Rows {
@@ -56,13 +81,7 @@ impl Store {
         while let Some(row) = answers.next().map_err(|error| wrong(&error))? {
             let mut cells = Vec::with_capacity(columns.len());
             for index in 0..columns.len() {
-                cells.push(match row.get_ref(index).map_err(|error| wrong(&error))? {
-                    ValueRef::Null => Cell::Null,
-                    ValueRef::Integer(value) => Cell::Integer(value),
-                    ValueRef::Real(value) => Cell::Real(value),
-                    ValueRef::Text(bytes) => Cell::Text(String::from_utf8_lossy(bytes).into_owned()),
-                    ValueRef::Blob(bytes) => Cell::Blob(bytes.len()),
-                });
+                cells.push(row.get_ref(index).map_err(|error| wrong(&error))?.into());
             }
             rows.push(cells);
         }
@@ -71,5 +90,5 @@ impl Store {
 }
 
 /// What users read.
-const VIEWS: [&str; 8] =
+pub(super) const VIEWS: [&str; 8] =
     ["runs", "stages", "run_stages", "epochs", "regression", "composition", "scores", "predictions"];

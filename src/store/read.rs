@@ -266,7 +266,7 @@ fn run(row: &Row<'_>) -> rusqlite::Result<Run> {
     })
 }
 
-fn detail(connection: &Connection, run: Run) -> rusqlite::Result<RunDetail> {
+pub(super) fn detail(connection: &Connection, run: Run) -> rusqlite::Result<RunDetail> {
     let (manifest_path, manifest_text) =
         connection.query_row("SELECT path, text FROM manifest WHERE sha256 = ?1", [&run.manifest_sha256], |row| {
             Ok((row.get(0)?, row.get(1)?))

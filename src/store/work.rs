@@ -322,7 +322,7 @@ fn composition(connection: &Connection, id: &str, outcome: &Outcome) -> rusqlite
     Ok(())
 }
 
-fn status(word: &str) -> StageStatus {
+pub(super) fn status(word: &str) -> StageStatus {
     match word {
         "running" => StageStatus::Running,
         "done" => StageStatus::Done,

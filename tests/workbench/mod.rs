@@ -98,6 +98,12 @@ impl Said {
     }
 }
 
+/// Says that `test` was skipped, and why: also where what tests print is not shown.
+pub fn skipped(test: &str, why: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "skipped: {test}, as {why}");
+}
+
 /// The bundled records of PTB-XL.
 pub fn sample() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments/data/ptbxl-sample")
