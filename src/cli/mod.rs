@@ -14,6 +14,7 @@ mod plan;
 mod planned;
 mod plot;
 mod query;
+mod report;
 mod run;
 mod runs;
 mod schema;
@@ -44,6 +45,7 @@ pub enum Command {
     Plan(plan::Options),
     Compare(compare::Options),
     Plot(plot::Options),
+    Report(report::Options),
     Runs(runs::Options),
     Show(show::Options),
     Query(query::Options),
@@ -90,6 +92,7 @@ impl Cli {
             Command::Plan(options) => plan::run(options),
             Command::Compare(options) => compare::run(options),
             Command::Plot(options) => plot::run(options),
+            Command::Report(options) => report::run(options),
             Command::Runs(options) => runs::run(options),
             Command::Show(options) => show::run(options),
             Command::Query(options) => query::run(options),

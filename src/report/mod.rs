@@ -7,15 +7,20 @@ use crate::store::{Run, Store};
 use crate::{Error, Result};
 
 mod arms;
+mod evidence;
+mod examples;
+pub mod figure;
 pub mod format;
 pub(crate) mod layout;
 mod legend;
-pub mod plot;
+mod page;
 pub mod runs;
 pub mod statistics;
 
 pub use arms::{Arm, Comparison, Delta, Experiment, Runs, Selection, compare};
+pub use evidence::Kind;
 pub use format::Format;
+pub use page::page;
 
 /// The comparison of experiments in the store of `results`, in `format`.
 ///
@@ -30,11 +35,12 @@ pub fn comparison(results: &Path, experiments: &[String], format: &dyn Format) -
     Ok(format.write(&compare(&runs, &Selection { experiments, test_sets: store.test_sets()? })))
 }
 
-/// The label-efficiency curves of one experiment in the store of `results`, as SVG; of the only one, where no name is given.
+/// A figure of one experiment in the store of `results`; of the only one, where no name is given. What is of one run, or of
+/// one arm, is of the run whose id starts with `run`; else of the arm with the highest mean test macro AUC.
 ///
 /// # Errors
-/// A user error where there is no store, no such experiment or several of them, or nothing to draw.
-pub fn figure(results: &Path, experiment: Option<&str>) -> Result<String> {
+/// A user error where there is no store, no such experiment or run or several of them, or nothing to draw.
+pub fn plot(results: &Path, kind: Kind, experiment: Option<&str>, run: Option<&str>) -> Result<figure::Figure> {
     let store = Store::open_read_only(results)?;
     let runs = store.runs()?;
     let globs: Vec<String> = experiment.into_iter().map(str::to_owned).collect();
@@ -45,7 +51,7 @@ pub fn figure(results: &Path, experiment: Option<&str>) -> Result<String> {
     }
     let compared = compare(&runs, &Selection { experiments, test_sets: store.test_sets()? });
     let of = compared.experiments.first().ok_or_else(|| Error::internal("a selected experiment is not there"))?;
-    plot::label_efficiency(of)
+    evidence::Evidence::of(&store, of, &runs, run)?.figure(kind)
 }
 
 /// The list of runs in the store of `results`.

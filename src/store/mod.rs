@@ -7,11 +7,15 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use crate::Result;
 use crate::error::Error;
 
+mod evidence;
 mod query;
 mod read;
 mod register;
 mod work;
 
+pub use evidence::{
+    LearningCurves, Series, StoredManifest, TestError, TestPredictions, TestedRecord, TrainedStage, TrainedStages,
+};
 pub use query::{Cell, Rows};
 pub use read::{
     ClassScore, MeasuredTarget, MixPartDetail, MixTargetDetail, Run, RunDetail, StageDetail, TestClass, TestSet,
