@@ -1,6 +1,5 @@
 //! Test records on ECG paper, with what the network said of them.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::evidence::Evidence;
@@ -8,7 +7,7 @@ use super::figure::{Figure, Trace, ecg};
 use crate::data::signal::{RawRecord, prepare};
 use crate::data::{fingerprint, recordings};
 use crate::manifest::{self, Lead, Normalize, Signal};
-use crate::store::{StoredManifest, TestPredictions, TestedRecord};
+use crate::store::{Store, TestPredictions, TestedRecord};
 
 /// Records of each kind: best, middling, worst.
 const OF_EACH: usize = 2;
@@ -28,13 +27,13 @@ pub(super) struct Examples {
 /// or the one called `record`, read from the run's source. The error is a part of a sentence that says why there are none.
 pub(super) fn examples(
     results: &Path,
+    store: &Store,
     evidence: &Evidence<'_>,
-    manifests: &BTreeMap<&str, StoredManifest>,
     record: Option<&str>,
 ) -> Result<Examples, String> {
     let best = evidence.shown.as_ref().and_then(|shown| Some((shown, shown.best()?)));
     let (shown, (run, predictions)) = best.ok_or("no run is done yet")?;
-    let stored = manifests.get(run.manifest_sha256.as_str()).ok_or("the run's manifest is not in the store")?;
+    let stored = store.manifest(&run.manifest_sha256).map_err(|error| error.message)?;
     let read = manifest::parse(Path::new(&stored.path), &stored.text, &|name| std::env::var(name).ok());
     let read = read.map_err(|_| "this version of ecgraft does not read the run's manifest".to_owned())?;
     let name = &predictions.source;
@@ -42,8 +41,9 @@ pub(super) fn examples(
     if let Some(variable) = source.paths().into_iter().find_map(|path| path.resolved.as_ref().err()) {
         return Err(format!("the records are in source {name}, and ${variable} is not set"));
     }
-    let print = fingerprint(source, &results.join("cache"))
-        .map_err(|error| format!("the records of source {name} are not there ({error})"))?;
+    let print = fingerprint(source, &results.join("cache")).map_err(|error| {
+        format!("the records of source {name} cannot be found ({error}); relative paths start where ecgraft runs")
+    })?;
     if print != run.data_fingerprint {
         return Err(format!("the data of source {name} have changed since the run was tested on them"));
     }

@@ -36,11 +36,41 @@ pub fn comparison(results: &Path, experiments: &[String], format: &dyn Format) -
 }
 
 /// A figure of one experiment in the store of `results`; of the only one, where no name is given. What is of one run, or of
-/// one arm, is of the run whose id starts with `run`; else of the arm with the highest mean test macro AUC.
+/// one arm, is of the done run whose id starts with `run`; else of the arm with the highest mean test macro AUC.
 ///
 /// # Errors
 /// A user error where there is no store, no such experiment or run or several of them, or nothing to draw.
 pub fn plot(results: &Path, kind: Kind, experiment: Option<&str>, run: Option<&str>) -> Result<figure::Figure> {
+    one(results, experiment, run, |_, evidence| evidence.figure(kind))
+}
+
+/// A test record of a run on ECG paper, with its true and predicted classes: the record called `record`, else the one that
+/// the run judges best. The other arguments are those of [`plot`].
+///
+/// # Errors
+/// As [`plot`], and where the records that the run was tested on are not there any more.
+pub fn ecg(
+    results: &Path,
+    experiment: Option<&str>,
+    run: Option<&str>,
+    record: Option<&str>,
+) -> Result<figure::Figure> {
+    one(results, experiment, run, |store, evidence| {
+        let name = &evidence.experiment.name;
+        let examples = examples::examples(results, store, evidence, record);
+        let examples = examples.map_err(|why| Error::user(format!("{name}: there is no ECG to draw: {why}")))?;
+        let first = examples.figures.into_iter().next();
+        first.ok_or_else(|| Error::user(format!("{name}: no record was tested")))
+    })
+}
+
+/// Does `work` with what belongs to one experiment.
+fn one<T>(
+    results: &Path,
+    experiment: Option<&str>,
+    run: Option<&str>,
+    work: impl FnOnce(&Store, &evidence::Evidence<'_>) -> Result<T>,
+) -> Result<T> {
     let store = Store::open_read_only(results)?;
     let runs = store.runs()?;
     let globs: Vec<String> = experiment.into_iter().map(str::to_owned).collect();
@@ -51,7 +81,7 @@ pub fn plot(results: &Path, kind: Kind, experiment: Option<&str>, run: Option<&s
     }
     let compared = compare(&runs, &Selection { experiments, test_sets: store.test_sets()? });
     let of = compared.experiments.first().ok_or_else(|| Error::internal("a selected experiment is not there"))?;
-    evidence::Evidence::of(&store, of, &runs, run)?.figure(kind)
+    work(&store, &evidence::Evidence::of(&store, of, &runs, run)?)
 }
 
 /// The list of runs in the store of `results`.

@@ -154,7 +154,7 @@ mod tests {
     /// 1 mV for the second half of 1 s at 4 Hz: 25 mm wide, 10 mm high.
     #[test]
     fn a_second_is_25_mm_and_a_millivolt_10_mm() {
-        let svg = ecg("one".into(), 4.0, &[trace("I", vec![0.0, 0.0, 1.0, 1.0])], "").alone();
+        let svg = ecg("one".into(), 4.0, &[trace("I", vec![0.0, 0.0, 1.0, 1.0])], "").svg();
         // 0 mV lies at 20 mm (4 mm and 10 mm below the top margin of 3 mm, on the next thick line).
         let at = |mm: f64| format!("{:.1}", mm * 96.0 / 25.4);
         let expected = format!(
@@ -174,13 +174,13 @@ mod tests {
     fn twelve_leads_are_a_page_and_large_waves_halve_the_scale() {
         let leads = ["I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6"];
         let all: Vec<Trace> = leads.iter().map(|&lead| trace(lead, vec![0.1; 1000])).collect();
-        let svg = ecg("page".into(), 100.0, &all, "").alone();
+        let svg = ecg("page".into(), 100.0, &all, "").svg();
         assert_eq!(svg.matches("class=\"lead\"").count(), 13, "twelve leads and the rhythm");
-        let rows = ecg("rows".into(), 100.0, &all[..2], "").alone();
+        let rows = ecg("rows".into(), 100.0, &all[..2], "").svg();
         assert_eq!(rows.matches("class=\"lead\"").count(), 2);
-        let high = ecg("high".into(), 100.0, &[trace("V2", vec![-3.0, 4.0])], "").alone();
+        let high = ecg("high".into(), 100.0, &[trace("V2", vec![-3.0, 4.0])], "").svg();
         assert!(high.contains("5 mm/mV") && !high.contains("NaN"));
-        let none = ecg("none".into(), 100.0, &[], "").alone();
+        let none = ecg("none".into(), 100.0, &[], "").svg();
         assert!(!none.contains("NaN") && !none.contains("inf"));
     }
 }

@@ -222,7 +222,7 @@ mod tests {
                 arms.push(arm("qrs", Some("real<1>"), Some(freeze), fraction, mean + 0.02, None));
             }
         }
-        let svg = label_efficiency(&experiment(arms)).unwrap().alone();
+        let svg = label_efficiency(&experiment(arms)).unwrap().svg();
         let count = |what: &str| svg.matches(what).count();
         assert_eq!(count("class=\"title\""), 2, "a panel for each freeze");
         // In each panel the baseline and one graft, and both in the key.
@@ -240,7 +240,7 @@ mod tests {
         let mut empty = arm("scratch", None, None, 1.0, 0.5, None);
         empty.macro_auc = None;
         assert!(label_efficiency(&experiment(vec![empty])).unwrap_err().message.contains("no run is done"));
-        let one = label_efficiency(&experiment(vec![arm("scratch", None, None, 1.0, 0.5, None)])).unwrap().alone();
+        let one = label_efficiency(&experiment(vec![arm("scratch", None, None, 1.0, 0.5, None)])).unwrap().svg();
         assert!(!one.contains("NaN") && !one.contains("inf"));
     }
 }

@@ -4,6 +4,8 @@
 
 use svg::{Svg, escaped, wrapped};
 
+use crate::Result;
+
 mod axis;
 mod calibration;
 mod confusion;
@@ -13,6 +15,7 @@ mod label_efficiency;
 mod learning;
 mod legend;
 mod panel;
+mod render;
 mod roc;
 pub(super) mod style;
 pub(super) mod svg;
@@ -65,12 +68,31 @@ impl Figure {
         )
     }
 
-    /// As a file of its own, with its title above.
-    pub fn alone(&self) -> String {
+    /// As an SVG file of its own, with its title above; light or dark as the reader's page is.
+    pub fn svg(&self) -> String {
+        self.alone(&style::alone())
+    }
+
+    /// As a PNG file on white, two pixels to the px of the SVG.
+    ///
+    /// # Errors
+    /// A user error where no fonts are installed.
+    pub fn png(&self) -> Result<Vec<u8>> {
+        render::png(&self.alone(&style::light()))
+    }
+
+    /// As a PDF file of one page, 96 px of the SVG to the inch: ECGs are in true size.
+    ///
+    /// # Errors
+    /// A user error where no fonts are installed.
+    pub fn pdf(&self) -> Result<Vec<u8>> {
+        render::pdf(&self.alone(&style::light()))
+    }
+
+    fn alone(&self, style: &str) -> String {
         let Figure { width, body, .. } = self;
         let height = self.height + HEADING;
         let (title, description) = (escaped(&self.title), escaped(&self.description));
-        let style = style::alone();
         format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" width=\"{width:.0}\" \
              height=\"{height:.0}\" role=\"img\" aria-labelledby=\"title\" aria-describedby=\"text\">\n\

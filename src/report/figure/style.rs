@@ -41,7 +41,12 @@ pub(in crate::report) fn inline() -> String {
     RULES.lines().map(scoped).collect()
 }
 
-/// The rules for a figure that stands alone; without variables, which not every viewer knows.
+/// The rules for a figure on paper: light, and without variables, which not every viewer knows.
+pub(super) fn light() -> String {
+    resolved(false)
+}
+
+/// The rules for a figure that stands alone, and follows the reader's light or dark page.
 pub(super) fn alone() -> String {
     format!("{}@media (prefers-color-scheme: dark) {{\n{}}}", resolved(false), resolved(true))
 }

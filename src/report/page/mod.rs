@@ -62,7 +62,7 @@ pub fn page(results: &Path, experiments: &[String], made_at: &str) -> Result<Str
     html.push(format_args!("<main id=\"main\">"));
     summary(&mut html, &comparison, &evidence);
     for (number, evidence) in (1..).zip(&evidence) {
-        experiment(&mut html, &format!("e{number}"), evidence, results, &manifests);
+        experiment(&mut html, &format!("e{number}"), evidence, results, &store);
     }
     runs::list(&mut html, &evidence);
     html.heading(2, "manifests", "Manifests");
@@ -176,13 +176,7 @@ fn some_of(all: &[String]) -> String {
     }
 }
 
-fn experiment(
-    html: &mut Html,
-    id: &str,
-    evidence: &Evidence<'_>,
-    results: &Path,
-    manifests: &BTreeMap<&str, StoredManifest>,
-) {
+fn experiment(html: &mut Html, id: &str, evidence: &Evidence<'_>, results: &Path, store: &Store) {
     let experiment = evidence.experiment;
     html.heading(2, id, &experiment.name);
     let title = |number: usize| SECTIONS[number].1;
@@ -216,7 +210,7 @@ fn experiment(
     html.heading(3, &place(4), title(4));
     curves(html, id, evidence);
     html.heading(3, &place(5), title(5));
-    match examples::examples(results, evidence, manifests, None) {
+    match examples::examples(results, store, evidence, None) {
         Ok(found) => {
             html.paragraph(&found.note);
             for (number, figure) in (1..).zip(&found.figures) {
