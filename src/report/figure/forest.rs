@@ -76,7 +76,10 @@ pub fn forest(experiment: &Experiment) -> Result<Figure> {
     svg.end();
     let title = format!("{}: difference in test macro AUC from the network trained from scratch", experiment.name);
     let size = [left + WIDTH + NUMBERS, 8.0 + height + 46.0];
-    let note = format!("n is the number of seeds. Filled: the interval excludes 0. {COVERS}");
+    let note = match rows.iter().any(|(_, estimate)| estimate.interval.is_some()) {
+        true => format!("n is the number of seeds. Filled: the interval excludes 0. {COVERS}"),
+        false => "n is the number of seeds; one alone has no interval.".to_owned(),
+    };
     Ok(Figure::new(title, description(&rows), size, svg, &note))
 }
 

@@ -110,10 +110,13 @@ fn note(experiment: &Experiment) -> String {
         (_, high) => high.unwrap_or(0).to_string(),
     };
     let records = experiment.test_set.as_ref().map(|test| format!(", each tested on {} records", test.records));
-    format!(
-        "Points are means over seeds (n = {n}{}); bars are their 95% t intervals, which cover the spread over seeds only.",
-        records.unwrap_or_default()
-    )
+    let records = records.unwrap_or_default();
+    match seeds().max() {
+        Some(1) => format!("A point is one seed (n = 1{records}), which has no interval."),
+        _ => format!(
+            "Points are means over seeds (n = {n}{records}); bars are their 95% t intervals, which cover the spread over seeds only."
+        ),
+    }
 }
 
 /// The means, line by line.

@@ -30,8 +30,9 @@ pub use roc::{Tested, roc};
 
 /// Height of a line of the note, px.
 const NOTE_LINE: f64 = 15.0;
-/// Room above a figure that stands alone, for its title, px.
-const HEADING: f64 = 34.0;
+/// Height of a line of the title of a figure that stands alone, and how much wider it is than small text.
+const HEADING_LINE: f64 = 20.0;
+const HEADING_WIDTH: f64 = 1.6;
 
 /// A drawing, with what it shows in words.
 #[derive(Clone, Debug)]
@@ -55,6 +56,11 @@ impl Figure {
         }
         let height = height + NOTE_LINE * lines.len() as f64 + 8.0;
         Figure { title, description: format!("{description} {note}"), width, height, body: body.0 }
+    }
+
+    /// Its height without a title, px.
+    pub(super) fn height(&self) -> f64 {
+        self.height
     }
 
     /// As part of an HTML page that has the figures' style, its ids beginning with `id`.
@@ -91,14 +97,20 @@ impl Figure {
 
     fn alone(&self, style: &str) -> String {
         let Figure { width, body, .. } = self;
-        let height = self.height + HEADING;
+        let mut heading = Svg::default();
+        let lines = wrapped(&self.title, (width - 16.0) / HEADING_WIDTH);
+        for (number, line) in lines.iter().enumerate() {
+            heading.text("heading", "start", 8.0, HEADING_LINE * (number as f64 + 1.0), line);
+        }
+        let above = HEADING_LINE * lines.len() as f64 + 14.0;
+        let (heading, height) = (heading.0, self.height + above);
         let (title, description) = (escaped(&self.title), escaped(&self.description));
         format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" width=\"{width:.0}\" \
              height=\"{height:.0}\" role=\"img\" aria-labelledby=\"title\" aria-describedby=\"text\">\n\
              <title id=\"title\">{title}</title><desc id=\"text\">{description}</desc>\n<style>{style}</style>\n\
              <rect class=\"page\" width=\"100%\" height=\"100%\"/>\n\
-             <text class=\"heading\" x=\"8\" y=\"22\">{title}</text>\n<g transform=\"translate(0 {HEADING})\">\n{body}</g>\n</svg>\n"
+             {heading}<g transform=\"translate(0 {above:.0})\">\n{body}</g>\n</svg>\n"
         )
     }
 }

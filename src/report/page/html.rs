@@ -5,6 +5,9 @@ use std::fmt::Write;
 use crate::report::figure::Figure;
 use crate::report::figure::svg::escaped;
 
+/// Height of a figure's caption, px: with it links arrive where they should before figures are drawn.
+const CAPTION: f64 = 24.0;
+
 /// What stands in backquotes as code.
 fn code(escaped: &str) -> String {
     if !escaped.matches('`').count().is_multiple_of(2) {
@@ -41,8 +44,9 @@ impl Html {
     pub fn figure(&mut self, id: &str, figure: &Figure) {
         let title = escaped(&figure.title);
         self.push(format_args!(
-            "<figure id=\"{id}\" class=\"late\"><figcaption class=\"faint\">{title}</figcaption>\n\
+            "<figure id=\"{id}\" class=\"late\" style=\"contain-intrinsic-size: auto {:.0}px\"><figcaption class=\"faint\">{title}</figcaption>\n\
              <div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"{title}\">\n{}</div></figure>",
+            figure.height() + CAPTION,
             figure.inline(id)
         ));
     }
