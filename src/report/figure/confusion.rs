@@ -112,3 +112,47 @@ fn said(start: &str, matrix: &Matrix) -> String {
     });
     format!("{start}{}.", cells.collect::<Vec<_>>().join(", "))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::TestedRecord;
+
+    fn tested(single_label: bool, records: &[([f64; 2], [bool; 2])]) -> TestPredictions {
+        let record = |&(probabilities, labels): &([f64; 2], [bool; 2])| TestedRecord {
+            id: "r".into(),
+            probabilities: probabilities.to_vec(),
+            labels: labels.to_vec(),
+        };
+        let classes = vec!["MI".into(), "CD<".into()];
+        TestPredictions { classes, single_label, source: "s".into(), records: records.iter().map(record).collect() }
+    }
+
+    const RECORDS: [([f64; 2], [bool; 2]); 5] = [
+        ([0.9, 0.1], [true, false]),
+        ([0.4, 0.6], [true, false]),
+        ([0.5, 0.5], [false, true]),
+        ([0.2, 0.3], [false, true]),
+        ([0.1, 0.7], [false, true]),
+    ];
+
+    /// Counted by hand: of two MI one is called MI, of three CD two; equal probabilities are the first class.
+    #[test]
+    fn one_class_each_makes_one_matrix() {
+        let tested = tested(true, &RECORDS);
+        assert_eq!(whole(&tested).counts, [[1, 1], [1, 2]]);
+        let svg = confusion("c".into(), &tested).unwrap().svg();
+        assert!(svg.contains("CD&lt; and MI 1") && svg.contains(">67%<"), "{svg}");
+    }
+
+    /// At 0.5 MI is said of the first and the third record, CD of the second, the third and the last.
+    #[test]
+    fn several_classes_make_a_matrix_each() {
+        let tested = tested(false, &RECORDS);
+        // Rows: has it, has it not; columns: said, not said.
+        assert_eq!(one(&tested, 0).counts, [[1, 1], [1, 2]]);
+        assert_eq!(one(&tested, 1).counts, [[2, 1], [1, 1]]);
+        assert_eq!(confusion("c".into(), &tested).unwrap().svg().matches("class=\"cell\"").count(), 8);
+        assert!(confusion("c".into(), &TestPredictions::default()).is_none());
+    }
+}

@@ -129,3 +129,48 @@ fn description(rows: &[(&Arm, Estimate)]) -> String {
     });
     format!("Forest plot. {}", rows.collect::<Vec<_>>().join(" "))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::arms::{Delta, Runs};
+
+    fn arm(graft: &str, delta: Delta) -> Arm {
+        Arm {
+            architecture: "cnn<".into(),
+            graft: graft.into(),
+            mix: None,
+            freeze: None,
+            label_fraction: 0.3,
+            seeds: Runs::default(),
+            macro_auc: None,
+            accuracy: None,
+            macro_f1: None,
+            delta,
+        }
+    }
+
+    fn experiment(arms: Vec<Arm>) -> Experiment {
+        Experiment { name: "a & b".into(), arms, runs: Runs::default(), test_set: None, notes: Vec::new() }
+    }
+
+    #[test]
+    fn what_excludes_zero_is_filled_and_one_seed_has_no_bar() {
+        let paired = |pairs, mean, interval| Delta::Paired(Difference { pairs, mean, interval });
+        let arms = vec![
+            arm("scratch", Delta::Baseline),
+            arm("apart", paired(3, -0.02, Some((-0.03, -0.01)))),
+            arm("not apart", paired(3, 0.02, Some((-0.01, 0.05)))),
+            arm("one", paired(1, 0.04, None)),
+        ];
+        let svg = forest(&experiment(arms)).unwrap().svg();
+        let count = |what: &str| svg.matches(what).count();
+        assert_eq!((count("class=\"dot\""), count("class=\"hollow\""), count("class=\"bar\"")), (1, 2, 2));
+        assert!(svg.contains("-0.020 [-0.030, -0.010], n = 3<") && svg.contains("+0.040, n = 1<"));
+        assert!(svg.contains("cnn&lt;, 30% of the labels") && svg.contains("a &amp; b"));
+        // The axis goes from -0.03 to 0.05 and 5% of that further on both sides: 0 lies at (0.03 + 0.004) / 0.088 of it.
+        assert!(svg.contains(&format!("class=\"reference\" d=\"M{:.1} ", 400.0 * 0.034 / 0.088)), "{svg}");
+        let none = forest(&experiment(vec![arm("scratch", Delta::Baseline)])).unwrap_err();
+        assert!(none.message.contains("no arm has a difference"));
+    }
+}
