@@ -15,6 +15,7 @@ mod plan;
 mod planned;
 mod plot;
 mod query;
+mod report;
 mod run;
 mod runs;
 mod schema;
@@ -46,6 +47,7 @@ pub enum Command {
     Plan(plan::Options),
     Compare(compare::Options),
     Plot(plot::Options),
+    Report(report::Options),
     Runs(runs::Options),
     Show(show::Options),
     Status(status::Options),
@@ -94,6 +96,7 @@ impl Cli {
             Command::Plan(options) => plan::run(options),
             Command::Compare(options) => compare::run(options),
             Command::Plot(options) => plot::run(options),
+            Command::Report(options) => report::run(options),
             Command::Runs(options) => runs::run(options),
             Command::Show(options) => show::run(options),
             Command::Status(options) => status::run(options),

@@ -1,6 +1,6 @@
 //! `ecgraft plot`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
@@ -8,12 +8,17 @@ use super::Results;
 use crate::report;
 use crate::{Error, Result};
 
-/// Draw a figure of an experiment as SVG
+/// Draw a figure of an experiment, as SVG, PNG or PDF
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   ecgraft plot label-efficiency evidence -o evidence.svg
-  ecgraft plot label-efficiency > figure.svg")]
+  ecgraft plot roc --run 3f2a > roc.svg
+  ecgraft plot forest evidence -o forest.pdf
+  ecgraft plot ecg --record 9174 -o ecg.png
+
+ROC curves are of the seeds of one arm, beside those of its baseline; calibration and confusion are of one
+run, an ECG is of a record it was tested on. Without --run it is the arm with the highest mean test macro AUC, and the best of its seeds.")]
 pub struct Options {
     /// What is drawn
     #[arg(value_enum)]
@@ -21,9 +26,15 @@ pub struct Options {
     /// The experiment [default: the only one there is]
     #[arg(value_name = "NAME")]
     experiment: Option<String>,
-    /// The file; standard output without it
-    #[arg(short, long, value_name = "FILE.svg")]
+    /// The file, by whose ending it is SVG, PNG or PDF; SVG on standard output without it
+    #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// The run that ROC, calibration, confusion and ECG are of: its id, or the beginning of it
+    #[arg(long, value_name = "RUN")]
+    run: Option<String>,
+    /// The test record that is drawn as an ECG [default: the one that the run judges best]
+    #[arg(long, value_name = "ID")]
+    record: Option<String>,
     #[command(flatten)]
     results: Results,
 }
@@ -32,19 +43,75 @@ pub struct Options {
 enum Kind {
     /// Test macro AUC over the share of the labels
     LabelEfficiency,
+    /// Differences from the network trained from scratch, with their intervals
+    Forest,
+    /// Validation macro AUC by epoch
+    LearningCurves,
+    /// Loss of the classifiers by epoch
+    Loss,
+    /// Loss of the networks that are grafted by epoch
+    RegressionLoss,
+    /// Sensitivity over 1 - specificity, class by class
+    Roc,
+    /// Stated probabilities against what came true, class by class
+    Calibration,
+    /// True against predicted classes
+    Confusion,
+    /// A test record on ECG paper, 25 mm/s and 10 mm/mV, with true and predicted classes
+    Ecg,
 }
 
 /// Runs the command.
 ///
 /// # Errors
-/// A user error where there are no results, no such experiment, or the file cannot be written.
+/// A user error where there are no results, no such experiment or run, nothing to draw, or the file cannot be written.
 pub fn run(options: Options) -> Result<()> {
-    let svg = match options.kind {
-        Kind::LabelEfficiency => report::figure(&options.results.dir, options.experiment.as_deref())?,
+    let format = Format::of(options.output.as_deref())?;
+    let (dir, name, run) = (&options.results.dir, options.experiment.as_deref(), options.run.as_deref());
+    let plot = |kind| report::plot(dir, kind, name, run);
+    if options.record.is_some() && !matches!(options.kind, Kind::Ecg) {
+        return Err(Error::user("--record is for `ecgraft plot ecg`"));
+    }
+    let figure = match options.kind {
+        Kind::LabelEfficiency => plot(report::Kind::LabelEfficiency),
+        Kind::Forest => plot(report::Kind::Forest),
+        Kind::LearningCurves => plot(report::Kind::LearningCurves),
+        Kind::Loss => plot(report::Kind::Loss),
+        Kind::RegressionLoss => plot(report::Kind::RegressionLoss),
+        Kind::Roc => plot(report::Kind::Roc),
+        Kind::Calibration => plot(report::Kind::Calibration),
+        Kind::Confusion => plot(report::Kind::Confusion),
+        Kind::Ecg => report::ecg(dir, name, run, options.record.as_deref()),
+    }?;
+    let content = match format {
+        Format::Svg => figure.svg().into_bytes(),
+        Format::Png => figure.png()?,
+        Format::Pdf => figure.pdf()?,
     };
     match options.output {
-        None => super::print(&svg),
-        Some(path) => std::fs::write(&path, svg)
+        None => super::print(&String::from_utf8_lossy(&content)),
+        Some(path) => std::fs::write(&path, content)
             .map_err(|error| Error::user(format!("{}: cannot be written: {error}", path.display()))),
+    }
+}
+
+/// What kind of file.
+enum Format {
+    Svg,
+    Png,
+    Pdf,
+}
+
+impl Format {
+    /// By the ending of the name.
+    fn of(path: Option<&Path>) -> Result<Format> {
+        let Some(path) = path else { return Ok(Format::Svg) };
+        let ending = path.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
+        match ending.as_deref() {
+            Some("svg") => Ok(Format::Svg),
+            Some("png") => Ok(Format::Png),
+            Some("pdf") => Ok(Format::Pdf),
+            _ => Err(Error::user(format!("{}: a figure's name ends in .svg, .png or .pdf", path.display()))),
+        }
     }
 }

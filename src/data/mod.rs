@@ -10,6 +10,7 @@ mod listing;
 mod load;
 mod offer;
 mod ptb_xl;
+mod recording;
 pub mod signal;
 pub mod simulator;
 mod split;
@@ -26,6 +27,7 @@ pub use composition::{PartOfMix, TargetOfPart};
 pub use fingerprint::fingerprint;
 pub use load::load;
 pub use offer::Wanted;
+pub use recording::recordings;
 pub use split::{Shares, mix_split, transfer_split};
 
 /// What is known of one record beside its signal.

@@ -79,6 +79,23 @@ pub struct Arm {
 }
 
 impl Arm {
+    /// `qrs from synthetic, freeze none`, or `scratch`: what it is beside architecture and labels.
+    pub fn name(&self) -> String {
+        match (&self.mix, &self.freeze) {
+            (Some(mix), Some(freeze)) => format!("{} from {mix}, freeze {freeze}", self.graft),
+            _ => self.graft.clone(),
+        }
+    }
+
+    /// Whether a run of its experiment is one of its seeds.
+    pub fn has(&self, run: &Run) -> bool {
+        self.architecture == run.architecture
+            && self.label_fraction == run.label_fraction
+            && self.graft == run.graft
+            && self.mix == run.mix
+            && self.freeze == run.freeze
+    }
+
     /// Whether it was trained from scratch.
     pub fn is_baseline(&self) -> bool {
         self.graft == SCRATCH

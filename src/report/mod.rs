@@ -7,17 +7,22 @@ use crate::store::{Run, Store};
 use crate::{Error, Result};
 
 mod arms;
+mod evidence;
+mod examples;
 pub mod export;
+pub mod figure;
 pub mod format;
 pub(crate) mod layout;
 mod legend;
-pub mod plot;
+mod page;
 pub mod runs;
 pub mod statistics;
 pub mod status;
 
 pub use arms::{Arm, Comparison, Delta, Experiment, Runs, Selection, compare};
+pub use evidence::Kind;
 pub use format::Format;
+pub use page::page;
 
 /// The comparison of experiments in the store of `results`, in `format`.
 ///
@@ -32,11 +37,42 @@ pub fn comparison(results: &Path, experiments: &[String], format: &dyn Format) -
     Ok(format.write(&compare(&runs, &Selection { experiments, test_sets: store.test_sets()? })))
 }
 
-/// The label-efficiency curves of one experiment in the store of `results`, as SVG; of the only one, where no name is given.
+/// A figure of one experiment in the store of `results`; of the only one, where no name is given. What is of one run, or of
+/// one arm, is of the done run whose id starts with `run`; else of the arm with the highest mean test macro AUC.
 ///
 /// # Errors
-/// A user error where there is no store, no such experiment or several of them, or nothing to draw.
-pub fn figure(results: &Path, experiment: Option<&str>) -> Result<String> {
+/// A user error where there is no store, no such experiment or run or several of them, or nothing to draw.
+pub fn plot(results: &Path, kind: Kind, experiment: Option<&str>, run: Option<&str>) -> Result<figure::Figure> {
+    one(results, experiment, run, |_, evidence| evidence.figure(kind))
+}
+
+/// A test record of a run on ECG paper, with its true and predicted classes: the record called `record`, else the one that
+/// the run judges best. The other arguments are those of [`plot`].
+///
+/// # Errors
+/// As [`plot`], and where the records that the run was tested on are not there any more.
+pub fn ecg(
+    results: &Path,
+    experiment: Option<&str>,
+    run: Option<&str>,
+    record: Option<&str>,
+) -> Result<figure::Figure> {
+    one(results, experiment, run, |store, evidence| {
+        let name = &evidence.experiment.name;
+        let examples = examples::examples(results, store, evidence, record);
+        let examples = examples.map_err(|why| Error::user(format!("{name}: there is no ECG to draw: {why}")))?;
+        let first = examples.figures.into_iter().next();
+        first.ok_or_else(|| Error::user(format!("{name}: no record was tested")))
+    })
+}
+
+/// Does `work` with what belongs to one experiment.
+fn one<T>(
+    results: &Path,
+    experiment: Option<&str>,
+    run: Option<&str>,
+    work: impl FnOnce(&Store, &evidence::Evidence<'_>) -> Result<T>,
+) -> Result<T> {
     let store = Store::open_read_only(results)?;
     let runs = store.runs()?;
     let globs: Vec<String> = experiment.into_iter().map(str::to_owned).collect();
@@ -47,7 +83,7 @@ pub fn figure(results: &Path, experiment: Option<&str>) -> Result<String> {
     }
     let compared = compare(&runs, &Selection { experiments, test_sets: store.test_sets()? });
     let of = compared.experiments.first().ok_or_else(|| Error::internal("a selected experiment is not there"))?;
-    plot::label_efficiency(of)
+    work(&store, &evidence::Evidence::of(&store, of, &runs, run)?)
 }
 
 /// The list of runs in the store of `results`.

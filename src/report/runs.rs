@@ -153,12 +153,12 @@ pub(super) fn arm(run: &Run) -> String {
     }
 }
 
-fn short(run: &Run) -> &str {
+pub(super) fn short(run: &Run) -> &str {
     run.run_id.get(..SHORT_ID).unwrap_or(&run.run_id)
 }
 
 /// RFC 3339 to the minute: `2026-05-04 13:37`.
-fn minute(time: &str) -> String {
+pub(super) fn minute(time: &str) -> String {
     time.get(..16).unwrap_or(time).replace('T', " ")
 }
 

@@ -7,6 +7,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use crate::Result;
 use crate::error::Error;
 
+mod evidence;
 mod mlflow;
 mod query;
 mod read;
@@ -16,6 +17,9 @@ mod standing;
 mod views;
 mod work;
 
+pub use evidence::{
+    LearningCurves, Series, StoredManifest, TestError, TestPredictions, TestedRecord, TrainedStage, TrainedStages,
+};
 pub use mlflow::{MlflowExperiment, MlflowMetric, MlflowRun, MlflowStatus, MlflowStore};
 pub use query::{Cell, Rows};
 pub use read::{

@@ -31,10 +31,10 @@ pub trait Format {
 pub(super) const NONE: &str = "—";
 
 /// Headings of the columns that say what an arm is.
-const KEYS: [&str; 6] = ["architecture", "graft", "mix", "freeze", "labels", "seeds"];
+pub(super) const KEYS: [&str; 6] = ["architecture", "graft", "mix", "freeze", "labels", "seeds"];
 
 /// What an arm is, under [`KEYS`].
-fn keys(arm: &Arm) -> [String; 6] {
+pub(super) fn keys(arm: &Arm) -> [String; 6] {
     let name = |name: &Option<String>| name.clone().unwrap_or_else(|| NONE.to_owned());
     let seeds = if arm.seeds.done == arm.seeds.planned {
         arm.seeds.done.to_string()
@@ -60,12 +60,12 @@ fn brackets((low, high): (f64, f64)) -> String {
 }
 
 /// Mean, and standard deviation after ±; both `—` where there are none.
-fn mean_and_sd(spread: &Spread) -> [String; 2] {
+pub(super) fn mean_and_sd(spread: &Spread) -> [String; 2] {
     [decimals(spread.mean), format!("± {}", spread.sd.map_or_else(|| NONE.to_owned(), decimals))]
 }
 
 /// Mean difference and its interval, which is empty where there is none. Fewer pairs than done seeds are said.
-fn difference_and_interval(difference: &Difference, arm: &Arm) -> [String; 2] {
+pub(super) fn difference_and_interval(difference: &Difference, arm: &Arm) -> [String; 2] {
     let interval = difference.interval.map(brackets);
     let pairs = match difference.pairs {
         pairs if pairs == arm.seeds.done => None,
@@ -77,7 +77,7 @@ fn difference_and_interval(difference: &Difference, arm: &Arm) -> [String; 2] {
 }
 
 /// What stands in the column of differences where there is none.
-fn no_difference(delta: &Delta) -> &'static str {
+pub(super) fn no_difference(delta: &Delta) -> &'static str {
     match delta {
         Delta::Baseline => "baseline",
         _ => NONE,

@@ -1,0 +1,42 @@
+//! `ecgraft report`
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::Results;
+use crate::report;
+use crate::{Error, Result};
+
+/// Write everything about experiments into one HTML file
+///
+/// Summary, figures, runs with where they come from, manifests and example ECGs. The file needs no network.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ecgraft report -o report.html
+  ecgraft report evidence 'study-*' -o study.html --results /data/results")]
+pub struct Options {
+    /// Experiments, by name or glob [default: all]
+    #[arg(value_name = "NAME_GLOB")]
+    experiments: Vec<String>,
+    /// The file; standard output without it
+    #[arg(short, long, value_name = "FILE.html")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    results: Results,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// A user error where there are no results, no experiment has such a name, or the file cannot be written.
+pub fn run(options: Options) -> Result<()> {
+    let now = chrono::Utc::now().format("%Y-%m-%d %H:%M").to_string();
+    let html = report::page(&options.results.dir, &options.experiments, &now)?;
+    match options.output {
+        None => super::print(&html),
+        Some(path) => std::fs::write(&path, html)
+            .map_err(|error| Error::user(format!("{}: cannot be written: {error}", path.display()))),
+    }
+}

@@ -1,0 +1,79 @@
+//! Single records as their source has them, unprocessed.
+
+use super::files::resolved;
+use super::signal::RawRecord;
+use super::{Record, deepfake, ptb_xl, simulator};
+use crate::manifest::{Signal, Source};
+use crate::{Error, Result};
+
+/// Reads the records called `ids` of a source, and no others; `None` in the place of one that the source does not have.
+/// `signal` decides only which of several files of a record is read: PTB-XL's of 100 Hz where they are enough.
+///
+/// # Errors
+/// A user error that names the file or record and what is wrong with it.
+pub fn recordings(source: &Source, signal: &Signal, ids: &[String]) -> Result<Vec<Option<(Record, RawRecord)>>> {
+    let listing = match source {
+        Source::Simulator { records, seed } => {
+            let simulated = |id: &String| {
+                let index = id.parse().ok().filter(|index| index < records);
+                Ok(index.map(|index| simulator::simulate(*seed, index)).filter(|(record, _)| record.id == *id))
+            };
+            return ids.iter().map(simulated).collect();
+        }
+        Source::DeepfakeEcg { path } => deepfake::list(resolved(path)?)?,
+        Source::PtbXl { path, features } => {
+            ptb_xl::list(resolved(path)?, features.as_ref().map(resolved).transpose()?, signal)?
+        }
+    };
+    let read = |id: &String| {
+        let Some(index) = listing.records.iter().position(|record| record.id == *id) else { return Ok(None) };
+        let file = listing.files.get(index).ok_or_else(|| Error::internal(format!("record {id} has no file")))?;
+        let raw = (listing.read)(file).map_err(|error| error.at(format_args!("record {id}")))?;
+        Ok(Some((listing.records[index].clone(), raw)))
+    };
+    ids.iter().map(read).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::load;
+    use crate::manifest::{DataPath, Lead, Normalize};
+
+    /// Without any processing what is prepared is what was read.
+    #[test]
+    fn single_records_are_those_of_the_whole_source() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments/data/ptbxl-sample");
+        let path = DataPath { written: "sample".into(), resolved: Ok(path) };
+        let signal = Signal {
+            leads: Lead::ALL.to_vec(),
+            sampling_rate: 100.0,
+            duration: 10.0,
+            bandpass: None,
+            normalize: Normalize::None,
+        };
+        let cache = std::env::temp_dir().join(format!("ecgraft-recording-{}", std::process::id()));
+        let source = Source::PtbXl { path, features: None };
+        let all = load("sample", &source, &signal, &cache).unwrap();
+        let ids = [all.records[200].id.clone(), "no such".into(), all.records[7].id.clone()];
+        let found = recordings(&source, &signal, &ids).unwrap();
+        let _ = std::fs::remove_dir_all(&cache);
+        assert!(found.len() == 3 && found[1].is_none());
+        for (place, found) in [(200, &found[0]), (7, &found[2])] {
+            let (record, raw) = found.as_ref().unwrap();
+            assert_eq!((record, raw.sampling_rate), (&all.records[place], 100.0));
+            assert_eq!(raw.signals.concat(), all.signal(place));
+        }
+    }
+
+    #[test]
+    fn simulated_records_are_known_by_their_number() {
+        let source = Source::Simulator { records: 5, seed: 3 };
+        let signal =
+            Signal { leads: vec![], sampling_rate: 1.0, duration: 1.0, bandpass: None, normalize: Normalize::None };
+        let found = recordings(&source, &signal, &["4".into(), "5".into(), "04".into(), "x".into()]).unwrap();
+        let (record, raw) = found[0].as_ref().unwrap();
+        let (expected, of) = simulator::simulate(3, 4);
+        assert!(*record == expected && raw.signals == of.signals && found[1..].iter().all(Option::is_none));
+    }
+}

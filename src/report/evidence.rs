@@ -1,0 +1,255 @@
+//! All that the figures of one experiment are made of.
+
+use super::arms::{Arm, Experiment};
+use super::figure::{self, Course, Curve, Figure, Tested};
+use crate::plan::percent;
+use crate::store::{LearningCurves, Run, Store, TestPredictions, TrainedStage, TrainedStages};
+use crate::{Error, Result};
+
+/// What can be drawn of an experiment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Test macro AUC over the share of the labels.
+    LabelEfficiency,
+    /// Differences from the baseline with their intervals.
+    Forest,
+    /// Validation macro AUC by epoch.
+    LearningCurves,
+    /// Loss of the classifiers on training and validation records by epoch.
+    Loss,
+    /// Loss of the networks that are grafted by epoch.
+    RegressionLoss,
+    /// Sensitivity over 1 - specificity, class by class.
+    Roc,
+    /// Stated probabilities against what came true, class by class.
+    Calibration,
+    /// True against predicted classes.
+    Confusion,
+}
+
+/// One experiment with all that was found in the store.
+pub(super) struct Evidence<'a> {
+    pub experiment: &'a Experiment,
+    /// Its runs, in the order of the plan.
+    pub runs: Vec<&'a Run>,
+    curves: LearningCurves,
+    pub stages: TrainedStages,
+    /// The arm that is shown in detail, where one has been tested.
+    pub shown: Option<Shown<'a>>,
+}
+
+/// An arm in detail, with its baseline.
+pub(super) struct Shown<'a> {
+    pub arm: &'a Arm,
+    baseline: Option<&'a Arm>,
+    /// Its tested runs with their predictions, and those of the baseline.
+    runs: Vec<(&'a Run, TestPredictions)>,
+    baseline_runs: Vec<TestPredictions>,
+    /// The run of the highest test macro AUC, by its place in `runs`.
+    best: usize,
+}
+
+impl Shown<'_> {
+    /// The run that is shown alone, and its predictions.
+    pub fn best(&self) -> Option<(&Run, &TestPredictions)> {
+        self.runs.get(self.best).map(|(run, predictions)| (*run, predictions))
+    }
+
+    /// The arm in full: `cnn, qrs from synthetic, freeze none, 100% of the labels`.
+    pub fn name(&self) -> String {
+        full_name(self.arm)
+    }
+}
+
+fn full_name(arm: &Arm) -> String {
+    format!("{}, {}, {} of the labels", arm.architecture, arm.name(), percent(arm.label_fraction))
+}
+
+impl<'a> Evidence<'a> {
+    /// Reads what belongs to `experiment`; `all` are the runs of the store. In detail is shown the run whose id starts
+    /// with `run` and its arm, or the arm of the highest mean test macro AUC.
+    ///
+    /// # Errors
+    /// Where the store cannot be read; a user error where no tested run of the experiment has such an id.
+    pub fn of(store: &Store, experiment: &'a Experiment, all: &'a [Run], run: Option<&str>) -> Result<Self> {
+        let runs: Vec<&Run> = all.iter().filter(|run| run.experiment == experiment.name).collect();
+        let stages = store.stages(&experiment.name)?;
+        let curves = store.learning_curves(&experiment.name)?;
+        let shown = shown(store, experiment, &runs, run)?;
+        Ok(Self { experiment, runs, curves, stages, shown })
+    }
+
+    /// The figure of this kind.
+    ///
+    /// # Errors
+    /// A user error where there is nothing to draw yet.
+    pub fn figure(&self, kind: Kind) -> Result<Figure> {
+        let name = &self.experiment.name;
+        let all: Vec<&Arm> = self.experiment.arms.iter().collect();
+        let (figure, missing) = match kind {
+            Kind::LabelEfficiency => return figure::label_efficiency(self.experiment),
+            Kind::Forest => return figure::forest(self.experiment),
+            Kind::LearningCurves => {
+                (self.macro_auc_of(&all, name), "no run is done yet that has a validation macro AUC")
+            }
+            Kind::Loss => (self.loss_of(&all, name), "no run is done yet"),
+            Kind::RegressionLoss => (self.regression_loss(), "no network that is grafted is trained yet"),
+            Kind::Roc => {
+                (self.roc(), "no run is done yet with a class that is both present and absent in the test records")
+            }
+            Kind::Calibration => (self.of_best("calibration", figure::calibration), "no run is done yet"),
+            Kind::Confusion => (self.of_best("confusion", figure::confusion), "no run is done yet"),
+        };
+        figure.ok_or_else(|| Error::user(format!("{name}: {missing}")))
+    }
+
+    /// The arms by architecture and share of the labels, and what these are.
+    pub fn groups(&self) -> Vec<(String, Vec<&'a Arm>)> {
+        let groups = self
+            .experiment
+            .arms
+            .chunk_by(|a, b| (&a.architecture, a.label_fraction) == (&b.architecture, b.label_fraction));
+        let named = |arms: &'a [Arm]| {
+            let first = arms.first()?;
+            let name = format!("{}, {} of the labels", first.architecture, percent(first.label_fraction));
+            Some((name, arms.iter().collect()))
+        };
+        groups.filter_map(named).collect()
+    }
+
+    /// Validation macro AUC by epoch, an arm a panel.
+    pub fn macro_auc_of(&self, arms: &[&Arm], name: &str) -> Option<Figure> {
+        let courses = self.courses(arms, &[("validation", "macro_auc")]);
+        figure::learning(format!("{name}: validation macro AUC by epoch"), &courses, "validation macro AUC")
+    }
+
+    /// Training and validation loss by epoch, an arm a panel.
+    pub fn loss_of(&self, arms: &[&Arm], name: &str) -> Option<Figure> {
+        let courses = self.courses(arms, &[("train", "loss"), ("validation", "loss")]);
+        figure::learning(format!("{name}: loss by epoch"), &courses, "loss")
+    }
+
+    fn courses(&self, arms: &[&Arm], series: &[(&str, &str)]) -> Vec<Course> {
+        let course = |arm: &&Arm| {
+            let runs = self.runs.iter().filter(|run| arm.has(run));
+            let curves: Vec<Curve> = runs.flat_map(|run| self.curves_of(&run.stage_id, run.seed, series)).collect();
+            let of = arm.mix.as_ref().map_or_else(|| arm.graft.clone(), |mix| format!("{} from {mix}", arm.graft));
+            let freeze = arm.freeze.as_ref().map_or_else(String::new, |freeze| format!(", freeze {freeze}"));
+            let below = format!("{}{freeze}, {} labels", arm.architecture, percent(arm.label_fraction));
+            (!curves.is_empty()).then_some(Course { title: [of, below], curves })
+        };
+        arms.iter().filter_map(course).collect()
+    }
+
+    fn curves_of(&self, stage: &str, seed: u64, series: &[(&str, &str)]) -> Vec<Curve> {
+        let Some(known) = self.curves.get(stage) else { return Vec::new() };
+        let best = self.stages.by_id.get(stage).and_then(|stage| stage.best_epoch);
+        let curve = |&(split, metric): &(&str, &str)| {
+            let points = known.get(&(split.to_owned(), metric.to_owned()))?.clone();
+            Some(Curve { seed, training: split == "train", points, best })
+        };
+        series.iter().filter_map(curve).collect()
+    }
+
+    /// Loss by epoch of the stages that are grafted: a panel for each architecture, mix and target.
+    pub fn regression_loss(&self) -> Option<Figure> {
+        let mut courses: Vec<Course> = Vec::new();
+        for stage in self.grafted() {
+            let curves = self.curves_of(&stage.stage_id, stage.seed, &[("train", "loss"), ("validation", "loss")]);
+            let title = [stage_name(stage), stage.architecture.clone()];
+            match courses.iter_mut().find(|course| course.title == title) {
+                Some(course) => course.curves.extend(curves),
+                None if curves.is_empty() => {}
+                None => courses.push(Course { title, curves }),
+            }
+        }
+        let title = format!("{}: loss of the networks that are grafted, by epoch", self.experiment.name);
+        figure::learning(title, &courses, "loss")
+    }
+
+    /// The stages that are grafted, in an order that keeps together what differs in seed only.
+    pub fn grafted(&self) -> Vec<&TrainedStage> {
+        let mut stages: Vec<&TrainedStage> =
+            self.stages.by_id.values().filter(|stage| stage.kind != "transfer").collect();
+        stages.sort_by_key(|stage| (&stage.architecture, &stage.mix, stage.target.as_deref().map(order), stage.seed));
+        stages
+    }
+
+    fn roc(&self) -> Option<Figure> {
+        let shown = self.shown.as_ref()?;
+        let runs = shown.runs.iter().map(|(_, predictions)| predictions).collect();
+        let arm = Tested { name: shown.name(), runs };
+        let baseline = shown.baseline.map(|baseline| Tested {
+            name: format!("baseline: {}", full_name(baseline)),
+            runs: shown.baseline_runs.iter().collect(),
+        });
+        figure::roc(format!("{}: ROC by class, {}", self.experiment.name, shown.name()), &arm, baseline.as_ref())
+    }
+
+    fn of_best(&self, what: &str, draw: fn(String, &TestPredictions) -> Option<Figure>) -> Option<Figure> {
+        let shown = self.shown.as_ref()?;
+        let (run, predictions) = shown.best()?;
+        draw(format!("{}: {what}, {}, seed {}", self.experiment.name, shown.name(), run.seed), predictions)
+    }
+}
+
+/// `qrs on synthetic`
+pub(super) fn stage_name(stage: &TrainedStage) -> String {
+    let what = stage.target.as_deref().unwrap_or(&stage.kind);
+    stage.mix.as_ref().map_or_else(|| what.to_owned(), |mix| format!("{what} on {mix}"))
+}
+
+/// Single targets before several.
+fn order(target: &str) -> (usize, &str) {
+    (target.matches('&').count(), target)
+}
+
+/// The arm that is shown in detail.
+fn shown<'a>(
+    store: &Store,
+    experiment: &'a Experiment,
+    runs: &[&'a Run],
+    wanted: Option<&str>,
+) -> Result<Option<Shown<'a>>> {
+    let done = |run: &&&Run| run.status == "done";
+    let wanted = match wanted.map(str::to_ascii_lowercase) {
+        Some(prefix) => {
+            let mut found = runs.iter().filter(done).filter(|run| run.run_id.starts_with(&prefix));
+            match (found.next(), found.next()) {
+                (Some(run), None) => Some(*run),
+                (None, _) => {
+                    let why = "no done run has an id that starts so; `ecgraft runs --status done` lists them";
+                    return Err(Error::user(format!("{prefix}: {why}")));
+                }
+                _ => {
+                    return Err(Error::user(format!("{prefix}: several runs have ids that start so; give more of it")));
+                }
+            }
+        }
+        None => None,
+    };
+    let mean = |arm: &Arm| arm.macro_auc.map_or(f64::NEG_INFINITY, |auc| auc.mean);
+    let arm = match wanted {
+        Some(run) => experiment.arms.iter().find(|arm| arm.has(run)),
+        // The first of equals.
+        None => {
+            experiment.arms.iter().filter(|arm| arm.seeds.done > 0).rev().max_by(|a, b| mean(a).total_cmp(&mean(b)))
+        }
+    };
+    let Some(arm) = arm else { return Ok(None) };
+    let of = |arm: &Arm| runs.iter().filter(|run| run.status == "done" && arm.has(run)).copied().collect::<Vec<_>>();
+    let own = of(arm);
+    let predictions = |run: &&'a Run| Ok((*run, store.test_predictions(&run.stage_id)?));
+    let tested: Vec<(&Run, TestPredictions)> = own.iter().map(predictions).collect::<Result<_>>()?;
+    let auc = |run: &Run| run.test_macro_auc.unwrap_or(f64::NEG_INFINITY);
+    let best = match wanted {
+        Some(wanted) => own.iter().position(|run| run.run_id == wanted.run_id),
+        None => (0..own.len()).rev().max_by(|&a, &b| auc(own[a]).total_cmp(&auc(own[b]))),
+    };
+    let same = |other: &&Arm| (&other.architecture, other.label_fraction) == (&arm.architecture, arm.label_fraction);
+    let baseline = experiment.arms.iter().filter(same).find(|other| other.is_baseline() && !arm.is_baseline());
+    let baseline_runs = baseline.map(of).unwrap_or_default();
+    let baseline_runs =
+        baseline_runs.iter().map(|run| store.test_predictions(&run.stage_id)).collect::<Result<Vec<_>>>()?;
+    Ok(Some(Shown { arm, baseline, runs: tested, baseline_runs, best: best.unwrap_or(0) }))
+}

@@ -1,0 +1,158 @@
+//! True against predicted classes.
+
+use super::Figure;
+use super::panel::Grid;
+use super::svg::{Svg, fitted};
+use crate::store::TestPredictions;
+
+/// Size of a cell, px.
+const CELL: [f64; 2] = [74.0, 46.0];
+/// Matrices of two by two in a line.
+const COLUMNS: usize = 4;
+/// A probability at or above this is a yes, where a record may have several classes.
+const THRESHOLD: f64 = 0.5;
+
+/// Counts, a row for each truth and a column for each prediction.
+#[derive(Clone, Debug, PartialEq)]
+struct Matrix {
+    names: [Vec<String>; 2],
+    counts: Vec<Vec<usize>>,
+}
+
+/// One matrix of all classes where each record has one; one of two by two for each class where it may have several.
+/// `None` without records.
+pub fn confusion(title: String, tested: &TestPredictions) -> Option<Figure> {
+    if tested.records.is_empty() || tested.classes.is_empty() {
+        return None;
+    }
+    let records = tested.records.len();
+    let mut svg = Svg::default();
+    let (size, rule, words) = if tested.single_label {
+        let matrix = whole(tested);
+        let side = tested.classes.len() as f64;
+        let (left, top) = (118.0, 56.0);
+        svg.group("panel", left, top);
+        svg.text("small", "middle", CELL[0] * side / 2.0, -34.0, "predicted class");
+        svg.upwards(-100.0, CELL[1] * side / 2.0, "true class");
+        draw(&mut svg, &matrix);
+        svg.end();
+        let rule = "The prediction is the class of the highest probability.".to_owned();
+        ([left + CELL[0] * side + 18.0, top + CELL[1] * side + 12.0], rule, said("", &matrix))
+    } else {
+        let [width, height] = [2.0 * CELL[0], 2.0 * CELL[1]];
+        let grid = Grid { columns: COLUMNS, size: [width + 46.0, height - 10.0], count: tested.classes.len() };
+        let mut words = Vec::new();
+        for (class, name) in tested.classes.iter().enumerate() {
+            let (left, top) = grid.origin(class);
+            let matrix = one(tested, class);
+            svg.group("panel", left + 22.0, top + 12.0);
+            svg.text("title", "start", 0.0, -28.0, name);
+            draw(&mut svg, &matrix);
+            svg.end();
+            words.push(said(&format!("{name}: "), &matrix));
+        }
+        let rule = format!("Predicted is a class whose probability is at least {THRESHOLD}.");
+        (grid.extent(), rule, words.join(" "))
+    };
+    let note = format!("n = {records} test records; below each count its share of the row. {rule}");
+    let [width, height] = size;
+    Some(Figure::new(title, format!("Confusion matrix. {words}"), [width.max(420.0), height + 6.0], svg, &note))
+}
+
+/// Rows and columns are the classes. A record without a class, or with several, counts under its first; without any, nowhere.
+fn whole(tested: &TestPredictions) -> Matrix {
+    let side = tested.classes.len();
+    let mut counts = vec![vec![0; side]; side];
+    for record in &tested.records {
+        let Some(truth) = record.labels.iter().position(|label| *label) else { continue };
+        counts[truth][record.highest()] += 1;
+    }
+    Matrix { names: [tested.classes.clone(), tested.classes.clone()], counts }
+}
+
+/// Has it, has it not.
+fn one(tested: &TestPredictions, class: usize) -> Matrix {
+    let mut counts = vec![vec![0; 2]; 2];
+    for record in &tested.records {
+        let (truth, predicted) = (record.labels[class], record.probabilities[class] >= THRESHOLD);
+        counts[usize::from(!truth)][usize::from(!predicted)] += 1;
+    }
+    let names = |yes: &str, no: &str| vec![yes.to_owned(), no.to_owned()];
+    Matrix { names: [names("true", "not true"), names("predicted", "not pred.")], counts }
+}
+
+fn draw(svg: &mut Svg, matrix: &Matrix) {
+    let [width, height] = CELL;
+    for (column, name) in matrix.names[1].iter().enumerate() {
+        svg.text("small", "middle", width * (column as f64 + 0.5), -8.0, &fitted(name, width));
+    }
+    for (row, counts) in matrix.counts.iter().enumerate() {
+        let all: usize = counts.iter().sum();
+        let top = height * row as f64;
+        svg.text("small", "end", -8.0, top + height / 2.0 + 4.0, &fitted(&matrix.names[0][row], 84.0));
+        for (column, &count) in counts.iter().enumerate() {
+            let share = if all == 0 { 0.0 } else { count as f64 / all as f64 };
+            let (left, middle) = (width * column as f64, width * (column as f64 + 0.5));
+            svg.push(format_args!(
+                "<g class=\"c0\"><rect class=\"cell\" x=\"{left}\" y=\"{top}\" width=\"{width}\" height=\"{height}\" \
+                 fill-opacity=\"{:.3}\"/></g>",
+                0.5 * share
+            ));
+            svg.text("title", "middle", middle, top + 20.0, &count.to_string());
+            let share = if all == 0 { "—".to_owned() } else { format!("{:.0}%", 100.0 * share) };
+            svg.text("small", "middle", middle, top + 36.0, &share);
+        }
+    }
+}
+
+/// The counts in words.
+fn said(start: &str, matrix: &Matrix) -> String {
+    let cells = matrix.names[0].iter().zip(&matrix.counts).flat_map(|(truth, counts)| {
+        matrix.names[1].iter().zip(counts).map(move |(predicted, count)| format!("{truth} and {predicted} {count}"))
+    });
+    format!("{start}{}.", cells.collect::<Vec<_>>().join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::TestedRecord;
+
+    fn tested(single_label: bool, records: &[([f64; 2], [bool; 2])]) -> TestPredictions {
+        let record = |&(probabilities, labels): &([f64; 2], [bool; 2])| TestedRecord {
+            id: "r".into(),
+            probabilities: probabilities.to_vec(),
+            labels: labels.to_vec(),
+        };
+        let classes = vec!["MI".into(), "CD<".into()];
+        TestPredictions { classes, single_label, source: "s".into(), records: records.iter().map(record).collect() }
+    }
+
+    const RECORDS: [([f64; 2], [bool; 2]); 5] = [
+        ([0.9, 0.1], [true, false]),
+        ([0.4, 0.6], [true, false]),
+        ([0.5, 0.5], [false, true]),
+        ([0.2, 0.3], [false, true]),
+        ([0.1, 0.7], [false, true]),
+    ];
+
+    /// Counted by hand: of two MI one is called MI, of three CD two; equal probabilities are the first class.
+    #[test]
+    fn one_class_each_makes_one_matrix() {
+        let tested = tested(true, &RECORDS);
+        assert_eq!(whole(&tested).counts, [[1, 1], [1, 2]]);
+        let svg = confusion("c".into(), &tested).unwrap().svg();
+        assert!(svg.contains("CD&lt; and MI 1") && svg.contains(">67%<"), "{svg}");
+    }
+
+    /// At 0.5 MI is said of the first and the third record, CD of the second, the third and the last.
+    #[test]
+    fn several_classes_make_a_matrix_each() {
+        let tested = tested(false, &RECORDS);
+        // Rows: has it, has it not; columns: said, not said.
+        assert_eq!(one(&tested, 0).counts, [[1, 1], [1, 2]]);
+        assert_eq!(one(&tested, 1).counts, [[2, 1], [1, 1]]);
+        assert_eq!(confusion("c".into(), &tested).unwrap().svg().matches("class=\"cell\"").count(), 8);
+        assert!(confusion("c".into(), &TestPredictions::default()).is_none());
+    }
+}

@@ -1,0 +1,249 @@
+//! The macro AUC over the share of the labels.
+
+use super::axis::Axis;
+use super::legend::{Entry, legend};
+use super::panel::{Grid, LEFT, Panel};
+use super::style::{COLOURS, DASHES};
+use super::svg::Svg;
+use super::{Figure, distinct};
+use crate::plan::percent;
+use crate::report::arms::{Arm, Experiment};
+use crate::report::statistics::{Spread, t_quantile};
+use crate::{Error, Result};
+
+/// Size of one panel, px.
+const WIDTH: f64 = 250.0;
+const HEIGHT: f64 = 230.0;
+
+/// Arms that differ in label fraction only.
+struct Curve<'a> {
+    arm: &'a Arm,
+    /// Label fraction and macro AUC.
+    points: Vec<(f64, Spread)>,
+}
+
+/// What lines share: the mixes and grafts of an experiment, in the order of its table.
+struct Key<'a> {
+    mixes: Vec<&'a str>,
+    grafts: Vec<&'a str>,
+}
+
+impl Key<'_> {
+    fn colour(&self, arm: &Arm) -> String {
+        let place = arm.mix.as_deref().and_then(|mix| self.mixes.iter().position(|known| *known == mix));
+        place.map_or_else(|| "base".into(), |place| format!("c{}", place % COLOURS))
+    }
+
+    fn dash(&self, arm: &Arm) -> &'static str {
+        // A baseline looks like the graft of its size: one fresh backbone is drawn through.
+        let place = match &arm.mix {
+            Some(_) => self.grafts.iter().position(|graft| *graft == arm.graft).unwrap_or(0),
+            None => usize::from(!arm.is_baseline()),
+        };
+        DASHES[place % DASHES.len()]
+    }
+}
+
+/// Test macro AUC over the share of the labels, a panel for each architecture and freeze: a line for each
+/// graft and mix, and for the baselines; bars are 95% t intervals over seeds.
+///
+/// # Errors
+/// A user error where no arm has a macro AUC.
+pub fn label_efficiency(experiment: &Experiment) -> Result<Figure> {
+    let curves = curves(experiment);
+    let ends = curves.iter().flat_map(|curve| &curve.points).flat_map(|(_, spread)| {
+        let (low, high) = interval(spread);
+        [low, high]
+    });
+    let Some(y) = Axis::linear(ends, HEIGHT) else {
+        return Err(Error::user(format!("{}: no run is done yet that has a macro AUC", experiment.name)));
+    };
+    let fractions: Vec<f64> = curves.iter().flat_map(|curve| curve.points.iter().map(|point| point.0)).collect();
+    let x = Axis::logarithmic(&fractions, WIDTH);
+    let key = Key {
+        mixes: distinct(curves.iter().filter_map(|curve| curve.arm.mix.as_deref())),
+        grafts: distinct(curves.iter().filter(|curve| curve.arm.mix.is_some()).map(|curve| &*curve.arm.graft)),
+    };
+    let architectures = distinct(curves.iter().map(|curve| &*curve.arm.architecture));
+    let freezes = distinct(curves.iter().filter_map(|curve| curve.arm.freeze.as_deref()));
+    // Only baselines: one panel for them.
+    let columns: Vec<Option<&str>> = match freezes.as_slice() {
+        [] => vec![None],
+        freezes => freezes.iter().copied().map(Some).collect(),
+    };
+
+    let grid = Grid { columns: columns.len(), size: [WIDTH, HEIGHT], count: columns.len() * architectures.len() };
+    let mut svg = Svg::default();
+    for (row, architecture) in architectures.iter().enumerate() {
+        for (column, freeze) in columns.iter().enumerate() {
+            let (left, top) = grid.origin(row * columns.len() + column);
+            svg.group("panel", left, top);
+            let title =
+                freeze.map_or_else(|| architecture.to_string(), |freeze| format!("{architecture}, freeze {freeze}"));
+            let panel = Panel { x: &x, y: &y, names: ["share of the labels", "test macro AUC"], first: column == 0 };
+            panel.frame(&mut svg, &title, "");
+            let here = |curve: &&Curve<'_>| {
+                curve.arm.architecture == *architecture
+                    && (curve.arm.freeze.is_none() || curve.arm.freeze.as_deref() == *freeze)
+            };
+            let here: Vec<&Curve<'_>> = curves.iter().filter(here).collect();
+            for (number, curve) in here.iter().enumerate() {
+                // Side by side, so that bars do not hide each other.
+                let step = if x.ticks.len() == 1 { 12.0 } else { 2.5 };
+                let aside = (number as f64 - (here.len() as f64 - 1.0) / 2.0) * step;
+                draw(&mut svg, curve, &key, &panel, aside);
+            }
+            svg.end();
+        }
+    }
+    let [width, mut height] = grid.extent();
+    height += legend(&mut svg, &key_entries(&curves, &key), [LEFT, height], width - LEFT);
+    let title = format!("{}: test macro AUC by share of the labels", experiment.name);
+    Ok(Figure::new(title, description(&curves), [width, height], svg, &note(experiment)))
+}
+
+/// What bars are and how many seeds and records the numbers are of.
+fn note(experiment: &Experiment) -> String {
+    let seeds = || experiment.arms.iter().filter_map(|arm| arm.macro_auc).map(|spread| spread.n);
+    let n = match (seeds().min(), seeds().max()) {
+        (Some(low), Some(high)) if low < high => format!("{low} to {high}"),
+        (_, high) => high.unwrap_or(0).to_string(),
+    };
+    let records = experiment.test_set.as_ref().map(|test| format!(", each tested on {} records", test.records));
+    let records = records.unwrap_or_default();
+    match seeds().max() {
+        Some(1) => format!("A point is one seed (n = 1{records}), which has no interval."),
+        _ => format!(
+            "Points are means over seeds (n = {n}{records}); bars are their 95% t intervals, which cover the spread over seeds only."
+        ),
+    }
+}
+
+/// The means, line by line.
+fn description(curves: &[Curve<'_>]) -> String {
+    let lines = curves.iter().map(|curve| {
+        let points: Vec<String> = curve
+            .points
+            .iter()
+            .map(|(fraction, spread)| format!("{:.3} with {}", spread.mean, percent(*fraction)))
+            .collect();
+        format!("{}: {}.", curve.arm.name(), points.join(", "))
+    });
+    format!("Lines over the share of the labels. {}", lines.collect::<Vec<_>>().join(" "))
+}
+
+/// Arms by what they have in common beside the label fraction; those without a macro AUC are not drawn.
+fn curves(experiment: &Experiment) -> Vec<Curve<'_>> {
+    let mut curves: Vec<Curve<'_>> = Vec::new();
+    for arm in &experiment.arms {
+        let Some(spread) = arm.macro_auc else { continue };
+        let point = (arm.label_fraction, spread);
+        let same = |curve: &&mut Curve<'_>| {
+            let other = curve.arm;
+            (&other.architecture, &other.graft, &other.mix, &other.freeze)
+                == (&arm.architecture, &arm.graft, &arm.mix, &arm.freeze)
+        };
+        match curves.iter_mut().find(same) {
+            Some(curve) => curve.points.push(point),
+            None => curves.push(Curve { arm, points: vec![point] }),
+        }
+    }
+    curves.iter_mut().for_each(|curve| curve.points.sort_by(|a, b| a.0.total_cmp(&b.0)));
+    curves
+}
+
+/// Class, line style and text of each line of the key, each once.
+fn key_entries(curves: &[Curve<'_>], key: &Key<'_>) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    for Curve { arm, .. } in curves {
+        let text = match &arm.mix {
+            Some(mix) => format!("{} from {mix}", arm.graft),
+            None => arm.graft.clone(),
+        };
+        let entry = Entry { class: key.colour(arm), dash: key.dash(arm), text };
+        if !entries.contains(&entry) {
+            entries.push(entry);
+        }
+    }
+    entries
+}
+
+fn draw(svg: &mut Svg, curve: &Curve<'_>, key: &Key<'_>, panel: &Panel<'_>, aside: f64) {
+    let at = |fraction: f64, value: f64| {
+        let (x, y) = panel.at(fraction, value);
+        (x + aside, y)
+    };
+    svg.group(&key.colour(curve.arm), 0.0, 0.0);
+    svg.line("line", key.dash(curve.arm), curve.points.iter().map(|(fraction, spread)| at(*fraction, spread.mean)));
+    for (fraction, spread) in &curve.points {
+        let ((low, high), (x, y)) = (interval(spread), at(*fraction, spread.mean));
+        if high > low {
+            svg.line("bar", "", [at(*fraction, low), at(*fraction, high)].into_iter());
+        }
+        svg.dot("dot", x, y, 2.6);
+    }
+    svg.end();
+}
+
+/// The 95% t interval of a mean over seeds; the mean itself for one seed.
+fn interval(spread: &Spread) -> (f64, f64) {
+    let half = spread.sd.map_or(0.0, |sd| t_quantile(0.975, spread.n - 1) * sd / (spread.n as f64).sqrt());
+    (spread.mean - half, spread.mean + half)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::arms::{Delta, Runs};
+
+    fn arm(graft: &str, mix: Option<&str>, freeze: Option<&str>, fraction: f64, mean: f64, sd: Option<f64>) -> Arm {
+        let spread = Spread { n: if sd.is_some() { 4 } else { 1 }, mean, sd };
+        Arm {
+            architecture: "cnn".into(),
+            graft: graft.into(),
+            mix: mix.map(Into::into),
+            freeze: freeze.map(Into::into),
+            label_fraction: fraction,
+            seeds: Runs { planned: 4, done: spread.n, ..Runs::default() },
+            macro_auc: Some(spread),
+            accuracy: None,
+            macro_f1: None,
+            delta: Delta::NoBaseline,
+        }
+    }
+
+    fn experiment(arms: Vec<Arm>) -> Experiment {
+        Experiment { name: "a & b".into(), arms, runs: Runs::default(), test_set: None, notes: Vec::new() }
+    }
+
+    #[test]
+    fn every_arm_is_a_line_with_its_interval() {
+        let mut arms = Vec::new();
+        for (fraction, mean) in [(1.0, 0.9), (0.1, 0.7)] {
+            arms.push(arm("scratch", None, None, fraction, mean, Some(0.02)));
+            for freeze in ["none", "probe"] {
+                arms.push(arm("qrs", Some("real<1>"), Some(freeze), fraction, mean + 0.02, None));
+            }
+        }
+        let svg = label_efficiency(&experiment(arms)).unwrap().svg();
+        let count = |what: &str| svg.matches(what).count();
+        assert_eq!(count("class=\"title\""), 2, "a panel for each freeze");
+        // In each panel the baseline and one graft, and both in the key.
+        assert_eq!(count("class=\"line\""), 2 * 2 + 2);
+        assert_eq!(count("class=\"bar\""), 2 * 2, "one seed has no interval");
+        assert!(svg.contains("qrs from real&lt;1&gt;") && svg.contains("a &amp; b"));
+        assert!(svg.contains(">10%<") && svg.contains(">100%<") && !svg.contains("NaN"));
+        // The half width by hand: t(0.975, 3) = 3.182446, times 0.02 / 2.
+        let (low, high) = interval(&Spread { n: 4, mean: 0.9, sd: Some(0.02) });
+        assert!((high - 0.9 - 0.03182446).abs() < 1e-7 && (0.9 - low - 0.03182446).abs() < 1e-7);
+    }
+
+    #[test]
+    fn nothing_done_is_told() {
+        let mut empty = arm("scratch", None, None, 1.0, 0.5, None);
+        empty.macro_auc = None;
+        assert!(label_efficiency(&experiment(vec![empty])).unwrap_err().message.contains("no run is done"));
+        let one = label_efficiency(&experiment(vec![arm("scratch", None, None, 1.0, 0.5, None)])).unwrap().svg();
+        assert!(!one.contains("NaN") && !one.contains("inf"));
+    }
+}

@@ -1,0 +1,66 @@
+//! SVG to PNG and PDF, with the fonts of the system.
+
+use std::sync::{Arc, OnceLock};
+
+use resvg::tiny_skia::{Pixmap, Transform};
+use resvg::usvg::{Options, Tree, fontdb};
+
+use crate::{Error, Result};
+
+/// Pixels to a px.
+const SCALE: f32 = 2.0;
+/// px to an inch.
+const DPI: f32 = 96.0;
+/// What is taken of the fonts that there are: the first of these, or any.
+const FAMILIES: [&str; 7] =
+    ["Helvetica Neue", "Segoe UI", "Noto Sans", "Liberation Sans", "Arial", "DejaVu Sans", "FreeSans"];
+
+/// The picture on white as a PNG file.
+pub(super) fn png(svg: &str) -> Result<Vec<u8>> {
+    let tree = read(svg)?;
+    let [width, height] = [tree.size().width(), tree.size().height()].map(|side| (side * SCALE).ceil() as u32);
+    let too_large =
+        || Error::user(format!("the figure is too large for a PNG ({width} x {height} pixels); write an SVG"));
+    let mut picture = Pixmap::new(width, height).ok_or_else(too_large)?;
+    resvg::render(&tree, Transform::from_scale(SCALE, SCALE), &mut picture.as_mut());
+    picture.encode_png().map_err(|error| Error::internal(format!("the figure does not become a PNG: {error}")))
+}
+
+/// The picture as a PDF file of one page.
+pub(super) fn pdf(svg: &str) -> Result<Vec<u8>> {
+    let page = svg2pdf::PageOptions { dpi: DPI };
+    svg2pdf::to_pdf(&read(svg)?, svg2pdf::ConversionOptions::default(), page)
+        .map_err(|error| Error::internal(format!("the figure does not become a PDF: {error}")))
+}
+
+fn read(svg: &str) -> Result<Tree> {
+    let options = Options { fontdb: fonts()?, dpi: DPI, ..Options::default() };
+    Tree::from_str(svg, &options).map_err(|error| Error::internal(format!("the figure is no SVG: {error}")))
+}
+
+/// The fonts of the system, read once.
+fn fonts() -> Result<Arc<fontdb::Database>> {
+    static FONTS: OnceLock<Arc<fontdb::Database>> = OnceLock::new();
+    let fonts = FONTS.get_or_init(|| {
+        let mut fonts = fontdb::Database::new();
+        fonts.load_system_fonts();
+        if let Some(family) = family(&fonts) {
+            fonts.set_sans_serif_family(&family);
+            // What is tried in the end.
+            fonts.set_serif_family(&family);
+        }
+        Arc::new(fonts)
+    });
+    if fonts.is_empty() {
+        let why =
+            "there are no fonts on this system, and PNG and PDF need one (DejaVu or Liberation, say); SVG needs none";
+        return Err(Error::user(why));
+    }
+    Ok(fonts.clone())
+}
+
+fn family(fonts: &fontdb::Database) -> Option<String> {
+    let names = || fonts.faces().flat_map(|face| &face.families).map(|(name, _)| name.as_str());
+    let known = FAMILIES.into_iter().find(|family| names().any(|name| name == *family));
+    known.or_else(|| names().next()).map(str::to_owned)
+}

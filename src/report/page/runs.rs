@@ -1,0 +1,128 @@
+//! The list of runs: a line each that unfolds to where it comes from.
+
+use std::fmt::Write;
+
+use super::html::Html;
+use crate::report::evidence::{Evidence, stage_name};
+use crate::report::figure::svg::escaped;
+use crate::report::format::{NONE, decimals};
+use crate::report::runs::{arm, minute, short};
+use crate::store::{Run, TestError, TrainedStage};
+
+/// The runs of all experiments, in the order of their plans.
+pub(super) fn list(html: &mut Html, evidence: &[Evidence<'_>]) {
+    html.heading(2, "runs", "Runs");
+    html.push(format_args!(
+        "<p>Each line unfolds to where the run comes from; the arrow keys go from line to line. <a href=\"#manifests\">Past the \
+         list</a>.</p>"
+    ));
+    filters(html, evidence);
+    html.push(format_args!(
+        "<div class=\"head\" aria-hidden=\"true\"><span>run</span><span>arm</span><span>seed</span><span>status</span>\
+         <span>macro AUC</span><span>time, s</span></div>\n<div id=\"list\">"
+    ));
+    let several = evidence.len() > 1;
+    for (number, evidence) in (1..).zip(evidence) {
+        for run in &evidence.runs {
+            one(html, number, several, evidence, run);
+        }
+    }
+    html.push(format_args!("</div>"));
+}
+
+fn filters(html: &mut Html, evidence: &[Evidence<'_>]) {
+    html.push(format_args!(
+        "<form id=\"filters\" class=\"filters\" hidden><label>Words <input name=\"words\" type=\"search\" autocomplete=\"off\"></label>"
+    ));
+    if evidence.len() > 1 {
+        html.push(format_args!("<label>Experiment <select name=\"experiment\"><option value=\"\">all</option>"));
+        for (number, evidence) in (1..).zip(evidence) {
+            html.push(format_args!("<option value=\"{number}\">{}</option>", escaped(&evidence.experiment.name)));
+        }
+        html.push(format_args!("</select></label>"));
+    }
+    html.push(format_args!(
+        "<label>Status <select name=\"status\"><option value=\"\">all</option><option>done</option><option>failed</option>\
+         <option>running</option><option>pending</option></select></label>\n\
+         <label>Order <select name=\"order\"><option value=\"plan\">of the plan</option>\
+         <option value=\"high\">highest macro AUC first</option><option value=\"low\">lowest macro AUC first</option>\
+         <option value=\"time\">longest first</option><option value=\"late\">last finished first</option></select></label>\n\
+         <output id=\"count\" aria-live=\"polite\"></output></form>"
+    ));
+}
+
+fn one(html: &mut Html, number: usize, several: bool, evidence: &Evidence<'_>, run: &Run) {
+    let number_or_none = |value: Option<f64>| value.map_or_else(|| NONE.to_owned(), decimals);
+    let data = |name: &str, value: Option<String>| {
+        value.map_or_else(String::new, |value| format!(" data-{name}=\"{}\"", escaped(&value)))
+    };
+    let name = if several { format!("{}: {}", run.experiment, arm(run)) } else { arm(run) };
+    html.push(format_args!(
+        "<details class=\"run\" data-experiment=\"{number}\" data-status=\"{}\"{}{}{}><summary><code>{}</code><span>{}</span>\
+         <span>{}</span><span class=\"{}\">{}</span><span>{}</span><span>{}</span></summary><dl>",
+        escaped(&run.status),
+        data("auc", run.test_macro_auc.map(|auc| auc.to_string())),
+        data("wall", run.wall_s.map(|wall| wall.to_string())),
+        data("end", run.finished_at.clone()),
+        escaped(short(run)),
+        escaped(&name),
+        run.seed,
+        if run.status == "failed" { "failed" } else { "" },
+        escaped(&run.status),
+        number_or_none(run.test_macro_auc),
+        run.wall_s.map_or_else(|| NONE.to_owned(), |wall| format!("{wall:.1}")),
+    ));
+    let mut item = |name: &str, value: Option<String>| {
+        if let Some(value) = value {
+            let _ = write!(html.0, "<dt>{name}</dt><dd>{}</dd>", escaped(&value));
+        }
+    };
+    let stage = evidence.stages.by_id.get(&run.stage_id);
+    item("run", Some(run.run_id.clone()));
+    item("error", run.error.clone());
+    item("accuracy", run.test_accuracy.map(decimals));
+    item("macro F1", run.test_macro_f1.map(decimals));
+    item("kept epoch", stage.and_then(|stage| stage.best_epoch).map(|epoch| epoch.to_string()));
+    item("times (UTC)", times(run));
+    item("made by", run.version.as_ref().map(|version| format!("ecgraft {version}")));
+    item("device", run.device.clone());
+    item("data", Some(run.data_fingerprint.clone()));
+    item("stage", Some(run.stage_id.clone()));
+    item("weights", stage.and_then(|stage| stage.checkpoint.clone()));
+    let inputs = evidence.stages.grafts.get(&run.stage_id).into_iter().flatten();
+    for input in inputs.filter_map(|id| evidence.stages.by_id.get(id)) {
+        item("grafted from", Some(provenance(input)));
+    }
+    for note in stage.map(|stage| stage.notes.as_slice()).unwrap_or_default() {
+        item("note", Some(note.clone()));
+    }
+    let sha = escaped(&run.manifest_sha256);
+    html.push(format_args!(
+        "<dt>manifest</dt><dd><a href=\"#manifest-{sha}\">{}</a></dd></dl></details>",
+        escaped(run.manifest_sha256.get(..12).unwrap_or(""))
+    ));
+}
+
+fn times(run: &Run) -> Option<String> {
+    let start = minute(run.started_at.as_deref()?);
+    Some(
+        run.finished_at.as_deref().map_or_else(|| format!("from {start}"), |end| format!("{start} to {}", minute(end))),
+    )
+}
+
+/// `qrs on synthetic, seed 0, stage 1cf309560568032489f2, test MAE 4.1 ms, checkpoints/...`
+fn provenance(stage: &TrainedStage) -> String {
+    let measured = stage.measured.iter().map(|TestError { target, mae, .. }| {
+        let unit = if target == "hr" { "bpm" } else { "ms" };
+        format!(", {target} test MAE {mae:.1} {unit}")
+    });
+    let weights = stage.checkpoint.as_ref().map_or_else(String::new, |path| format!(", {path}"));
+    format!(
+        "{}, seed {}, stage {}, {}{}{weights}",
+        stage_name(stage),
+        stage.seed,
+        stage.stage_id,
+        stage.status,
+        measured.collect::<String>()
+    )
+}
