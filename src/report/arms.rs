@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::statistics::{Difference, Spread};
+use crate::statistics::{Difference, Spread};
 use crate::store::{Run, TestSet};
 
 /// The graft of a baseline.

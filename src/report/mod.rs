@@ -12,7 +12,6 @@ pub(crate) mod layout;
 mod legend;
 pub mod plot;
 pub mod runs;
-pub mod statistics;
 
 pub use arms::{Arm, Comparison, Delta, Experiment, Runs, Selection, compare};
 pub use format::Format;

@@ -2,8 +2,8 @@
 
 use super::{Format, KEYS, brackets, decimals, keys, no_difference, signed};
 use crate::report::legend::{self, Best, Signs};
-use crate::report::statistics::Spread;
 use crate::report::{Arm, Comparison, Experiment};
+use crate::statistics::Spread;
 
 /// LaTeX with the booktabs package.
 #[derive(Clone, Copy, Debug, Default)]

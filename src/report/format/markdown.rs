@@ -2,8 +2,8 @@
 
 use super::{Format, KEYS, difference_and_interval, keys, mean_and_sd, no_difference};
 use crate::report::legend::{self, Best, Signs};
-use crate::report::statistics::Spread;
 use crate::report::{Arm, Comparison, Experiment};
+use crate::statistics::Spread;
 
 /// GitHub's Markdown.
 #[derive(Clone, Copy, Debug, Default)]

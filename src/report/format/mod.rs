@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use super::statistics::{Difference, Spread};
 use super::{Arm, Comparison, Delta};
 use crate::plan::percent;
+use crate::statistics::{Difference, Spread};
 
 mod csv;
 mod json;

@@ -3,8 +3,8 @@
 use super::{Format, KEYS, NONE, difference_and_interval, keys, mean_and_sd, no_difference};
 use crate::report::layout::{self, fitting, squeezed, wrapped};
 use crate::report::legend::{self, Best, Signs};
-use crate::report::statistics::Spread;
 use crate::report::{Arm, Comparison, Experiment};
+use crate::statistics::Spread;
 
 /// The narrowest that anything is made; lines that are too long for a screen wrap.
 const NARROWEST: usize = 40;

@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use super::arms::{Arm, Experiment};
-use super::statistics::{Spread, t_quantile};
 use crate::plan::percent;
+use crate::statistics::Spread;
 use crate::{Error, Result};
 use axis::Axis;
 
@@ -259,8 +259,7 @@ fn draw(svg: &mut String, curve: &Curve<'_>, key: &Key<'_>, x: &Axis, y: &Axis, 
 
 /// The 95% t interval of a mean over seeds; the mean itself for one seed.
 fn interval(spread: &Spread) -> (f64, f64) {
-    let half = spread.sd.map_or(0.0, |sd| t_quantile(0.975, spread.n - 1) * sd / (spread.n as f64).sqrt());
-    (spread.mean - half, spread.mean + half)
+    spread.interval().unwrap_or((spread.mean, spread.mean))
 }
 
 /// Each once, in the order of first appearance.
