@@ -7,26 +7,34 @@ use crate::store::{Run, Store};
 use crate::{Error, Result};
 
 mod arms;
+mod evidence;
 pub mod format;
+mod keys;
 pub(crate) mod layout;
 mod legend;
+mod metric;
 pub mod plot;
+mod question;
 pub mod runs;
+mod sheet;
+mod test;
 
-pub use arms::{Arm, Comparison, Delta, Experiment, Runs, Selection, compare};
+pub use arms::{Arm, Comparison, Delta, Experiment, LEVEL, Pivot, Runs, Selection, Shape, Summary, compare};
+pub use evidence::Evidence;
 pub use format::Format;
+pub use keys::{Key, Only, Sort};
+pub use metric::Metric;
+pub use question::Question;
+pub use test::Test;
 
-/// The comparison of experiments in the store of `results`, in `format`.
-///
-/// `experiments` are names, or globs; all experiments where there are none.
+/// What `question` asks of the store of `results`, in `format`.
 ///
 /// # Errors
-/// A user error where there is no store, or no experiment has such a name.
-pub fn comparison(results: &Path, experiments: &[String], format: &dyn Format) -> Result<String> {
+/// A user error where there is no store, or no experiment, metric or key that is asked for.
+pub fn comparison(results: &Path, question: &Question, format: &dyn Format) -> Result<String> {
     let store = Store::open_read_only(results)?;
-    let runs = store.runs()?;
-    let experiments = select(&runs, experiments).map_err(|error| error.at(results.display()))?;
-    Ok(format.write(&compare(&runs, &Selection { experiments, test_sets: store.test_sets()? })))
+    let selection = question.selection(&store).map_err(|error| error.at(results.display()))?;
+    Ok(format.write(&compare(&selection.0, &selection.1)))
 }
 
 /// The label-efficiency curves of one experiment in the store of `results`, as SVG; of the only one, where no name is given.
@@ -42,7 +50,7 @@ pub fn figure(results: &Path, experiment: Option<&str>) -> Result<String> {
         let names = experiments.join(", ");
         return Err(Error::user(format!("a figure is of one experiment; there are {names}: name one")));
     }
-    let compared = compare(&runs, &Selection { experiments, test_sets: store.test_sets()? });
+    let compared = compare(&runs, &Selection { experiments, test_sets: store.test_sets()?, ..Selection::default() });
     let of = compared.experiments.first().ok_or_else(|| Error::internal("a selected experiment is not there"))?;
     plot::label_efficiency(of)
 }

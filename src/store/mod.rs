@@ -7,11 +7,13 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use crate::Result;
 use crate::error::Error;
 
+mod predictions;
 mod query;
 mod read;
 mod register;
 mod work;
 
+pub use predictions::{Found, TestPredictions};
 pub use query::{Cell, Rows};
 pub use read::{
     ClassScore, MeasuredTarget, MixPartDetail, MixTargetDetail, Run, RunDetail, StageDetail, TestClass, TestSet,
@@ -19,7 +21,12 @@ pub use read::{
 pub use work::{Claim, Finish, StageStatus};
 
 /// Steps from an empty file to the present schema; `user_version` counts those taken.
-const MIGRATIONS: [&str; 3] = [include_str!("schema.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
+const MIGRATIONS: [&str; 4] = [
+    include_str!("schema.sql"),
+    include_str!("schema_2.sql"),
+    include_str!("schema_3.sql"),
+    include_str!("schema_4.sql"),
+];
 /// Marks the file as ours: "ecgr" in ASCII.
 const APPLICATION_ID: i32 = 0x6563_6772;
 /// How long a writer waits for another, ms.

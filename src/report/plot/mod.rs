@@ -280,7 +280,7 @@ fn escaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::arms::{Delta, Runs};
+    use super::super::arms::Runs;
     use super::*;
 
     fn arm(graft: &str, mix: Option<&str>, freeze: Option<&str>, fraction: f64, mean: f64, sd: Option<f64>) -> Arm {
@@ -293,14 +293,12 @@ mod tests {
             label_fraction: fraction,
             seeds: Runs { planned: 4, done: spread.n, ..Runs::default() },
             macro_auc: Some(spread),
-            accuracy: None,
-            macro_f1: None,
-            delta: Delta::NoBaseline,
+            ..Arm::default()
         }
     }
 
     fn experiment(arms: Vec<Arm>) -> Experiment {
-        Experiment { name: "a & b".into(), arms, runs: Runs::default(), test_set: None, notes: Vec::new() }
+        Experiment { name: "a & b".into(), arms, ..Experiment::default() }
     }
 
     #[test]
