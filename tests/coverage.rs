@@ -1,6 +1,6 @@
 //! Whether intervals cover the truth as often as they say, and tests err as seldom, over studies made by chance.
 //!
-//! Of 2,000 studies each: where the true rate is 5 %, the share that is counted has a standard error of 0.49
+//! Of 4,000 studies each: where the true rate is 5 %, the share that is counted has a standard error of 0.34
 //! percentage points. Chance is of fixed seeds: the shares are the same at every run.
 
 use ecgraft::manifest::Labels;
@@ -14,7 +14,7 @@ use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
 use rayon::prelude::*;
 
-const STUDIES: u64 = 2000;
+const STUDIES: u64 = 4000;
 const RESAMPLES: usize = 200;
 /// Patients with and without the class.
 const WITH: usize = 40;
@@ -124,13 +124,11 @@ fn within(what: &str, share: f64, (low, high): (f64, f64)) {
     assert!(low <= share && share <= high, "{what}: {share:.2} %, not {low} to {high}");
 }
 
-/// What makes arms differ where there is nothing between them, as it may be: everything at once; noise of each
-/// network alone; and a single seed, which can speak of patients only.
 const WORLDS: [(&str, World); 4] = [
     ("one seed", World { seeds: 1, seed: 0.0, ..WORLD }),
+    ("three seeds", WORLD),
     ("five seeds", World { seeds: 5, ..WORLD }),
-    ("five seeds, all of other noise", World { seeds: 5, seed: 0.0, arm: 0.0, network: 0.8, ..WORLD }),
-    ("three seeds, all of other noise", World { seed: 0.0, arm: 0.0, network: 0.8, ..WORLD }),
+    ("ten seeds", World { seeds: 10, ..WORLD }),
 ];
 
 #[test]
@@ -150,12 +148,16 @@ fn a_true_difference_is_covered_too() {
     assert!(share(&studies, |study| study.rejects) > 45.0, "and found where it is large");
 }
 
-/// Where three seeds' spread has several causes the test errs a little more often than it says.
+/// Where seeds differ by what they make of single records and nothing else, the test is on the safe side; where three
+/// seeds differ much in how good they are, they are too few to know by how much.
 #[test]
-fn three_seeds_of_mixed_causes_err_in_at_most_seven_per_cent() {
-    let studies = WORLD.studies();
-    within("false positives", share(&studies, |study| study.rejects), (4.0, 7.0));
-    within("means covered", share(&studies, |study| study.covers_mean), (94.0, 96.0));
+fn what_the_test_does_not_hold_is_known() {
+    let noise = World { seeds: 5, seed: 0.0, arm: 0.0, network: 0.8, ..WORLD }.studies();
+    within("noise: false positives", share(&noise, |study| study.rejects), (2.0, 5.0));
+    within("noise: means covered", share(&noise, |study| study.covers_mean), (94.0, 97.0));
+    let few = World { seed: 0.3, network: 0.7, arm: 0.2, ..WORLD }.studies();
+    within("three unlike seeds: false positives", share(&few, |study| study.rejects), (4.0, 8.0));
+    within("three unlike seeds: means covered", share(&few, |study| study.covers_mean), (93.5, 96.0));
 }
 
 /// Why records and seeds are both accounted for: tests that know one of them only err as often as this.
