@@ -57,6 +57,9 @@ pub struct Options {
     /// Show the 95% intervals of means too
     #[arg(long)]
     intervals: bool,
+    /// Rank the arms over experiments, architectures and labels (Friedman, Nemenyi)
+    #[arg(long, conflicts_with_all = ["by", "rows"])]
+    ranks: bool,
     /// Order of rows: a metric that is shown, difference, p, or a key [default: that of the plan]
     #[arg(long, value_name = "BY")]
     sort: Option<String>,
@@ -136,7 +139,7 @@ pub fn run(options: Options) -> Result<()> {
         test,
         resamples: usize::try_from(options.resamples).ok(),
         sort: options.sort,
-        shape: Shape { intervals: options.intervals, pivot },
+        shape: Shape { intervals: options.intervals, ranks: options.ranks, pivot },
     };
     super::print(&report::comparison(&options.results.dir, &question, format)?)
 }

@@ -60,6 +60,8 @@ impl Default for Selection {
 pub struct Shape {
     /// Whether the intervals of means are shown beside their standard deviations.
     pub intervals: bool,
+    /// Whether the arms' mean ranks over data sets are told below the table.
+    pub ranks: bool,
     /// One row for each value of some keys, one column for each of others.
     pub pivot: Option<Pivot>,
 }
@@ -97,6 +99,13 @@ pub struct Comparison {
 impl Default for Comparison {
     fn default() -> Self {
         compare(&[], &Selection::default())
+    }
+}
+
+impl Comparison {
+    /// The metric whose differences are shown, if it has any.
+    pub fn tested(&self) -> Option<&Metric> {
+        self.metrics.first().filter(|metric| !metric.is_of_grafts())
     }
 }
 

@@ -1,8 +1,8 @@
 //! What the signs in a table mean, in plain English.
 
 use super::arms::{Comparison, Delta, Experiment};
-use super::sheet;
 use super::test::Test;
+use super::{ranks, sheet};
 use crate::store::TestSet;
 
 /// The signs of a format.
@@ -109,7 +109,8 @@ pub(super) fn of_signs(comparison: &Comparison, signs: &Signs) -> Vec<String> {
         } else {
             ("highest", "")
         };
-        marks.push(format!("{}: {which} mean of its column{of}.", signs.best));
+        let what = if pivot.is_some_and(|pivot| pivot.differences) { "difference" } else { "mean" };
+        marks.push(format!("{}: {which} {what} of its column{of}.", signs.best));
     }
     if comparison.family > 0 {
         let family = match comparison.family {
@@ -122,6 +123,9 @@ pub(super) fn of_signs(comparison: &Comparison, signs: &Signs) -> Vec<String> {
     }
     if !marks.is_empty() {
         lines.push(marks.join(" "));
+    }
+    if comparison.shape.ranks {
+        lines.push(ranks::in_words(comparison));
     }
     lines
 }

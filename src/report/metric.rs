@@ -56,6 +56,11 @@ impl Metric {
         self.of.as_ref().map_or_else(|| self.name.clone(), |of| format!("{}_{of}", self.name))
     }
 
+    /// Whether networks have it before they are grafted, so that there is no difference from a baseline.
+    pub fn is_of_grafts(&self) -> bool {
+        matches!(self.name.as_str(), "mae" | "rmse" | "r2" | "pearson_r")
+    }
+
     /// Whether less is better.
     pub fn is_error(&self) -> bool {
         matches!(self.name.as_str(), "brier" | "ece" | "mae" | "rmse")

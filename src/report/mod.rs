@@ -15,6 +15,7 @@ mod legend;
 mod metric;
 pub mod plot;
 mod question;
+mod ranks;
 pub mod runs;
 mod sheet;
 mod test;

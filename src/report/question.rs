@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::{Evidence, Key, Metric, Only, Selection, Shape, Sort, Test, select};
+use crate::manifest::Labels;
 use crate::store::{Run, Store};
 use crate::{Error, Result};
 
@@ -72,6 +73,12 @@ impl Question {
             stages.sort();
             stages.dedup();
             let predictions = store.predictions(&stages)?;
+            let several = predictions.iter().any(|set| set.labels == Labels::Multi);
+            if test == Test::McNemar && several && metrics.iter().any(|metric| metric.name == "accuracy") {
+                return Err(Error::user(
+                    "--test mcnemar asks which records are right; where a record has several labels, that is --metric subset_accuracy",
+                ));
+            }
             let resamples = if test == Test::Bootstrap { self.resamples.unwrap_or(RESAMPLES) } else { 0 };
             if predictions.is_empty() && self.test.is_none() {
                 found = Test::T;

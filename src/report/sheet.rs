@@ -70,7 +70,7 @@ impl Sheet {
         let mut heads: Vec<Head> = comparison.keys.iter().map(key).collect();
         heads.push(right("seeds"));
         heads.extend(comparison.metrics.iter().map(|metric| left(metric.heading())));
-        heads.extend(comparison.metrics.first().map(|metric| left(metric.difference_heading())));
+        heads.extend(comparison.tested().map(|metric| left(metric.difference_heading())));
         let tested = has_p(experiment);
         heads.extend(tested.then(|| right("p")));
         let best = best(comparison, experiment);
@@ -79,7 +79,7 @@ impl Sheet {
             for (number, metric) in comparison.metrics.iter().enumerate() {
                 cells.push(mean(comparison, arm, number, metric, best[number], false));
             }
-            cells.extend(comparison.metrics.first().map(|metric| difference(arm, metric, None)));
+            cells.extend(comparison.tested().map(|metric| difference(arm, metric, None)));
             cells.extend(tested.then(|| Cell::Text(p(arm))));
             cells
         };

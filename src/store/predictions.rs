@@ -116,7 +116,8 @@ impl Store {
             let mut metrics = BTreeMap::new();
             let mut select = connection.prepare(
                 "SELECT DISTINCT metric || CASE WHEN class = '' THEN '' ELSE ':' || class END FROM score
-                 WHERE split = 'test' AND metric NOT LIKE 'confusion:%'",
+                 WHERE split = 'test' AND metric NOT LIKE 'confusion:%' AND metric NOT LIKE '%counted'
+                   AND metric NOT IN ('records', 'positives', 'tn', 'fp', 'fn', 'tp')",
             )?;
             for name in select.query_map([], |row| row.get::<_, String>(0))? {
                 metrics.insert(name?, Found::Scores);

@@ -85,7 +85,7 @@ impl<'a> Sheet<'a> {
         let keys: Vec<Vec<String>> = experiment.arms.iter().map(|arm| sheet::keys(comparison, arm)).collect();
         let heads: Vec<&str> = comparison.keys.iter().map(|key| key.heading()).chain(["seeds"]).collect();
         let differ = (0..heads.len()).map(|index| common(&heads, &keys, &experiment.arms, index).is_none()).collect();
-        let difference = comparison.metrics.first().map(|metric| metric.difference_heading());
+        let difference = comparison.tested().map(|metric| metric.difference_heading());
         let metrics = comparison.metrics.iter().map(|metric| metric.heading()).chain(difference).collect();
         let (best, has_p) = (sheet::best(comparison, experiment), sheet::has_p(experiment));
         Self { comparison, experiment, best, heads, keys, differ, metrics, has_p }
@@ -136,7 +136,7 @@ impl<'a> Sheet<'a> {
                 text(&sheet::mean(self.comparison, arm, number, metric, self.best[number], false), between)
             })
             .collect();
-        let first = self.comparison.metrics.first();
+        let first = self.comparison.tested();
         values.extend(first.map(|metric| text(&sheet::difference(arm, metric, None), between_difference)));
         values
     }
