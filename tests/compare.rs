@@ -28,7 +28,9 @@ fn a_study_is_compared_in_many_ways() {
     assert_eq!(sets.iter().map(|set| set.stages.len()).sum::<usize>(), 12);
     for set in &sets {
         assert!(set.patients_known);
-        assert_eq!(set.patients.iter().collect::<std::collections::HashSet<_>>().len(), 70);
+        // Records with several classes are not tested on where each has one.
+        let patients = if set.labels == Labels::Multi { 70 } else { 42 };
+        assert_eq!(set.patients.iter().collect::<std::collections::HashSet<_>>().len(), patients);
         for (stage, probabilities) in &set.stages {
             let found = classification(set.labels, set.classes.len(), probabilities, &set.truth).unwrap();
             let score = |metric: &str, class: &str| {
@@ -247,7 +249,7 @@ fn records_and_seeds_are_in_the_interval() {
         let score = |at: usize| {
             let noise = ((at / 2 * 7 + run.seed as usize * 3) % 11) as f64 / 11.0 - 0.5;
             let own = 0.5 + 0.5 * noise + if truth[at / 2 * 2] { strength } else { -strength } / 2.0;
-            if at % 2 == 0 { own } else { 1.0 - own }
+            if at.is_multiple_of(2) { own } else { 1.0 - own }
         };
         (run.stage_id.clone(), (0..80).map(score).collect())
     };

@@ -15,7 +15,7 @@ use crate::Result;
 mod cuda;
 
 /// Dropout on a device. Factors are a function of their place, that of value i of record r being place [0, r] and
-/// number i of [`factors`]: the same on every device, and made again for the gradient.
+/// number i of `factors`: the same on every device, and made again for the gradient.
 pub trait Kernel: Lend {
     /// x times the factors.
     fn scale(&self, x: Seen<'_, Self>, dropping: Dropping) -> Done<Self::Buffer, Self>;

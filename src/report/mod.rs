@@ -25,7 +25,7 @@ pub use evidence::Evidence;
 pub use format::Format;
 pub use keys::{Key, Only, Sort};
 pub use metric::Metric;
-pub use question::Question;
+pub use question::{MOST_RUNS, Question, RESAMPLES};
 pub use test::Test;
 
 /// What `question` asks of the store of `results`, in `format`.

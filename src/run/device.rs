@@ -62,6 +62,7 @@ impl Device {
     ///
     /// # Errors
     /// Where the GPU, its driver or its compiler is not fit; the message says what was found and what is needed.
+    #[cfg_attr(not(feature = "cuda"), expect(unused_variables))]
     pub fn open(self, results: &Path) -> Result<()> {
         match self {
             Device::Cpu => Ok(()),

@@ -84,8 +84,8 @@ impl Patients {
     /// How often each record is in resamples `first` to `first` + [`LANES`] - 1.
     pub(super) fn weights(&self, seed: u64, first: usize) -> Vec<Lanes<f32>> {
         let mut of_patients = vec![[0f32; LANES]; self.count];
-        for lane in 0..LANES {
-            let mut random = stream(seed, "bootstrap", (first + lane) as u64);
+        let mut draws: [_; LANES] = std::array::from_fn(|lane| stream(seed, "bootstrap", (first + lane) as u64));
+        for (lane, random) in draws.iter_mut().enumerate() {
             for stratum in &self.strata {
                 let drawn = stratum.len() - 1;
                 let weight = stratum.len() as f32 / drawn as f32;
