@@ -4,7 +4,7 @@
 //!
 //! Data flows one way through the modules, each knowing only those before it:
 //! [`manifest`] -> [`plan`] -> [`data`] -> [`ops`] and [`nn`] -> [`train`] -> [`store`] ->
-//! [`run`] -> [`report`] -> [`cli`].
+//! [`run`] -> [`statistics`] -> [`report`] -> [`cli`].
 //!
 //! For research. Not a medical device; nothing here is for diagnosis.
 #![warn(missing_docs)]
@@ -20,6 +20,7 @@ pub mod progress;
 pub mod report;
 pub mod run;
 pub mod seed;
+pub mod statistics;
 pub mod store;
 pub mod terminal;
 pub mod train;

@@ -20,6 +20,13 @@ pub fn stdout_columns() -> Option<usize> {
     columns_variable().or_else(|| terminal.then(|| size(terminal_size_of(std::io::stdout())).columns))
 }
 
+/// Whether standard output is shown in colour: on a terminal, unless `NO_COLOR` is set.
+pub fn stdout_colour() -> bool {
+    let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let dumb = std::env::var_os("TERM").is_some_and(|name| name == "dumb");
+    std::io::stdout().is_terminal() && !unwanted && !dumb
+}
+
 /// The screen of standard error; `None` where there is none that can be drawn on.
 pub fn stderr_size() -> Option<Size> {
     screen(std::io::stderr().is_terminal(), || terminal_size_of(std::io::stderr()))

@@ -1,6 +1,7 @@
 //! Metrics against scikit-learn's (`fixtures/metrics/make.py`), and properties that hold for any data.
 
 use ecgraft::manifest::Labels;
+use ecgraft::statistics::bootstrap::{Measure, Metric};
 use ecgraft::train::Score;
 use ecgraft::train::metrics::{ClassificationMetrics, Confusion, auc, classification, regression};
 use rand::RngExt;
@@ -232,4 +233,36 @@ fn scores_are_rows_for_the_store() {
     assert_eq!(score(&scores, "accuracy", None), Some(13.0 / 16.0)); // wrong: A and B of the second, C of the last
     assert_eq!(score(&scores, "subset_accuracy", None), Some(0.5));
     assert_eq!(scores.len(), 11 + 4 * 5 + 4 * 4);
+}
+
+/// What is resampled is the metric itself.
+#[test]
+fn measures_of_the_bootstrap_are_the_metrics() {
+    for case in cases("classification.json") {
+        let (classes, found) = measured(&case);
+        let truth: Vec<bool> = numbers(&case["truth"]).iter().map(|y| *y == 1.0).collect();
+        let probabilities = numbers(&case["probabilities"]);
+        let check = |metric: Metric, expected: Option<f64>| {
+            let measure = Measure::new(metric, labels(&case), classes, &probabilities, &truth).unwrap();
+            match (measure.value(), expected) {
+                (Some(value), Some(expected)) => {
+                    assert!((value - expected).abs() < 1e-12, "{metric:?}: {value}, {expected}")
+                }
+                (value, expected) => assert_eq!(value, expected, "{metric:?} of {}", case["name"]),
+            }
+        };
+        check(Metric::MacroAuc, found.macro_auc);
+        check(Metric::Accuracy, Some(found.accuracy));
+        check(Metric::SubsetAccuracy, Some(found.subset_accuracy));
+        check(Metric::MacroF1, found.macro_f1);
+        check(Metric::MacroPrecision, found.macro_precision);
+        check(Metric::MacroRecall, found.macro_recall);
+        check(Metric::Brier, Some(found.brier));
+        for (class, of) in found.per_class.iter().enumerate() {
+            check(Metric::Auc(class), of.auc);
+            check(Metric::F1(class), of.f1);
+            check(Metric::Precision(class), of.precision);
+            check(Metric::Recall(class), of.recall);
+        }
+    }
 }

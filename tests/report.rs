@@ -132,7 +132,7 @@ fn pairs_need_both_seeds_done_and_an_auc() {
     runs[1].test_macro_auc = None; // seed 1, grafted: not defined
     let comparison = compared(&runs);
     let arm = &comparison.experiments[0].arms[1];
-    assert_eq!((arm.macro_auc.unwrap().n, arm.accuracy.unwrap().n, arm.undefined_auc()), (2, 3, 1));
+    assert_eq!((arm.macro_auc.unwrap().n, arm.accuracy.unwrap().n, arm.without_auc), (2, 3, 1));
     // Differences 0.04 and 0.04.
     let difference = arm.delta.difference().unwrap();
     assert_eq!(difference.pairs, 2);
@@ -263,8 +263,9 @@ fn csv_and_json_have_all_digits_and_are_read_back() {
     assert_eq!(
         header.join(","),
         "experiment,architecture,graft,mix,freeze,label_fraction,seeds,seeds_planned,seeds_failed,test_macro_auc_mean,\
-         test_macro_auc_sd,test_macro_auc_seeds,test_accuracy_mean,test_accuracy_sd,test_macro_f1_mean,test_macro_f1_sd,\
-         delta_macro_auc,delta_low,delta_high,delta_pairs"
+         test_macro_auc_sd,test_macro_auc_seeds,test_macro_auc_low,test_macro_auc_high,test_accuracy_mean,test_accuracy_sd,\
+         test_accuracy_seeds,test_accuracy_low,test_accuracy_high,test_macro_f1_mean,test_macro_f1_sd,test_macro_f1_seeds,\
+         test_macro_f1_low,test_macro_f1_high,delta_macro_auc,delta_low,delta_high,delta_pairs,delta_p,delta_p_holm"
     );
     let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
     assert_eq!(rows.len(), 2);
@@ -306,7 +307,7 @@ fn names_are_escaped_where_they_must_be() {
     assert!(markdown.contains("### 50%\\_of\\|it"), "{markdown}");
     let rows: Vec<&str> = markdown.lines().filter(|line| line.starts_with('|')).collect();
     assert_eq!(rows.len(), 4);
-    assert!(rows.iter().all(|row| row.matches('|').count() == 11), "{markdown}");
+    assert!(rows.iter().all(|row| row.matches('|').count() == 12), "{markdown}");
     assert!(rows[3].contains("**0.847 ± 0.006**") && rows[3].contains("+0.037 [0.022, 0.051] †"), "{markdown}");
 }
 
@@ -319,7 +320,7 @@ fn a_table_keeps_within_its_columns_and_uses_no_escape_codes() {
     runs.push(Run { architecture: "inception_of_the_study".into(), ..scratch(0, 0.9, 0.9, 0.9) });
     let comparison = compared(&runs);
     for columns in [40, 60, 80, 100, 120, 200] {
-        let table = Table { columns: Some(columns) }.write(&comparison);
+        let table = Table { columns: Some(columns), colour: false }.write(&comparison);
         for line in table.lines() {
             assert!(line.chars().count() <= columns, "{columns}: {line}");
         }
@@ -358,7 +359,7 @@ fn absent_classes_are_told_below_the_table() {
     let class = |name: &str, positives, has_auc| TestClass { name: name.into(), positives, has_auc };
     let classes = vec![class("NORM", 30, true), class("MI", 0, false), class("CD", 11, true), class("HYP", 0, false)];
     let test_sets = [("first_look".into(), TestSet { records: 41, classes })].into();
-    let selection = Selection { experiments: vec!["first_look".into()], test_sets };
+    let selection = Selection { experiments: vec!["first_look".into()], test_sets, ..Selection::default() };
     let table = Table::default().write(&compare(&runs(), &selection));
     let table = table.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(

@@ -70,8 +70,13 @@ fn outcome(stage: &Stage) -> Outcome {
                 score("positives", Some("HYP"), Some(0.0)),
                 score("auc", Some("HYP"), None),
             ];
-            outcome.predictions =
-                vec![Prediction { record_id: "17".into(), class: "MI", probability: 0.5, label: true }];
+            outcome.predictions = vec![Prediction {
+                record_id: "17".into(),
+                patient: "5".into(),
+                class: "MI",
+                probability: 0.5,
+                label: true,
+            }];
         }
     }
     outcome

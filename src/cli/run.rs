@@ -91,8 +91,9 @@ pub fn run(options: Options) -> Result<()> {
         other => other?,
     };
 
-    let names: Vec<String> = plan.experiments.iter().map(|manifest| manifest.name.clone()).collect();
-    super::print(&report::comparison(&options.results.dir, &names, &report::format::Table::for_stdout())?)?;
+    let experiments = plan.experiments.iter().map(|manifest| manifest.name.clone()).collect();
+    let question = report::Question { experiments, ..report::Question::default() };
+    super::print(&report::comparison(&options.results.dir, &question, &report::format::Table::for_stdout())?)?;
     match (summary.faults, summary.failed) {
         (0, 0) => broken.into_result("cannot run (see above); the others are done"),
         (0, failed) => Err(Error::user(format!(

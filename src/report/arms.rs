@@ -1,31 +1,116 @@
 //! Runs into arms: what differs in seed only is one row.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::statistics::{Difference, Spread};
+use super::keys::{Key, Only, Sort};
+use super::test::{Pairs, Test};
+use super::{Metric, TestEvidence};
+use crate::statistics::{Difference, Spread, holm};
 use crate::store::{Run, TestSet};
 
 /// The graft of a baseline.
 const SCRATCH: &str = "scratch";
+/// P-values below this, corrected, are marked.
+pub const LEVEL: f64 = 0.05;
 
 /// What to compare.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Selection {
     /// Names of experiments, in the order of the tables.
     pub experiments: Vec<String>,
     /// What was tested on, by experiment, where it is known.
     pub test_sets: BTreeMap<String, TestSet>,
+    /// Conditions that runs must all fulfil. Baselines that do not are still what differences are from.
+    pub only: Vec<Only>,
+    /// What runs of one arm have in common; over the rest they are averaged, seed by seed.
+    pub by: Vec<Key>,
+    /// What is shown; the difference is that of the first.
+    pub metrics: Vec<Metric>,
+    /// Values by stage of metrics that runs do not have with them.
+    pub values: BTreeMap<Metric, HashMap<String, f64>>,
+    /// How differences are tested.
+    pub test: Test,
+    /// Test predictions, for tests that need them.
+    pub evidence: TestEvidence,
+    /// The order of the arms; that of the plan where `None`.
+    pub sort: Option<Sort>,
+    /// What is done with the arms in formats for people.
+    pub shape: Shape,
+}
+
+impl Default for Selection {
+    fn default() -> Self {
+        Self {
+            experiments: Vec::new(),
+            test_sets: BTreeMap::new(),
+            only: Vec::new(),
+            by: Key::ALL.into(),
+            metrics: Metric::usual(),
+            values: BTreeMap::new(),
+            test: Test::default(),
+            evidence: TestEvidence::default(),
+            sort: None,
+            shape: Shape::default(),
+        }
+    }
+}
+
+/// How people see it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Shape {
+    /// Whether the intervals of means are shown beside their standard deviations.
+    pub intervals: bool,
+    /// Whether the arms' mean ranks over data sets are told below the table.
+    pub ranks: bool,
+    /// One row for each value of some keys, one column for each of others.
+    pub pivot: Option<Pivot>,
+}
+
+/// A table of the first metric by two sets of keys.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pivot {
+    /// What rows are.
+    pub rows: Vec<Key>,
+    /// What columns are.
+    pub columns: Vec<Key>,
+    /// Whether cells have differences from the baseline, rather than means.
+    pub differences: bool,
 }
 
 /// What came of experiments, arm by arm.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Comparison {
     /// The experiments, in the order asked for.
     pub experiments: Vec<Experiment>,
+    /// The metrics of the arms.
+    pub metrics: Vec<Metric>,
+    /// What arms are known by.
+    pub keys: Vec<Key>,
+    /// How differences were tested.
+    pub test: Test,
+    /// Number of resamples of the patients; 0 where there were none.
+    pub resamples: usize,
+    /// Number of p-values that are corrected together.
+    pub family: usize,
+    /// How people see it.
+    pub shape: Shape,
+}
+
+impl Default for Comparison {
+    fn default() -> Self {
+        compare(&[], &Selection::default())
+    }
+}
+
+impl Comparison {
+    /// The metric whose differences are shown, if it has any.
+    pub fn tested(&self) -> Option<&Metric> {
+        self.metrics.first().filter(|metric| !metric.is_of_grafts())
+    }
 }
 
 /// What came of one experiment.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Experiment {
     /// Its name.
     pub name: String,
@@ -53,10 +138,19 @@ pub struct Runs {
     pub failed: usize,
 }
 
-/// Runs that differ in seed only.
-#[derive(Clone, Debug, PartialEq)]
+/// A metric of an arm.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Summary {
+    /// Mean and standard deviation over the seeds where it is defined.
+    pub spread: Spread,
+    /// The 95% interval of the mean.
+    pub interval: Option<(f64, f64)>,
+}
+
+/// Runs that differ in seed only, or in what is averaged over.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Arm {
-    /// Architecture name.
+    /// Architecture name. Of this and what follows, what the comparison has no key for is that of the first run.
     pub architecture: String,
     /// `hr+pr+qt+qrs`, or `scratch`.
     pub graft: String,
@@ -66,16 +160,24 @@ pub struct Arm {
     pub freeze: Option<String>,
     /// Share of the transfer training records, in (0, 1].
     pub label_fraction: f64,
-    /// Its seeds: `done` of them are in the metrics.
+    /// Its seeds: `done` of them are in the metrics. Runs, where several of a seed are averaged.
     pub seeds: Runs,
+    /// Different seeds that are done.
+    pub distinct_seeds: usize,
+    /// Done runs without a macro AUC.
+    pub without_auc: usize,
     /// Macro AUC on the test folds over the seeds where it is defined.
     pub macro_auc: Option<Spread>,
     /// Accuracy on the test folds.
     pub accuracy: Option<Spread>,
     /// Macro F1 on the test folds.
     pub macro_f1: Option<Spread>,
-    /// Test macro AUC less the baseline's.
+    /// The metrics of the comparison, in their order.
+    pub metrics: Vec<Option<Summary>>,
+    /// The first metric less the baseline's.
     pub delta: Delta,
+    /// The p-value of the difference, by Holm's correction for all that the comparison has.
+    pub holm: Option<f64>,
 }
 
 impl Arm {
@@ -101,20 +203,32 @@ impl Arm {
         self.graft == SCRATCH
     }
 
-    /// Done seeds without a macro AUC.
-    pub fn undefined_auc(&self) -> usize {
-        self.seeds.done - self.macro_auc.map_or(0, |spread| spread.n)
+    /// Whether its difference remains below [`LEVEL`] after Holm's correction.
+    pub fn is_apart(&self) -> bool {
+        self.holm.is_some_and(|p| p < LEVEL)
+    }
+
+    /// What it has under `key`.
+    pub fn key(&self, key: Key) -> Option<String> {
+        match key {
+            Key::Architecture => Some(self.architecture.clone()),
+            Key::Graft => Some(self.graft.clone()),
+            Key::Mix => self.mix.clone(),
+            Key::Freeze => self.freeze.clone(),
+            Key::LabelFraction => Some(crate::plan::percent(self.label_fraction)),
+        }
     }
 }
 
 /// How an arm differs from the baseline: from scratch, same experiment, architecture and label fraction.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Delta {
     /// The arm is the baseline.
     Baseline,
     /// The experiment has no such baseline.
+    #[default]
     NoBaseline,
-    /// No seed is done, with a macro AUC, in both.
+    /// No seed is done, with a value of the metric, in both.
     NoPairs,
     /// Paired by seed.
     Paired(Difference),
@@ -134,99 +248,198 @@ impl Delta {
 ///
 /// Runs are taken in the order of the store: by experiment, and place in its plan.
 pub fn compare(runs: &[Run], selection: &Selection) -> Comparison {
-    let experiments = selection.experiments.iter().map(|name| {
-        let runs: Vec<&Run> = runs.iter().filter(|run| run.experiment == *name).collect();
+    let mut of: HashMap<&str, Vec<&Run>> = HashMap::new();
+    for run in runs {
+        of.entry(&run.experiment).or_default().push(run);
+    }
+    let experiment = |name: &String| {
+        let all: Vec<&Run> = of.get(name.as_str()).cloned().unwrap_or_default();
+        let meant: Vec<&Run> =
+            all.iter().copied().filter(|run| selection.only.iter().all(|only| only.admits(run))).collect();
+        let mut arms = arms(&meant, &all, selection);
+        if let Some(sort) = &selection.sort {
+            sorted(&mut arms, sort, selection);
+        }
         Experiment {
             name: name.clone(),
-            arms: arms(&runs),
-            runs: count(&runs),
+            arms,
+            runs: count(&meant),
             test_set: selection.test_sets.get(name).cloned(),
-            notes: notes(&runs),
+            notes: notes(&meant, selection),
         }
-    });
-    Comparison { experiments: experiments.collect() }
-}
-
-/// The runs of one arm.
-struct Group<'a> {
-    /// Any of them: what it says beside seed and results is true of all.
-    key: &'a Run,
-    runs: Vec<&'a Run>,
-}
-
-impl Group<'_> {
-    fn has(&self, run: &Run) -> bool {
-        let key = self.key;
-        key.architecture == run.architecture
-            && key.label_fraction == run.label_fraction
-            && key.graft == run.graft
-            && key.mix == run.mix
-            && key.freeze == run.freeze
-    }
-
-    fn is_baseline_of(&self, other: &Group) -> bool {
-        self.key.graft == SCRATCH
-            && self.key.architecture == other.key.architecture
-            && self.key.label_fraction == other.key.label_fraction
-    }
-
-    fn done(&self) -> impl Iterator<Item = &Run> {
-        self.runs.iter().copied().filter(|run| run.status == "done")
-    }
-
-    fn spread(&self, metric: impl Fn(&Run) -> Option<f64>) -> Option<Spread> {
-        Spread::of(&self.done().filter_map(metric).collect::<Vec<_>>())
-    }
-
-    /// The macro AUC of a seed.
-    fn auc(&self, seed: u64) -> Option<f64> {
-        self.done().find(|run| run.seed == seed).and_then(|run| run.test_macro_auc)
-    }
-
-    fn delta(&self, groups: &[Group]) -> Delta {
-        if self.key.graft == SCRATCH {
-            return Delta::Baseline;
+    };
+    let mut experiments: Vec<Experiment> = selection.experiments.iter().map(experiment).collect();
+    let mut tested: Vec<(&mut Option<f64>, f64)> = Vec::new();
+    for arm in experiments.iter_mut().flat_map(|experiment| &mut experiment.arms) {
+        if let Some(p) = arm.delta.difference().and_then(|difference| difference.p) {
+            tested.push((&mut arm.holm, p));
         }
-        let Some(baseline) = groups.iter().find(|group| group.is_baseline_of(self)) else { return Delta::NoBaseline };
-        let differences = self.done().filter_map(|run| Some(run.test_macro_auc? - baseline.auc(run.seed)?));
-        Difference::of(&differences.collect::<Vec<_>>()).map_or(Delta::NoPairs, Delta::Paired)
+    }
+    let family = tested.len();
+    let corrected = holm(&tested.iter().map(|(_, p)| *p).collect::<Vec<_>>());
+    tested.into_iter().zip(corrected).for_each(|((place, _), p)| *place = Some(p));
+    Comparison {
+        experiments,
+        metrics: selection.metrics.clone(),
+        keys: selection.by.clone(),
+        test: selection.test,
+        resamples: selection.evidence.resamples,
+        family,
+        shape: selection.shape.clone(),
     }
 }
 
-/// The arms of the runs of one experiment, in the order of its table.
-fn arms(runs: &[&Run]) -> Vec<Arm> {
-    let mut groups: Vec<Group> = Vec::new();
-    for &run in runs {
-        match groups.iter_mut().find(|group| group.has(run)) {
-            Some(group) => group.runs.push(run),
-            None => groups.push(Group { key: run, runs: vec![run] }),
+/// Architecture, share of the labels and seed: what a run has in common with its baseline.
+type Place<'a> = (&'a str, u64, u64);
+
+fn place(run: &Run) -> Place<'_> {
+    (&run.architecture, run.label_fraction.to_bits(), run.seed)
+}
+
+/// The arms of the `meant` runs of one experiment, in the order of its table; baselines are sought among all.
+fn arms(meant: &[&Run], all: &[&Run], selection: &Selection) -> Vec<Arm> {
+    let mut places: HashMap<Vec<Option<String>>, usize> = HashMap::new();
+    let mut groups: Vec<(Vec<Option<String>>, Vec<&Run>)> = Vec::new();
+    for &run in meant {
+        let key: Vec<Option<String>> = selection.by.iter().map(|key| key.of(run)).collect();
+        let place = *places.entry(key.clone()).or_insert(groups.len());
+        match groups.get_mut(place) {
+            Some((_, runs)) => runs.push(run),
+            None => groups.push((key, vec![run])),
         }
     }
     // Places of first appearance, which follow the lists of the manifest.
-    let place = |same: &dyn Fn(&Run) -> bool| runs.iter().position(|run| same(run));
-    groups.sort_by_cached_key(|Group { key, .. }| {
-        (
-            place(&|run| run.architecture == key.architecture),
-            place(&|run| run.label_fraction == key.label_fraction),
-            key.graft != SCRATCH,
-            place(&|run| run.graft == key.graft),
-            place(&|run| run.mix == key.mix),
-            place(&|run| run.freeze == key.freeze),
-        )
-    });
-    let arm = |group: &Group| Arm {
-        architecture: group.key.architecture.clone(),
-        graft: group.key.graft.clone(),
-        mix: group.key.mix.clone(),
-        freeze: group.key.freeze.clone(),
-        label_fraction: group.key.label_fraction,
-        seeds: count(&group.runs),
-        macro_auc: group.spread(|run| run.test_macro_auc),
-        accuracy: group.spread(|run| run.test_accuracy),
-        macro_f1: group.spread(|run| run.test_macro_f1),
-        delta: group.delta(&groups),
+    let mut first: Vec<HashMap<Option<&str>, usize>> = vec![HashMap::new(); selection.by.len()];
+    for (place, (key, _)) in groups.iter().enumerate() {
+        for (first, value) in first.iter_mut().zip(key) {
+            first.entry(value.as_deref()).or_insert(place);
+        }
+    }
+    let order: Vec<Vec<usize>> = groups
+        .iter()
+        .map(|(key, runs)| {
+            let at = |wanted: Key| {
+                let found = selection.by.iter().position(|key| *key == wanted)?;
+                first[found].get(&key[found].as_deref()).copied()
+            };
+            let of = |wanted: Key| at(wanted).unwrap_or(0);
+            let grafted = usize::from(runs[0].graft != SCRATCH);
+            vec![of(Key::Architecture), of(Key::LabelFraction), grafted, of(Key::Graft), of(Key::Mix), of(Key::Freeze)]
+        })
+        .collect();
+    let mut sorted: Vec<usize> = (0..groups.len()).collect();
+    sorted.sort_by(|&a, &b| order[a].cmp(&order[b]));
+
+    let mut baselines: HashMap<Place<'_>, &Run> = HashMap::new();
+    let mut planned: HashSet<(&str, u64)> = HashSet::new();
+    for run in all.iter().filter(|run| run.graft == SCRATCH) {
+        planned.insert((&run.architecture, run.label_fraction.to_bits()));
+        if run.status == "done" {
+            baselines.insert(place(run), run);
+        }
+    }
+    let arm = |group: usize| {
+        let runs = &groups[group].1;
+        let key = runs[0];
+        let mut seeds: BTreeMap<u64, Vec<&Run>> = BTreeMap::new();
+        for run in runs.iter().copied().filter(|run| run.status == "done") {
+            seeds.entry(run.seed).or_default().push(run);
+        }
+        let seeds: Vec<Vec<&Run>> = seeds.into_values().collect();
+        let spread = |of: fn(&Run) -> Option<f64>| Spread::of(&by_seed(&seeds, &of).1);
+        let summary = |(number, metric): (usize, &Metric)| {
+            let (networks, observed) = by_seed(&seeds, &|run| value(run, metric, selection));
+            let spread = Spread::of(&observed)?;
+            let interval = selection.test.interval((number, metric), &networks, &observed, &selection.evidence);
+            Some(Summary { spread, interval })
+        };
+        Arm {
+            architecture: key.architecture.clone(),
+            graft: key.graft.clone(),
+            mix: key.mix.clone(),
+            freeze: key.freeze.clone(),
+            label_fraction: key.label_fraction,
+            seeds: count(runs),
+            distinct_seeds: seeds.len(),
+            without_auc: seeds.iter().flatten().filter(|run| run.test_macro_auc.is_none()).count(),
+            macro_auc: spread(|run| run.test_macro_auc),
+            accuracy: spread(|run| run.test_accuracy),
+            macro_f1: spread(|run| run.test_macro_f1),
+            metrics: selection.metrics.iter().enumerate().map(summary).collect(),
+            delta: delta(runs, &seeds, &baselines, &planned, selection),
+            holm: None,
+        }
     };
-    groups.iter().map(arm).collect()
+    sorted.into_iter().map(arm).collect()
+}
+
+/// The runs of each seed that have a value, and their means.
+fn by_seed<'a>(seeds: &[Vec<&'a Run>], of: &dyn Fn(&Run) -> Option<f64>) -> (Vec<Vec<&'a Run>>, Vec<f64>) {
+    let mut found = (Vec::new(), Vec::new());
+    for runs in seeds {
+        let with: Vec<&Run> = runs.iter().copied().filter(|run| of(run).is_some()).collect();
+        if let Some(spread) = Spread::of(&with.iter().filter_map(|run| of(run)).collect::<Vec<_>>()) {
+            found.0.push(with);
+            found.1.push(spread.mean);
+        }
+    }
+    found
+}
+
+/// What a run has of a metric.
+fn value(run: &Run, metric: &Metric, selection: &Selection) -> Option<f64> {
+    match (metric.name.as_str(), &metric.of) {
+        ("macro_auc", None) => run.test_macro_auc,
+        ("accuracy", None) => run.test_accuracy,
+        ("macro_f1", None) => run.test_macro_f1,
+        _ => selection.values.get(metric)?.get(&run.stage_id).copied(),
+    }
+}
+
+fn delta(
+    runs: &[&Run],
+    seeds: &[Vec<&Run>],
+    baselines: &HashMap<Place<'_>, &Run>,
+    planned: &HashSet<(&str, u64)>,
+    selection: &Selection,
+) -> Delta {
+    if runs.iter().all(|run| run.graft == SCRATCH) {
+        return Delta::Baseline;
+    }
+    if !runs.iter().any(|run| planned.contains(&(run.architecture.as_str(), run.label_fraction.to_bits()))) {
+        return Delta::NoBaseline;
+    }
+    let mut pairs: Pairs<'_> = Vec::new();
+    for seed in seeds {
+        let grafted = seed.iter().copied().filter(|run| run.graft != SCRATCH);
+        pairs.push(grafted.filter_map(|run| Some((run, *baselines.get(&place(run))?))).collect());
+    }
+    let Some(metric) = selection.metrics.first() else { return Delta::NoPairs };
+    let of = |run: &Run| value(run, metric, selection);
+    let found = selection.test.difference((0, metric), &pairs, &of, &selection.evidence);
+    found.map_or(Delta::NoPairs, Delta::Paired)
+}
+
+/// Best first; arms without a value last.
+fn sorted(arms: &mut [Arm], sort: &Sort, selection: &Selection) {
+    let rising =
+        |metric: Option<&Metric>, value: f64| if metric.is_some_and(Metric::is_error) { value } else { -value };
+    let first = selection.metrics.first();
+    let number = |arm: &Arm| -> Option<f64> {
+        match sort {
+            Sort::Metric(number) => {
+                Some(rising(selection.metrics.get(*number), arm.metrics.get(*number)?.as_ref()?.spread.mean))
+            }
+            Sort::Difference => Some(rising(first, arm.delta.difference()?.mean)),
+            Sort::P => arm.delta.difference()?.p,
+            Sort::Key(Key::LabelFraction) => Some(arm.label_fraction),
+            Sort::Key(_) => None,
+        }
+    };
+    match sort {
+        Sort::Key(key) if *key != Key::LabelFraction => arms.sort_by_cached_key(|arm| arm.key(*key)),
+        _ => arms.sort_by(|a, b| number(a).unwrap_or(f64::INFINITY).total_cmp(&number(b).unwrap_or(f64::INFINITY))),
+    }
 }
 
 fn count(runs: &[&Run]) -> Runs {
@@ -234,8 +447,8 @@ fn count(runs: &[&Run]) -> Runs {
     Runs { planned: runs.len(), done: with("done"), running: with("running"), failed: with("failed") }
 }
 
-/// What makes the done runs less comparable than they look.
-fn notes(runs: &[&Run]) -> Vec<String> {
+/// What makes the done runs less comparable than they look, and what is not known of their records.
+fn notes(runs: &[&Run], selection: &Selection) -> Vec<String> {
     let several = |of: fn(&Run) -> Option<&str>| {
         let mut values: Vec<&str> = Vec::new();
         for value in runs.iter().filter(|run| run.status == "done").filter_map(|run| of(run)) {
@@ -254,6 +467,28 @@ fn notes(runs: &[&Run]) -> Vec<String> {
     }
     if several(|run| Some(&run.data_fingerprint)).is_some() {
         notes.push("Its runs were made with different versions of the data; they are not comparable.".to_owned());
+    }
+    if selection.test.reads_records() {
+        let done = || runs.iter().filter(|run| run.status == "done");
+        let known = done().find_map(|run| selection.evidence.patients(&run.stage_id));
+        match known {
+            Some((_, records, false)) => notes.push(format!(
+                "Whose its {records} test records are is not in the store, as its runs were made before that was kept: each \
+                 counts as a patient of its own."
+            )),
+            Some((patients, records, true)) if patients < records => {
+                notes.push(format!("The test records are of {patients} patients."));
+            }
+            Some(_) => {}
+            None if done().next().is_some() => {
+                notes.push(
+                    "The store has no predictions of its test records, so that its intervals and p-values are those of the t \
+                     test over seeds."
+                        .to_owned(),
+                );
+            }
+            None => {}
+        }
     }
     notes
 }

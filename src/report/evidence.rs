@@ -1,9 +1,10 @@
 //! All that the figures of one experiment are made of.
 
-use super::arms::{Arm, Experiment};
+use super::Test;
+use super::arms::{Arm, Comparison, Experiment};
 use super::figure::{self, Course, Curve, Figure, Tested};
 use crate::plan::percent;
-use crate::store::{LearningCurves, Run, Store, TestPredictions, TrainedStage, TrainedStages};
+use crate::store::{LearningCurves, PredictionsOfRun, Run, Store, TrainedStage, TrainedStages};
 use crate::{Error, Result};
 
 /// What can be drawn of an experiment.
@@ -30,6 +31,8 @@ pub enum Kind {
 /// One experiment with all that was found in the store.
 pub(super) struct Evidence<'a> {
     pub experiment: &'a Experiment,
+    /// How its differences were tested, and with how many resamples of the patients.
+    test: (Test, usize),
     /// Its runs, in the order of the plan.
     pub runs: Vec<&'a Run>,
     curves: LearningCurves,
@@ -43,15 +46,15 @@ pub(super) struct Shown<'a> {
     pub arm: &'a Arm,
     baseline: Option<&'a Arm>,
     /// Its tested runs with their predictions, and those of the baseline.
-    runs: Vec<(&'a Run, TestPredictions)>,
-    baseline_runs: Vec<TestPredictions>,
+    runs: Vec<(&'a Run, PredictionsOfRun)>,
+    baseline_runs: Vec<PredictionsOfRun>,
     /// The run of the highest test macro AUC, by its place in `runs`.
     best: usize,
 }
 
 impl Shown<'_> {
     /// The run that is shown alone, and its predictions.
-    pub fn best(&self) -> Option<(&Run, &TestPredictions)> {
+    pub fn best(&self) -> Option<(&Run, &PredictionsOfRun)> {
         self.runs.get(self.best).map(|(run, predictions)| (*run, predictions))
     }
 
@@ -71,12 +74,18 @@ impl<'a> Evidence<'a> {
     ///
     /// # Errors
     /// Where the store cannot be read; a user error where no tested run of the experiment has such an id.
-    pub fn of(store: &Store, experiment: &'a Experiment, all: &'a [Run], run: Option<&str>) -> Result<Self> {
+    pub fn of(
+        store: &Store,
+        comparison: &Comparison,
+        experiment: &'a Experiment,
+        all: &'a [Run],
+        run: Option<&str>,
+    ) -> Result<Self> {
         let runs: Vec<&Run> = all.iter().filter(|run| run.experiment == experiment.name).collect();
         let stages = store.stages(&experiment.name)?;
         let curves = store.learning_curves(&experiment.name)?;
         let shown = shown(store, experiment, &runs, run)?;
-        Ok(Self { experiment, runs, curves, stages, shown })
+        Ok(Self { experiment, test: (comparison.test, comparison.resamples), runs, curves, stages, shown })
     }
 
     /// The figure of this kind.
@@ -88,7 +97,7 @@ impl<'a> Evidence<'a> {
         let all: Vec<&Arm> = self.experiment.arms.iter().collect();
         let (figure, missing) = match kind {
             Kind::LabelEfficiency => return figure::label_efficiency(self.experiment),
-            Kind::Forest => return figure::forest(self.experiment),
+            Kind::Forest => return figure::forest(self.experiment, self.test.0, self.test.1),
             Kind::LearningCurves => {
                 (self.macro_auc_of(&all, name), "no run is done yet that has a validation macro AUC")
             }
@@ -186,7 +195,7 @@ impl<'a> Evidence<'a> {
         figure::roc(format!("{}: ROC by class, {}", self.experiment.name, shown.name()), &arm, baseline.as_ref())
     }
 
-    fn of_best(&self, what: &str, draw: fn(String, &TestPredictions) -> Option<Figure>) -> Option<Figure> {
+    fn of_best(&self, what: &str, draw: fn(String, &PredictionsOfRun) -> Option<Figure>) -> Option<Figure> {
         let shown = self.shown.as_ref()?;
         let (run, predictions) = shown.best()?;
         draw(format!("{}: {what}, {}, seed {}", self.experiment.name, shown.name(), run.seed), predictions)
@@ -240,7 +249,7 @@ fn shown<'a>(
     let of = |arm: &Arm| runs.iter().filter(|run| run.status == "done" && arm.has(run)).copied().collect::<Vec<_>>();
     let own = of(arm);
     let predictions = |run: &&'a Run| Ok((*run, store.test_predictions(&run.stage_id)?));
-    let tested: Vec<(&Run, TestPredictions)> = own.iter().map(predictions).collect::<Result<_>>()?;
+    let tested: Vec<(&Run, PredictionsOfRun)> = own.iter().map(predictions).collect::<Result<_>>()?;
     let auc = |run: &Run| run.test_macro_auc.unwrap_or(f64::NEG_INFINITY);
     let best = match wanted {
         Some(wanted) => own.iter().position(|run| run.run_id == wanted.run_id),

@@ -7,7 +7,7 @@ use super::figure::{Figure, Trace, ecg};
 use crate::data::signal::{RawRecord, prepare};
 use crate::data::{fingerprint, recordings};
 use crate::manifest::{self, Lead, Normalize, Signal};
-use crate::store::{Store, TestPredictions, TestedRecord};
+use crate::store::{PredictionsOfRun, Store, TestedRecord};
 
 /// Records of each kind: best, middling, worst.
 const OF_EACH: usize = 2;
@@ -75,7 +75,7 @@ pub(super) fn examples(
 }
 
 /// The records at both ends and in the middle of those sorted by log loss; all where they are few.
-fn chosen(predictions: &TestPredictions) -> Vec<&TestedRecord> {
+fn chosen(predictions: &PredictionsOfRun) -> Vec<&TestedRecord> {
     let mut records: Vec<&TestedRecord> = predictions.records.iter().collect();
     records.sort_by(|a, b| loss(predictions, a).total_cmp(&loss(predictions, b)));
     let count = records.len();
@@ -89,7 +89,7 @@ fn chosen(predictions: &TestPredictions) -> Vec<&TestedRecord> {
 }
 
 /// The log loss of one record: of its class, or the mean over classes.
-fn loss(predictions: &TestPredictions, record: &TestedRecord) -> f64 {
+fn loss(predictions: &PredictionsOfRun, record: &TestedRecord) -> f64 {
     let cost = |probability: f64| -probability.max(CERTAIN).ln();
     let mut pairs = record.probabilities.iter().zip(&record.labels);
     if predictions.single_label {
@@ -100,7 +100,7 @@ fn loss(predictions: &TestPredictions, record: &TestedRecord) -> f64 {
 }
 
 /// True and predicted classes, the latter with their probabilities; and the probabilities of all.
-fn verdict(predictions: &TestPredictions, record: &TestedRecord) -> [String; 2] {
+fn verdict(predictions: &PredictionsOfRun, record: &TestedRecord) -> [String; 2] {
     let classes = || predictions.classes.iter().zip(&record.probabilities).zip(&record.labels).enumerate();
     let truth: Vec<&str> =
         classes().filter(|(_, (_, label))| **label).map(|(_, ((name, _), _))| name.as_str()).collect();
@@ -147,13 +147,13 @@ fn traces(raw: &RawRecord) -> Result<Vec<Trace>, String> {
 mod tests {
     use super::*;
 
-    fn predictions(single_label: bool, probabilities: &[f64]) -> TestPredictions {
+    fn predictions(single_label: bool, probabilities: &[f64]) -> PredictionsOfRun {
         let record = |(place, &p): (usize, &f64)| TestedRecord {
             id: place.to_string(),
             probabilities: vec![p, 1.0 - p],
             labels: vec![true, false],
         };
-        TestPredictions {
+        PredictionsOfRun {
             classes: vec!["MI".into(), "CD".into()],
             single_label,
             source: "s".into(),

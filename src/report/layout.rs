@@ -82,6 +82,23 @@ fn text(table: &Table, columns: usize) -> String {
     lines.collect()
 }
 
+/// The table with what is best (`*`) in bold, and what is significant (`†`) in green, or red where it is negative.
+pub(crate) fn coloured(table: &str) -> String {
+    let cell = |cell: &str| {
+        let style = match cell.trim_start() {
+            text if text.ends_with('†') && text.starts_with('-') => "31",
+            text if text.ends_with('†') => "32",
+            text if text.ends_with('*') => "1",
+            _ => return cell.to_owned(),
+        };
+        let text = cell.trim_start();
+        format!("{}\x1b[{style}m{text}\x1b[0m", &cell[..cell.len() - text.len()])
+    };
+    // Two blanks part the cells.
+    let line = |line: &str| line.split("  ").map(cell).collect::<Vec<_>>().join("  ") + "\n";
+    table.lines().map(line).collect()
+}
+
 /// The text in lines of at most `columns` characters, and of what reads well.
 pub(crate) fn wrapped(text: &str, columns: Option<usize>) -> String {
     let columns = columns.map_or(TEXT_COLUMNS, |columns| columns.min(TEXT_COLUMNS));

@@ -1,6 +1,8 @@
 //! What the signs in a table mean, in plain English.
 
 use super::arms::{Comparison, Delta, Experiment};
+use super::test::Test;
+use super::{ranks, sheet};
 use crate::store::TestSet;
 
 /// The signs of a format.
@@ -12,7 +14,7 @@ pub(super) struct Signs {
 }
 
 /// What is to be said of one table: how much of it is done, and what is missing.
-pub(super) fn of_experiment(experiment: &Experiment) -> Vec<String> {
+pub(super) fn of_experiment(comparison: &Comparison, experiment: &Experiment) -> Vec<String> {
     let mut lines = Vec::new();
     let runs = &experiment.runs;
     if runs.done < runs.planned {
@@ -25,8 +27,8 @@ pub(super) fn of_experiment(experiment: &Experiment) -> Vec<String> {
         }
         lines.push(line);
     }
-    let undefined: usize = experiment.arms.iter().map(|arm| arm.undefined_auc()).sum();
-    if undefined > 0 {
+    let undefined: usize = experiment.arms.iter().map(|arm| arm.without_auc).sum();
+    if undefined > 0 && comparison.metrics.iter().any(|metric| metric.name == "macro_auc") {
         let (runs, have) = if undefined == 1 { ("run", "has") } else { ("runs", "have") };
         lines.push(format!(
             "{undefined} done {runs} {have} no macro AUC, as no class was both present and absent among the test records: \
@@ -58,61 +60,96 @@ fn of_test_set(test: &TestSet) -> String {
     line
 }
 
-/// What the signs mean, once for all tables.
+/// What the signs mean, once for all tables: what was compared, how it was tested, and what was corrected for.
 pub(super) fn of_signs(comparison: &Comparison, signs: &Signs) -> Vec<String> {
     let arms = || comparison.experiments.iter().flat_map(|experiment| &experiment.arms);
     if arms().all(|arm| arm.seeds.done == 0) {
         return Vec::new();
     }
-    let mut lines = vec![
-        "± is the standard deviation over seeds, with n - 1 in its denominator (— for a single seed). \
-         The numbers are of the test folds."
-            .to_owned(),
-    ];
+    let Some(metric) = comparison.metrics.first() else { return Vec::new() };
+    let pivot = comparison.shape.pivot.as_ref();
+    let mut lines = Vec::new();
+    if let Some(pivot) = pivot {
+        let what = if pivot.differences { "the difference in " } else { "" };
+        lines.push(format!("Cells have {what}{}.", metric.in_text()));
+    }
+    if pivot.is_none_or(|pivot| !pivot.differences) {
+        let mut line = "± is the standard deviation over seeds, with n - 1 in its denominator (— for a single seed). \
+                        The numbers are of the test folds."
+            .to_owned();
+        if comparison.shape.intervals {
+            line.push_str(" In brackets behind it is the 95% interval of the mean.");
+        }
+        lines.push(line);
+    }
+    if arms().any(|arm| arm.seeds.done > arm.distinct_seeds) {
+        lines.push("Runs of one row and seed are averaged first; its seeds are what is counted.".to_owned());
+    }
     let differences = || arms().filter_map(|arm| arm.delta.difference());
     if differences().next().is_some() {
-        lines.push(
-            "Δ AUC is the mean difference in test macro AUC from the network trained from scratch with the same architecture, \
-             labels and seed (paired by seed); in brackets its 95% t interval, n - 1 degrees of freedom. \
-             The interval covers the spread over seeds only; it does not account for the choice of test records."
-                .to_owned(),
-        );
+        let from = "the network trained from scratch with the same architecture, labels and seed";
+        let delta = metric.difference_heading();
+        let delta = delta.trim_end_matches(" vs scratch");
+        lines.push(match comparison.test {
+            Test::DeLong | Test::McNemar => {
+                format!("{delta} is the difference in {} from {from}. {}", metric.in_text(), of_test(comparison))
+            }
+            _ => format!(
+                "{delta} is the mean difference in {} from {from} (paired by seed). {}",
+                metric.in_text(),
+                of_test(comparison)
+            ),
+        });
     }
     let mut marks = Vec::new();
-    if comparison.experiments.iter().any(|experiment| Best::of(experiment).any()) {
-        marks.push(format!("{}: highest mean of its column.", signs.best));
+    let any_best = |experiment| sheet::best(comparison, experiment).iter().any(Option::is_some);
+    if comparison.experiments.iter().any(any_best) {
+        let (which, of) = if comparison.metrics.iter().any(|metric| metric.is_error()) {
+            ("best", " (the lowest, of errors)")
+        } else {
+            ("highest", "")
+        };
+        let what = if pivot.is_some_and(|pivot| pivot.differences) { "difference" } else { "mean" };
+        marks.push(format!("{}: {which} {what} of its column{of}.", signs.best));
     }
-    if differences().any(|difference| difference.interval.is_some()) {
-        if differences().any(|difference| difference.excludes_zero()) {
-            marks.push(format!("{}: an interval that excludes 0.", signs.apart));
-        }
-        marks.push("There is no correction for multiple comparisons.".to_owned());
+    if comparison.family > 0 {
+        let family = match comparison.family {
+            1 => "p is not corrected, being the only one shown".to_owned(),
+            family => format!("p is corrected by Holm's method for all {family} differences shown; intervals are not"),
+        };
+        let marked =
+            if arms().any(|arm| arm.is_apart()) { format!("{}: p below 0.05. ", signs.apart) } else { String::new() };
+        marks.push(format!("{marked}{family}."));
     }
     if !marks.is_empty() {
         lines.push(marks.join(" "));
     }
+    if comparison.shape.ranks {
+        lines.push(ranks::in_words(comparison));
+    }
     lines
 }
 
-/// The highest means of a table's columns; `None` where fewer than two arms have one.
-pub(super) struct Best {
-    pub macro_auc: Option<f64>,
-    pub accuracy: Option<f64>,
-    pub macro_f1: Option<f64>,
-}
-
-impl Best {
-    pub(super) fn of(experiment: &Experiment) -> Self {
-        let highest = |means: Vec<f64>| (means.len() > 1).then(|| means.into_iter().fold(f64::NEG_INFINITY, f64::max));
-        let arms = &experiment.arms;
-        Self {
-            macro_auc: highest(arms.iter().filter_map(|arm| Some(arm.macro_auc?.mean)).collect()),
-            accuracy: highest(arms.iter().filter_map(|arm| Some(arm.accuracy?.mean)).collect()),
-            macro_f1: highest(arms.iter().filter_map(|arm| Some(arm.macro_f1?.mean)).collect()),
-        }
-    }
-
-    fn any(&self) -> bool {
-        self.macro_auc.is_some() || self.accuracy.is_some() || self.macro_f1.is_some()
+/// Which test was done, and what its interval covers.
+fn of_test(comparison: &Comparison) -> String {
+    match comparison.test {
+        Test::Bootstrap => format!(
+            "In brackets is its 95% interval, which covers the choice of test records and the spread over seeds: {} \
+             bootstrap resamples of the patients, stratified by class and the same for all networks, and the variance of the \
+             seeds; of the records alone where there is one seed.",
+            comparison.resamples
+        ),
+        Test::T => "In brackets is its 95% t interval, n - 1 degrees of freedom, and p is of the paired t test. They cover the \
+                    spread over seeds only and do not account for the choice of test records; `--test bootstrap` does."
+            .to_owned(),
+        Test::Wilcoxon => "p is of Wilcoxon's signed-rank test over seeds, exact, which cannot be below 2^(1 - n) with n seeds. \
+                           In brackets is the 95% t interval. They cover the spread over seeds only."
+            .to_owned(),
+        Test::DeLong => "Probabilities are averaged over the seeds first, then compared: p and the 95% interval in brackets are \
+                         of DeLong's test, by patient. They cover the choice of test records only."
+            .to_owned(),
+        Test::McNemar => "Probabilities are averaged over the seeds first; Δ is the difference in the share of records that are \
+                          right, and p is of McNemar's test (mid-p), which covers the choice of test records only."
+            .to_owned(),
     }
 }

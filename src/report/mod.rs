@@ -12,29 +12,37 @@ mod examples;
 pub mod export;
 pub mod figure;
 pub mod format;
+mod keys;
 pub(crate) mod layout;
 mod legend;
+mod metric;
 mod page;
+mod question;
+mod ranks;
 pub mod runs;
-pub mod statistics;
+mod sheet;
 pub mod status;
+mod test;
+mod test_evidence;
 
-pub use arms::{Arm, Comparison, Delta, Experiment, Runs, Selection, compare};
+pub use arms::{Arm, Comparison, Delta, Experiment, LEVEL, Pivot, Runs, Selection, Shape, Summary, compare};
 pub use evidence::Kind;
 pub use format::Format;
+pub use keys::{Key, Only, Sort};
+pub use metric::Metric;
 pub use page::page;
+pub use question::{MOST_RUNS, Question, RESAMPLES};
+pub use test::Test;
+pub use test_evidence::TestEvidence;
 
-/// The comparison of experiments in the store of `results`, in `format`.
-///
-/// `experiments` are names, or globs; all experiments where there are none.
+/// What `question` asks of the store of `results`, in `format`.
 ///
 /// # Errors
-/// A user error where there is no store, or no experiment has such a name.
-pub fn comparison(results: &Path, experiments: &[String], format: &dyn Format) -> Result<String> {
+/// A user error where there is no store, or no experiment, metric or key that is asked for.
+pub fn comparison(results: &Path, question: &Question, format: &dyn Format) -> Result<String> {
     let store = Store::open_read_only(results)?;
-    let runs = store.runs()?;
-    let experiments = select(&runs, experiments).map_err(|error| error.at(results.display()))?;
-    Ok(format.write(&compare(&runs, &Selection { experiments, test_sets: store.test_sets()? })))
+    let selection = question.selection(&store).map_err(|error| error.at(results.display()))?;
+    Ok(format.write(&compare(&selection.0, &selection.1)))
 }
 
 /// A figure of one experiment in the store of `results`; of the only one, where no name is given. What is of one run, or of
@@ -74,16 +82,16 @@ fn one<T>(
     work: impl FnOnce(&Store, &evidence::Evidence<'_>) -> Result<T>,
 ) -> Result<T> {
     let store = Store::open_read_only(results)?;
-    let runs = store.runs()?;
     let globs: Vec<String> = experiment.into_iter().map(str::to_owned).collect();
-    let experiments = select(&runs, &globs).map_err(|error| error.at(results.display()))?;
+    let experiments = select(&store.runs()?, &globs).map_err(|error| error.at(results.display()))?;
     if experiments.len() > 1 {
         let names = experiments.join(", ");
         return Err(Error::user(format!("a figure is of one experiment; there are {names}: name one")));
     }
-    let compared = compare(&runs, &Selection { experiments, test_sets: store.test_sets()? });
+    let (runs, selection) = Question { experiments, ..Question::default() }.selection(&store)?;
+    let compared = compare(&runs, &selection);
     let of = compared.experiments.first().ok_or_else(|| Error::internal("a selected experiment is not there"))?;
-    work(&store, &evidence::Evidence::of(&store, of, &runs, run)?)
+    work(&store, &evidence::Evidence::of(&store, &compared, of, &runs, run)?)
 }
 
 /// The list of runs in the store of `results`.

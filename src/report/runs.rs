@@ -108,7 +108,7 @@ fn built(runs: &[&Run], experiment: bool, times: bool) -> comfy_table::Table {
             arm(run),
             run.seed.to_string(),
             run.status.clone(),
-            run.test_macro_auc.map_or_else(none, decimals),
+            run.test_macro_auc.map_or_else(none, |auc| decimals(auc, 3)),
             time.map_or_else(none, duration),
             run.finished_at.as_deref().map_or_else(none, minute),
         ];
@@ -119,7 +119,7 @@ fn built(runs: &[&Run], experiment: bool, times: bool) -> comfy_table::Table {
 
 /// A run in a line or two.
 fn item(run: &Run, columns: Option<usize>) -> String {
-    let auc = run.test_macro_auc.map(|auc| format!(", macro AUC {}", decimals(auc))).unwrap_or_default();
+    let auc = run.test_macro_auc.map(|auc| format!(", macro AUC {}", decimals(auc, 3))).unwrap_or_default();
     let text = format!("{}, {}, seed {}", run.experiment, arm(run), run.seed);
     format!("{} {}{auc}\n{}", short(run), run.status, indented(&text, columns))
 }

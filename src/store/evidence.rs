@@ -10,7 +10,7 @@ use crate::Result;
 
 /// What a classifier said of the test records.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct TestPredictions {
+pub struct PredictionsOfRun {
     /// The classes, in the order of the network's outputs.
     pub classes: Vec<String>,
     /// Whether each record has one class; otherwise it may have several or none.
@@ -21,7 +21,7 @@ pub struct TestPredictions {
     pub records: Vec<TestedRecord>,
 }
 
-/// One record with its probabilities and classes, in the order of [`TestPredictions::classes`].
+/// One record with its probabilities and classes, in the order of [`PredictionsOfRun::classes`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct TestedRecord {
     /// Its id in its source.
@@ -112,7 +112,7 @@ impl Store {
     ///
     /// # Errors
     /// Where the store cannot be read.
-    pub fn test_predictions(&self, stage_id: &str) -> Result<TestPredictions> {
+    pub fn test_predictions(&self, stage_id: &str) -> Result<PredictionsOfRun> {
         self.read(|connection| {
             let settings: String =
                 connection.query_row("SELECT settings FROM stage WHERE stage_id = ?1", [stage_id], |row| row.get(0))?;
@@ -138,7 +138,7 @@ impl Store {
                 }
             }
             let source = transfer["source"].as_str().unwrap_or_default().to_owned();
-            Ok(TestPredictions { classes, single_label: transfer["labels"] == "single", source, records })
+            Ok(PredictionsOfRun { classes, single_label: transfer["labels"] == "single", source, records })
         })
     }
 

@@ -9,6 +9,7 @@ use crate::error::Error;
 
 mod evidence;
 mod mlflow;
+mod predictions;
 mod query;
 mod read;
 mod register;
@@ -18,9 +19,10 @@ mod views;
 mod work;
 
 pub use evidence::{
-    LearningCurves, Series, StoredManifest, TestError, TestPredictions, TestedRecord, TrainedStage, TrainedStages,
+    LearningCurves, PredictionsOfRun, Series, StoredManifest, TestError, TestedRecord, TrainedStage, TrainedStages,
 };
 pub use mlflow::{MlflowExperiment, MlflowMetric, MlflowRun, MlflowStatus, MlflowStore};
+pub use predictions::{Found, TestPredictions};
 pub use query::{Cell, Rows};
 pub use read::{
     ClassScore, MeasuredTarget, MixPartDetail, MixTargetDetail, Run, RunDetail, StageDetail, TestClass, TestSet,
@@ -31,7 +33,12 @@ pub use views::{Column, ColumnKind, Views};
 pub use work::{Claim, Finish, StageStatus};
 
 /// Steps from an empty file to the present schema; `user_version` counts those taken.
-const MIGRATIONS: [&str; 3] = [include_str!("schema.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
+const MIGRATIONS: [&str; 4] = [
+    include_str!("schema.sql"),
+    include_str!("schema_2.sql"),
+    include_str!("schema_3.sql"),
+    include_str!("schema_4.sql"),
+];
 /// Marks the file as ours: "ecgr" in ASCII.
 const APPLICATION_ID: i32 = 0x6563_6772;
 /// How long a writer waits for another, ms.

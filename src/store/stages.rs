@@ -57,7 +57,7 @@ impl Store {
     ///
     /// # Errors
     /// Where the store cannot be read.
-    pub fn predictions(&self, stage: &str) -> Result<Vec<PredictedClass>> {
+    pub fn predictions_of(&self, stage: &str) -> Result<Vec<PredictedClass>> {
         self.read(|connection| {
             let mut select = connection.prepare_cached(
                 "SELECT record_id, class, probability, label FROM prediction WHERE stage_id = ?1 ORDER BY record_id, class",

@@ -268,7 +268,15 @@ fn findings(connection: &Connection, id: &str, outcome: &Outcome) -> rusqlite::R
     let mut insert = connection.prepare(
         "INSERT INTO prediction (stage_id, record_id, class, probability, label) VALUES (?1, ?2, ?3, ?4, ?5)",
     )?;
+    let mut whose = connection.prepare(
+        "INSERT OR IGNORE INTO patient (data_fingerprint, record_id, patient)
+         SELECT data_fingerprint, ?2, ?3 FROM stage WHERE stage_id = ?1",
+    )?;
+    let mut last = None;
     for prediction in &outcome.predictions {
+        if last.replace(&prediction.record_id) != Some(&prediction.record_id) {
+            whose.execute(params![id, prediction.record_id, prediction.patient])?;
+        }
         insert.execute(params![
             id,
             prediction.record_id,

@@ -112,6 +112,8 @@ pub struct Score {
 pub struct Prediction {
     /// The record.
     pub record_id: String,
+    /// Whose record it is.
+    pub patient: String,
     /// Class name.
     pub class: &'static str,
     /// 0 to 1.

@@ -235,6 +235,7 @@ fn listed(
         for (class, &probability) in classes.iter().zip(row) {
             list.push(Prediction {
                 record_id: record.id.clone(),
+                patient: record.patient.clone(),
                 class: class.name(),
                 probability,
                 label: record.has(*class),

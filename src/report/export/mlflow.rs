@@ -127,7 +127,7 @@ impl Export<'_> {
             entry.metrics.extend(score.value.map(|value| MlflowMetric { key, step: 0, value }));
         }
         let mut files = vec![("manifest.toml", detail.manifest_text.clone()), ("settings.json", pretty(stage))];
-        let predictions = self.store.predictions(&stage.stage_id)?;
+        let predictions = self.store.predictions_of(&stage.stage_id)?;
         if !predictions.is_empty() {
             let rows = predictions.iter().map(|row| {
                 [row.record_id.clone(), row.class.clone(), row.probability.to_string(), u8::from(row.label).to_string()]

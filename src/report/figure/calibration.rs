@@ -4,7 +4,7 @@ use super::Figure;
 use super::axis::Axis;
 use super::panel::{Grid, Panel};
 use super::svg::Svg;
-use crate::store::TestPredictions;
+use crate::store::PredictionsOfRun;
 
 /// Size of one panel, px, and panels in a line.
 const SIZE: [f64; 2] = [196.0, 196.0];
@@ -26,7 +26,7 @@ struct Bin {
 
 /// A panel for each class, a dot for each tenth of the probabilities that has records, with its 95% Wilson interval.
 /// `None` without records.
-pub fn calibration(title: String, tested: &TestPredictions) -> Option<Figure> {
+pub fn calibration(title: String, tested: &PredictionsOfRun) -> Option<Figure> {
     if tested.records.is_empty() || tested.classes.is_empty() {
         return None;
     }

@@ -3,7 +3,7 @@
 use super::Figure;
 use super::panel::Grid;
 use super::svg::{Svg, fitted};
-use crate::store::TestPredictions;
+use crate::store::PredictionsOfRun;
 
 /// Size of a cell, px.
 const CELL: [f64; 2] = [74.0, 46.0];
@@ -21,7 +21,7 @@ struct Matrix {
 
 /// One matrix of all classes where each record has one; one of two by two for each class where it may have several.
 /// `None` without records.
-pub fn confusion(title: String, tested: &TestPredictions) -> Option<Figure> {
+pub fn confusion(title: String, tested: &PredictionsOfRun) -> Option<Figure> {
     if tested.records.is_empty() || tested.classes.is_empty() {
         return None;
     }
@@ -60,7 +60,7 @@ pub fn confusion(title: String, tested: &TestPredictions) -> Option<Figure> {
 }
 
 /// Rows and columns are the classes. A record without a class, or with several, counts under its first; without any, nowhere.
-fn whole(tested: &TestPredictions) -> Matrix {
+fn whole(tested: &PredictionsOfRun) -> Matrix {
     let side = tested.classes.len();
     let mut counts = vec![vec![0; side]; side];
     for record in &tested.records {
@@ -71,7 +71,7 @@ fn whole(tested: &TestPredictions) -> Matrix {
 }
 
 /// Has it, has it not.
-fn one(tested: &TestPredictions, class: usize) -> Matrix {
+fn one(tested: &PredictionsOfRun, class: usize) -> Matrix {
     let mut counts = vec![vec![0; 2]; 2];
     for record in &tested.records {
         let (truth, predicted) = (record.labels[class], record.probabilities[class] >= THRESHOLD);
@@ -118,14 +118,14 @@ mod tests {
     use super::*;
     use crate::store::TestedRecord;
 
-    fn tested(single_label: bool, records: &[([f64; 2], [bool; 2])]) -> TestPredictions {
+    fn tested(single_label: bool, records: &[([f64; 2], [bool; 2])]) -> PredictionsOfRun {
         let record = |&(probabilities, labels): &([f64; 2], [bool; 2])| TestedRecord {
             id: "r".into(),
             probabilities: probabilities.to_vec(),
             labels: labels.to_vec(),
         };
         let classes = vec!["MI".into(), "CD<".into()];
-        TestPredictions { classes, single_label, source: "s".into(), records: records.iter().map(record).collect() }
+        PredictionsOfRun { classes, single_label, source: "s".into(), records: records.iter().map(record).collect() }
     }
 
     const RECORDS: [([f64; 2], [bool; 2]); 5] = [
@@ -153,6 +153,6 @@ mod tests {
         assert_eq!(one(&tested, 0).counts, [[1, 1], [1, 2]]);
         assert_eq!(one(&tested, 1).counts, [[2, 1], [1, 1]]);
         assert_eq!(confusion("c".into(), &tested).unwrap().svg().matches("class=\"cell\"").count(), 8);
-        assert!(confusion("c".into(), &TestPredictions::default()).is_none());
+        assert!(confusion("c".into(), &PredictionsOfRun::default()).is_none());
     }
 }

@@ -4,13 +4,30 @@ use super::Figure;
 use super::axis::Axis;
 use super::svg::{Svg, fitted, width};
 use crate::plan::percent;
+use crate::report::Test;
 use crate::report::arms::{Arm, Experiment};
-use crate::report::statistics::Difference;
+use crate::statistics::Difference;
 use crate::{Error, Result};
 
-/// What the intervals cover, in words for the reader. Goes with [`estimate`].
-const COVERS: &str = "Bars are 95% t intervals of the differences paired by seed, n - 1 degrees of freedom: they cover the spread \
-                      over seeds only, not the choice of test records, and there is no correction for multiple comparisons.";
+/// What the intervals cover, in words for the reader.
+fn covers(test: Test, resamples: usize) -> String {
+    let over = match test {
+        Test::Bootstrap => format!(
+            "Bars are 95% intervals: they cover the choice of test records ({resamples} bootstrap resamples of the patients) and \
+             the spread over seeds, paired by seed"
+        ),
+        Test::DeLong | Test::McNemar => {
+            "Bars are 95% intervals over the choice of test records, of probabilities averaged over the seeds"
+                .to_owned()
+        }
+        Test::T | Test::Wilcoxon => {
+            "Bars are 95% t intervals of the differences paired by seed, n - 1 degrees of freedom: they \
+                                     cover the spread over seeds only, not the choice of test records"
+                .to_owned()
+        }
+    };
+    format!("{over}. They are not corrected for multiple comparisons.")
+}
 
 /// Width of the frame, height of a line, room of the numbers on the right, px.
 const WIDTH: f64 = 400.0;
@@ -28,15 +45,16 @@ struct Estimate {
 
 /// The difference of an arm from its baseline, and the interval that is drawn of it: the one place that chooses which.
 fn estimate(arm: &Arm) -> Option<Estimate> {
-    let &Difference { pairs, mean, interval } = arm.delta.difference()?;
+    let &Difference { pairs, mean, interval, .. } = arm.delta.difference()?;
     Some(Estimate { mean, interval, pairs })
 }
 
-/// Test macro AUC less the baseline's, an arm a line, those of one architecture and share of the labels together.
+/// Test macro AUC less the baseline's, an arm a line, those of one architecture and share of the labels together;
+/// differences are those of `test`, with so many resamples of the patients.
 ///
 /// # Errors
 /// A user error where no arm has a difference.
-pub fn forest(experiment: &Experiment) -> Result<Figure> {
+pub fn forest(experiment: &Experiment, test: Test, resamples: usize) -> Result<Figure> {
     let rows: Vec<(&Arm, Estimate)> = experiment.arms.iter().filter_map(|arm| Some((arm, estimate(arm)?))).collect();
     let ends = rows.iter().flat_map(|(_, estimate)| {
         let (low, high) = estimate.interval.unwrap_or((estimate.mean, estimate.mean));
@@ -77,7 +95,7 @@ pub fn forest(experiment: &Experiment) -> Result<Figure> {
     let title = format!("{}: difference in test macro AUC from the network trained from scratch", experiment.name);
     let size = [left + WIDTH + NUMBERS, 8.0 + height + 46.0];
     let note = match rows.iter().any(|(_, estimate)| estimate.interval.is_some()) {
-        true => format!("n is the number of seeds. Filled: the interval excludes 0. {COVERS}"),
+        true => format!("n is the number of seeds. Filled: the interval excludes 0. {}", covers(test, resamples)),
         false => "n is the number of seeds; one alone has no interval.".to_owned(),
     };
     Ok(Figure::new(title, description(&rows), size, svg, &note))
@@ -133,44 +151,34 @@ fn description(rows: &[(&Arm, Estimate)]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::arms::{Delta, Runs};
+    use crate::report::arms::Delta;
+    use crate::statistics::Difference;
 
     fn arm(graft: &str, delta: Delta) -> Arm {
-        Arm {
-            architecture: "cnn<".into(),
-            graft: graft.into(),
-            mix: None,
-            freeze: None,
-            label_fraction: 0.3,
-            seeds: Runs::default(),
-            macro_auc: None,
-            accuracy: None,
-            macro_f1: None,
-            delta,
-        }
+        Arm { architecture: "cnn<".into(), graft: graft.into(), label_fraction: 0.3, delta, ..Arm::default() }
     }
 
     fn experiment(arms: Vec<Arm>) -> Experiment {
-        Experiment { name: "a & b".into(), arms, runs: Runs::default(), test_set: None, notes: Vec::new() }
+        Experiment { name: "a & b".into(), arms, ..Experiment::default() }
     }
 
     #[test]
     fn what_excludes_zero_is_filled_and_one_seed_has_no_bar() {
-        let paired = |pairs, mean, interval| Delta::Paired(Difference { pairs, mean, interval });
+        let paired = |pairs, mean, interval| Delta::Paired(Difference { pairs, mean, interval, p: None });
         let arms = vec![
             arm("scratch", Delta::Baseline),
             arm("apart", paired(3, -0.02, Some((-0.03, -0.01)))),
             arm("not apart", paired(3, 0.02, Some((-0.01, 0.05)))),
             arm("one", paired(1, 0.04, None)),
         ];
-        let svg = forest(&experiment(arms)).unwrap().svg();
+        let svg = forest(&experiment(arms), Test::Bootstrap, 2000).unwrap().svg();
         let count = |what: &str| svg.matches(what).count();
         assert_eq!((count("class=\"dot\""), count("class=\"hollow\""), count("class=\"bar\"")), (1, 2, 2));
         assert!(svg.contains("-0.020 [-0.030, -0.010], n = 3<") && svg.contains("+0.040, n = 1<"));
         assert!(svg.contains("cnn&lt;, 30% of the labels") && svg.contains("a &amp; b"));
         // The axis goes from -0.03 to 0.05 and 5% of that further on both sides: 0 lies at (0.03 + 0.004) / 0.088 of it.
         assert!(svg.contains(&format!("class=\"reference\" d=\"M{:.1} ", 400.0 * 0.034 / 0.088)), "{svg}");
-        let none = forest(&experiment(vec![arm("scratch", Delta::Baseline)])).unwrap_err();
+        let none = forest(&experiment(vec![arm("scratch", Delta::Baseline)]), Test::T, 0).unwrap_err();
         assert!(none.message.contains("no arm has a difference"));
     }
 }

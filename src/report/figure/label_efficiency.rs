@@ -8,7 +8,7 @@ use super::svg::Svg;
 use super::{Figure, distinct};
 use crate::plan::percent;
 use crate::report::arms::{Arm, Experiment};
-use crate::report::statistics::{Spread, t_quantile};
+use crate::statistics::Spread;
 use crate::{Error, Result};
 
 /// Size of one panel, px.
@@ -187,14 +187,13 @@ fn draw(svg: &mut Svg, curve: &Curve<'_>, key: &Key<'_>, panel: &Panel<'_>, asid
 
 /// The 95% t interval of a mean over seeds; the mean itself for one seed.
 fn interval(spread: &Spread) -> (f64, f64) {
-    let half = spread.sd.map_or(0.0, |sd| t_quantile(0.975, spread.n - 1) * sd / (spread.n as f64).sqrt());
-    (spread.mean - half, spread.mean + half)
+    spread.interval().unwrap_or((spread.mean, spread.mean))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::arms::{Delta, Runs};
+    use crate::report::arms::Runs;
 
     fn arm(graft: &str, mix: Option<&str>, freeze: Option<&str>, fraction: f64, mean: f64, sd: Option<f64>) -> Arm {
         let spread = Spread { n: if sd.is_some() { 4 } else { 1 }, mean, sd };
@@ -206,14 +205,12 @@ mod tests {
             label_fraction: fraction,
             seeds: Runs { planned: 4, done: spread.n, ..Runs::default() },
             macro_auc: Some(spread),
-            accuracy: None,
-            macro_f1: None,
-            delta: Delta::NoBaseline,
+            ..Arm::default()
         }
     }
 
     fn experiment(arms: Vec<Arm>) -> Experiment {
-        Experiment { name: "a & b".into(), arms, runs: Runs::default(), test_set: None, notes: Vec::new() }
+        Experiment { name: "a & b".into(), arms, ..Experiment::default() }
     }
 
     #[test]

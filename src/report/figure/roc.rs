@@ -6,7 +6,7 @@ use super::legend::{Entry, legend};
 use super::panel::{Grid, LEFT, Panel};
 use super::style::DASHES;
 use super::svg::Svg;
-use crate::store::TestPredictions;
+use crate::store::PredictionsOfRun;
 use crate::train::metrics::auc;
 
 /// Size of one panel, px, and panels in a line.
@@ -20,7 +20,7 @@ pub struct Tested<'a> {
     /// What they are, for the key.
     pub name: String,
     /// Their test predictions, all of the same classes.
-    pub runs: Vec<&'a TestPredictions>,
+    pub runs: Vec<&'a PredictionsOfRun>,
 }
 
 /// A panel for each class, a line for each run: `arm` in colour, `baseline` with dashes.
@@ -78,7 +78,7 @@ pub fn roc(title: String, arm: &Tested<'_>, baseline: Option<&Tested<'_>>) -> Op
     Some(Figure::new(title, description, [width.max(420.0), height], svg, &note))
 }
 
-fn auc_of(run: &TestPredictions, class: usize) -> Option<f64> {
+fn auc_of(run: &PredictionsOfRun, class: usize) -> Option<f64> {
     let scores: Vec<f64> = run.records.iter().map(|record| *record.probabilities.get(class).unwrap_or(&0.0)).collect();
     let labels: Vec<bool> = run.records.iter().map(|record| *record.labels.get(class).unwrap_or(&false)).collect();
     auc(&scores, &labels)

@@ -1,8 +1,9 @@
 //! CSV: one header row, one row for each arm, all digits, empty where there is no value.
 
 use serde::Serialize;
+use serde_json::Value;
 
-use super::{Format, Row, rows};
+use super::{Format, columns, rows};
 use crate::report::Comparison;
 
 /// Comma-separated values.
@@ -11,7 +12,17 @@ pub struct Csv;
 
 impl Format for Csv {
     fn write(&self, comparison: &Comparison) -> String {
-        csv(&Row::default(), rows(comparison))
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        // Into memory, as many fields in each row as in the first: there is nothing that can fail.
+        let _ = writer.write_record(columns(comparison));
+        for row in rows(comparison) {
+            let _ = writer.write_record(row.iter().map(|(_, value)| match value {
+                Value::Null => String::new(),
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            }));
+        }
+        text(writer)
     }
 }
 
@@ -29,6 +40,10 @@ fn written<R: Serialize>(rows: impl Iterator<Item = R>) -> String {
         // Flat structs into memory: there is nothing that can fail.
         let _ = writer.serialize(row);
     }
+    text(writer)
+}
+
+fn text(writer: csv::Writer<Vec<u8>>) -> String {
     let bytes = writer.into_inner().unwrap_or_default();
     String::from_utf8_lossy(&bytes).into_owned()
 }

@@ -1,8 +1,8 @@
 //! JSON: an array with one object for each arm, under the names of the CSV's columns.
 
-use serde::Serialize;
+use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::{Format, rows};
+use super::{Format, Row, rows};
 use crate::report::Comparison;
 
 /// JavaScript object notation.
@@ -11,7 +11,20 @@ pub struct Json;
 
 impl Format for Json {
     fn write(&self, comparison: &Comparison) -> String {
-        json(&rows(comparison).collect::<Vec<_>>())
+        json(&rows(comparison).map(Object).collect::<Vec<_>>())
+    }
+}
+
+/// A row, its names in the order of the columns.
+struct Object(Row);
+
+impl Serialize for Object {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (name, value) in &self.0 {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
     }
 }
 

@@ -1,9 +1,9 @@
 //! Markdown: a pipe table for each experiment, as GitHub shows it, and what the signs mean.
 
-use super::{Format, KEYS, difference_and_interval, keys, mean_and_sd, no_difference};
-use crate::report::legend::{self, Best, Signs};
-use crate::report::statistics::Spread;
-use crate::report::{Arm, Comparison, Experiment};
+use super::Format;
+use crate::report::legend::{self, Signs};
+use crate::report::sheet::{Cell, Head, Mean, Sheet, Shown};
+use crate::report::{Comparison, Experiment};
 
 /// GitHub's Markdown.
 #[derive(Clone, Copy, Debug, Default)]
@@ -13,8 +13,8 @@ impl Format for Markdown {
     fn write(&self, comparison: &Comparison) -> String {
         let mut text = String::new();
         for experiment in &comparison.experiments {
-            text.push_str(&format!("### {}\n\n{}\n", escape(&experiment.name), table(experiment)));
-            for line in legend::of_experiment(experiment) {
+            text.push_str(&format!("### {}\n\n{}\n", escape(&experiment.name), table(comparison, experiment)));
+            for line in legend::of_experiment(comparison, experiment) {
                 text.push_str(&format!("{}\n\n", escape(&line)));
             }
         }
@@ -25,20 +25,12 @@ impl Format for Markdown {
     }
 }
 
-fn table(experiment: &Experiment) -> String {
-    let heads = KEYS.into_iter().chain(["test macro AUC", "accuracy", "macro F1", "Δ AUC vs scratch"]);
-    let rule = ["---", "---", "---", "---", "---:", "---:", "---", "---", "---", "---"];
-    let mut text = line(heads.map(str::to_owned)) + &format!("|{}|\n", rule.join("|"));
-    let best = Best::of(experiment);
-    for arm in &experiment.arms {
-        let metrics = [
-            metric(arm.macro_auc.as_ref(), best.macro_auc),
-            metric(arm.accuracy.as_ref(), best.accuracy),
-            metric(arm.macro_f1.as_ref(), best.macro_f1),
-            delta(arm),
-        ];
-        text.push_str(&line(keys(arm).map(|key| escape(&key)).into_iter().chain(metrics)));
-    }
+fn table(comparison: &Comparison, experiment: &Experiment) -> String {
+    let Sheet { heads, rows } = Sheet::of(comparison, experiment);
+    let rule: Vec<&str> = heads.iter().map(|head| if head.right { "---:" } else { "---" }).collect();
+    let head = |Head { text, .. }: &Head| escape(text);
+    let mut text = line(heads.iter().map(head)) + &format!("|{}|\n", rule.join("|"));
+    text.extend(rows.iter().map(|row| line(row.iter().map(cell))));
     text
 }
 
@@ -46,16 +38,24 @@ fn line(cells: impl Iterator<Item = String>) -> String {
     format!("| {} |\n", cells.collect::<Vec<_>>().join(" | "))
 }
 
-fn metric(spread: Option<&Spread>, best: Option<f64>) -> String {
-    let Some(spread) = spread else { return super::NONE.to_owned() };
-    let text = mean_and_sd(spread).join(" ");
-    if best == Some(spread.mean) { format!("**{text}**") } else { text }
-}
-
-fn delta(arm: &Arm) -> String {
-    let Some(difference) = arm.delta.difference() else { return no_difference(&arm.delta).to_owned() };
-    let text = difference_and_interval(difference, arm).join(" ");
-    format!("{}{}", text.trim_end(), if difference.excludes_zero() { " †" } else { "" })
+fn cell(cell: &Cell) -> String {
+    match cell {
+        Cell::Text(text) => escape(text),
+        Cell::Mean(Mean { mean, sd, interval, best, apart }) => {
+            let mut text = format!("{mean} ± {}", sd.as_deref().unwrap_or(super::NONE));
+            if *best {
+                text = format!("**{text}**");
+            }
+            text.extend(interval.iter().map(|interval| format!(" {interval}")));
+            text + if *apart { " †" } else { "" }
+        }
+        Cell::Difference(Shown { mean, interval, pairs, best, apart }) => {
+            let mean = if *best { format!("**{mean}**") } else { mean.clone() };
+            let parts = [interval, pairs].into_iter().filter_map(Option::as_deref);
+            let parts: Vec<&str> = std::iter::once(mean.as_str()).chain(parts).collect();
+            parts.join(" ") + if *apart { " †" } else { "" }
+        }
+    }
 }
 
 /// Names as they are: none of their characters is Markdown's.

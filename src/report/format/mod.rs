@@ -1,16 +1,15 @@
 //! How a comparison is written: one file for each format.
 
-use serde::Serialize;
+use serde_json::{Value, json};
 
-use super::statistics::{Difference, Spread};
-use super::{Arm, Comparison, Delta};
-use crate::plan::percent;
+use super::{Arm, Comparison, Key};
 
 mod csv;
 mod json;
 mod latex;
 mod markdown;
 mod table;
+mod typst;
 
 pub(super) use csv::csv;
 pub(super) use json::json;
@@ -20,6 +19,7 @@ pub use json::Json;
 pub use latex::Latex;
 pub use markdown::Markdown;
 pub use table::Table;
+pub use typst::Typst;
 
 /// A way to write a comparison.
 pub trait Format {
@@ -30,116 +30,78 @@ pub trait Format {
 /// What people read where there is no value.
 pub(super) const NONE: &str = "—";
 
-/// Headings of the columns that say what an arm is.
-pub(super) const KEYS: [&str; 6] = ["architecture", "graft", "mix", "freeze", "labels", "seeds"];
-
-/// What an arm is, under [`KEYS`].
-pub(super) fn keys(arm: &Arm) -> [String; 6] {
-    let name = |name: &Option<String>| name.clone().unwrap_or_else(|| NONE.to_owned());
-    let seeds = if arm.seeds.done == arm.seeds.planned {
-        arm.seeds.done.to_string()
-    } else {
-        format!("{}/{}", arm.seeds.done, arm.seeds.planned)
-    };
-    [arm.architecture.clone(), arm.graft.clone(), name(&arm.mix), name(&arm.freeze), percent(arm.label_fraction), seeds]
+/// So many decimals. Three of a share: the fourth of an AUC is below the spread of any study.
+pub(super) fn decimals(value: f64, digits: usize) -> String {
+    format!("{value:.digits$}")
 }
 
-/// Three decimals: the fourth of an AUC is below the spread of any study.
-pub(super) fn decimals(value: f64) -> String {
-    format!("{value:.3}")
-}
-
-/// Three decimals with the sign.
-fn signed(value: f64) -> String {
-    if value == 0.0 { decimals(0.0) } else { format!("{value:+.3}") }
+/// The same with the sign.
+pub(super) fn signed(value: f64, digits: usize) -> String {
+    if value == 0.0 { decimals(0.0, digits) } else { format!("{value:+.digits$}") }
 }
 
 /// `[0.002, 0.031]`; what rounds to 0 from below keeps its sign, as it tells on which side of 0 the interval ends.
-fn brackets((low, high): (f64, f64)) -> String {
-    format!("[{}, {}]", decimals(low), decimals(high))
+pub(super) fn brackets((low, high): (f64, f64), digits: usize) -> String {
+    format!("[{}, {}]", decimals(low, digits), decimals(high, digits))
 }
 
-/// Mean, and standard deviation after ±; both `—` where there are none.
-pub(super) fn mean_and_sd(spread: &Spread) -> [String; 2] {
-    [decimals(spread.mean), format!("± {}", spread.sd.map_or_else(|| NONE.to_owned(), decimals))]
-}
-
-/// Mean difference and its interval, which is empty where there is none. Fewer pairs than done seeds are said.
-pub(super) fn difference_and_interval(difference: &Difference, arm: &Arm) -> [String; 2] {
-    let interval = difference.interval.map(brackets);
-    let pairs = match difference.pairs {
-        pairs if pairs == arm.seeds.done => None,
-        1 => Some("(1 pair)".to_owned()),
-        pairs => Some(format!("({pairs} pairs)")),
-    };
-    let rest: Vec<String> = interval.into_iter().chain(pairs).collect();
-    [signed(difference.mean), rest.join(" ")]
-}
-
-/// What stands in the column of differences where there is none.
-pub(super) fn no_difference(delta: &Delta) -> &'static str {
-    match delta {
-        Delta::Baseline => "baseline",
-        _ => NONE,
-    }
+/// Done seeds, of those planned where they are fewer.
+pub(super) fn seeds(arm: &Arm) -> String {
+    let done = arm.seeds.done;
+    let all = if done == arm.seeds.planned { done.to_string() } else { format!("{done}/{}", arm.seeds.planned) };
+    // Several runs of a seed are averaged.
+    if arm.distinct_seeds == done { all } else { format!("{} ({all} runs)", arm.distinct_seeds) }
 }
 
 /// One arm for machines: the columns of the CSV and the keys of the JSON, with all digits.
-#[derive(Debug, Default, Serialize)]
-struct Row<'a> {
-    experiment: &'a str,
-    architecture: &'a str,
-    graft: &'a str,
-    mix: Option<&'a str>,
-    freeze: Option<&'a str>,
-    label_fraction: f64,
-    /// Done runs, which the metrics are of.
-    seeds: usize,
-    seeds_planned: usize,
-    seeds_failed: usize,
-    test_macro_auc_mean: Option<f64>,
-    test_macro_auc_sd: Option<f64>,
-    /// Done runs whose macro AUC is defined.
-    test_macro_auc_seeds: usize,
-    test_accuracy_mean: Option<f64>,
-    test_accuracy_sd: Option<f64>,
-    test_macro_f1_mean: Option<f64>,
-    test_macro_f1_sd: Option<f64>,
-    delta_macro_auc: Option<f64>,
-    delta_low: Option<f64>,
-    delta_high: Option<f64>,
-    delta_pairs: usize,
+type Row = Vec<(String, Value)>;
+
+fn rows(comparison: &Comparison) -> impl Iterator<Item = Row> {
+    let arms = |experiment| std::iter::repeat(experiment);
+    comparison
+        .experiments
+        .iter()
+        .flat_map(move |experiment| arms(&*experiment.name).zip(&experiment.arms))
+        .map(|(experiment, arm)| row(comparison, experiment, arm))
 }
 
-fn rows(comparison: &Comparison) -> impl Iterator<Item = Row<'_>> {
-    comparison.experiments.iter().flat_map(|experiment| experiment.arms.iter().map(|arm| row(&experiment.name, arm)))
+/// The names of the columns.
+fn columns(comparison: &Comparison) -> Vec<String> {
+    let empty = Arm { metrics: vec![None; comparison.metrics.len()], ..Arm::default() };
+    row(comparison, "", &empty).into_iter().map(|(name, _)| name).collect()
 }
 
-fn row<'a>(experiment: &'a str, arm: &'a Arm) -> Row<'a> {
-    let mean = |spread: Option<Spread>| spread.map(|spread| spread.mean);
-    let sd = |spread: Option<Spread>| spread.and_then(|spread| spread.sd);
+fn row(comparison: &Comparison, experiment: &str, arm: &Arm) -> Row {
+    let mut row: Row = vec![("experiment".into(), json!(experiment))];
+    for key in &comparison.keys {
+        let value = match key {
+            Key::LabelFraction => json!(arm.label_fraction),
+            key => json!(arm.key(*key)),
+        };
+        row.push((key.name().into(), value));
+    }
+    row.push(("seeds".into(), json!(arm.seeds.done)));
+    row.push(("seeds_planned".into(), json!(arm.seeds.planned)));
+    row.push(("seeds_failed".into(), json!(arm.seeds.failed)));
+    for (metric, summary) in comparison.metrics.iter().zip(&arm.metrics) {
+        let spread = summary.map(|summary| summary.spread);
+        let interval = summary.and_then(|summary| summary.interval);
+        let name = format!("test_{}", metric.column());
+        row.push((format!("{name}_mean"), json!(spread.map(|spread| spread.mean))));
+        row.push((format!("{name}_sd"), json!(spread.and_then(|spread| spread.sd))));
+        row.push((format!("{name}_seeds"), json!(spread.map_or(0, |spread| spread.n))));
+        row.push((format!("{name}_low"), json!(interval.map(|(low, _)| low))));
+        row.push((format!("{name}_high"), json!(interval.map(|(_, high)| high))));
+    }
     let difference = arm.delta.difference();
     let interval = difference.and_then(|difference| difference.interval);
-    Row {
-        experiment,
-        architecture: &arm.architecture,
-        graft: &arm.graft,
-        mix: arm.mix.as_deref(),
-        freeze: arm.freeze.as_deref(),
-        label_fraction: arm.label_fraction,
-        seeds: arm.seeds.done,
-        seeds_planned: arm.seeds.planned,
-        seeds_failed: arm.seeds.failed,
-        test_macro_auc_mean: mean(arm.macro_auc),
-        test_macro_auc_sd: sd(arm.macro_auc),
-        test_macro_auc_seeds: arm.macro_auc.map_or(0, |spread| spread.n),
-        test_accuracy_mean: mean(arm.accuracy),
-        test_accuracy_sd: sd(arm.accuracy),
-        test_macro_f1_mean: mean(arm.macro_f1),
-        test_macro_f1_sd: sd(arm.macro_f1),
-        delta_macro_auc: difference.map(|difference| difference.mean),
-        delta_low: interval.map(|(low, _)| low),
-        delta_high: interval.map(|(_, high)| high),
-        delta_pairs: difference.map_or(0, |difference| difference.pairs),
+    if let Some(metric) = comparison.metrics.first() {
+        row.push((format!("delta_{}", metric.column()), json!(difference.map(|difference| difference.mean))));
     }
+    row.push(("delta_low".into(), json!(interval.map(|(low, _)| low))));
+    row.push(("delta_high".into(), json!(interval.map(|(_, high)| high))));
+    row.push(("delta_pairs".into(), json!(difference.map_or(0, |difference| difference.pairs))));
+    row.push(("delta_p".into(), json!(difference.and_then(|difference| difference.p))));
+    row.push(("delta_p_holm".into(), json!(arm.holm)));
+    row
 }

@@ -1,27 +1,29 @@
 //! A table for the terminal, as wide as there is room for.
 
-use super::{Format, KEYS, NONE, difference_and_interval, keys, mean_and_sd, no_difference};
-use crate::report::layout::{self, fitting, squeezed, wrapped};
-use crate::report::legend::{self, Best, Signs};
-use crate::report::statistics::Spread;
-use crate::report::{Arm, Comparison, Experiment};
+use super::{Format, NONE};
+use crate::report::layout::{self, coloured, fitting, squeezed, wrapped};
+use crate::report::legend::{self, Signs};
+use crate::report::sheet::{self, Cell, Mean, Shown};
+use crate::report::{Arm, Comparison, Experiment, Key};
 
 /// The narrowest that anything is made; lines that are too long for a screen wrap.
 const NARROWEST: usize = 40;
 /// Heads of columns that are set to the right.
-const RIGHT: [&str; 2] = ["labels", "seeds"];
+const RIGHT: [&str; 3] = ["labels", "seeds", "p"];
 
-/// Lines of box-drawing characters, no colours.
+/// Lines of box-drawing characters.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Table {
     /// Characters in a line; each table as wide as it needs where `None`.
     pub columns: Option<usize>,
+    /// Whether what is best or significant is coloured.
+    pub colour: bool,
 }
 
 impl Table {
-    /// A table for standard output: as wide as the terminal, if it is one.
+    /// A table for standard output: as wide as the terminal, if it is one, and in colour, unless `NO_COLOR` is set.
     pub fn for_stdout() -> Self {
-        Self { columns: crate::terminal::stdout_columns() }
+        Self { columns: crate::terminal::stdout_columns(), colour: crate::terminal::stdout_colour() }
     }
 }
 
@@ -30,8 +32,12 @@ impl Format for Table {
         let columns = self.columns.map(|columns| columns.max(NARROWEST));
         let mut text = String::new();
         for experiment in &comparison.experiments {
-            text.push_str(&Sheet::new(experiment).text(columns));
-            for line in legend::of_experiment(experiment) {
+            let table = match comparison.shape.pivot {
+                Some(_) => pivoted(comparison, experiment, columns),
+                None => Sheet::new(comparison, experiment).text(columns),
+            };
+            text.push_str(&if self.colour { coloured(&table) } else { table });
+            for line in legend::of_experiment(comparison, experiment) {
                 text.push_str(&wrapped(&line, columns));
             }
             text.push('\n');
@@ -43,21 +49,46 @@ impl Format for Table {
     }
 }
 
+/// Title and table by keys: cells on several lines where they do not fit.
+fn pivoted(comparison: &Comparison, experiment: &Experiment, columns: Option<usize>) -> String {
+    let sheet::Sheet { heads, rows } = sheet::Sheet::of(comparison, experiment);
+    let built = |between: &str| {
+        let heads: Vec<&str> = heads.iter().map(|head| head.text.as_str()).collect();
+        let mut table = layout::table(&heads, &["labels"], between == "\n");
+        for row in &rows {
+            table.add_row(row.iter().map(|cell| text(cell, between)));
+        }
+        table
+    };
+    let table = [" ", "\n"].into_iter().find_map(|between| fitting(&built(between), columns));
+    format!("{}\n{}", experiment.name, table.unwrap_or_else(|| layout::shown(built("\n"), columns)))
+}
+
 /// One experiment, to be laid out.
 struct Sheet<'a> {
+    comparison: &'a Comparison,
     experiment: &'a Experiment,
-    best: Best,
-    /// What each arm is.
-    keys: Vec<[String; 6]>,
+    best: Vec<Option<f64>>,
+    /// Heads of what each arm is.
+    heads: Vec<&'static str>,
+    /// What each arm is; the last are the seeds.
+    keys: Vec<Vec<String>>,
     /// Whether the arms differ in a key; one in which they do not can go into the title.
-    differ: [bool; 6],
+    differ: Vec<bool>,
+    /// Heads of the metrics and of the difference.
+    metrics: Vec<String>,
+    has_p: bool,
 }
 
 impl<'a> Sheet<'a> {
-    fn new(experiment: &'a Experiment) -> Self {
-        let keys: Vec<[String; 6]> = experiment.arms.iter().map(keys).collect();
-        let differ = [0, 1, 2, 3, 4, 5].map(|index| common(&keys, &experiment.arms, index).is_none());
-        Self { experiment, best: Best::of(experiment), keys, differ }
+    fn new(comparison: &'a Comparison, experiment: &'a Experiment) -> Self {
+        let keys: Vec<Vec<String>> = experiment.arms.iter().map(|arm| sheet::keys(comparison, arm)).collect();
+        let heads: Vec<&str> = comparison.keys.iter().map(|key| key.heading()).chain(["seeds"]).collect();
+        let differ = (0..heads.len()).map(|index| common(&heads, &keys, &experiment.arms, index).is_none()).collect();
+        let difference = comparison.tested().map(|metric| metric.difference_heading());
+        let metrics = comparison.metrics.iter().map(|metric| metric.heading()).chain(difference).collect();
+        let (best, has_p) = (sheet::best(comparison, experiment), sheet::has_p(experiment));
+        Self { comparison, experiment, best, heads, keys, differ, metrics, has_p }
     }
 
     /// Title and table: the first of these that fits.
@@ -69,12 +100,12 @@ impl<'a> Sheet<'a> {
     /// 5. A list.
     fn text(&self, columns: Option<usize>) -> String {
         let name = &self.experiment.name;
-        if let Some(table) = fitting(&self.table([true; 6], false), columns) {
+        if let Some(table) = fitting(&self.table(&vec![true; self.heads.len()], false), columns) {
             return format!("{name}\n{table}");
         }
         let title = wrapped(&self.title(), columns);
         for two_lines in [false, true] {
-            if let Some(table) = fitting(&self.table(self.differ, two_lines), columns) {
+            if let Some(table) = fitting(&self.table(&self.differ, two_lines), columns) {
                 return title + &table;
             }
         }
@@ -84,104 +115,144 @@ impl<'a> Sheet<'a> {
     }
 
     fn title(&self) -> String {
-        let same = KEYS.iter().enumerate().filter(|(index, _)| !self.differ[*index]);
-        let same: Vec<String> = same
-            .filter_map(|(index, head)| Some(format!("{head} {}", common(&self.keys, &self.experiment.arms, index)?)))
-            .collect();
+        let same = self.heads.iter().enumerate().filter(|(index, _)| !self.differ[*index]);
+        let text = |(index, head): (usize, &&str)| {
+            Some(format!("{head} {}", common(&self.heads, &self.keys, &self.experiment.arms, index)?))
+        };
+        let same: Vec<String> = same.filter_map(text).collect();
         let name = &self.experiment.name;
         if same.is_empty() { name.clone() } else { format!("{name} ({})", same.join(", ")) }
     }
 
-    fn arms(&self) -> impl Iterator<Item = (&Arm, &[String; 6])> {
+    fn arms(&self) -> impl Iterator<Item = (&Arm, &Vec<String>)> {
         self.experiment.arms.iter().zip(&self.keys)
     }
 
-    fn metrics(&self, arm: &Arm, between: &str) -> [String; 3] {
-        [
-            metric(arm.macro_auc.as_ref(), self.best.macro_auc, between),
-            metric(arm.accuracy.as_ref(), self.best.accuracy, between),
-            metric(arm.macro_f1.as_ref(), self.best.macro_f1, between),
-        ]
+    /// The metrics of an arm, and its difference.
+    fn values(&self, arm: &Arm, between: &str, between_difference: &str) -> Vec<String> {
+        let metrics = self.comparison.metrics.iter().enumerate();
+        let mut values: Vec<String> = metrics
+            .map(|(number, metric)| {
+                text(&sheet::mean(self.comparison, arm, number, metric, self.best[number], false), between)
+            })
+            .collect();
+        let first = self.comparison.tested();
+        values.extend(first.map(|metric| text(&sheet::difference(arm, metric, None), between_difference)));
+        values
     }
 
     /// A column for each key that is `shown`.
-    fn table(&self, shown: [bool; 6], two_lines: bool) -> comfy_table::Table {
-        let heads = KEYS.into_iter().zip(shown).filter_map(|(head, shown)| shown.then_some(head));
-        let metrics = ["test macro AUC", "accuracy", "macro F1", "Δ AUC vs scratch"];
+    fn table(&self, shown: &[bool], two_lines: bool) -> comfy_table::Table {
+        let heads = self.heads.iter().zip(shown).filter_map(|(head, shown)| shown.then_some(*head));
+        let metrics = self.metrics.iter().map(String::as_str).chain(self.has_p.then_some("p"));
         let mut table = layout::table(&heads.chain(metrics).collect::<Vec<_>>(), &RIGHT, two_lines);
         for (arm, keys) in self.arms() {
-            let cells = keys.iter().zip(shown).filter(|(_, shown)| *shown).map(|(key, _)| key.clone());
-            let difference = delta(arm, if two_lines { "\n" } else { " " });
-            table.add_row(cells.chain(self.metrics(arm, " ")).chain([difference]));
+            let cells = keys.iter().zip(shown).filter(|(_, shown)| **shown).map(|(key, _)| key.clone());
+            let values = self.values(arm, " ", if two_lines { "\n" } else { " " });
+            table.add_row(cells.chain(values).chain(self.has_p.then(|| sheet::p(arm))));
         }
         table
     }
 
     /// All keys but the seeds in the first column, the metrics above their spreads.
     fn stacked(&self) -> comfy_table::Table {
-        let mut table =
-            layout::table(&["arm", "seeds", "test\nAUC", "\naccuracy", "macro\nF1", "Δ AUC\nvs scratch"], &RIGHT, true);
+        let broken = |head: &String| match head.as_str() {
+            "test macro AUC" => "test\nAUC".to_owned(),
+            head => match head.split_once(" vs ") {
+                Some((first, rest)) => format!("{first}\nvs {rest}"),
+                None => head
+                    .rsplit_once(' ')
+                    .map_or_else(|| format!("\n{head}"), |(first, last)| format!("{first}\n{last}")),
+            },
+        };
+        let metrics: Vec<String> = self.metrics.iter().map(broken).collect();
+        let heads: Vec<&str> = ["arm", "seeds"].into_iter().chain(metrics.iter().map(String::as_str)).collect();
+        let mut table = layout::table(&heads, &RIGHT, true);
         for (arm, keys) in self.arms() {
-            let mut cells = vec![self.name(keys), keys[5].clone()];
-            cells.extend(self.metrics(arm, "\n"));
-            cells.push(delta(arm, "\n"));
-            table.add_row(cells);
+            let cells = [self.name(keys), keys.last().cloned().unwrap_or_default()];
+            table.add_row(cells.into_iter().chain(self.values(arm, "\n", "\n")));
         }
         table
     }
 
     /// Architecture, graft and labels, then, on a line of its own, mix and freeze; as far as the arms differ.
-    fn name(&self, keys: &[String; 6]) -> String {
-        let part = |parts: &[usize]| {
-            let shown = parts.iter().filter(|index| self.differ[**index] && keys[**index] != NONE);
-            let shown: Vec<&str> = shown.map(|index| keys[*index].as_str()).collect();
-            shown.join(" ")
+    fn name(&self, keys: &[String]) -> String {
+        let part = |wanted: &[Key]| {
+            let shown = self
+                .comparison
+                .keys
+                .iter()
+                .enumerate()
+                .filter(|(index, key)| wanted.contains(key) && self.differ[*index] && keys[*index] != NONE);
+            shown.map(|(index, _)| keys[index].as_str()).collect::<Vec<_>>().join(" ")
         };
-        let labels = if self.differ[4] { format!("{} labels", keys[4]) } else { String::new() };
+        let labels = part(&[Key::LabelFraction]);
+        let labels = if labels.is_empty() { labels } else { format!("{labels} labels") };
         let line = |parts: [&str; 2]| parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ");
-        let lines = [line([&part(&[0, 1]), &labels]), line([&part(&[2]), &part(&[3])])];
+        let first = line([&part(&[Key::Architecture, Key::Graft]), &labels]);
+        let lines = [first, line([&part(&[Key::Mix]), &part(&[Key::Freeze])])];
         lines.join("\n").trim().to_owned()
     }
 
     /// No table: a few lines for each arm.
     fn list(&self, columns: Option<usize>) -> String {
         let mut text = String::new();
+        let short = |head: &str| match head {
+            "test macro AUC" => "AUC".to_owned(),
+            "macro F1" => "F1".to_owned(),
+            head => head.trim_end_matches(" vs scratch").to_owned(),
+        };
+        let heads: Vec<String> = self.metrics.iter().map(|head| short(head)).collect();
+        let width = heads.iter().map(|head| head.chars().count()).max().unwrap_or(0) + 2;
         for (arm, keys) in self.arms() {
             let name = self.name(keys).replace('\n', ", ");
-            let name = if name.is_empty() { keys[1].clone() } else { name };
-            let plural = if keys[5] == "1" { "" } else { "s" };
-            text.push_str(&format!("\n{}", wrapped(&format!("{name}, {} seed{plural}", keys[5]), columns)));
-            let [auc, accuracy, f1] = self.metrics(arm, " ");
-            text.push_str(&format!("  AUC       {auc}\n  accuracy  {accuracy}\n  F1        {f1}\n"));
-            text.push_str(&format!("  Δ AUC     {}\n", delta(arm, " ")));
+            let name = if name.is_empty() { arm.graft.clone() } else { name };
+            let seeds = keys.last().map(String::as_str).unwrap_or_default();
+            let plural = if seeds == "1" { "" } else { "s" };
+            text.push_str(&format!("\n{}", wrapped(&format!("{name}, {seeds} seed{plural}"), columns)));
+            for (head, value) in heads.iter().zip(self.values(arm, " ", " ")) {
+                text.push_str(&format!("  {head:width$}{value}\n"));
+            }
         }
         text + "\n"
     }
 }
 
 /// What all arms have under key `index`; baselines have no mix and no freeze, which does not count.
-fn common<'a>(keys: &'a [[String; 6]], arms: &[Arm], index: usize) -> Option<&'a str> {
-    let grafted_only = matches!(KEYS[index], "mix" | "freeze");
+fn common<'a>(heads: &[&str], keys: &'a [Vec<String>], arms: &[Arm], index: usize) -> Option<&'a str> {
+    let grafted_only = matches!(heads[index], "mix" | "freeze");
     let mut values = keys.iter().zip(arms).filter(|(_, arm)| !(grafted_only && arm.freeze.is_none()));
     let first = values.next()?.0[index].as_str();
     values.all(|(keys, _)| keys[index] == first).then_some(first)
 }
 
-fn metric(spread: Option<&Spread>, best: Option<f64>, between: &str) -> String {
-    let Some(spread) = spread else { return NONE.to_owned() };
-    let [mean, sd] = mean_and_sd(spread);
-    match (best == Some(spread.mean), between) {
-        (false, _) => format!("{mean}{between}{sd}"),
-        (true, "\n") => format!("{mean}*\n{sd}"),
-        (true, _) => format!("{mean}{between}{sd}*"),
+/// A cell, its parts `between` each other.
+fn text(cell: &Cell, between: &str) -> String {
+    match cell {
+        Cell::Text(text) => text.clone(),
+        Cell::Mean(Mean { mean, sd, interval, best, apart }) => {
+            let sd = format!("± {}", sd.as_deref().unwrap_or(NONE));
+            let star = if *best { "*" } else { "" };
+            let dagger = if *apart { " †" } else { "" };
+            let interval = interval.as_ref().map_or_else(String::new, |interval| format!("{between}{interval}"));
+            if between == "\n" {
+                format!("{mean}{star}{dagger}\n{sd}{interval}")
+            } else {
+                format!("{mean} {sd}{star}{interval}{dagger}")
+            }
+        }
+        Cell::Difference(Shown { mean, interval, pairs, best, apart }) => {
+            let mark = format!("{}{}", if *best { "*" } else { "" }, if *apart { " †" } else { "" });
+            let rest: Vec<&str> = [interval, pairs].into_iter().filter_map(|part| part.as_deref()).collect();
+            let rest = rest.join(" ");
+            let text = if between == "\n" {
+                format!("{mean}{mark}\n{rest}")
+            } else if rest.is_empty() {
+                format!("{mean}{mark}")
+            } else {
+                format!("{mean}{between}{rest}{mark}")
+            };
+            text.trim_end().to_owned()
+        }
     }
-}
-
-fn delta(arm: &Arm, between: &str) -> String {
-    let Some(difference) = arm.delta.difference() else { return no_difference(&arm.delta).to_owned() };
-    let [mean, interval] = difference_and_interval(difference, arm);
-    let mark = if difference.excludes_zero() { " †" } else { "" };
-    let text =
-        if between == "\n" { format!("{mean}{mark}\n{interval}") } else { format!("{mean}{between}{interval}{mark}") };
-    text.trim_end().to_owned()
 }

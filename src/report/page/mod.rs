@@ -8,11 +8,12 @@ use html::Html;
 use super::evidence::{Evidence, Kind, stage_name};
 use super::figure::style;
 use super::figure::svg::escaped;
-use super::format::{KEYS, NONE, decimals, difference_and_interval, keys, mean_and_sd, no_difference};
-use super::legend::{self, Best, Signs};
-use super::statistics::Spread;
-use super::{Arm, Comparison, Experiment, Selection, compare, examples, select};
+use super::format::{NONE, decimals};
+use super::legend::{self, Signs};
+use super::sheet::{Cell, Sheet};
+use super::{Comparison, Experiment, Question, compare, examples};
 use crate::Result;
+use crate::statistics::Spread;
 use crate::store::{Store, StoredManifest, TestError};
 
 mod html;
@@ -33,13 +34,13 @@ const DARK: &str = "--link: #7cb8f2; --muted: #a8a8a8; --shade: #222428;";
 /// A user error where there is no store, or no experiment has such a name.
 pub fn page(results: &Path, experiments: &[String], made_at: &str) -> Result<String> {
     let store = Store::open_read_only(results)?;
-    let runs = store.runs()?;
-    let experiments = select(&runs, experiments).map_err(|error| error.at(results.display()))?;
-    let comparison = compare(&runs, &Selection { experiments, test_sets: store.test_sets()? });
+    let question = Question { experiments: experiments.to_vec(), ..Question::default() };
+    let (runs, selection) = question.selection(&store).map_err(|error| error.at(results.display()))?;
+    let comparison = compare(&runs, &selection);
     let evidence = comparison
         .experiments
         .iter()
-        .map(|experiment| Evidence::of(&store, experiment, &runs, None))
+        .map(|experiment| Evidence::of(&store, &comparison, experiment, &runs, None))
         .collect::<Result<Vec<_>>>()?;
     let mut manifests: BTreeMap<&str, StoredManifest> = BTreeMap::new();
     for run in evidence.iter().flat_map(|evidence| &evidence.runs) {
@@ -62,7 +63,7 @@ pub fn page(results: &Path, experiments: &[String], made_at: &str) -> Result<Str
     html.push(format_args!("<main id=\"main\">"));
     summary(&mut html, &comparison, &evidence);
     for (number, evidence) in (1..).zip(&evidence) {
-        experiment(&mut html, &format!("e{number}"), evidence, results, &store);
+        experiment(&mut html, &format!("e{number}"), &comparison, evidence, results, &store);
     }
     runs::list(&mut html, &evidence);
     html.heading(2, "manifests", "Manifests");
@@ -129,7 +130,7 @@ fn summary(html: &mut Html, comparison: &Comparison, evidence: &[Evidence<'_>]) 
         "test records",
         "baselines, test macro AUC",
         "highest arm",
-        "intervals apart from 0",
+        "differences beyond chance",
     ];
     let rows: Vec<(&str, Vec<String>)> = evidence.iter().map(|evidence| ("", summary_row(evidence))).collect();
     html.table("Summary of the experiments", &heads, heads.len(), &rows);
@@ -146,11 +147,17 @@ fn summary_row(evidence: &Evidence<'_>) -> Vec<String> {
     let Experiment { name, arms, runs, test_set, .. } = evidence.experiment;
     let baselines = arms.iter().filter(|arm| arm.is_baseline()).filter_map(|arm| Some((arm, arm.macro_auc?)));
     let baselines = baselines.map(|(arm, auc)| {
-        format!("{} ({}, {})", decimals(auc.mean), arm.architecture, crate::plan::percent(arm.label_fraction))
+        format!("{} ({}, {})", decimals(auc.mean, 3), arm.architecture, crate::plan::percent(arm.label_fraction))
     });
     let differences = || arms.iter().filter_map(|arm| arm.delta.difference());
-    let apart = |up: bool| differences().filter(|of| of.excludes_zero() && (of.mean > 0.0) == up).count();
-    let intervals = differences().filter(|of| of.interval.is_some()).count();
+    let apart = |up: bool| {
+        arms.iter()
+            .filter(|arm| arm.is_apart())
+            .filter_map(|arm| arm.delta.difference())
+            .filter(|of| (of.mean > 0.0) == up)
+            .count()
+    };
+    let tested = differences().filter(|of| of.p.is_some()).count();
     let highest = evidence.shown.as_ref().and_then(|shown| Some((shown.name(), shown.arm.macro_auc?)));
     vec![
         name.clone(),
@@ -162,8 +169,8 @@ fn summary_row(evidence: &Evidence<'_>) -> Vec<String> {
         ),
         test_set.as_ref().map_or_else(|| NONE.to_owned(), |test| test.records.to_string()),
         some_of(&baselines.collect::<Vec<_>>()),
-        highest.map_or_else(|| NONE.to_owned(), |(name, auc)| format!("{} ({name})", decimals(auc.mean))),
-        format!("{} higher, {} lower, of {intervals}", apart(true), apart(false)),
+        highest.map_or_else(|| NONE.to_owned(), |(name, auc)| format!("{} ({name})", decimals(auc.mean, 3))),
+        format!("{} higher, {} lower, of {tested}", apart(true), apart(false)),
     ]
 }
 
@@ -176,15 +183,22 @@ fn some_of(all: &[String]) -> String {
     }
 }
 
-fn experiment(html: &mut Html, id: &str, evidence: &Evidence<'_>, results: &Path, store: &Store) {
+fn experiment(
+    html: &mut Html,
+    id: &str,
+    comparison: &Comparison,
+    evidence: &Evidence<'_>,
+    results: &Path,
+    store: &Store,
+) {
     let experiment = evidence.experiment;
     html.heading(2, id, &experiment.name);
     let title = |number: usize| SECTIONS[number].1;
     let place = |number: usize| format!("{id}-{}", SECTIONS[number].0);
 
     html.heading(3, &place(0), title(0));
-    arms(html, experiment);
-    for line in legend::of_experiment(experiment) {
+    arms(html, comparison, experiment);
+    for line in legend::of_experiment(comparison, experiment) {
         html.paragraph(&line);
     }
     html.heading(3, &place(1), title(1));
@@ -230,30 +244,27 @@ fn one(html: &mut Html, id: &str, evidence: &Evidence<'_>, kind: Kind) {
 }
 
 /// The comparison table.
-fn arms(html: &mut Html, experiment: &Experiment) {
-    let best = Best::of(experiment);
-    let metric = |(spread, best): (Option<Spread>, Option<f64>)| {
-        let mark = |mean: f64| if best == Some(mean) { " *" } else { "" };
-        spread.map_or_else(|| NONE.to_owned(), |of| mean_and_sd(&of).join(" ") + mark(of.mean))
+fn arms(html: &mut Html, comparison: &Comparison, experiment: &Experiment) {
+    let Sheet { heads, rows } = Sheet::of(comparison, experiment);
+    let cell = |cell: Cell| match cell {
+        Cell::Text(text) => text,
+        Cell::Mean(of) => {
+            let sd = of.sd.map_or_else(|| NONE.to_owned(), |sd| sd.trim_start_matches("± ").to_owned());
+            format!("{} ± {sd}{}", of.mean, if of.best { " *" } else { "" })
+        }
+        Cell::Difference(of) => {
+            let parts = [Some(of.mean), of.interval, of.pairs, of.apart.then(|| "†".to_owned())];
+            parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+        }
     };
-    let row = |arm: &Arm| {
-        let mut cells = keys(arm).to_vec();
-        cells.extend(
-            [(arm.macro_auc, best.macro_auc), (arm.accuracy, best.accuracy), (arm.macro_f1, best.macro_f1)].map(metric),
-        );
-        cells.push(match arm.delta.difference() {
-            None => no_difference(&arm.delta).to_owned(),
-            Some(of) => {
-                let mark = if of.excludes_zero() { " †" } else { "" };
-                format!("{}{mark}", difference_and_interval(of, arm).join(" ").trim_end())
-            }
-        });
-        (if arm.is_baseline() { "base" } else { "" }, cells)
-    };
-    let heads: Vec<&str> =
-        KEYS.into_iter().chain(["test macro AUC", "accuracy", "macro F1", "Δ AUC vs scratch"]).collect();
-    let rows: Vec<_> = experiment.arms.iter().map(row).collect();
-    html.table(&format!("Arms of {}", experiment.name), &heads, 4, &rows);
+    let first = heads.iter().position(|head| head.text == "labels").unwrap_or(heads.len());
+    let texts: Vec<&str> = heads.iter().map(|head| head.text.as_str()).collect();
+    let rows: Vec<_> = rows
+        .into_iter()
+        .zip(&experiment.arms)
+        .map(|(row, arm)| (if arm.is_baseline() { "base" } else { "" }, row.into_iter().map(cell).collect()))
+        .collect();
+    html.table(&format!("Arms of {}", experiment.name), &texts, first, &rows);
 }
 
 /// Learning curves, folded away beyond the first, and how well the networks that are grafted measure.

@@ -52,7 +52,7 @@ fn filters(html: &mut Html, evidence: &[Evidence<'_>]) {
 }
 
 fn one(html: &mut Html, number: usize, several: bool, evidence: &Evidence<'_>, run: &Run) {
-    let number_or_none = |value: Option<f64>| value.map_or_else(|| NONE.to_owned(), decimals);
+    let number_or_none = |value: Option<f64>| value.map_or_else(|| NONE.to_owned(), |value| decimals(value, 3));
     let data = |name: &str, value: Option<String>| {
         value.map_or_else(String::new, |value| format!(" data-{name}=\"{}\"", escaped(&value)))
     };
@@ -80,8 +80,8 @@ fn one(html: &mut Html, number: usize, several: bool, evidence: &Evidence<'_>, r
     let stage = evidence.stages.by_id.get(&run.stage_id);
     item("run", Some(run.run_id.clone()));
     item("error", run.error.clone());
-    item("accuracy", run.test_accuracy.map(decimals));
-    item("macro F1", run.test_macro_f1.map(decimals));
+    item("accuracy", run.test_accuracy.map(|value| decimals(value, 3)));
+    item("macro F1", run.test_macro_f1.map(|value| decimals(value, 3)));
     item("kept epoch", stage.and_then(|stage| stage.best_epoch).map(|epoch| epoch.to_string()));
     item("times (UTC)", times(run));
     item("made by", run.version.as_ref().map(|version| format!("ecgraft {version}")));

@@ -79,7 +79,7 @@ impl Status {
             let rows = self.finished.iter().map(|finished| {
                 let auc = finished
                     .macro_auc
-                    .map_or_else(|| "no AUC".into(), |auc| format!("test macro AUC {}", decimals(auc)));
+                    .map_or_else(|| "no AUC".into(), |auc| format!("test macro AUC {}", decimals(auc, 3)));
                 [plain(&finished.label), auc, finished.took.map(duration).unwrap_or_default()]
             });
             lines.extend(block("finished last", rows.collect()));

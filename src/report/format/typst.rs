@@ -1,0 +1,74 @@
+//! Typst: a `figure` with a `table` for each experiment, its caption below it.
+
+use super::Format;
+use crate::report::legend::{self, Signs};
+use crate::report::sheet::{Cell, Mean, Sheet, Shown};
+use crate::report::{Comparison, Experiment};
+
+/// Typst markup.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Typst;
+
+impl Format for Typst {
+    fn write(&self, comparison: &Comparison) -> String {
+        let signs = legend::of_signs(comparison, &Signs { best: "Bold", apart: "†" });
+        let figure = |experiment: &Experiment| {
+            let name = format!("{}.", experiment.name);
+            let lines = legend::of_experiment(comparison, experiment);
+            let caption: Vec<String> = [name].iter().chain(&lines).chain(&signs).map(|line| escape(line)).collect();
+            let caption = caption.join("\n    ");
+            format!("#figure(\n{}  caption: [\n    {caption}\n  ],\n)\n", table(comparison, experiment))
+        };
+        comparison.experiments.iter().map(figure).collect::<Vec<_>>().join("\n")
+    }
+}
+
+fn table(comparison: &Comparison, experiment: &Experiment) -> String {
+    let Sheet { heads, rows } = Sheet::of(comparison, experiment);
+    let align: Vec<&str> = heads.iter().map(|head| if head.right { "right" } else { "left" }).collect();
+    let head: Vec<String> = heads.iter().map(|head| format!("[{}]", escape(&head.text))).collect();
+    let row = |row: &Vec<Cell>| format!("    {},\n", row.iter().map(cell).collect::<Vec<_>>().join(", "));
+    let rows: String = rows.iter().map(row).collect();
+    format!(
+        "  table(\n    columns: {},\n    align: ({},),\n    stroke: none,\n    table.hline(),\n    table.header({}),\n    \
+         table.hline(stroke: 0.5pt),\n{rows}    table.hline(),\n  ),\n",
+        heads.len(),
+        align.join(", "),
+        head.join(", ")
+    )
+}
+
+fn cell(cell: &Cell) -> String {
+    let text = match cell {
+        Cell::Text(text) => escape(text),
+        Cell::Mean(Mean { mean, sd, interval, best, apart }) => {
+            let text = format!("{mean} ± {}", sd.as_deref().unwrap_or(super::NONE));
+            let text = if *best { format!("*{text}*") } else { text };
+            let interval = interval.as_ref().map_or_else(String::new, |interval| format!(" {}", escape(interval)));
+            text + &interval + if *apart { " †" } else { "" }
+        }
+        Cell::Difference(Shown { mean, interval, pairs, best, apart }) => {
+            let number = escape(mean);
+            let number = if *best { format!("*{number}*") } else { number };
+            let rest = [interval, pairs].into_iter().flatten().map(|part| escape(part));
+            let parts: Vec<String> = std::iter::once(number).chain(rest).collect();
+            parts.join(" ") + if *apart { " †" } else { "" }
+        }
+    };
+    format!("[{text}]")
+}
+
+/// Text that Typst prints as it is.
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        if matches!(
+            character,
+            '\\' | '*' | '_' | '#' | '$' | '@' | '<' | '>' | '`' | '[' | ']' | '~' | '=' | '-' | '+' | '/' | '"' | '\''
+        ) {
+            escaped.push('\\');
+        }
+        escaped.push(character);
+    }
+    escaped
+}

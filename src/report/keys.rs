@@ -1,0 +1,134 @@
+//! What an arm is known by, and which runs are meant.
+
+use std::str::FromStr;
+
+use crate::manifest::glob_matches;
+use crate::plan::percent;
+use crate::store::Run;
+use crate::{Error, Result};
+
+/// What runs are put together by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Key {
+    Architecture,
+    Graft,
+    Mix,
+    Freeze,
+    LabelFraction,
+}
+
+impl Key {
+    /// All, in the order of their columns.
+    pub const ALL: [Key; 5] = [Key::Architecture, Key::Graft, Key::Mix, Key::Freeze, Key::LabelFraction];
+
+    /// The column of the view `runs`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Key::Architecture => "architecture",
+            Key::Graft => "graft",
+            Key::Mix => "mix",
+            Key::Freeze => "freeze",
+            Key::LabelFraction => "label_fraction",
+        }
+    }
+
+    /// The head of its column for people.
+    pub fn heading(self) -> &'static str {
+        if self == Key::LabelFraction { "labels" } else { self.name() }
+    }
+
+    /// What a run has there; `None` for the mix and the freeze of one from scratch.
+    pub fn of(self, run: &Run) -> Option<String> {
+        match self {
+            Key::Architecture => Some(run.architecture.clone()),
+            Key::Graft => Some(run.graft.clone()),
+            Key::Mix => run.mix.clone(),
+            Key::Freeze => run.freeze.clone(),
+            Key::LabelFraction => Some(percent(run.label_fraction)),
+        }
+    }
+}
+
+impl FromStr for Key {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let known = |key: &Key| key.name() == text || key.heading() == text;
+        Key::ALL.into_iter().find(known).ok_or_else(|| {
+            let names = Key::ALL.map(Key::name).join(", ");
+            Error::user(format!("`{text}` is nothing that runs are put together by; there are {names}"))
+        })
+    }
+}
+
+/// A condition on runs: `freeze=none,probe`, `label_fraction=0.1`, `seed=0`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Only {
+    /// `None` for the seed.
+    key: Option<Key>,
+    /// Any of these: globs of names, shares, or seeds.
+    values: Vec<String>,
+}
+
+impl Only {
+    /// Whether the run is meant.
+    pub fn admits(&self, run: &Run) -> bool {
+        self.values.iter().any(|value| match self.key {
+            None => value.parse() == Ok(run.seed),
+            Some(Key::LabelFraction) => share(value).is_some_and(|share| (share - run.label_fraction).abs() < 1e-9),
+            Some(key) => match key.of(run) {
+                Some(name) => glob_matches(value, &name),
+                None => value == "none" || value == "-" || value == "—",
+            },
+        })
+    }
+}
+
+impl FromStr for Only {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let Some((name, values)) = text.split_once('=') else {
+            return Err(Error::user(format!("`{text}` is not KEY=VALUE, such as label_fraction=0.1")));
+        };
+        let key = match name.trim() {
+            "seed" => None,
+            name => Some(name.parse().map_err(|error: Error| Error::user(format!("{}, seed", error.message)))?),
+        };
+        let values: Vec<String> =
+            values.trim_start_matches('=').split(',').map(|value| value.trim().to_owned()).collect();
+        for value in &values {
+            let (fits, wanted) = match key {
+                None => (value.parse::<u64>().is_ok(), "a seed"),
+                Some(Key::LabelFraction) => (share(value).is_some(), "a share such as 0.1 or 10%"),
+                Some(_) => (!value.is_empty(), "a name or glob"),
+            };
+            if !fits {
+                return Err(Error::user(format!("`{text}`: `{value}` is not {wanted}")));
+            }
+        }
+        Ok(Self { key, values })
+    }
+}
+
+/// `0.1` and `10%`.
+fn share(text: &str) -> Option<f64> {
+    match text.strip_suffix('%') {
+        Some(percents) => percents.parse::<f64>().ok().map(|percents| percents / 100.0),
+        None => text.parse().ok(),
+    }
+}
+
+/// What rows are sorted by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sort {
+    /// The metric of this place, the best first.
+    Metric(usize),
+    /// The difference from the baseline, the best first.
+    Difference,
+    /// The p-value, the smallest first.
+    P,
+    /// A key, by name.
+    Key(Key),
+}

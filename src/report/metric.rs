@@ -1,0 +1,112 @@
+//! Metrics by the names the store has for them.
+
+use std::fmt;
+
+use crate::statistics::bootstrap;
+
+/// A test metric: `macro_auc`; `auc:MI`, of a class; `mae:hr`, of the networks that were grafted.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Metric {
+    /// The store's name.
+    pub name: String,
+    /// The class, or the target, it is of.
+    pub of: Option<String>,
+}
+
+impl Metric {
+    /// What a comparison shows if nothing else is asked for: the difference is that of the first.
+    pub fn usual() -> Vec<Metric> {
+        ["macro_auc", "accuracy", "macro_f1"].map(Metric::named).into()
+    }
+
+    /// The metric that is written so: `NAME` or `NAME:CLASS`.
+    pub fn named(text: &str) -> Self {
+        match text.split_once(':') {
+            Some((name, of)) => Self { name: name.to_owned(), of: Some(of.to_owned()) },
+            None => Self { name: text.to_owned(), of: None },
+        }
+    }
+
+    /// The head of its column.
+    pub fn heading(&self) -> String {
+        match (self.name.as_str(), &self.of) {
+            ("macro_auc", None) => "test macro AUC".to_owned(),
+            (name, None) => in_words(name),
+            ("mae" | "rmse" | "r2" | "pearson_r", Some(of)) => format!("{} of {of}", in_words(&self.name)),
+            (name, Some(of)) => format!("{} {of}", in_words(name)),
+        }
+    }
+
+    /// As it is called in a sentence.
+    pub fn in_text(&self) -> String {
+        if self.name == "macro_auc" { "test macro AUC".to_owned() } else { format!("test {}", self.heading()) }
+    }
+
+    /// The head of the column of its differences.
+    pub fn difference_heading(&self) -> String {
+        if self.name == "macro_auc" {
+            "Δ AUC vs scratch".to_owned()
+        } else {
+            format!("Δ {} vs scratch", self.heading())
+        }
+    }
+
+    /// What its columns for machines are called.
+    pub fn column(&self) -> String {
+        self.of.as_ref().map_or_else(|| self.name.clone(), |of| format!("{}_{of}", self.name))
+    }
+
+    /// Whether networks have it before they are grafted, so that there is no difference from a baseline.
+    pub fn is_of_grafts(&self) -> bool {
+        matches!(self.name.as_str(), "mae" | "rmse" | "r2" | "pearson_r")
+    }
+
+    /// Whether less is better.
+    pub fn is_error(&self) -> bool {
+        matches!(self.name.as_str(), "brier" | "ece" | "mae" | "rmse")
+    }
+
+    /// The better of two values.
+    pub fn better(&self, a: f64, b: f64) -> f64 {
+        if self.is_error() { a.min(b) } else { a.max(b) }
+    }
+
+    /// Decimals that are shown: milliseconds and beats per minute to a tenth, shares to a thousandth.
+    pub fn digits(&self) -> usize {
+        if matches!(self.name.as_str(), "mae" | "rmse") { 1 } else { 3 }
+    }
+
+    /// What it is for the bootstrap, if that can resample it.
+    pub fn resampled(&self, classes: &[String]) -> Option<bootstrap::Metric> {
+        bootstrap::Metric::named(&self.name, self.of.as_deref(), classes)
+    }
+
+    /// What its values can be, where they are between fixed ends.
+    pub(super) fn range(&self) -> Option<(f64, f64)> {
+        Some(if self.name == "brier" { (0.0, 2.0) } else { (0.0, 1.0) })
+    }
+}
+
+impl fmt::Display for Metric {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.of {
+            Some(of) => write!(f, "{}:{of}", self.name),
+            None => f.write_str(&self.name),
+        }
+    }
+}
+
+fn in_words(name: &str) -> String {
+    match name {
+        "auc" => "AUC".to_owned(),
+        "f1" => "F1".to_owned(),
+        "macro_f1" => "macro F1".to_owned(),
+        "brier" => "Brier score".to_owned(),
+        "ece" => "calibration error".to_owned(),
+        "mae" => "MAE".to_owned(),
+        "rmse" => "RMSE".to_owned(),
+        "r2" => "R²".to_owned(),
+        "pearson_r" => "r".to_owned(),
+        other => other.replace('_', " "),
+    }
+}

@@ -1,0 +1,163 @@
+//! What is asked of a comparison, and what of the store it takes to answer.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::{Key, Metric, Only, Selection, Shape, Sort, Test, TestEvidence, select};
+use crate::manifest::Labels;
+use crate::store::{Run, Store};
+use crate::{Error, Result};
+
+/// Resamples of the patients, if nothing else is asked for.
+pub const RESAMPLES: usize = 2000;
+/// With more done runs than this records are read only if a test that needs them is asked for.
+pub const MOST_RUNS: usize = 1000;
+
+/// A question, in the user's words.
+#[derive(Clone, Debug, Default)]
+pub struct Question {
+    /// Names of experiments, or globs; all where there are none.
+    pub experiments: Vec<String>,
+    /// Conditions: `KEY=VALUE`.
+    pub only: Vec<String>,
+    /// Names of metrics; [`Metric::usual`] where there are none.
+    pub metrics: Vec<String>,
+    /// What arms are known by; [`Key::ALL`] where there are none.
+    pub by: Vec<Key>,
+    /// How differences are tested. Where `None`, by the bootstrap if no more than [`MOST_RUNS`] runs are done, else by
+    /// the t test.
+    pub test: Option<Test>,
+    /// Resamples of the patients; [`RESAMPLES`] where `None`.
+    pub resamples: Option<usize>,
+    /// What rows are sorted by: a metric of those shown, `difference`, `p`, or a key.
+    pub sort: Option<String>,
+    /// How it is shown.
+    pub shape: Shape,
+}
+
+impl Question {
+    /// The runs of the store, and what is to be compared of them.
+    ///
+    /// # Errors
+    /// A user error where there is no experiment, metric or key that is asked for, or the test does not fit the metric.
+    pub fn selection(&self, store: &Store) -> Result<(Vec<Run>, Selection)> {
+        let runs = store.runs()?;
+        let experiments = select(&runs, &self.experiments)?;
+        let only: Vec<Only> = self.only.iter().map(|text| text.parse()).collect::<Result<_>>()?;
+        let metrics = self.metrics();
+        let sort = self.sort.as_deref().map(|text| sort(text, &metrics)).transpose()?;
+        let by = match &self.shape.pivot {
+            Some(pivot) => {
+                Key::ALL.into_iter().filter(|key| pivot.rows.contains(key) || pivot.columns.contains(key)).collect()
+            }
+            None if self.by.is_empty() => Key::ALL.into(),
+            None => self.by.clone(),
+        };
+        let values = values(store, &metrics)?;
+
+        let meant = |run: &&Run| run.status == "done" && experiments.contains(&run.experiment);
+        let done: Vec<&Run> = runs.iter().filter(meant).collect();
+        // Baselines are needed whatever the conditions say.
+        let needed: Vec<&Run> = done
+            .iter()
+            .copied()
+            .filter(|run| run.graft == "scratch" || only.iter().all(|only| only.admits(run)))
+            .collect();
+        let test = self.test.unwrap_or(if needed.len() <= MOST_RUNS { Test::Bootstrap } else { Test::T });
+        if let Some(metric) = metrics.first() {
+            fits(test, metric)?;
+        }
+        let mut evidence = TestEvidence::default();
+        let mut found = test;
+        if test.reads_records() {
+            let mut stages: Vec<String> = needed.iter().map(|run| run.stage_id.clone()).collect();
+            stages.sort();
+            stages.dedup();
+            let predictions = store.predictions(&stages)?;
+            let several = predictions.iter().any(|set| set.labels == Labels::Multi);
+            if test == Test::McNemar && several && metrics.iter().any(|metric| metric.name == "accuracy") {
+                return Err(Error::user(
+                    "--test mcnemar asks which records are right; where a record has several labels, that is --metric subset_accuracy",
+                ));
+            }
+            let resamples = if test == Test::Bootstrap { self.resamples.unwrap_or(RESAMPLES) } else { 0 };
+            if predictions.is_empty() && self.test.is_none() {
+                found = Test::T;
+            } else {
+                evidence = TestEvidence::new(predictions, &metrics, resamples);
+            }
+        }
+        let test_sets = store.test_sets()?;
+        let selection = Selection {
+            experiments,
+            test_sets,
+            only,
+            by,
+            metrics,
+            values,
+            test: found,
+            evidence,
+            sort,
+            shape: self.shape.clone(),
+        };
+        Ok((runs, selection))
+    }
+
+    fn metrics(&self) -> Vec<Metric> {
+        if self.metrics.is_empty() {
+            Metric::usual()
+        } else {
+            self.metrics.iter().map(|name| Metric::named(name)).collect()
+        }
+    }
+}
+
+/// Values by stage of the metrics that runs do not have with them.
+fn values(store: &Store, metrics: &[Metric]) -> Result<BTreeMap<Metric, HashMap<String, f64>>> {
+    let usual = Metric::usual();
+    let unusual: Vec<&Metric> = metrics.iter().filter(|metric| !usual.contains(metric)).collect();
+    if unusual.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let known = store.metrics()?;
+    let mut values = BTreeMap::new();
+    for metric in unusual {
+        let Some(&found) = known.get(&metric.to_string()) else {
+            let names: Vec<&str> = known.keys().map(String::as_str).collect();
+            return Err(Error::user(format!("no metric is called `{metric}`; there are {}", names.join(", "))));
+        };
+        values.insert(metric.clone(), store.metric(found, &metric.name, metric.of.as_deref())?);
+    }
+    Ok(values)
+}
+
+/// Whether a test can be done of a metric.
+fn fits(test: Test, metric: &Metric) -> Result<()> {
+    let (fits, name, of) = match test {
+        Test::DeLong => (matches!(metric.name.as_str(), "macro_auc" | "auc"), "delong", "macro_auc or auc:CLASS"),
+        Test::McNemar => {
+            (matches!(metric.name.as_str(), "accuracy" | "subset_accuracy"), "mcnemar", "accuracy or subset_accuracy")
+        }
+        _ => return Ok(()),
+    };
+    if fits {
+        Ok(())
+    } else {
+        Err(Error::user(format!("--test {name} is of {of}, not of {metric}; say --metric {of}")))
+    }
+}
+
+fn sort(text: &str, metrics: &[Metric]) -> Result<Sort> {
+    match text {
+        "difference" => return Ok(Sort::Difference),
+        "p" => return Ok(Sort::P),
+        _ => {}
+    }
+    if let Some(place) = metrics.iter().position(|metric| metric.to_string() == text) {
+        return Ok(Sort::Metric(place));
+    }
+    text.parse().map(Sort::Key).map_err(|_| {
+        let shown: Vec<String> = metrics.iter().map(Metric::to_string).collect();
+        let keys = Key::ALL.map(Key::name).join(", ");
+        Error::user(format!("rows are not sorted by `{text}`; they are by {}, difference, p, {keys}", shown.join(", ")))
+    })
+}

@@ -1,0 +1,203 @@
+//! A comparison as a grid of cells, for every format that people read.
+
+use super::arms::{Arm, Comparison, Delta, Experiment, Pivot};
+use super::format::{NONE, brackets, decimals, seeds, signed};
+use super::{Key, Metric};
+use crate::statistics::{Difference, Spread};
+
+/// One table.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Sheet {
+    pub heads: Vec<Head>,
+    pub rows: Vec<Vec<Cell>>,
+}
+
+/// The head of a column.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Head {
+    pub text: String,
+    /// Whether the column is set to the right.
+    pub right: bool,
+}
+
+/// What a cell has.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Cell {
+    Text(String),
+    Mean(Mean),
+    Difference(Shown),
+}
+
+/// A mean as it is shown.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Mean {
+    pub mean: String,
+    /// `None` for a single seed.
+    pub sd: Option<String>,
+    pub interval: Option<String>,
+    /// Whether it is the best of its column.
+    pub best: bool,
+    /// Whether its difference from the baseline is marked here, there being no column for it.
+    pub apart: bool,
+}
+
+/// A difference as it is shown.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Shown {
+    pub mean: String,
+    pub interval: Option<String>,
+    /// `(2 pairs)`, where they are fewer than the seeds.
+    pub pairs: Option<String>,
+    pub best: bool,
+    pub apart: bool,
+}
+
+impl Sheet {
+    /// The table of an experiment.
+    pub fn of(comparison: &Comparison, experiment: &Experiment) -> Self {
+        match &comparison.shape.pivot {
+            Some(pivot) => Self::pivoted(comparison, experiment, pivot),
+            None => Self::of_arms(comparison, experiment),
+        }
+    }
+
+    /// A row for each arm.
+    fn of_arms(comparison: &Comparison, experiment: &Experiment) -> Self {
+        let left = |text: String| Head { text, right: false };
+        let right = |text: &str| Head { text: text.to_owned(), right: true };
+        let key =
+            |key: &Key| if *key == Key::LabelFraction { right(key.heading()) } else { left(key.heading().into()) };
+        let mut heads: Vec<Head> = comparison.keys.iter().map(key).collect();
+        heads.push(right("seeds"));
+        heads.extend(comparison.metrics.iter().map(|metric| left(metric.heading())));
+        heads.extend(comparison.tested().map(|metric| left(metric.difference_heading())));
+        let tested = has_p(experiment);
+        heads.extend(tested.then(|| right("p")));
+        let best = best(comparison, experiment);
+        let row = |arm: &Arm| {
+            let mut cells: Vec<Cell> = keys(comparison, arm).into_iter().map(Cell::Text).collect();
+            for (number, metric) in comparison.metrics.iter().enumerate() {
+                cells.push(mean(comparison, arm, number, metric, best[number], false));
+            }
+            cells.extend(comparison.tested().map(|metric| difference(arm, metric, None)));
+            cells.extend(tested.then(|| Cell::Text(p(arm))));
+            cells
+        };
+        Self { heads, rows: experiment.arms.iter().map(row).collect() }
+    }
+
+    /// The first metric, or its difference, by keys.
+    fn pivoted(comparison: &Comparison, experiment: &Experiment, pivot: &Pivot) -> Self {
+        let Some(metric) = comparison.metrics.first() else { return Self { heads: Vec::new(), rows: Vec::new() } };
+        let of = |arm: &Arm, keys: &[Key]| -> Vec<String> {
+            keys.iter().map(|key| arm.key(*key).unwrap_or_else(|| NONE.to_owned())).collect()
+        };
+        let mut rows: Vec<Vec<String>> = Vec::new();
+        let mut columns: Vec<Vec<String>> = Vec::new();
+        for arm in &experiment.arms {
+            for (known, found) in [(&mut rows, of(arm, &pivot.rows)), (&mut columns, of(arm, &pivot.columns))] {
+                if !known.contains(&found) {
+                    known.push(found);
+                }
+            }
+        }
+        let heading = |column: &Vec<String>| {
+            let name = |(key, value): (&Key, &String)| format!("{} {value}", key.heading());
+            pivot.columns.iter().zip(column).map(name).collect::<Vec<_>>().join(", ")
+        };
+        let mut heads: Vec<Head> =
+            pivot.rows.iter().map(|key| Head { text: key.heading().to_owned(), right: false }).collect();
+        heads.extend(columns.iter().map(|column| Head { text: heading(column), right: false }));
+        let number = |arm: &Arm| match pivot.differences {
+            true => arm.delta.difference().map(|difference| difference.mean),
+            false => arm.metrics[0].map(|summary| summary.spread.mean),
+        };
+        let at = |row: &Vec<String>, column: &Vec<String>| {
+            experiment.arms.iter().find(|arm| of(arm, &pivot.rows) == *row && of(arm, &pivot.columns) == *column)
+        };
+        let best: Vec<Option<f64>> = columns
+            .iter()
+            .map(|column| best_of(metric, rows.iter().filter_map(|row| number(at(row, column)?)).collect()))
+            .collect();
+        let cell = |row: &Vec<String>, (place, column): (usize, &Vec<String>)| match at(row, column) {
+            None => Cell::Text(String::new()),
+            Some(arm) if pivot.differences => difference(arm, metric, best[place]),
+            Some(arm) => mean(comparison, arm, 0, metric, best[place], arm.is_apart()),
+        };
+        let rows = rows.iter().map(|row| {
+            let keys = row.iter().cloned().map(Cell::Text);
+            keys.chain(columns.iter().enumerate().map(|column| cell(row, column))).collect()
+        });
+        Self { heads, rows: rows.collect() }
+    }
+}
+
+/// What an arm is, and its seeds.
+pub(super) fn keys(comparison: &Comparison, arm: &Arm) -> Vec<String> {
+    let key = |key: &Key| arm.key(*key).unwrap_or_else(|| NONE.to_owned());
+    comparison.keys.iter().map(key).chain([seeds(arm)]).collect()
+}
+
+/// Whether any difference has a p-value.
+pub(super) fn has_p(experiment: &Experiment) -> bool {
+    experiment.arms.iter().any(|arm| arm.holm.is_some())
+}
+
+/// The corrected p-value.
+pub(super) fn p(arm: &Arm) -> String {
+    match arm.holm {
+        None => String::new(),
+        Some(p) if p < 0.0005 => "<0.001".to_owned(),
+        Some(p) => format!("{p:.3}"),
+    }
+}
+
+/// The best means of the metrics; `None` where fewer than two arms have one.
+pub(super) fn best(comparison: &Comparison, experiment: &Experiment) -> Vec<Option<f64>> {
+    let of = |(number, metric): (usize, &Metric)| {
+        let means = experiment.arms.iter().filter_map(|arm| Some(arm.metrics.get(number)?.as_ref()?.spread.mean));
+        best_of(metric, means.collect())
+    };
+    comparison.metrics.iter().enumerate().map(of).collect()
+}
+
+fn best_of(metric: &Metric, values: Vec<f64>) -> Option<f64> {
+    (values.len() > 1).then(|| values.into_iter().reduce(|a, b| metric.better(a, b)))?
+}
+
+/// Metric number `number` of an arm.
+pub(super) fn mean(
+    comparison: &Comparison,
+    arm: &Arm,
+    number: usize,
+    metric: &Metric,
+    best: Option<f64>,
+    apart: bool,
+) -> Cell {
+    let Some(summary) = arm.metrics.get(number).and_then(Option::as_ref) else { return Cell::Text(NONE.to_owned()) };
+    let Spread { mean, sd, .. } = summary.spread;
+    let interval = summary.interval.filter(|_| comparison.shape.intervals);
+    Cell::Mean(Mean {
+        mean: decimals(mean, metric.digits()),
+        sd: sd.map(|sd| decimals(sd, metric.digits())),
+        interval: interval.map(|interval| brackets(interval, metric.digits())),
+        best: best == Some(mean),
+        apart,
+    })
+}
+
+/// The difference of an arm.
+pub(super) fn difference(arm: &Arm, metric: &Metric, best: Option<f64>) -> Cell {
+    let Some(difference) = arm.delta.difference() else {
+        return Cell::Text(if arm.delta == Delta::Baseline { "baseline" } else { NONE }.to_owned());
+    };
+    let Difference { pairs, mean, interval, .. } = *difference;
+    let few = pairs < arm.distinct_seeds;
+    Cell::Difference(Shown {
+        mean: signed(mean, metric.digits()),
+        interval: interval.map(|interval| brackets(interval, metric.digits())),
+        pairs: few.then(|| if pairs == 1 { "(1 pair)".to_owned() } else { format!("({pairs} pairs)") }),
+        best: best == Some(mean),
+        apart: arm.is_apart(),
+    })
+}

@@ -1,0 +1,147 @@
+//! What test predictions say beyond the metrics that are stored of them.
+
+use std::collections::HashMap;
+
+use super::Metric;
+use crate::manifest::Labels;
+use crate::statistics::bootstrap::{Measure, Patients, resampled};
+use crate::statistics::delong::{Area, area};
+use crate::store::TestPredictions;
+
+/// Seed of the resamples of patients: the same for every comparison, so that it can be repeated.
+const SEED: u64 = 0;
+
+/// Test predictions of runs, and their metrics on resamples of the patients.
+#[derive(Clone, Debug, Default)]
+pub struct TestEvidence {
+    sets: Vec<Set>,
+    /// Set, and place in it, of a stage.
+    places: HashMap<String, (usize, usize)>,
+    /// Resamples of each set; 0 where none were asked for.
+    pub resamples: usize,
+}
+
+/// Stages that were tested on the same records.
+#[derive(Clone, Debug)]
+struct Set {
+    predictions: TestPredictions,
+    patients: Patients,
+    /// For each metric, for each stage: its values on the resamples; `None` for what cannot be resampled.
+    resampled: Vec<Option<Vec<Vec<f64>>>>,
+}
+
+/// Values on resamples, seed by seed, and the degrees of freedom of the patients.
+pub(super) struct Resampled {
+    pub by_seed: Vec<Vec<f64>>,
+    pub patient_degrees: usize,
+}
+
+impl TestEvidence {
+    /// Predictions as the store gives them, with the metrics on so many resamples of the patients.
+    pub fn new(predictions: Vec<TestPredictions>, metrics: &[Metric], resamples: usize) -> Self {
+        let mut evidence = Self { resamples, ..Self::default() };
+        for predictions in predictions {
+            let classes = predictions.classes.len();
+            let Some(patients) = Patients::new(&predictions.patients, &predictions.truth, classes) else { continue };
+            let of = |metric: &Metric| {
+                let metric = metric.resampled(&predictions.classes)?;
+                let measure = |(_, probabilities): &(String, Vec<f64>)| {
+                    Measure::new(metric, predictions.labels, classes, probabilities, &predictions.truth)
+                };
+                let measures: Vec<Measure> = predictions.stages.iter().map(measure).collect::<Option<_>>()?;
+                Some(resampled(&measures, &patients, resamples, SEED))
+            };
+            let resampled = if resamples == 0 { Vec::new() } else { metrics.iter().map(of).collect() };
+            let set = evidence.sets.len();
+            for (place, (stage, _)) in predictions.stages.iter().enumerate() {
+                evidence.places.insert(stage.clone(), (set, place));
+            }
+            evidence.sets.push(Set { predictions, patients, resampled });
+        }
+        evidence
+    }
+
+    /// Patients and records of the set that a stage was tested on, and whether it is known whose records they are.
+    pub(super) fn patients(&self, stage: &str) -> Option<(usize, usize, bool)> {
+        let set = &self.sets[self.places.get(stage)?.0];
+        Some((set.patients.count(), set.predictions.records.len(), set.predictions.patients_known))
+    }
+
+    /// The set that all these stages were tested on, with their places in it.
+    fn common<'a>(&self, stages: impl Iterator<Item = &'a str>) -> Option<(&Set, Vec<usize>)> {
+        let places: Vec<(usize, usize)> = stages.map(|stage| self.places.get(stage).copied()).collect::<Option<_>>()?;
+        let set = places.first()?.0;
+        let same = places.iter().all(|place| place.0 == set);
+        same.then(|| (&self.sets[set], places.into_iter().map(|place| place.1).collect()))
+    }
+
+    /// Metric number `metric` on the resamples: for each seed the mean over its networks, each a stage and, where it is
+    /// compared with one, its baseline, whose value is taken from it. `None` where they were not all tested on the same
+    /// records, or the metric is not of these.
+    pub(super) fn resampled(&self, metric: usize, seeds: &[Vec<(&str, Option<&str>)>]) -> Option<Resampled> {
+        let stages = seeds.iter().flatten().flat_map(|(stage, base)| std::iter::once(*stage).chain(*base));
+        let (set, _) = self.common(stages)?;
+        let values = set.resampled.get(metric)?.as_ref()?;
+        let of = |stage: &str| self.places.get(stage).map(|place| &values[place.1]);
+        let mut by_seed = Vec::with_capacity(seeds.len());
+        for networks in seeds {
+            let mut sum = vec![0.0; self.resamples];
+            for (stage, base) in networks {
+                for (sum, value) in sum.iter_mut().zip(of(stage)?) {
+                    *sum += value;
+                }
+                if let Some(base) = base {
+                    for (sum, value) in sum.iter_mut().zip(of(base)?) {
+                        *sum -= value;
+                    }
+                }
+            }
+            sum.iter_mut().for_each(|value| *value /= networks.len() as f64);
+            by_seed.push(sum);
+        }
+        Some(Resampled { by_seed, patient_degrees: set.patients.degrees() })
+    }
+
+    /// Probabilities averaged over networks that were tested on the same records.
+    fn ensemble(&self, stages: &[&str]) -> Option<(&Set, Vec<f64>)> {
+        let (set, places) = self.common(stages.iter().copied())?;
+        let mut mean = vec![0.0; set.predictions.truth.len()];
+        for &place in &places {
+            mean.iter_mut().zip(&set.predictions.stages[place].1).for_each(|(sum, value)| *sum += value);
+        }
+        mean.iter_mut().for_each(|value| *value /= places.len() as f64);
+        Some((set, mean))
+    }
+
+    /// The area of an ensemble: the mean of the classes' that have one, or that of one class; by patient.
+    pub(super) fn area(&self, metric: &Metric, stages: &[&str]) -> Option<Area> {
+        let (set, probabilities) = self.ensemble(stages)?;
+        let classes = &set.predictions.classes;
+        let wanted = |class: &usize| metric.of.as_ref().is_none_or(|of| classes[*class] == *of);
+        let areas: Vec<Area> = (0..classes.len())
+            .filter(wanted)
+            .filter_map(|class| {
+                let scores: Vec<f64> = probabilities.iter().skip(class).step_by(classes.len()).copied().collect();
+                let truth: Vec<bool> =
+                    set.predictions.truth.iter().skip(class).step_by(classes.len()).copied().collect();
+                area(&scores, &truth)
+            })
+            .collect();
+        Some(Area::mean(&areas)?.by_patient(set.patients.of_records()))
+    }
+
+    /// Which records an ensemble has right, every class of them.
+    pub(super) fn right(&self, stages: &[&str]) -> Option<Vec<bool>> {
+        let (set, probabilities) = self.ensemble(stages)?;
+        let classes = set.predictions.classes.len();
+        let right = |(row, truth): (&[f64], &[bool])| match set.predictions.labels {
+            Labels::Multi => row.iter().zip(truth).all(|(p, has)| (*p >= 0.5) == *has),
+            Labels::Single => {
+                let top = (1..classes).fold(0, |best, at| if row[at] > row[best] { at } else { best });
+                truth[top]
+            }
+        };
+        let rows = probabilities.chunks_exact(classes).zip(set.predictions.truth.chunks_exact(classes));
+        Some(rows.map(right).collect())
+    }
+}

@@ -1,0 +1,99 @@
+//! Who is drawn.
+
+use std::collections::BTreeMap;
+
+use rand::RngExt;
+
+use super::{LANES, Lanes};
+use crate::seed::stream;
+
+/// Strata of fewer patients are drawn as one.
+const SMALLEST_STRATUM: usize = 5;
+
+/// The patients of a set of test records, in strata.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Patients {
+    /// The patient of each record, numbered from 0.
+    of_records: Vec<usize>,
+    /// The patients of each stratum.
+    strata: Vec<Vec<usize>>,
+    count: usize,
+}
+
+impl Patients {
+    /// The patients called `names`, one name for each record. `truth` is (records, `classes`), record by record.
+    ///
+    /// A stratum has the patients of whom the same classes are known, over all their records. Strata of fewer
+    /// than five patients are drawn together as one, with the smallest of the others where they are fewer still.
+    ///
+    /// `None` where the sizes do not fit, or there are fewer than two patients.
+    pub fn new<N: AsRef<str>>(names: &[N], truth: &[bool], classes: usize) -> Option<Self> {
+        if classes == 0 || names.len().checked_mul(classes) != Some(truth.len()) {
+            return None;
+        }
+        let mut known: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut sets: Vec<Vec<bool>> = Vec::new();
+        let mut of_records = Vec::with_capacity(names.len());
+        for (name, has) in names.iter().zip(truth.chunks_exact(classes)) {
+            let patient = *known.entry(name.as_ref()).or_insert(sets.len());
+            match sets.get_mut(patient) {
+                Some(set) => set.iter_mut().zip(has).for_each(|(any, has)| *any |= has),
+                None => sets.push(has.to_vec()),
+            }
+            of_records.push(patient);
+        }
+        let count = sets.len();
+        let mut by_set: BTreeMap<Vec<bool>, Vec<usize>> = BTreeMap::new();
+        for (patient, set) in sets.into_iter().enumerate() {
+            by_set.entry(set).or_default().push(patient);
+        }
+        let (mut strata, small): (Vec<_>, Vec<_>) =
+            by_set.into_values().partition(|stratum| stratum.len() >= SMALLEST_STRATUM);
+        let mut rest = small.concat();
+        if !rest.is_empty() {
+            if rest.len() < SMALLEST_STRATUM
+                && let Some(smallest) = (0..strata.len()).min_by_key(|&at| strata[at].len())
+            {
+                rest.extend(strata.remove(smallest));
+            }
+            strata.push(rest);
+        }
+        (count > 1).then_some(Self { of_records, strata, count })
+    }
+
+    /// Number of patients.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Number of strata.
+    pub fn strata(&self) -> usize {
+        self.strata.len()
+    }
+
+    /// The patient of each record, numbered from 0.
+    pub fn of_records(&self) -> &[usize] {
+        &self.of_records
+    }
+
+    /// Degrees of freedom of a variance over the patients: patients less strata.
+    pub fn degrees(&self) -> usize {
+        self.count - self.strata.len()
+    }
+
+    /// How often each record is in resamples `first` to `first` + [`LANES`] - 1.
+    pub(super) fn weights(&self, seed: u64, first: usize) -> Vec<Lanes<f32>> {
+        let mut of_patients = vec![[0f32; LANES]; self.count];
+        let mut draws: [_; LANES] = std::array::from_fn(|lane| stream(seed, "bootstrap", (first + lane) as u64));
+        for (lane, random) in draws.iter_mut().enumerate() {
+            for stratum in &self.strata {
+                let drawn = stratum.len() - 1;
+                let weight = stratum.len() as f32 / drawn as f32;
+                for _ in 0..drawn {
+                    of_patients[stratum[random.random_range(0..stratum.len())]][lane] += weight;
+                }
+            }
+        }
+        self.of_records.iter().map(|&patient| of_patients[patient]).collect()
+    }
+}

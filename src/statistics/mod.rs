@@ -1,0 +1,29 @@
+//! The statistics of a comparison: pure functions on slices, no store and no text.
+//!
+//! What is compared is an *arm*: networks that differ in their seed only, all tested on the same records. Two
+//! things make its mean metric uncertain: the seeds (another training would have come out otherwise) and the
+//! test records (other patients would have been easier or harder). [`bootstrap`] accounts for both, the other
+//! tests for one of them, as they were made to:
+//!
+//! | | records | seeds | of |
+//! |---|---|---|---|
+//! | [`bootstrap`] | yes | yes | any metric of predictions |
+//! | [`Difference`] (Student's t) | | yes | any number |
+//! | [`wilcoxon`] | | yes | any number |
+//! | [`delong`] | yes | | AUC |
+//! | [`mcnemar`] | yes | | right or wrong |
+//!
+//! [`holm`] corrects a family of p-values; [`ranks`] compares arms across data sets.
+
+pub mod bootstrap;
+pub mod delong;
+pub mod distributions;
+mod holm;
+pub mod mcnemar;
+pub mod ranks;
+mod spread;
+pub mod wilcoxon;
+
+pub use distributions::t_quantile;
+pub use holm::holm;
+pub use spread::{Difference, Spread};
