@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::keys;
 use super::language::{Default, Key, Kind, Kinds, Type, Words};
@@ -191,8 +191,8 @@ fn in_words(of: &Type) -> String {
 
 fn default(key: &Key) -> String {
     let example = || match parsed(key.example) {
-        Some(value) => format!("; for example `{}`", toml(&value)),
-        None => String::new(),
+        Some(value) if value != json!({}) => format!("; for example `{}`", toml(&value)),
+        _ => String::new(),
     };
     match key.default {
         Default::Required => format!("required{}", escaped(&example())),
