@@ -227,7 +227,7 @@ fn toml(value: &Value) -> String {
 
 /// Text for a cell of a Markdown table.
 fn escaped(text: &str) -> String {
-    text.replace('|', "\\|").replace(" <", " &lt;").replace('\n', " ")
+    text.replace('|', "\\|").replace('\n', " ")
 }
 
 /// Where GitHub's links to this heading lead.
