@@ -6,7 +6,7 @@ use ecgraft::manifest::{
     Architecture, Augment, BatchNormMode, CnnConfig, Condition, Diagnostic, Donor, EarlyStopping, Freeze, Fusion,
     GradientClipping, Inception1dConfig, L2Sp, Lead, Manifest, Optimizer, Pretraining, RecurrentConfig, RegressionLoss,
     Resnet1dConfig, Schedule, Source, StoppingMetric, Superclass, Target, Targets, Transfer, TransferLoss, VitConfig,
-    Xresnet1dConfig, load, parse, schema,
+    Xresnet1dConfig, load, parse, reference, schema,
 };
 use serde_json::{Value, json};
 
@@ -646,4 +646,13 @@ fn samples(schema: &Value) -> Vec<Value> {
     }
     let written = schema.get("default").or_else(|| schema["examples"].get(0)).or_else(|| schema["enum"].get(0));
     vec![written.cloned().unwrap_or(json!(1))]
+}
+
+#[test]
+fn the_reference_page_is_what_the_code_says() {
+    let page = include_str!("../docs/manifest.md");
+    assert!(
+        page == reference(),
+        "docs/manifest.md is not that of this version: `cargo run --release -- schema --markdown > docs/manifest.md`"
+    );
 }

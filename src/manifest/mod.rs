@@ -15,6 +15,7 @@ mod names;
 mod path;
 mod places;
 mod read;
+mod reference;
 mod schema;
 mod stage_types;
 mod trial_checks;
@@ -25,6 +26,7 @@ pub use condition::{Comparison, Condition, ConditionFault, OLDEST, Quantity, Sex
 pub use diagnostic::Diagnostic;
 pub use glob::glob_matches;
 pub use graft::*;
+pub use reference::reference;
 pub use schema::schema;
 pub use stage_types::*;
 pub use types::*;

@@ -1,0 +1,38 @@
+//! The guide's commands, one after another, as a reader types them.
+
+use std::path::Path;
+use std::process::Command;
+
+const GUIDE: &str = include_str!("../docs/guide.md");
+
+/// The blocks of the guide in this language.
+fn blocks(language: &str) -> Vec<&'static str> {
+    let begin = format!("\n```{language}\n");
+    GUIDE.split(&begin).skip(1).map(|block| block.split("\n```").next().unwrap_or_default()).collect()
+}
+
+#[test]
+fn every_command_of_the_guide_works_on_the_sample() {
+    let folder = std::env::temp_dir().join(format!("ecgraft-guide-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let [manifest] = blocks("toml")[..] else { panic!("the guide has one manifest") };
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments/data");
+    let manifest = manifest.replace("experiments/data", &data.display().to_string());
+    std::fs::write(folder.join("first.toml"), manifest).unwrap();
+    // Where there is one the tests' own program comes first.
+    let program = Path::new(env!("CARGO_BIN_EXE_ecgraft")).parent().unwrap();
+    let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap_or_default());
+
+    let commands: Vec<&str> = blocks("sh").into_iter().flat_map(str::lines).collect();
+    assert!(commands.len() > 15, "{commands:#?}");
+    for command in commands {
+        assert!(command.starts_with("ecgraft "), "{command}");
+        let found = Command::new("sh").args(["-c", command]).current_dir(&folder).env("PATH", &path).output().unwrap();
+        let said = [found.stdout, found.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+        assert!(found.status.success(), "{command}\n{}", said.concat());
+    }
+    for file in ["report.html", "label-efficiency.svg", "forest.svg", "roc.svg", "table.tex"] {
+        assert!(std::fs::metadata(folder.join(file)).unwrap().len() > 100, "{file}");
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+}
