@@ -99,7 +99,7 @@ fn whatever_the_user_names_is_escaped() {
         (1, 1 + page.matches("<title id=").count())
     );
     assert!(!page.contains("MI<,") && page.contains("MI&lt;"));
-    for kind in ["label-efficiency", "forest", "roc", "confusion", "learning-curves"] {
+    for kind in ["label-efficiency", "forest", "roc", "confusion", "learning-curves", "regression-scatter"] {
         let svg = bench.run(&["plot", kind]).ok();
         assert!(!svg.contains("<img") && svg.contains("&lt;img"), "{kind}");
     }

@@ -54,7 +54,7 @@ pub fn bland_altman(title: String, measured: &[Measured]) -> Option<Figure> {
         );
         let said = format!("n = {}, bias {:.1} {unit}, {limits}", of.pairs.len(), agreement.bias);
         panels.begin(number, &panel, name, &said);
-        panels.points(&panel, points);
+        panels.points(&panel, name, points);
         let across = |value: f64| {
             let at = SIZE[1] - y.place(value);
             [(0.0, at), (SIZE[0], at)].into_iter()

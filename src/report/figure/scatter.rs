@@ -44,7 +44,7 @@ pub fn scatter(title: String, measured: &[Measured]) -> Option<Figure> {
         let said = format!("n = {}, MAE {:.1} {unit}, r {r}", truth.len(), found.mae);
         panels.begin(number, &panel, name, &said);
         panels.svg.push(format_args!("<path class=\"reference\" d=\"M0 {}L{} 0\"/>", SIZE[1], SIZE[0]));
-        panels.points(&panel, of.pairs.iter().copied());
+        panels.points(&panel, name, of.pairs.iter().copied());
         panels.svg.end();
     }
     panels.figure(title, "Measured over true values.", "On the dashed line they are equal.")
@@ -75,17 +75,16 @@ impl<'a> Panels<'a> {
         self.words.push(format!("{name}: {said}."));
     }
 
-    /// A dot for each of `points`, or for every so manieth where they are too many.
-    pub fn points(&mut self, panel: &Panel<'_>, points: impl ExactSizeIterator<Item = (f64, f64)>) {
+    /// A dot for each of `points` of the target called `name`, or for every so manieth where they are too many.
+    pub fn points(&mut self, panel: &Panel<'_>, name: &str, points: impl ExactSizeIterator<Item = (f64, f64)>) {
         let (all, step) = (points.len(), step(points.len()));
         if step > 1 {
-            let name = self.measured.get(self.words.len() - 1).map_or("", |of| of.target.name());
             self.thinned.push(format!("{name} 1 in {step} of {all}"));
         }
         self.svg.push(format_args!("<g class=\"c0\"><g class=\"points\">"));
         for (x, y) in points.step_by(step) {
             let (x, y) = panel.at(x, y);
-            // Shorter than a circle, by half.
+            // A line too short to see has round ends that are a dot, in half the letters of a circle.
             self.svg.push(format_args!("<path d=\"M{x:.1} {y:.1}h.1\"/>"));
         }
         self.svg.push(format_args!("</g></g>"));

@@ -330,6 +330,10 @@ fn measured(html: &mut Html, id: &str, evidence: &Evidence<'_>) {
         .collect();
     let heads = ["architecture", "network", "target", "seeds", "test records", "MAE", "RMSE"];
     html.table("Test errors of the networks that are grafted", &heads, 3, &rows);
+    html.paragraph(
+        "Record by record, of one network for each target: those that are grafted into the run that is shown in detail, or \
+         those of the lowest seed.",
+    );
     for (name, kind) in [("regression-scatter", Kind::RegressionScatter), ("bland-altman", Kind::BlandAltman)] {
         one(html, &format!("{id}-{name}"), evidence, kind);
     }
