@@ -138,6 +138,13 @@ fn an_mlflow_database_has_runs_curves_scores_and_artifacts() {
         bench.number("SELECT sum(test_macro_auc) FROM runs")
     );
     assert_eq!(number("SELECT count(*) FROM params WHERE key = 'transfer.epochs' AND value = '2'"), 6.0);
+    let mut select = database.prepare("SELECT artifact_uri FROM runs").unwrap();
+    let uris = select.query_map([], |row| row.get::<_, String>(0)).unwrap().map(|uri| uri.unwrap());
+    let values = uris.map(|uri| Path::new(uri.strip_prefix("file://").unwrap()).join("regression_predictions.csv"));
+    let values: Vec<PathBuf> = values.filter(|path| path.is_file()).collect();
+    assert_eq!(values.len(), 2, "of the networks that are grafted");
+    let lines = values.iter().map(|path| csv::Reader::from_path(path).unwrap().records().count());
+    assert_eq!(lines.sum::<usize>() as f64, bench.number("SELECT count(*) FROM regression_predictions"));
     let uri: String = database.query_row("SELECT min(artifact_uri) FROM runs", [], |row| row.get(0)).unwrap();
     assert!(Path::new(uri.strip_prefix("file://").unwrap()).join("manifest.toml").is_file(), "{uri}");
 }

@@ -23,7 +23,7 @@ fn rename(bench: &Workbench, sql: &str) {
 }
 
 /// Figures that a page of one experiment has.
-const FIGURES: [&str; 12] = [
+const FIGURES: [&str; 14] = [
     "label-efficiency",
     "differences",
     "roc",
@@ -32,6 +32,8 @@ const FIGURES: [&str; 12] = [
     "learning1-auc",
     "learning1-loss",
     "regression",
+    "regression-scatter",
+    "bland-altman",
     "ecg1",
     "ecg2",
     "ecg3",
@@ -97,7 +99,7 @@ fn whatever_the_user_names_is_escaped() {
         (1, 1 + page.matches("<title id=").count())
     );
     assert!(!page.contains("MI<,") && page.contains("MI&lt;"));
-    for kind in ["label-efficiency", "forest", "roc", "confusion", "learning-curves"] {
+    for kind in ["label-efficiency", "forest", "roc", "confusion", "learning-curves", "regression-scatter"] {
         let svg = bench.run(&["plot", kind]).ok();
         assert!(!svg.contains("<img") && svg.contains("&lt;img"), "{kind}");
     }
@@ -112,6 +114,8 @@ fn figures_are_files_of_three_kinds() {
         "learning-curves",
         "loss",
         "regression-loss",
+        "regression-scatter",
+        "bland-altman",
         "roc",
         "calibration",
         "confusion",

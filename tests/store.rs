@@ -10,7 +10,7 @@ use ecgraft::data::{PartOfMix, TargetOfPart};
 use ecgraft::plan::{Plan, Stage, StageKind};
 use ecgraft::store::{Cell, Claim, Finish, StageStatus, Store};
 use ecgraft::train::metrics::RegressionMetrics;
-use ecgraft::train::{EpochValue, Outcome, Prediction, RegressionScore, Score};
+use ecgraft::train::{EpochValue, MeasuredValue, Outcome, Prediction, RegressionScore, Score};
 use workbench::Workbench;
 
 const LEASE: Duration = Duration::from_secs(30);
@@ -56,6 +56,16 @@ fn outcome(stage: &Stage) -> Outcome {
             };
             outcome.composition = vec![part, other];
             outcome.regression = vec![RegressionScore { target: target.name(), split: "test", records: 20, metrics }];
+            // The ids of two sources may be the same.
+            let value = |source: &str, patient: &str, truth, measured| MeasuredValue {
+                target: target.name(),
+                source: source.into(),
+                record_id: "12".into(),
+                patient: patient.into(),
+                truth,
+                measured,
+            };
+            outcome.measured = vec![value("simulated", "s12", 90.0, 92.5), value("ptbxl", "7", 110.0, 104.25)];
         }
         StageKind::Classification { .. } | StageKind::Transfer { .. } => {
             let score =
@@ -165,6 +175,17 @@ fn findings_are_in_the_views() {
         folder.ask("SELECT DISTINCT target, split, mae, rmse, r2 FROM regression"),
         [[text("qrs"), text("test"), Cell::Real(3.0), Cell::Real(4.0), Cell::Real(0.5)].to_vec()]
     );
+    let values = folder.ask(
+        "SELECT architecture, mix, seed, target, record_id, patient, truth, measured, source FROM regression_predictions
+         ORDER BY seed, truth",
+    );
+    let value = |seed, patient, truth, measured, source| {
+        let names = [text(&runs[0].architecture), text("synthetic"), Cell::Integer(seed), text("qrs"), text("12")];
+        let rest = [text(patient), Cell::Real(truth), Cell::Real(measured), text(source)];
+        names.into_iter().chain(rest).collect::<Vec<_>>()
+    };
+    let of_seed = |seed| [value(seed, "s12", 90.0, 92.5, "simulated"), value(seed, "7", 110.0, 104.25, "ptbxl")];
+    assert_eq!(values, [of_seed(0), of_seed(1)].concat());
     assert_eq!(
         folder.ask(
             "SELECT DISTINCT mix, target, part, source, filter, from_epoch, until_epoch, offered, train, validation, test,
@@ -289,6 +310,7 @@ fn a_failed_input_fails_its_runs_and_can_be_tried_again() {
     store.forget(&first).unwrap();
     assert_eq!(folder.ask("SELECT count(*) FROM composition"), [[Cell::Integer(2)].to_vec()]);
     assert_eq!(folder.ask("SELECT count(*) FROM regression"), [[Cell::Integer(1)].to_vec()]);
+    assert_eq!(folder.ask("SELECT count(*) FROM regression_predictions"), [[Cell::Integer(2)].to_vec()]);
     finish_all(&mut store, &plan);
 }
 
@@ -420,9 +442,13 @@ fn a_store_of_the_first_version_is_read_and_goes_on() {
     // Who only reads brings it up to date too.
     let reader = Store::open_read_only(&folder.results()).unwrap();
     assert_eq!(reader.query("SELECT count(*) FROM composition").unwrap().rows, [[Cell::Integer(0)].to_vec()]);
+    let values = "SELECT seed, count(*) FROM regression_predictions GROUP BY seed";
+    assert!(reader.query(values).unwrap().rows.is_empty());
     let mut store = Store::open(&folder.results()).unwrap();
     store.register(&plan).unwrap();
     finish_all(&mut store, &plan);
+    assert_eq!(folder.ask(values), [[Cell::Integer(1), Cell::Integer(2)].to_vec()], "as of the mixes below");
+    assert!(store.measured_of(&plan.stages[0].id).unwrap().is_empty());
     assert_eq!(
         folder.ask("SELECT seed, count(*) FROM composition GROUP BY seed"),
         [[Cell::Integer(1), Cell::Integer(2)].to_vec()],

@@ -18,7 +18,8 @@ Examples:
   ecgraft plot ecg --record 9174 -o ecg.png
 
 ROC curves are of the seeds of one arm, beside those of its baseline; calibration and confusion are of one
-run, an ECG is of a record it was tested on. Without --run it is the arm with the highest mean test macro AUC, and the best of its seeds.")]
+run, an ECG is of a record it was tested on; regression-scatter and bland-altman are of the networks grafted into that
+run, or of those of the lowest seed where it has none. Without --run it is the arm with the highest mean test macro AUC, and the best of its seeds.")]
 pub struct Options {
     /// What is drawn
     #[arg(value_enum)]
@@ -29,7 +30,7 @@ pub struct Options {
     /// The file, by whose ending it is SVG, PNG or PDF; SVG on standard output without it
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// The run that ROC, calibration, confusion and ECG are of: its id, or the beginning of it
+    /// The run that ROC, calibration, confusion, ECG and the values of regressions are of: its id, or the beginning of it
     #[arg(long, value_name = "RUN")]
     run: Option<String>,
     /// The test record that is drawn as an ECG [default: the one that the run judges best]
@@ -51,6 +52,10 @@ enum Kind {
     Loss,
     /// Loss of the networks that are grafted by epoch
     RegressionLoss,
+    /// What regressions measured over what is true, target by target
+    RegressionScatter,
+    /// Differences of measured and true values over their means, target by target
+    BlandAltman,
     /// Sensitivity over 1 - specificity, class by class
     Roc,
     /// Stated probabilities against what came true, class by class
@@ -78,6 +83,8 @@ pub fn run(options: Options) -> Result<()> {
         Kind::LearningCurves => plot(report::Kind::LearningCurves),
         Kind::Loss => plot(report::Kind::Loss),
         Kind::RegressionLoss => plot(report::Kind::RegressionLoss),
+        Kind::RegressionScatter => plot(report::Kind::RegressionScatter),
+        Kind::BlandAltman => plot(report::Kind::BlandAltman),
         Kind::Roc => plot(report::Kind::Roc),
         Kind::Calibration => plot(report::Kind::Calibration),
         Kind::Confusion => plot(report::Kind::Confusion),

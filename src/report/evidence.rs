@@ -2,7 +2,8 @@
 
 use super::Test;
 use super::arms::{Arm, Comparison, Experiment};
-use super::figure::{self, Course, Curve, Figure, Tested};
+use super::figure::{self, Course, Curve, Figure, Measured, Tested};
+use crate::manifest::Target;
 use crate::plan::percent;
 use crate::store::{LearningCurves, PredictionsOfRun, Run, Store, TrainedStage, TrainedStages};
 use crate::{Error, Result};
@@ -20,6 +21,10 @@ pub enum Kind {
     Loss,
     /// Loss of the networks that are grafted by epoch.
     RegressionLoss,
+    /// What regressions measured over what is true, target by target.
+    RegressionScatter,
+    /// Differences of measured and true values over their means, target by target.
+    BlandAltman,
     /// Sensitivity over 1 - specificity, class by class.
     Roc,
     /// Stated probabilities against what came true, class by class.
@@ -39,6 +44,8 @@ pub(super) struct Evidence<'a> {
     pub stages: TrainedStages,
     /// The arm that is shown in detail, where one has been tested.
     pub shown: Option<Shown<'a>>,
+    /// What one regression measured of its test records, target by target.
+    measured: Vec<Measured>,
 }
 
 /// An arm in detail, with its baseline.
@@ -85,7 +92,8 @@ impl<'a> Evidence<'a> {
         let stages = store.stages(&experiment.name)?;
         let curves = store.learning_curves(&experiment.name)?;
         let shown = shown(store, experiment, &runs, run)?;
-        Ok(Self { experiment, test: (comparison.test, comparison.resamples), runs, curves, stages, shown })
+        let measured = measured(store, &stages, shown.as_ref())?;
+        Ok(Self { experiment, test: (comparison.test, comparison.resamples), runs, curves, stages, shown, measured })
     }
 
     /// The figure of this kind.
@@ -103,6 +111,14 @@ impl<'a> Evidence<'a> {
             }
             Kind::Loss => (self.loss_of(&all, name), "no run is done yet"),
             Kind::RegressionLoss => (self.regression_loss(), "no network that is grafted is trained yet"),
+            Kind::RegressionScatter => (
+                figure::scatter(format!("{name}: measured over true values"), &self.measured),
+                "no regression is done yet of which each test record's value is kept",
+            ),
+            Kind::BlandAltman => (
+                figure::bland_altman(format!("{name}: differences of measured and true values"), &self.measured),
+                "no regression is done yet of which each test record's value is kept",
+            ),
             Kind::Roc => {
                 (self.roc(), "no run is done yet with a class that is both present and absent in the test records")
             }
@@ -178,10 +194,7 @@ impl<'a> Evidence<'a> {
 
     /// The stages that are grafted, in an order that keeps together what differs in seed only.
     pub fn grafted(&self) -> Vec<&TrainedStage> {
-        let mut stages: Vec<&TrainedStage> =
-            self.stages.by_id.values().filter(|stage| stage.kind != "transfer").collect();
-        stages.sort_by_key(|stage| (&stage.architecture, &stage.mix, stage.target.as_deref().map(order), stage.seed));
-        stages
+        grafted(&self.stages)
     }
 
     fn roc(&self) -> Option<Figure> {
@@ -206,6 +219,46 @@ impl<'a> Evidence<'a> {
 pub(super) fn stage_name(stage: &TrainedStage) -> String {
     let what = stage.target.as_deref().unwrap_or(&stage.kind);
     stage.mix.as_ref().map_or_else(|| what.to_owned(), |mix| format!("{what} on {mix}"))
+}
+
+fn grafted(stages: &TrainedStages) -> Vec<&TrainedStage> {
+    let mut stages: Vec<&TrainedStage> = stages.by_id.values().filter(|stage| stage.kind != "transfer").collect();
+    stages.sort_by_key(|stage| (&stage.architecture, &stage.mix, stage.target.as_deref().map(order), stage.seed));
+    stages
+}
+
+/// What was measured of each target by the first regression that has values of it: of the grafts of the run that is shown
+/// alone; where none of them has any, of all regressions, the lowest seed first.
+fn measured(store: &Store, stages: &TrainedStages, shown: Option<&Shown<'_>>) -> Result<Vec<Measured>> {
+    let best = shown.and_then(Shown::best).and_then(|(run, _)| stages.grafts.get(&run.stage_id));
+    let own: Vec<&TrainedStage> = best.into_iter().flatten().filter_map(|id| stages.by_id.get(id)).collect();
+    let mut all = grafted(stages);
+    all.sort_by_key(|stage| stage.seed);
+    for candidates in [own, all] {
+        let mut found: Vec<Measured> = Vec::new();
+        for stage in candidates {
+            let has = |target: Target| found.iter().any(|of| of.target == target);
+            let new = |target: &Target| !has(*target) && stage.measured.iter().any(|of| of.target == target.name());
+            let new: Vec<Target> = Target::ALL.into_iter().filter(new).collect();
+            if new.is_empty() {
+                continue;
+            }
+            let network = format!("{} ({}, seed {})", stage_name(stage), stage.architecture, stage.seed);
+            let values = store.measured_of(&stage.stage_id)?;
+            for target in new {
+                let of_target = values.iter().filter(|value| value.target == target.name());
+                let pairs: Vec<(f64, f64)> = of_target.map(|value| (value.truth, value.measured)).collect();
+                if !pairs.is_empty() {
+                    found.push(Measured { target, network: network.clone(), pairs });
+                }
+            }
+        }
+        if !found.is_empty() {
+            found.sort_by_key(|of| of.target);
+            return Ok(found);
+        }
+    }
+    Ok(Vec::new())
 }
 
 /// Single targets before several.

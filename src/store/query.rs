@@ -90,5 +90,14 @@ impl Store {
 }
 
 /// What users read.
-pub(super) const VIEWS: [&str; 8] =
-    ["runs", "stages", "run_stages", "epochs", "regression", "composition", "scores", "predictions"];
+pub(super) const VIEWS: [&str; 9] = [
+    "runs",
+    "stages",
+    "run_stages",
+    "epochs",
+    "regression",
+    "regression_predictions",
+    "composition",
+    "scores",
+    "predictions",
+];

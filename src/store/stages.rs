@@ -28,6 +28,20 @@ pub struct PredictedClass {
     pub label: bool,
 }
 
+/// What a regression measured of a test record, in the target's unit: bpm or ms.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs)]
+pub struct MeasuredRecord {
+    /// `hr` (bpm), `pr`, `qt` or `qrs` (ms).
+    pub target: String,
+    /// The source that the record is of.
+    pub source: String,
+    pub record_id: String,
+    pub patient: String,
+    pub truth: f64,
+    pub measured: f64,
+}
+
 impl Store {
     /// A run with all that made it.
     ///
@@ -68,6 +82,31 @@ impl Store {
                     class: row.get(1)?,
                     probability: row.get(2)?,
                     label: row.get(3)?,
+                })
+            })?;
+            rows.collect()
+        })
+    }
+
+    /// What a regression stage measured of its test records, by target, source and record; nothing of a stage that was
+    /// trained before it was kept.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn measured_of(&self, stage: &str) -> Result<Vec<MeasuredRecord>> {
+        self.read(|connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT target, source, record_id, patient, truth, measured FROM regression_prediction
+                 WHERE stage_id = ?1 ORDER BY target, source, record_id",
+            )?;
+            let rows = select.query_map([stage], |row| {
+                Ok(MeasuredRecord {
+                    target: row.get(0)?,
+                    source: row.get(1)?,
+                    record_id: row.get(2)?,
+                    patient: row.get(3)?,
+                    truth: row.get(4)?,
+                    measured: row.get(5)?,
                 })
             })?;
             rows.collect()

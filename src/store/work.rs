@@ -44,6 +44,10 @@ pub struct Finish {
     pub started_at: DateTime<Utc>,
 }
 
+/// What [`Store::finish`] fills, and [`Store::forget`] empties.
+const TABLES_OF_FINDINGS: [&str; 7] =
+    ["epoch", "mix_part", "mix_target", "regression_score", "regression_prediction", "score", "prediction"];
+
 impl Store {
     /// Where every known stage stands, by id.
     ///
@@ -79,7 +83,7 @@ impl Store {
     /// Where the store cannot be written.
     pub fn forget(&mut self, id: &str) -> Result<()> {
         self.write(|connection| {
-            for table in ["epoch", "mix_part", "mix_target", "regression_score", "score", "prediction"] {
+            for table in TABLES_OF_FINDINGS {
                 connection.execute(&format!("DELETE FROM {table} WHERE stage_id = ?1"), [id])?;
             }
             connection.execute(
@@ -258,6 +262,21 @@ fn findings(connection: &Connection, id: &str, outcome: &Outcome) -> rusqlite::R
             metrics.rmse,
             metrics.r2,
             metrics.pearson_r
+        ])?;
+    }
+    let mut insert = connection.prepare(
+        "INSERT INTO regression_prediction (stage_id, target, source, record_id, patient, truth, measured)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?;
+    for value in &outcome.measured {
+        insert.execute(params![
+            id,
+            value.target,
+            value.source,
+            value.record_id,
+            value.patient,
+            value.truth,
+            value.measured
         ])?;
     }
     let mut insert =

@@ -58,6 +58,8 @@ pub struct Outcome {
     pub composition: Vec<PartOfMix>,
     /// Regression stages: how well each split was measured.
     pub regression: Vec<RegressionScore>,
+    /// Regression stages: what was measured of the test records, target by target.
+    pub measured: Vec<MeasuredValue>,
     /// Transfer stages: metrics by split, metric and class.
     pub scores: Vec<Score>,
     /// Transfer stages: probabilities on the test records.
@@ -92,6 +94,23 @@ pub struct RegressionScore {
     pub records: usize,
     /// The metrics.
     pub metrics: metrics::RegressionMetrics,
+}
+
+/// What a regression measured of one test record whose truth is known, in the target's unit: bpm or ms.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MeasuredValue {
+    /// `hr` (bpm), `pr`, `qt`, `qrs` (ms).
+    pub target: &'static str,
+    /// The source that the record is of, by its name in the manifest.
+    pub source: String,
+    /// The record, by its id in the source.
+    pub record_id: String,
+    /// Whose record it is.
+    pub patient: String,
+    /// What is known of the record.
+    pub truth: f64,
+    /// What the network measured.
+    pub measured: f64,
 }
 
 /// One classification metric.

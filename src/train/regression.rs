@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use crate::Result;
-use crate::data::{Datasets, Pick, Split};
+use crate::data::{Datasets, Pick, Record, Split};
 use crate::error::Error;
 use crate::manifest::{Architecture, Freeze, Fusion, Manifest, RegressionLoss, Target};
 use crate::nn::Network;
@@ -15,7 +15,7 @@ use super::examples::{Examples, Objective, Scaling, Truth};
 use super::fit::{Judgement, Recipe, fit};
 use super::metrics::RegressionMetrics;
 use super::supply::{Supply, predict};
-use super::{Outcome, RegressionScore, Trained, Watch, metrics};
+use super::{MeasuredValue, Outcome, RegressionScore, Trained, Watch, metrics};
 
 /// A target in the network's units: (value - mean) / sd.
 #[derive(Clone, Copy, Debug)]
@@ -53,9 +53,7 @@ impl Truths {
     fn of(datasets: &Datasets, picks: &[Pick], targets: &[Target]) -> Result<Self> {
         let mut values = Vec::with_capacity(picks.len() * targets.len());
         for pick in picks {
-            let record = datasets.get(&*pick.source).and_then(|dataset| dataset.records.get(pick.record));
-            let record = record
-                .ok_or_else(|| Error::internal(format!("record {} of {} is not loaded", pick.record, pick.source)))?;
+            let record = record(datasets, pick)?;
             values.extend(targets.iter().map(|target| record.target(*target).map(f64::from)));
         }
         Ok(Self { values, targets: targets.len() })
@@ -77,9 +75,7 @@ impl Truths {
     /// nothing of a target that no record knows.
     fn measure(&self, outputs: &[f32], scales: &[Scale]) -> Result<Vec<(Target, usize, RegressionMetrics)>> {
         let one = |(column, scale): (usize, &Scale)| {
-            let outputs = outputs.iter().skip(column).step_by(self.targets);
-            let in_units = outputs.map(|output| f64::from(*output) * scale.sd + scale.mean);
-            let pairs = self.column(column).zip(in_units).filter_map(|(truth, measured)| Some((truth?, measured)));
+            let pairs = self.pairs(outputs, column, scale).flatten();
             let (truth, measured): (Vec<f64>, Vec<f64>) = pairs.unzip();
             (!truth.is_empty()).then(|| match metrics::regression(&truth, &measured) {
                 Ok(metrics) => Ok((scale.target, truth.len(), metrics)),
@@ -88,6 +84,45 @@ impl Truths {
         };
         scales.iter().enumerate().filter_map(one).collect()
     }
+
+    /// Truth and measured value of one target in its unit, record by record; `None` where the truth is not known.
+    fn pairs(&self, outputs: &[f32], column: usize, scale: &Scale) -> impl Iterator<Item = Option<(f64, f64)>> {
+        let outputs = outputs.iter().skip(column).step_by(self.targets);
+        let in_units = outputs.map(|output| f64::from(*output) * scale.sd + scale.mean);
+        self.column(column).zip(in_units).map(|(truth, measured)| Some((truth?, measured)))
+    }
+
+    /// `outputs` (records, targets) in units beside the truth, target by target, of the records that know it: those of
+    /// `picks`, in their order.
+    fn listed(
+        &self,
+        datasets: &Datasets,
+        picks: &[Pick],
+        outputs: &[f32],
+        scales: &[Scale],
+    ) -> Result<Vec<MeasuredValue>> {
+        let mut list = Vec::with_capacity(outputs.len());
+        for (column, scale) in scales.iter().enumerate() {
+            for (pick, pair) in picks.iter().zip(self.pairs(outputs, column, scale)) {
+                let Some((truth, measured)) = pair else { continue };
+                let record = record(datasets, pick)?;
+                list.push(MeasuredValue {
+                    target: scale.target.name(),
+                    source: pick.source.to_string(),
+                    record_id: record.id.clone(),
+                    patient: record.patient.clone(),
+                    truth,
+                    measured,
+                });
+            }
+        }
+        Ok(list)
+    }
+}
+
+fn record<'a>(datasets: &'a Datasets, pick: &Pick) -> Result<&'a Record> {
+    let record = datasets.get(&*pick.source).and_then(|dataset| dataset.records.get(pick.record));
+    record.ok_or_else(|| Error::internal(format!("record {} of {} is not loaded", pick.record, pick.source)))
 }
 
 /// Names of a target's metrics in the learning curves of a network that measures several.
@@ -178,12 +213,15 @@ pub fn regression<D: Backend>(
     )?;
     let mut fitted = fit(device, net, &recipe, &train, &validation, &mut judge, watch)?;
 
-    let mut scores = Vec::new();
+    let (mut scores, mut values) = (Vec::new(), Vec::new());
     let measured = [("validation", &validation_truths, &validation), ("test", &test_truths, &test)];
     for (name, truths, examples) in measured.into_iter().filter(|(.., examples)| examples.len() > 0) {
         let outputs = predict(device, &mut fitted.network, &Supply::new(examples), watch)?;
         for (target, records, metrics) in truths.measure(&outputs, &scales)? {
             scores.push(RegressionScore { target: target.name(), split: name, records, metrics });
+        }
+        if name == "test" {
+            values = truths.listed(datasets, &split.test, &outputs, &scales)?;
         }
     }
 
@@ -202,6 +240,7 @@ pub fn regression<D: Backend>(
         best_epoch: fitted.best_epoch,
         composition: split.composition.clone(),
         regression: scores,
+        measured: values,
         notes: split.notes.iter().chain(&fitted.notes).cloned().collect(),
         wall_s: started.elapsed().as_secs_f64(),
         ..Outcome::default()

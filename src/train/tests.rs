@@ -450,6 +450,17 @@ fn one_network_measures_several_targets_and_passes_over_what_is_not_known() {
     let test: Vec<_> = trained.outcome.regression.iter().filter(|score| score.split == "test").collect();
     assert_eq!(test.iter().map(|score| (score.target, score.records)).collect::<Vec<_>>(), [("hr", 40), ("pr", 26)]);
     assert!(test.iter().all(|score| score.metrics.pearson_r.unwrap() > 0.8), "{test:?}");
+    // Each record's value is kept beside its truth, in units: the metrics are of these.
+    for score in test {
+        let values: Vec<_> = trained.outcome.measured.iter().filter(|value| value.target == score.target).collect();
+        let (truth, measured): (Vec<f64>, Vec<f64>) = values.iter().map(|value| (value.truth, value.measured)).unzip();
+        assert_eq!(metrics::regression(&truth, &measured).as_ref(), Ok(&score.metrics));
+        for value in values {
+            let of = datasets[&value.source].records.iter().find(|record| record.id == value.record_id).unwrap();
+            let place = ["hr", "pr"].iter().position(|name| *name == value.target).unwrap();
+            assert_eq!((&of.patient, of.targets[place].map(f64::from)), (&value.patient, Some(value.truth)));
+        }
+    }
     assert_eq!(trained.metadata["target"], "hr,pr");
     let curve = |metric| trained.outcome.epochs.iter().filter(|value| value.metric == metric).count();
     assert_eq!([curve("mae_hr"), curve("mae_pr"), curve("mae_qt"), curve("mae")], [30, 30, 0, 0]);

@@ -158,7 +158,15 @@ impl Export<'_> {
                 entry.metrics.extend(value.map(|value| MlflowMetric { key, step: 0, value }));
             }
         }
-        let files = [("manifest.toml", detail.manifest_text.clone()), ("settings.json", pretty(stage))];
+        let mut files = vec![("manifest.toml", detail.manifest_text.clone()), ("settings.json", pretty(stage))];
+        let values = self.store.measured_of(&stage.stage_id)?;
+        if !values.is_empty() {
+            let heads = ["target", "source", "record_id", "patient", "truth", "measured"];
+            let rows = values.into_iter().map(|of| {
+                [of.target, of.source, of.record_id, of.patient, of.truth.to_string(), of.measured.to_string()]
+            });
+            files.push(("regression_predictions.csv", table(heads, rows)?));
+        }
         self.write(experiment, stage, entry, &files)
     }
 

@@ -7,6 +7,7 @@ use svg::{Svg, escaped, wrapped};
 use crate::Result;
 
 mod axis;
+mod bland_altman;
 mod calibration;
 mod confusion;
 mod ecg;
@@ -17,9 +18,11 @@ mod legend;
 mod panel;
 mod render;
 mod roc;
+mod scatter;
 pub(super) mod style;
 pub(super) mod svg;
 
+pub use bland_altman::bland_altman;
 pub use calibration::calibration;
 pub use confusion::confusion;
 pub use ecg::{Trace, ecg};
@@ -27,6 +30,7 @@ pub use forest::forest;
 pub use label_efficiency::label_efficiency;
 pub use learning::{Course, Curve, learning};
 pub use roc::{Tested, roc};
+pub use scatter::{Measured, scatter};
 
 /// Height of a line of the note, px.
 const NOTE_LINE: f64 = 15.0;

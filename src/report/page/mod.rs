@@ -290,13 +290,13 @@ fn curves(html: &mut Html, id: &str, evidence: &Evidence<'_>) {
     if let Some(figure) = evidence.regression_loss() {
         html.fold("figures", "The networks that are grafted");
         html.figure(&format!("{id}-regression"), &figure);
-        measured(html, evidence);
+        measured(html, id, evidence);
         html.end_fold();
     }
 }
 
-/// Test errors of the regressions, over seeds.
-fn measured(html: &mut Html, evidence: &Evidence<'_>) {
+/// Test errors of the regressions, over seeds, and of one what it measured record by record.
+fn measured(html: &mut Html, id: &str, evidence: &Evidence<'_>) {
     let mut groups: Vec<([String; 3], Vec<&TestError>)> = Vec::new();
     for stage in evidence.grafted() {
         for error in &stage.measured {
@@ -330,4 +330,11 @@ fn measured(html: &mut Html, evidence: &Evidence<'_>) {
         .collect();
     let heads = ["architecture", "network", "target", "seeds", "test records", "MAE", "RMSE"];
     html.table("Test errors of the networks that are grafted", &heads, 3, &rows);
+    html.paragraph(
+        "Record by record, of one network for each target: those that are grafted into the run that is shown in detail, or \
+         those of the lowest seed.",
+    );
+    for (name, kind) in [("regression-scatter", Kind::RegressionScatter), ("bland-altman", Kind::BlandAltman)] {
+        one(html, &format!("{id}-{name}"), evidence, kind);
+    }
 }
