@@ -69,8 +69,8 @@ pub fn bland_altman(title: String, measured: &[Measured]) -> Option<Figure> {
         svg.end();
         svg.end();
     }
-    let note = "The line is the bias, the mean of the differences; dashed lines are the limits of agreement, bias -+ 1.96 \
-                standard deviations (Bland and Altman 1986); the faint line is no difference.";
+    let note = "The line is the bias, the mean of the differences; strong dashed lines are the limits of agreement, bias -+ \
+                1.96 standard deviations (Bland and Altman 1986); the faint dashed line is no difference.";
     panels.figure(title, "Bland-Altman: measured - true over the mean of both.", note)
 }
 
