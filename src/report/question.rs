@@ -62,7 +62,8 @@ impl Question {
             .copied()
             .filter(|run| run.graft == "scratch" || only.iter().all(|only| only.admits(run)))
             .collect();
-        let test = self.test.unwrap_or(if needed.len() <= MOST_RUNS { Test::Bootstrap } else { Test::T });
+        let few = needed.len() <= MOST_RUNS && metrics.first().is_none_or(can_be_resampled);
+        let test = self.test.unwrap_or(if few { Test::Bootstrap } else { Test::T });
         if let Some(metric) = metrics.first() {
             fits(test, metric)?;
         }
@@ -130,6 +131,11 @@ fn values(store: &Store, metrics: &[Metric]) -> Result<BTreeMap<Metric, HashMap<
     Ok(values)
 }
 
+/// Whether the bootstrap is of this metric: the calibration error, in bins, is not resampled.
+fn can_be_resampled(metric: &Metric) -> bool {
+    metric.name != "ece"
+}
+
 /// Whether a test can be done of a metric.
 fn fits(test: Test, metric: &Metric) -> Result<()> {
     let (fits, name, of) = match test {
@@ -137,12 +143,15 @@ fn fits(test: Test, metric: &Metric) -> Result<()> {
         Test::McNemar => {
             (matches!(metric.name.as_str(), "accuracy" | "subset_accuracy"), "mcnemar", "accuracy or subset_accuracy")
         }
-        _ => return Ok(()),
+        Test::Bootstrap => (can_be_resampled(metric), "bootstrap", "any metric but ece"),
+        Test::T | Test::Wilcoxon => return Ok(()),
     };
     if fits {
         Ok(())
     } else {
-        Err(Error::user(format!("--test {name} is of {of}, not of {metric}; say --metric {of}")))
+        Err(Error::user(format!(
+            "--test {name} is of {of}, not of {metric}; choose another with --metric, or --test t"
+        )))
     }
 }
 
@@ -160,4 +169,19 @@ fn sort(text: &str, metrics: &[Metric]) -> Result<Sort> {
         let keys = Key::ALL.map(Key::name).join(", ");
         Error::user(format!("rows are not sorted by `{text}`; they are by {}, difference, p, {keys}", shown.join(", ")))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_test_that_does_not_fit_the_metric_is_refused() {
+        let of = |test, metric: &str| fits(test, &Metric::named(metric));
+        assert!(of(Test::Bootstrap, "macro_auc").is_ok() && of(Test::T, "ece").is_ok());
+        for (test, metric) in [(Test::Bootstrap, "ece"), (Test::DeLong, "accuracy"), (Test::McNemar, "macro_auc")] {
+            let message = of(test, metric).unwrap_err().message;
+            assert!(message.contains(metric) && message.contains("--test t"), "{message}");
+        }
+    }
 }
