@@ -74,7 +74,7 @@ pub fn run(options: Options) -> Result<()> {
         Device::Cpu => time(&Cpu::default(), &options, "cpu", &architecture, threads),
         #[cfg(feature = "cuda")]
         Device::Cuda(number) => {
-            let cuda = crate::ops::cuda::open(number, &options.results.dir.join("cache/kernels"))?;
+            let cuda = crate::ops::cuda::open(number, &crate::run::kernels(&options.results.dir))?;
             let precision = match options.precision {
                 Precision::Tf32 => crate::manifest::Precision::Tf32,
                 Precision::F32 => crate::manifest::Precision::F32,

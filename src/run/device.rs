@@ -96,7 +96,7 @@ impl Device {
 
 /// Where the compiled kernels of GPUs are kept.
 #[cfg(feature = "cuda")]
-pub(super) fn kernels(results: &Path) -> std::path::PathBuf {
+pub(crate) fn kernels(results: &Path) -> std::path::PathBuf {
     results.join("cache/kernels")
 }
 

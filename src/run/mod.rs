@@ -26,6 +26,8 @@ mod stage;
 mod worker;
 
 pub use device::Device;
+#[cfg(feature = "cuda")]
+pub(crate) use device::kernels;
 use sources::Sources;
 pub use sources::{Fingerprinted, fingerprints};
 
@@ -263,7 +265,7 @@ fn train_one(shared: &Shared<'_>, store: &mut Store, id: &str, worker: &str) -> 
 /// As `stage::train`, on a GPU, in the precision that the manifest asks for.
 #[cfg(feature = "cuda")]
 fn on_gpu(shared: &Shared<'_>, number: usize, index: usize) -> Result<(crate::train::Outcome, String, String)> {
-    let device = crate::ops::cuda::open(number, &device::kernels(&shared.options.results))?;
+    let device = crate::ops::cuda::open(number, &kernels(&shared.options.results))?;
     let manifest = &shared.plan.experiments[shared.plan.stages[index].experiment];
     crate::ops::cuda::with_precision(manifest.compute.precision, || stage::train(&device, shared, index))
 }

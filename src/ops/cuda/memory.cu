@@ -6,12 +6,6 @@ KERNEL copy(const float *__restrict__ from, float *__restrict__ to, int count) {
     if (i < count) to[i] = from[i];
 }
 
-// The first value of each of `count` places becomes `value`.
-KERNEL fill(float *to, float value, int count) {
-    int i = blockIdx.x * blockDim.x + threadIdx.x;
-    if (i < count) to[i] = value;
-}
-
 // total += part.
 KERNEL add(float *__restrict__ total, const float *__restrict__ part, int count) {
     int i = blockIdx.x * blockDim.x + threadIdx.x;
