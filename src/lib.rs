@@ -11,6 +11,7 @@
 
 pub mod cli;
 pub mod data;
+pub mod durable;
 pub mod error;
 pub mod manifest;
 pub mod nn;

@@ -3,15 +3,15 @@
 //! The file: `MAGIC`; the length of the header, 8 bytes, least significant first; the header's SHA-256, 64 hexadecimal
 //! digits; the header, JSON; then the signals, f32, least significant byte first, to the end of the file.
 
-use std::fs::{self, File};
-use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::Path;
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{Dataset, Record};
+use crate::durable;
 use crate::manifest::Sex;
 use crate::seed::sha256_hex;
 
@@ -133,7 +133,7 @@ pub(super) fn write(path: &Path, dataset: &Dataset) -> io::Result<()> {
         checksums: dataset.signals.par_chunks(PIECE).map(checksum).collect(),
     };
     let header = serde_json::to_vec(&header)?;
-    write_atomically(path, |file| {
+    durable::write_with(path, |file| {
         file.write_all(MAGIC)?;
         file.write_all(&(header.len() as u64).to_le_bytes())?;
         file.write_all(sha256_hex(&header).as_bytes())?;
@@ -146,31 +146,6 @@ pub(super) fn write(path: &Path, dataset: &Dataset) -> io::Result<()> {
         }
         Ok(())
     })
-}
-
-/// Writes a small file, whole or not at all.
-pub(super) fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
-    write_atomically(path, |file| file.write_all(content))
-}
-
-/// Writes beside `path`, then puts the whole in its place: other threads and processes see the old or the new.
-fn write_atomically(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> io::Result<()> {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let folder = path.parent().unwrap_or(Path::new(""));
-    fs::create_dir_all(folder)?;
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let number = COUNT.fetch_add(1, Ordering::Relaxed);
-    let beside: PathBuf = folder.join(format!(".{name}.{}.{number}.tmp", std::process::id()));
-    let written = File::create_new(&beside).and_then(|file| {
-        let mut file = BufWriter::new(file);
-        write(&mut file)?;
-        file.flush()
-    });
-    let done = written.and_then(|()| fs::rename(&beside, path));
-    if done.is_err() {
-        let _ = fs::remove_file(&beside);
-    }
-    done
 }
 
 /// A checksum against damage, not against intent: FNV-1a over the values' bits, two at a time, in four lanes so

@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::files::{File, resolved, unreadable};
-use super::{cache, deepfake, ptb_xl, simulator};
+use super::{deepfake, ptb_xl, simulator};
+use crate::durable;
 use crate::manifest::Source;
 use crate::seed::hex;
 use crate::{Error, Result};
@@ -60,7 +61,7 @@ pub fn fingerprint(source: &Source, cache: &Path) -> Result<String> {
     if settled(&files, start) {
         known.insert(place, Known { listing, fingerprint: fingerprint.clone() });
         // Without it the next look takes longer, no more.
-        let _ = serde_json::to_vec_pretty(&known).map(|text| cache::write_whole(&cache.join(KEPT), &text));
+        let _ = serde_json::to_vec_pretty(&known).map(|text| durable::write(&cache.join(KEPT), &text));
     }
     Ok(fingerprint)
 }

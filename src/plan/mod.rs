@@ -13,7 +13,7 @@ mod settings;
 pub use settings::percent;
 
 /// Goes up when kernels, simulator, preprocessing or training change numbers; part of every stage id.
-pub const NUMERIC_VERSION: u32 = 4;
+pub const NUMERIC_VERSION: u32 = 5;
 
 /// Content hash of each source that is used, by (manifest's `name`, source name).
 pub type Fingerprints = BTreeMap<(String, String), String>;

@@ -33,12 +33,15 @@ pub use views::{Column, ColumnKind, Views};
 pub use work::{Claim, Finish, StageStatus};
 
 /// Steps from an empty file to the present schema; `user_version` counts those taken.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 8] = [
     include_str!("schema.sql"),
     include_str!("schema_2.sql"),
     include_str!("schema_3.sql"),
     include_str!("schema_4.sql"),
     include_str!("schema_5.sql"),
+    include_str!("schema_6.sql"),
+    include_str!("schema_7.sql"),
+    include_str!("schema_8.sql"),
 ];
 /// Marks the file as ours: "ecgr" in ASCII.
 const APPLICATION_ID: i32 = 0x6563_6772;

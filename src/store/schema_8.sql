@@ -1,0 +1,1 @@
+-- Version 8: what regressions measured, source by source.
