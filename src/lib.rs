@@ -4,11 +4,12 @@
 //!
 //! Data flows one way through the modules, each knowing only those before it:
 //! [`manifest`] -> [`plan`] -> [`data`] -> [`ops`] and [`nn`] -> [`train`] -> [`store`] ->
-//! [`run`] -> [`statistics`] -> [`report`] -> [`cli`].
+//! [`run`] -> [`statistics`] -> [`report`] -> [`audit`] -> [`cli`].
 //!
 //! For research. Not a medical device; nothing here is for diagnosis.
 #![warn(missing_docs)]
 
+pub mod audit;
 pub mod cli;
 pub mod data;
 pub mod durable;

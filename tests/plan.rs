@@ -5,7 +5,7 @@ mod example;
 use std::collections::{BTreeMap, BTreeSet};
 
 use ecgraft::manifest::*;
-use ecgraft::plan::{Plan, StageKind, expand};
+use ecgraft::plan::{Overlaps, Plan, StageKind, expand};
 use example::{fingerprints, freeze, manifest, plan, strings};
 use serde_json::json;
 
@@ -144,7 +144,7 @@ fn an_edit_changes_exactly_the_ids_it_should() {
             "source path",
             |m| {
                 let path = DataPath { written: "$X".into(), resolved: Ok("/moved".into()) };
-                m.sources.insert("ptbxl".into(), Source::PtbXl { path, features: None });
+                m.sources.insert("ptbxl".into(), Source::PtbXl { path, features: None, data_set: None });
             },
             Nothing,
         ),
@@ -280,7 +280,7 @@ fn an_edit_changes_exactly_the_ids_it_should() {
     let manifests = [full("full")];
     let mut other = fingerprints(&manifests);
     other.insert(("full".into(), "ptbxl".into()), "ptb-xl, one record less".into());
-    let after = ids(&expand(manifests.to_vec(), &other).unwrap());
+    let after = ids(&expand(manifests.to_vec(), &other, &Overlaps::new()).unwrap());
     for (label, id) in &before {
         assert_eq!(*id != after[label], TransfersAndMix("half-real").includes(label), "{label}");
     }
@@ -403,10 +403,10 @@ fn settings_tell_all_that_an_id_covers() {
     assert_eq!(regression["architecture"]["channels"][2], 128);
     assert_eq!(regression["mix"]["name"], "half-real");
     assert_eq!(regression["mix"]["parts"][1]["fingerprint"], "ptb-xl");
-    assert_eq!(regression["held_out_folds"], serde_json::json!([9, 10]));
+    assert_eq!(regression["people"], serde_json::json!({"held_out": {"fingerprint": "ptb-xl", "folds": [9, 10]}}));
     assert_eq!(regression["regression"]["epochs"], 20);
     assert!(regression["regression"]["targets"].is_null());
-    assert!(find("hr on synthetic, cnn, seed 0").settings(&plan)["held_out_folds"].is_null());
+    assert!(find("hr on synthetic, cnn, seed 0").settings(&plan)["people"].is_null());
 
     let stage = find("inception, hr+qrs from half-real, freeze gradual, 10% labels, seed 0");
     let transfer = stage.settings(&plan);
@@ -425,16 +425,16 @@ fn what_is_missing_is_named() {
     let manifests = [full("full")];
     let mut known = fingerprints(&manifests);
     known.remove(&("full".into(), "simulated".into()));
-    let error = expand(manifests.to_vec(), &known).unwrap_err();
+    let error = expand(manifests.to_vec(), &known, &Overlaps::new()).unwrap_err();
     assert_eq!(error.exit_code(), 2);
     assert!(error.message.contains("full.toml") && error.message.contains("\"simulated\""), "{error}");
 
     let mut undefined = full("full");
     undefined.trials.freeze = strings(&["thaw"]);
-    let error = expand(vec![undefined], &fingerprints(&manifests)).unwrap_err();
+    let error = expand(vec![undefined], &fingerprints(&manifests), &Overlaps::new()).unwrap_err();
     assert!(error.message.contains("freeze \"thaw\""), "{error}");
 
-    let error = expand(vec![full("full"), full("full")], &fingerprints(&manifests)).unwrap_err();
+    let error = expand(vec![full("full"), full("full")], &fingerprints(&manifests), &Overlaps::new()).unwrap_err();
     assert!(error.message.contains("\"full\" is taken"), "{error}");
 }
 
@@ -489,7 +489,7 @@ fn donors_of_every_form_are_trained_once_and_fusions_are_arms() {
     let sizes = example::plan(&[fewer]).trials.into_iter().filter(|trial| trial.graft.is_empty());
     assert_eq!(sizes.map(|trial| trial.graft_label()).collect::<Vec<_>>(), ["scratch x2", "gate(scratch x2)"]);
     fused.trials.exclude = vec![Exclude { fusion: Some(Fusion::Concat), ..Exclude::default() }];
-    assert_eq!(expand(vec![fused.clone()], &fingerprints(&[fused])).unwrap().trials.len(), 6);
+    assert_eq!(expand(vec![fused.clone()], &fingerprints(&[fused]), &Overlaps::new()).unwrap().trials.len(), 6);
 }
 
 #[test]

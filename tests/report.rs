@@ -29,6 +29,7 @@ fn scratch(seed: u64, auc: f64, accuracy: f64, f1: f64) -> Run {
         data_fingerprint: "f".into(),
         version: Some("0.1.0".into()),
         stage_id: "9".repeat(20),
+        allow_overlap: None,
     }
 }
 

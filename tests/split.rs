@@ -27,12 +27,14 @@ fn dataset(source: &str, count: usize, per_patient: usize) -> Arc<Dataset> {
     };
     Arc::new(Dataset {
         source: source.into(),
+        data_set: source.into(),
         fingerprint: format!("content of {source}"),
         records: (0..count).map(record).collect(),
         leads: 1,
         length: 1,
         signals: vec![0.0; count],
         notes: vec![],
+        told: vec![],
     })
 }
 
@@ -57,7 +59,7 @@ const SHARES: Shares = Shares { validation: 0.1, test: 0.1, epochs: 20 };
 
 fn regress(mix: &Mix, target: Target, datasets: &Datasets, seed: u64) -> ecgraft::Result<Split> {
     let manifest = example::manifest("m");
-    mix_split("half", mix, Wanted::Targets(&[target]), SHARES, &manifest.transfer, datasets, seed)
+    mix_split("half", mix, Wanted::Targets(&[target]), SHARES, Some(&manifest.transfer), datasets, seed)
 }
 
 fn transfer(datasets: &Datasets, fraction: f64, seed: u64) -> Split {
@@ -239,7 +241,7 @@ fn classifiers_that_are_grafted_see_the_classes_of_their_mix_and_nobody_held_out
     let whole = mix(None, &[("ptbxl", None, None)]);
     let split = |labels| {
         let wanted = Wanted::Classes(&[Superclass::Norm, Superclass::Sttc], labels);
-        mix_split("m", &whole, wanted, SHARES, &transfer, &data, 1).unwrap()
+        mix_split("m", &whole, wanted, SHARES, Some(&transfer), &data, 1).unwrap()
     };
     for labels in [Labels::Single, Labels::Multi] {
         let split = split(labels);
@@ -255,7 +257,7 @@ fn classifiers_that_are_grafted_see_the_classes_of_their_mix_and_nobody_held_out
     assert!(split(Labels::Multi).train.len() > split(Labels::Single).train.len());
     // Of several targets one that is known is enough.
     let any = Wanted::Targets(&[Target::Hr, Target::Qrs]);
-    let split = mix_split("m", &whole, any, SHARES, &transfer, &data, 1).unwrap();
+    let split = mix_split("m", &whole, any, SHARES, Some(&transfer), &data, 1).unwrap();
     assert!(all(&split).iter().any(|pick| data["ptbxl"].records[pick.record].target(Target::Qrs).is_none()));
 }
 
@@ -372,12 +374,12 @@ fn the_composition_says_what_a_mix_is_made_of() {
     let whole = Mix { records: None, parts: vec![with("simulated", "hr < 60")] };
     let transfer = example::manifest("m").transfer;
     let several = Wanted::Targets(&[Target::Hr, Target::Qrs]);
-    let split = mix_split("m", &whole, several, SHARES, &transfer, &data, 0).unwrap();
+    let split = mix_split("m", &whole, several, SHARES, Some(&transfer), &data, 0).unwrap();
     let known: Vec<_> = split.composition[0].targets.iter().map(|of| (of.target, of.known, of.sd)).collect();
     assert_eq!(known, [(Target::Hr, 10, hr.sd), (Target::Qrs, 9, Some(0.0))]);
     let whole = Mix { records: None, parts: vec![with("ptbxl", "fold < 5")] };
     let classes = Wanted::Classes(&Superclass::ALL, Labels::Multi);
-    let split = mix_split("m", &whole, classes, SHARES, &transfer, &data, 0).unwrap();
+    let split = mix_split("m", &whole, classes, SHARES, Some(&transfer), &data, 0).unwrap();
     assert_eq!((split.composition[0].records.iter().sum::<usize>(), &split.composition[0].targets[..]), (80, &[][..]));
 }
 
@@ -400,7 +402,7 @@ fn a_curriculum_gives_each_training_record_its_epochs() {
     let manifest = example::manifest("m");
     let shares = Shares { validation: 0.9, test: 0.0, ..SHARES };
     let wanted = Wanted::Targets(&[Target::Hr]);
-    let error = mix_split("half", &mix, wanted, shares, &manifest.transfer, &data, 0).unwrap_err();
+    let error = mix_split("half", &mix, wanted, shares, Some(&manifest.transfer), &data, 0).unwrap_err();
     assert!(
         error.message.contains("mix half: in epoch 1 part 1 (simulated: at most 1) trains on 0 of its records"),
         "{error}"
@@ -456,7 +458,7 @@ fn nobody_is_in_both_halves_of_the_sample() {
     for mix in ["half-a", "simulated-first"] {
         let shares = Shares { epochs: manifest.regression.epochs, ..SHARES };
         let wanted = Wanted::Targets(&[Target::Hr]);
-        let split = mix_split(mix, &manifest.mixes[mix], wanted, shares, &manifest.transfer, &data, 0).unwrap();
+        let split = mix_split(mix, &manifest.mixes[mix], wanted, shares, Some(&manifest.transfer), &data, 0).unwrap();
         assert!(patients(&data, &all(&split)).is_disjoint(&classifier), "{mix}");
     }
     std::fs::remove_dir_all(cache).unwrap();

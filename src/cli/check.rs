@@ -1,5 +1,7 @@
 //! `ecgraft check`
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 
 use super::Manifests;
@@ -39,7 +41,27 @@ fn line(manifest: &Manifest) -> String {
         let missing: Vec<String> = missing.iter().map(|name| format!("${name}")).collect();
         line.push_str(&format!("  note: not set: {}; it cannot run here\n", missing.join(", ")));
     }
-    line
+    line + &data_sets(manifest)
+}
+
+/// Which of the sources that are used are of one data set, and whether their people may overlap.
+fn data_sets(manifest: &Manifest) -> String {
+    let mut of: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for name in manifest.used_sources() {
+        if let Some(source) = manifest.sources.get(&name) {
+            of.entry(source.data_set()).or_default().push(name);
+        }
+    }
+    let mut text = String::new();
+    for (data_set, names) in of.iter().filter(|(_, names)| names.len() > 1) {
+        let (last, others) = names.split_last().map_or((&names[0], &names[..0]), |split| split);
+        let names = format!("{} and {last}", others.join(", "));
+        text.push_str(&format!("  note: {names} are of one data set, {data_set}: a patient of one is the same in the other\n"));
+    }
+    if let Some(reason) = &manifest.allow_overlap {
+        text.push_str(&format!("  note: people who validate or test may train what is grafted: {reason}\n"));
+    }
+    text
 }
 
 /// "2 mixes x 1 architecture x 2 grafts x 3 freezes x 1 label fraction x 3 seeds, and from scratch"

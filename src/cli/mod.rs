@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::Result;
 
 mod architectures;
+mod audit;
 mod bench;
 mod check;
 mod compare;
@@ -51,6 +52,7 @@ pub enum Command {
     Runs(runs::Options),
     Show(show::Options),
     Status(status::Options),
+    Audit(audit::Options),
     Query(query::Options),
     Export(export::Options),
     Architectures(architectures::Options),
@@ -100,6 +102,7 @@ impl Cli {
             Command::Runs(options) => runs::run(options),
             Command::Show(options) => show::run(options),
             Command::Status(options) => status::run(options),
+            Command::Audit(options) => audit::run(options),
             Command::Query(options) => query::run(options),
             Command::Export(options) => export::run(options),
             Command::Architectures(options) => architectures::run(options),

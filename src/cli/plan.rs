@@ -50,6 +50,7 @@ pub(super) fn print(manifests: &super::Manifests, results: &super::Results, only
     };
     let done = |index: usize| statuses.get(&plan.stages[index].id) == Some(&StageStatus::Done);
     let mut text = trials(&plan, &done);
+    text.push_str(&planned::overlaps(&plan));
     text.push_str(&stages(&plan, &done, &statuses)?);
     super::print(&text)?;
     broken.into_result("cannot be planned (see above)")

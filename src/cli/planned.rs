@@ -42,7 +42,7 @@ pub(super) fn planned(
         return problems.map_or(Ok((Plan::default(), Broken(0))), Err);
     }
     let found = run::fingerprints(sound, &results.dir);
-    for line in &found.skipped {
+    for line in found.skipped.iter().chain(&found.notes) {
         eprintln!("{line}");
     }
     let mut broken = 0;
@@ -53,5 +53,16 @@ pub(super) fn planned(
     if found.manifests.is_empty() && broken > 0 {
         return Err(Error::user("nothing is left to run (see above)"));
     }
-    Ok((plan::expand(found.manifests, &found.fingerprints)?, Broken(broken)))
+    Ok((plan::expand(found.manifests, &found.fingerprints, &found.overlaps)?, Broken(broken)))
+}
+
+/// Which sources share people, a line for each two of an experiment.
+pub(super) fn overlaps(plan: &Plan) -> String {
+    let mut text = String::new();
+    for manifest in &plan.experiments {
+        for pair in plan.overlaps.get(&manifest.name).into_iter().flat_map(|shared| &shared.pairs) {
+            text.push_str(&format!("{}: {}\n", manifest.name, pair.text(manifest.allow_overlap.is_some())));
+        }
+    }
+    text
 }

@@ -69,6 +69,7 @@ pub fn run(options: Options) -> Result<()> {
     if plan.trials.is_empty() {
         return broken.into_result("cannot run (see above)");
     }
+    eprint!("{}", planned::overlaps(&plan));
 
     let stop = Arc::new(AtomicBool::new(false));
     let asked = stop.clone();

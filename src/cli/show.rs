@@ -56,6 +56,9 @@ fn describe(detail: &RunDetail) -> std::result::Result<String, std::fmt::Error> 
     )?;
     writeln!(text, "manifest      {} (SHA-256 {})", detail.manifest_path, run.manifest_sha256)?;
     writeln!(text, "data          {}", run.data_fingerprint)?;
+    if let Some(reason) = &run.allow_overlap {
+        writeln!(text, "overlap       people who validate or test may have trained what is grafted: {reason}")?;
+    }
     writeln!(text, "made by       ecgraft {} on {}", or_none(&run.version), or_none(&run.device))?;
     for stage in &detail.stages {
         writeln!(text)?;

@@ -10,12 +10,12 @@ use std::path::Path;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::{Dataset, Record};
+use super::{Dataset, Record, Recording};
 use crate::durable;
 use crate::manifest::Sex;
 use crate::seed::sha256_hex;
 
-const MAGIC: &[u8; 8] = b"ecgraft1";
+const MAGIC: &[u8; 8] = b"ecgraft2";
 
 /// Where the header begins.
 const PREFIX: usize = MAGIC.len() + 8 + 64;
@@ -26,7 +26,9 @@ const PIECE: usize = 1 << 16;
 /// What is before the signals.
 #[derive(Serialize, Deserialize)]
 struct Header {
+    /// Of the source, and the hash of it and of all settings: whose records these are.
     fingerprint: String,
+    key: String,
     leads: usize,
     length: usize,
     records: Vec<Kept>,
@@ -45,6 +47,8 @@ struct Kept {
     sex: Option<Sex>,
     targets: [Option<u32>; 4],
     classes: [bool; 5],
+    /// Hexadecimal.
+    recording: Option<String>,
 }
 
 impl Kept {
@@ -57,18 +61,64 @@ impl Kept {
             sex: record.sex,
             targets: record.targets.map(|target| target.map(f32::to_bits)),
             classes: record.classes,
+            recording: record.recording.map(|recording| recording.to_string()),
         }
     }
 
-    fn record(self) -> Record {
-        let Self { id, patient, fold, age, sex, targets, classes } = self;
+    fn record(self) -> Option<Record> {
+        let Self { id, patient, fold, age, sex, targets, classes, recording } = self;
         let (age, targets) = (age.map(f32::from_bits), targets.map(|target| target.map(f32::from_bits)));
-        Record { id, patient, fold, age, sex, targets, classes }
+        let recording = recording.map(|text| from_hex(&text).map(Recording::new).ok_or(())).transpose().ok()?;
+        Some(Record { id, patient, fold, age, sex, targets, classes, recording })
     }
 }
 
-/// The dataset kept in `path`, without its name; `None` where there is none, or it is damaged.
-pub(super) fn read(path: &Path) -> Option<Dataset> {
+/// The bytes of a SHA-256 in hexadecimal.
+fn from_hex(text: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    (text.len() == 64 && text.is_ascii()).then_some(())?;
+    for (place, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(2 * place..2 * place + 2)?, 16).ok()?;
+    }
+    Some(bytes)
+}
+
+/// Why a file of the cache is as good as deleted.
+pub(super) enum Unfit {
+    /// There is none.
+    Absent,
+    /// It is not what was written.
+    Damaged,
+    /// It is whole, but of other data or settings.
+    Other,
+}
+
+impl Unfit {
+    /// What is said of the file at `path`, of which `what` was to be read; nothing where there was none.
+    pub fn told(&self, path: &Path, what: &str) -> Option<String> {
+        let path = path.display();
+        match self {
+            Unfit::Absent => None,
+            Unfit::Damaged => Some(format!("{path} is damaged; {what} made again")),
+            Unfit::Other => Some(format!("{path} is of other data than its name says; {what} made again")),
+        }
+    }
+}
+
+/// The dataset kept in `path` under `key`, without its name.
+pub(super) fn read(path: &Path, fingerprint: &str, key: &str) -> Result<Dataset, Unfit> {
+    if !path.exists() {
+        return Err(Unfit::Absent);
+    }
+    let (header, start, values) = read_header(path).ok_or(Unfit::Damaged)?;
+    if header.key != key || header.fingerprint != fingerprint {
+        return Err(Unfit::Other);
+    }
+    read_rest(path, header, start, values).ok_or(Unfit::Damaged)
+}
+
+/// What is before the signals, where these start, and how many values they are.
+fn read_header(path: &Path) -> Option<(Header, u64, usize)> {
     let mut file = File::open(path).ok()?;
     let size = file.metadata().ok()?.len();
     let mut prefix = [0; PREFIX];
@@ -87,14 +137,20 @@ pub(super) fn read(path: &Path) -> Option<Dataset> {
     if (values as u64).checked_mul(4)? != size - start || header.checksums.len() != values.div_ceil(PIECE) {
         return None;
     }
+    Some((header, start, values))
+}
+
+fn read_rest(path: &Path, header: Header, start: u64, values: usize) -> Option<Dataset> {
     Some(Dataset {
         source: String::new(),
+        data_set: String::new(),
         fingerprint: header.fingerprint,
-        records: header.records.into_iter().map(Kept::record).collect(),
+        records: header.records.into_iter().map(Kept::record).collect::<Option<_>>()?,
         leads: header.leads,
         length: header.length,
         signals: read_signals(path, start, values, &header.checksums)?,
         notes: header.notes,
+        told: Vec::new(),
     })
 }
 
@@ -122,10 +178,11 @@ fn read_signals(path: &Path, start: u64, values: usize, checksums: &[u64]) -> Op
     Some(signals)
 }
 
-/// Keeps `dataset` in `path`.
-pub(super) fn write(path: &Path, dataset: &Dataset) -> io::Result<()> {
+/// Keeps `dataset` in `path` under `key`.
+pub(super) fn write(path: &Path, key: &str, dataset: &Dataset) -> io::Result<()> {
     let header = Header {
         fingerprint: dataset.fingerprint.clone(),
+        key: key.to_owned(),
         leads: dataset.leads,
         length: dataset.length,
         records: dataset.records.iter().map(Kept::new).collect(),

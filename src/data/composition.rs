@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::ops::RangeInclusive;
 
+use super::people::Who;
 use super::{Datasets, Pick, Record};
 use crate::manifest::{MixPart, Target};
 
@@ -48,11 +49,12 @@ impl PartOfMix {
         offered: usize,
         picks: [Vec<Pick>; 3],
         datasets: &Datasets,
+        who: &Who<'_>,
     ) -> PartOfMix {
         let records = picks.each_ref().map(Vec::len);
         let record = |pick: Pick| datasets.get(&*pick.source).and_then(|dataset| dataset.records.get(pick.record));
+        let patients: HashSet<u32> = picks.iter().flatten().map(|pick| who.person(pick.record)).collect();
         let chosen: Vec<&Record> = picks.into_iter().flatten().filter_map(record).collect();
-        let patients: HashSet<&str> = chosen.iter().map(|record| record.patient.as_str()).collect();
         PartOfMix {
             source: part.source.clone(),
             filter: filter(part),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rayon::prelude::*;
@@ -14,7 +14,7 @@ use super::files::{File, resolved, unreadable};
 use super::{deepfake, ptb_xl, simulator};
 use crate::durable;
 use crate::manifest::Source;
-use crate::seed::hex;
+use crate::seed::{hex, sha256_hex};
 use crate::{Error, Result};
 
 /// Where fingerprints are kept, in the cache folder.
@@ -31,6 +31,62 @@ const UNSETTLED: Duration = Duration::from_secs(2);
 struct Known {
     listing: String,
     fingerprint: String,
+    /// Files that tables and headers name and no ending tells.
+    others: Vec<PathBuf>,
+}
+
+/// What is kept, with its own hash: a file that was changed by hand is none.
+#[derive(Serialize, Deserialize)]
+struct KeptFile {
+    sha256: String,
+    known: BTreeMap<String, Known>,
+}
+
+/// A source as it was found: what it is by content, and how its files looked.
+#[derive(Debug)]
+pub struct Print {
+    /// See [`fingerprint`].
+    pub fingerprint: String,
+    /// What is to be said: fingerprints that were kept and did not fit.
+    pub told: Option<String>,
+    files: Vec<File>,
+    others: Vec<PathBuf>,
+    /// Whether a further change of any file would be seen by its time.
+    settled: bool,
+}
+
+impl Print {
+    /// Refuses data that are not those of the fingerprint `planned`.
+    pub(super) fn check_planned(&self, planned: &str) -> Result<()> {
+        if self.fingerprint == planned {
+            return Ok(());
+        }
+        let latest = self.files.iter().max_by_key(|file| file.changed);
+        let which = latest.map_or(String::new(), |file| format!(": {} was changed last", file.path.display()));
+        Err(Error::user(format!("the data changed since planning{which}; run again")))
+    }
+
+    /// Refuses data that changed since this was taken: what was read meanwhile may be of either state.
+    pub(super) fn check_unchanged(&self, source: &Source) -> Result<()> {
+        let mut files = files(source)?;
+        files.extend(look_at_others(source, &self.others)?);
+        let same = |(a, b): &(&File, &File)| a.name == b.name && a.size == b.size && a.changed == b.changed;
+        let changed = match self.files.iter().zip(&files).find(|pair| !same(pair)) {
+            Some((_, file)) => Some(file),
+            None if self.files.len() != files.len() => self.files.iter().chain(&files).last(),
+            None => None,
+        };
+        if let Some(file) = changed {
+            let path = file.path.display();
+            return Err(Error::user(format!("the data changed while they were read: {path}; run again")));
+        }
+        // A change within one tick of the clock has left no trace but the content.
+        if self.settled { Ok(()) } else { self.check_planned(&of_content(source, &files)?).map_err(|_| changed_within()) }
+    }
+}
+
+fn changed_within() -> Error {
+    Error::user("the data changed while they were read; run again")
 }
 
 /// The content hash of a source: changes when any record, table or setting of it changes. Where the source
@@ -40,30 +96,74 @@ struct Known {
 /// # Errors
 /// A user error where a file cannot be read or an environment variable is not set.
 pub fn fingerprint(source: &Source, cache: &Path) -> Result<String> {
+    Ok(print(source, cache)?.fingerprint)
+}
+
+/// As [`fingerprint`], with what tells later whether the source has changed since.
+///
+/// # Errors
+/// As [`fingerprint`].
+pub fn print(source: &Source, cache: &Path) -> Result<Print> {
     let start = SystemTime::now();
-    let files = match source {
-        Source::Simulator { records, seed } => {
-            return Ok(joined([source.kind(), &format!("{records} {seed} {}", simulator::VERSION)]));
-        }
-        Source::DeepfakeEcg { path } => deepfake::files(resolved(path)?)?,
-        Source::PtbXl { path, features } => {
-            ptb_xl::files(resolved(path)?, features.as_ref().map(resolved).transpose()?)?
-        }
-    };
+    if let Source::Simulator { records, seed } = source {
+        let fingerprint = joined([source.kind(), &format!("{records} {seed} {}", simulator::VERSION)]);
+        return Ok(Print { fingerprint, told: None, files: Vec::new(), others: Vec::new(), settled: true });
+    }
+    let mut files = files(source)?;
     let place = place(source)?;
-    let looks = files.iter().map(|file| format!("{}\0{} {:?}", file.name, file.size, file.changed));
-    let listing = joined(looks);
-    let mut known = read_known(cache);
-    if let Some(found) = known.get(&place).filter(|known| known.listing == listing) {
-        return Ok(found.fingerprint.clone());
+    let (mut known, told) = read_known(cache);
+    if let Some(Known { listing, fingerprint, others }) = known.get(&place)
+        && let Ok(looks) = look_at_others(source, others)
+    {
+        let all = [files.as_slice(), &looks].concat();
+        if self::listing(&all) == *listing {
+            let (fingerprint, others) = (fingerprint.clone(), others.clone());
+            return Ok(Print { fingerprint, told, files: all, others, settled: true });
+        }
     }
+    let others = others(source, &files)?;
+    files.extend(look_at_others(source, &others)?);
     let fingerprint = of_content(source, &files)?;
-    if settled(&files, start) {
-        known.insert(place, Known { listing, fingerprint: fingerprint.clone() });
-        // Without it the next look takes longer, no more.
-        let _ = serde_json::to_vec_pretty(&known).map(|text| durable::write(&cache.join(KEPT), &text));
+    let settled = settled(&files, start);
+    if settled {
+        known.insert(
+            place,
+            Known { listing: listing(&files), fingerprint: fingerprint.clone(), others: others.clone() },
+        );
+        keep(cache, known);
     }
-    Ok(fingerprint)
+    Ok(Print { fingerprint, told, files, others, settled })
+}
+
+/// The files that a source is read from, but for those that only its tables and headers name.
+fn files(source: &Source) -> Result<Vec<File>> {
+    match source {
+        Source::Simulator { .. } => Ok(Vec::new()),
+        Source::DeepfakeEcg { path, .. } => deepfake::files(resolved(path)?),
+        Source::PtbXl { path, features, .. } => {
+            ptb_xl::files(resolved(path)?, features.as_ref().map(resolved).transpose()?)
+        }
+    }
+}
+
+/// The files of a source that only its tables and headers name.
+fn others(source: &Source, files: &[File]) -> Result<Vec<PathBuf>> {
+    match source {
+        Source::PtbXl { path, .. } => ptb_xl::others(resolved(path)?, files),
+        Source::Simulator { .. } | Source::DeepfakeEcg { .. } => Ok(Vec::new()),
+    }
+}
+
+fn look_at_others(source: &Source, others: &[PathBuf]) -> Result<Vec<File>> {
+    match source {
+        Source::PtbXl { path, .. } if !others.is_empty() => ptb_xl::look_at_others(resolved(path)?, others),
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// The hash of how files look.
+fn listing(files: &[File]) -> String {
+    joined(files.iter().map(|file| format!("{}\0{} {:?}", file.name, file.size, file.changed)))
 }
 
 /// The hash of the names and contents of `files`.
@@ -111,9 +211,31 @@ fn place(source: &Source) -> Result<String> {
     Ok(joined(parts))
 }
 
-/// What is kept; nothing where it cannot be read.
-fn read_known(cache: &Path) -> BTreeMap<String, Known> {
-    fs::read(cache.join(KEPT)).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
+/// What is kept, and what is to be said of it: a file that is not as it was written is as good as deleted.
+fn read_known(cache: &Path) -> (BTreeMap<String, Known>, Option<String>) {
+    let path = cache.join(KEPT);
+    let Ok(text) = fs::read(&path) else { return Default::default() };
+    let kept = serde_json::from_slice::<KeptFile>(&text).ok();
+    match kept.filter(|kept| checksum(&kept.known).is_some_and(|sha256| sha256 == kept.sha256)) {
+        Some(kept) => (kept.known, None),
+        None => {
+            let _ = fs::remove_file(&path);
+            let told = format!("{} is not as ecgraft wrote it; fingerprints are made again", path.display());
+            (BTreeMap::new(), Some(told))
+        }
+    }
+}
+
+/// Keeps fingerprints. Without them the next look takes longer, no more.
+fn keep(cache: &Path, known: BTreeMap<String, Known>) {
+    let Some(sha256) = checksum(&known) else { return };
+    if let Ok(text) = serde_json::to_vec_pretty(&KeptFile { sha256, known }) {
+        let _ = durable::write(&cache.join(KEPT), &text);
+    }
+}
+
+fn checksum(known: &BTreeMap<String, Known>) -> Option<String> {
+    serde_json::to_vec(known).ok().map(|text| sha256_hex(&text))
 }
 
 /// Whether a further change of any of `files` would be seen by its time.

@@ -5,47 +5,73 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use super::files::resolved;
-use super::fingerprint::{fingerprint, key};
+use super::fingerprint::{key, print};
 use super::listing::Listing;
 use super::signal::{RawRecord, prepare};
-use super::{Dataset, Record, cache, deepfake, ptb_xl, simulator, wfdb};
+use super::{Dataset, Record, cache, deepfake, identity, ptb_xl, simulator, wfdb};
 use crate::manifest::{Signal, Source};
 use crate::{Error, Result};
 
 /// Goes up when the same files and settings would give other records; kept ones are then made anew.
-const PREPROCESSING_VERSION: u32 = 2;
+const PREPROCESSING_VERSION: u32 = 3;
 
 /// Reads all records of a source, preprocessed as `signal` says, in parallel; the result is kept in `cache`.
 /// A cache that cannot be written is done without.
 ///
 /// # Errors
-/// A user error that names the file or record and what is wrong with it: the first record in order, if several.
+/// A user error that names the file or record and what is wrong with it: the first record in order, if several; also
+/// where the data change while they are read.
 pub fn load(name: &str, source: &Source, signal: &Signal, cache: &Path) -> Result<Dataset> {
-    let dataset = load_unnamed(source, signal, cache).map_err(|error| error.at(format_args!("source {name}")))?;
-    Ok(Dataset { source: name.into(), ..dataset })
+    load_of(name, source, signal, cache, None)
 }
 
-fn load_unnamed(source: &Source, signal: &Signal, cache: &Path) -> Result<Dataset> {
-    let fingerprint = fingerprint(source, cache)?;
-    let path = cache.join(format!("{}.bin", key(&fingerprint, signal, PREPROCESSING_VERSION)?));
-    if let Some(dataset) = cache::read(&path) {
-        return Ok(dataset);
-    }
+/// As [`load`], but only records of the fingerprint `planned`.
+///
+/// # Errors
+/// As [`load`], and a user error where the data have changed since.
+pub fn load_planned(name: &str, source: &Source, signal: &Signal, cache: &Path, planned: &str) -> Result<Dataset> {
+    load_of(name, source, signal, cache, Some(planned))
+}
+
+fn load_of(name: &str, source: &Source, signal: &Signal, cache: &Path, planned: Option<&str>) -> Result<Dataset> {
+    let dataset = load_unnamed(source, signal, cache, planned);
+    let dataset = dataset.map_err(|error| error.at(format_args!("source {name}")))?;
+    Ok(Dataset { source: name.into(), data_set: source.data_set(), ..dataset })
+}
+
+fn load_unnamed(source: &Source, signal: &Signal, cache: &Path, planned: Option<&str>) -> Result<Dataset> {
+    let print = print(source, cache)?;
+    planned.map_or(Ok(()), |planned| print.check_planned(planned))?;
+    let fingerprint = print.fingerprint.clone();
+    let key = key(&fingerprint, signal, PREPROCESSING_VERSION)?;
+    let path = cache.join(format!("{key}.bin"));
+    let unfit = match cache::read(&path, &fingerprint, &key) {
+        Ok(dataset) => return Ok(dataset),
+        Err(unfit) => unfit.told(&path, "its records are"),
+    };
     let (records, signals, notes) = match source {
         Source::Simulator { records, seed } => {
-            let (records, signals) = prepare_all(*records, signal, |index| Ok(simulator::simulate(*seed, index)))?;
+            let simulated = |index| {
+                let (mut record, raw) = simulator::simulate(*seed, index);
+                record.recording = identity::of_simulated(&raw, signal);
+                Ok((record, raw))
+            };
+            let (records, signals) = prepare_all(*records, signal, simulated)?;
             (records, signals, Vec::new())
         }
-        Source::DeepfakeEcg { path } => from_files(deepfake::list(resolved(path)?)?, signal)?,
-        Source::PtbXl { path, features } => {
+        Source::DeepfakeEcg { path, .. } => from_files(deepfake::list(resolved(path)?)?, signal)?,
+        Source::PtbXl { path, features, .. } => {
             let features = features.as_ref().map(resolved).transpose()?;
             from_files(ptb_xl::list(resolved(path)?, features, signal)?, signal)?
         }
     };
+    print.check_unchanged(source)?;
     let (leads, length) = (signal.leads.len(), signal.length());
-    let dataset = Dataset { source: String::new(), fingerprint, records, leads, length, signals, notes };
+    let (source, data_set, told) = (String::new(), String::new(), Vec::new());
+    let mut dataset = Dataset { source, data_set, fingerprint, records, leads, length, signals, notes, told };
     // Without it the next start takes longer, no more.
-    let _ = cache::write(&path, &dataset);
+    let _ = cache::write(&path, &key, &dataset);
+    dataset.told.extend(print.told.into_iter().chain(unfit));
     Ok(dataset)
 }
 
@@ -53,11 +79,12 @@ fn load_unnamed(source: &Source, signal: &Signal, cache: &Path) -> Result<Datase
 fn from_files(listing: Listing, signal: &Signal) -> Result<(Vec<Record>, Vec<f32>, Vec<String>)> {
     let Listing { records, files, read, column, notes } = listing;
     let (records, signals) = prepare_all(records.len(), signal, |index| {
-        let record = records[index].clone();
+        let mut record = records[index].clone();
         let raw = read(&files[index]).map_err(|error| match column {
             Some(column) if !wfdb::is_there(&files[index]) => missing(error, &record, column),
             _ => error.at(format_args!("record {}", record.id)),
         })?;
+        record.recording = identity::recording(&raw, signal);
         Ok((record, raw))
     })?;
     Ok((records, signals, notes))

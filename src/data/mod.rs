@@ -6,9 +6,12 @@ mod condition;
 mod deepfake;
 mod files;
 mod fingerprint;
+mod identity;
+mod index;
 mod listing;
 mod load;
 mod offer;
+mod people;
 mod ptb_xl;
 mod recording;
 pub mod signal;
@@ -24,9 +27,12 @@ use std::sync::Arc;
 use crate::manifest::{Sex, Superclass, Target};
 
 pub use composition::{PartOfMix, TargetOfPart};
-pub use fingerprint::fingerprint;
-pub use load::load;
+pub use fingerprint::{Print, fingerprint, print};
+pub use identity::Recording;
+pub use index::{index, look_up};
+pub use load::{load, load_planned};
 pub use offer::Wanted;
+pub use people::{Index, People};
 pub use recording::recordings;
 pub use split::{Shares, mix_split, transfer_split};
 
@@ -47,6 +53,8 @@ pub struct Record {
     pub targets: [Option<f32>; 4],
     /// Diagnostic superclasses, indexed by `Superclass as usize`.
     pub classes: [bool; 5],
+    /// Which recording it is, by its samples; `None` where all its leads are flat, or they were not read.
+    pub recording: Option<Recording>,
 }
 
 impl Record {
@@ -67,6 +75,8 @@ impl Record {
 pub struct Dataset {
     /// The source's name in the manifest.
     pub source: String,
+    /// The collection that it is of: see [`crate::manifest::Source::data_set`].
+    pub data_set: String,
     /// Content hash of the source.
     pub fingerprint: String,
     /// The records.
@@ -79,6 +89,8 @@ pub struct Dataset {
     pub signals: Vec<f32>,
     /// What the user should know: records without targets and the like, in plain sentences.
     pub notes: Vec<String>,
+    /// What is to be said of this reading alone: a cache that did not fit.
+    pub told: Vec<String>,
 }
 
 impl Dataset {
@@ -101,7 +113,16 @@ pub struct Pick {
     pub record: usize,
 }
 
-/// Which records train, validate and test. No patient is in two of them.
+/// Who took part in a stage: its records, and which of them trained, validated and tested.
+#[derive(Clone, Debug, Default)]
+pub struct Members {
+    /// The records.
+    pub datasets: Datasets,
+    /// Those that trained, validated and tested.
+    pub picks: [Vec<Pick>; 3],
+}
+
+/// Which records train, validate and test. No person is in two of them.
 #[derive(Clone, Debug, Default)]
 pub struct Split {
     /// For the weights, and for normalisation statistics and class weights.
@@ -112,6 +133,8 @@ pub struct Split {
     pub test: Vec<Pick>,
     /// What the user should know, in plain sentences: dropped records and why, composition.
     pub notes: Vec<String>,
+    /// Records that are left out because their people validate or test the classifier.
+    pub held_out: usize,
     /// Of a stage on a mix: its parts, in order.
     pub composition: Vec<PartOfMix>,
     /// The epochs, counted from 1, in which each of `train` trains; empty where all do in all epochs.

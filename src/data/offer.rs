@@ -4,13 +4,11 @@ use std::collections::HashSet;
 
 use super::composition::{filter, folds_text};
 use super::condition::evaluate;
+use super::people::Who;
 use super::{Dataset, Record};
 use crate::Result;
 use crate::error::Error;
 use crate::manifest::{Labels, Mix, MixPart, Superclass, Target};
-
-/// One person: content hash of the data and the patient's name in it.
-pub(super) type Person<'a> = (&'a str, &'a str);
 
 /// What must be known of a record for it to take part.
 #[derive(Clone, Copy, Debug)]
@@ -68,7 +66,7 @@ impl<'a> Wanted<'a> {
 }
 
 /// The records of a part and what became of its source's others.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Offer {
     /// Indices into the dataset's records.
     pub records: Vec<usize>,
@@ -79,39 +77,42 @@ pub(super) struct Offer {
     /// Records that have not what the condition asks.
     undecided: usize,
     /// Records of patients that the classifier is validated or tested on.
-    held: usize,
+    pub held: usize,
     /// Records without what is wanted.
     unknown: usize,
     /// Records that an earlier part has.
     taken: usize,
+    /// Records that an earlier record of the same source is too, under another id.
+    repeated: usize,
 }
 
 impl Offer {
     /// The records that `part` may draw: of its folds, that fulfil its condition, of nobody held out, with what
-    /// is wanted. A record that two parts have in common belongs to the first: `taken` has those of earlier parts.
-    pub fn of<'a>(
-        dataset: &'a Dataset,
+    /// is wanted, and each recording once. A recording that two parts have in common belongs to the first: `taken` has
+    /// those of earlier parts.
+    pub fn of(
+        dataset: &Dataset,
         part: &MixPart,
         wanted: Wanted<'_>,
-        held_out: &HashSet<Person<'_>>,
-        taken: &HashSet<(&'a str, usize)>,
+        who: &Who<'_>,
+        held_out: &HashSet<u32>,
+        taken: &HashSet<u32>,
     ) -> Offer {
         let in_folds = |record: &Record| {
             part.folds.as_ref().is_none_or(|folds| record.fold.is_some_and(|fold| folds.contains(&fold)))
         };
-        let mut offer =
-            Offer { records: Vec::new(), of_folds: 0, unfulfilled: 0, undecided: 0, held: 0, unknown: 0, taken: 0 };
+        let mut offer = Offer::default();
+        let mut own = HashSet::new();
         for (index, record) in dataset.records.iter().enumerate().filter(|(_, record)| in_folds(record)) {
             offer.of_folds += 1;
             let fulfilled = part.condition.as_ref().map_or(Some(true), |condition| evaluate(condition, record));
             match fulfilled {
                 Some(false) => offer.unfulfilled += 1,
                 None => offer.undecided += 1,
-                Some(true) if held_out.contains(&(dataset.fingerprint.as_str(), record.patient.as_str())) => {
-                    offer.held += 1;
-                }
+                Some(true) if held_out.contains(&who.person(index)) => offer.held += 1,
                 Some(true) if !wanted.is_known_of(record) => offer.unknown += 1,
-                Some(true) if taken.contains(&(dataset.fingerprint.as_str(), index)) => offer.taken += 1,
+                Some(true) if taken.contains(&who.recording(index)) => offer.taken += 1,
+                Some(true) if !own.insert(who.recording(index)) => offer.repeated += 1,
                 Some(true) => offer.records.push(index),
             }
         }
@@ -131,6 +132,7 @@ impl Offer {
                 format!("of {source} are left out because the classifier is validated or tested on their patients"),
             ),
             (self.taken, format!("of {source} are those of an earlier part of the mix")),
+            (self.repeated, format!("of {source} are left out because another id has the same recording")),
         ];
         notes
             .into_iter()
@@ -148,6 +150,7 @@ impl Offer {
             (self.held, "are of patients that validate or test the classifier"),
             (self.unknown, unknown.as_str()),
             (self.taken, "are those of an earlier part"),
+            (self.repeated, "are the same recording under another id"),
         ];
         let told: Vec<String> =
             reasons.into_iter().filter(|(count, _)| *count > 0).map(|(count, why)| format!("{count} {why}")).collect();

@@ -3,8 +3,10 @@
 //! Wagner et al., "PTB-XL, a large publicly available electrocardiography dataset", Sci Data 7:154 (2020);
 //! Strodthoff et al., "PTB-XL+, a comprehensive electrocardiographic feature dataset", Sci Data 10:279 (2023).
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
 
 use super::files::{File, has_extension, look_at_all, not_a_folder, paths_below};
 use super::listing::{Listing, TargetColumns, missing_targets};
@@ -41,6 +43,30 @@ pub(super) fn files(path: &Path, features: Option<&Path>) -> Result<Vec<File>> {
         files.push(File::look("features", features)?);
     }
     Ok(files)
+}
+
+/// The files of a source at `path` that its table and headers name, and that are not among `found`: signals with other
+/// endings, records outside the folder. What cannot be read is told when records are.
+pub(super) fn others(path: &Path, found: &[File]) -> Result<Vec<PathBuf>> {
+    let root = root(path)?;
+    let mut records = BTreeSet::new();
+    if let Ok(table) = Table::open(&root.join(DATABASE)) {
+        let columns = [LOW_RATE_FILE, HIGH_RATE_FILE].map(|name| table.optional_column(name));
+        let _ = table.each(|row| {
+            records.extend(columns.iter().flatten().filter_map(|column| Some(root.join(row.name(column).ok()?))));
+            Ok(())
+        });
+    }
+    let found: HashSet<&Path> = found.iter().map(|file| file.path.as_path()).collect();
+    let records: Vec<PathBuf> = records.into_iter().collect();
+    let named = records.par_iter().flat_map_iter(|record| wfdb::files(record));
+    let others: BTreeSet<PathBuf> = named.filter(|file| !found.contains(file.as_path()) && file.is_file()).collect();
+    Ok(others.into_iter().collect())
+}
+
+/// Looks at files that [`others`] found.
+pub(super) fn look_at_others(path: &Path, others: &[PathBuf]) -> Result<Vec<File>> {
+    look_at_all(&root(path)?, others.to_vec())
 }
 
 /// The records of the source at `path`, with targets where there are `features`.
@@ -80,6 +106,7 @@ pub(super) fn list(path: &Path, features: Option<&Path>, signal: &Signal) -> Res
             sex: person.sex(&row),
             targets: targets.remove(&name).unwrap_or_default(),
             classes: statements.classes(&statements_of_record, &mut unknown),
+            recording: None,
             id: name,
         });
         Ok(())

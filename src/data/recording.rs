@@ -2,7 +2,7 @@
 
 use super::files::resolved;
 use super::signal::RawRecord;
-use super::{Record, deepfake, ptb_xl, simulator};
+use super::{Record, deepfake, identity, ptb_xl, simulator};
 use crate::manifest::{Signal, Source};
 use crate::{Error, Result};
 
@@ -16,12 +16,16 @@ pub fn recordings(source: &Source, signal: &Signal, ids: &[String]) -> Result<Ve
         Source::Simulator { records, seed } => {
             let simulated = |id: &String| {
                 let index = id.parse().ok().filter(|index| index < records);
-                Ok(index.map(|index| simulator::simulate(*seed, index)).filter(|(record, _)| record.id == *id))
+                let found = index.map(|index| simulator::simulate(*seed, index)).filter(|(record, _)| record.id == *id);
+                Ok(found.map(|(record, raw)| {
+                    let recording = identity::of_simulated(&raw, signal);
+                    (Record { recording, ..record }, raw)
+                }))
             };
             return ids.iter().map(simulated).collect();
         }
-        Source::DeepfakeEcg { path } => deepfake::list(resolved(path)?)?,
-        Source::PtbXl { path, features } => {
+        Source::DeepfakeEcg { path, .. } => deepfake::list(resolved(path)?)?,
+        Source::PtbXl { path, features, .. } => {
             ptb_xl::list(resolved(path)?, features.as_ref().map(resolved).transpose()?, signal)?
         }
     };
@@ -29,7 +33,8 @@ pub fn recordings(source: &Source, signal: &Signal, ids: &[String]) -> Result<Ve
         let Some(index) = listing.records.iter().position(|record| record.id == *id) else { return Ok(None) };
         let file = listing.files.get(index).ok_or_else(|| Error::internal(format!("record {id} has no file")))?;
         let raw = (listing.read)(file).map_err(|error| error.at(format_args!("record {id}")))?;
-        Ok(Some((listing.records[index].clone(), raw)))
+        let recording = identity::recording(&raw, signal);
+        Ok(Some((Record { recording, ..listing.records[index].clone() }, raw)))
     };
     ids.iter().map(read).collect()
 }
@@ -53,7 +58,7 @@ mod tests {
             normalize: Normalize::None,
         };
         let cache = std::env::temp_dir().join(format!("ecgraft-recording-{}", std::process::id()));
-        let source = Source::PtbXl { path, features: None };
+        let source = Source::PtbXl { path, features: None, data_set: None };
         let all = load("sample", &source, &signal, &cache).unwrap();
         let ids = [all.records[200].id.clone(), "no such".into(), all.records[7].id.clone()];
         let found = recordings(&source, &signal, &ids).unwrap();
@@ -74,6 +79,6 @@ mod tests {
         let found = recordings(&source, &signal, &["4".into(), "5".into(), "04".into(), "x".into()]).unwrap();
         let (record, raw) = found[0].as_ref().unwrap();
         let (expected, of) = simulator::simulate(3, 4);
-        assert!(*record == expected && raw.signals == of.signals && found[1..].iter().all(Option::is_none));
+        assert!(record.recording.is_none() && *record == expected && raw.signals == of.signals && found[1..].iter().all(Option::is_none));
     }
 }

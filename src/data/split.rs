@@ -1,4 +1,4 @@
-//! Which records train, validate and test. No patient is in two of them.
+//! Which records train, validate and test. No person is in two of them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -7,7 +7,8 @@ use rand::RngExt;
 use rand::seq::SliceRandom;
 
 use super::composition::folds_text;
-use super::offer::{Offer, Person, Wanted, check_quotas, described, nothing};
+use super::offer::{Offer, Wanted, check_quotas, described, nothing};
+use super::people::{Everybody, Who};
 use super::{Dataset, Datasets, PartOfMix, Pick, Split};
 use crate::Result;
 use crate::error::Error;
@@ -25,10 +26,10 @@ pub struct Shares {
     pub epochs: usize,
 }
 
-/// The records of a mix of which `wanted` is known, split by patient.
+/// The records of a mix of which `wanted` is known, split by person, each recording once.
 ///
-/// Patients of the transfer task's validation and test folds never take part where a part draws
-/// from the same data (`datasets` with equal fingerprints), whatever the mix says.
+/// People of the validation and test folds of `transfer` never take part, whatever the mix says and whichever source
+/// they are met in: `datasets` has the transfer source beside those of the mix. Without a `transfer` nobody is kept out.
 ///
 /// # Errors
 /// A user error where the mix asks for more records than there are, where a part with a share or a condition has
@@ -38,23 +39,25 @@ pub fn mix_split(
     mix: &Mix,
     wanted: Wanted<'_>,
     shares: Shares,
-    transfer: &Transfer,
+    transfer: Option<&Transfer>,
     datasets: &Datasets,
     seed: u64,
 ) -> Result<Split> {
-    let held_out = held_out(transfer, datasets);
+    let everybody = Everybody::of(datasets);
+    let held_out = transfer.map_or_else(HashSet::new, |transfer| held_out(transfer, datasets, &everybody));
     let mut notes = Vec::new();
     let mut offers = Vec::with_capacity(mix.parts.len());
     let mut taken = HashSet::new();
     for (number, part) in mix.parts.iter().enumerate() {
         let dataset = dataset(datasets, &part.source)?;
-        let mut offer = Offer::of(dataset, part, wanted, &held_out, &taken);
+        let who = everybody.of_source(&part.source);
+        let mut offer = Offer::of(dataset, part, wanted, &who, &held_out, &taken);
         notes.extend(offer.notes(part, wanted));
         if let Some(limit) = part.max_records {
             // What is drawn from these further down is what would be drawn from all.
             offer.records = drawn(dataset, &offer.records, limit, seed, number);
         }
-        taken.extend(offer.records.iter().map(|&record| (dataset.fingerprint.as_str(), record)));
+        taken.extend(offer.records.iter().map(|&record| who.recording(record)));
         offers.push((part, dataset, offer));
     }
     let all_empty = offers.iter().all(|(.., offer)| offer.records.is_empty());
@@ -68,7 +71,7 @@ pub fn mix_split(
     check_quotas(name, mix, wanted, &available, &quotas)?;
 
     let (mut train, mut validation, mut test) = (Vec::new(), Vec::new(), Vec::new());
-    let mut places: HashMap<Person<'_>, Place> = HashMap::new();
+    let mut places: HashMap<u32, Place> = HashMap::new();
     let mut told = Vec::new();
     let mut part_of: BTreeMap<Pick, usize> = BTreeMap::new();
     for (number, ((part, dataset, offer), &quota)) in offers.iter().zip(&quotas).enumerate() {
@@ -78,9 +81,9 @@ pub fn mix_split(
         let source: Arc<str> = part.source.as_str().into();
         let (of_validation, of_test) = (shares.validation * quota as f64, shares.test * quota as f64);
         let (mut in_validation, mut in_test) = (0, 0);
-        for (patient, records) in by_patient(dataset, &chosen, seed, number) {
-            let place = *places.entry((&dataset.fingerprint, patient)).or_insert_with(|| {
-                // Whole patients go where half of the next record still fits.
+        for (person, records) in by_person(dataset, &everybody.of_source(&part.source), &chosen, seed, number) {
+            let place = *places.entry(person).or_insert_with(|| {
+                // Whole people go where half of the next record still fits.
                 let fits = |there: usize, share: f64| there as f64 + 0.5 <= share;
                 match () {
                     () if fits(in_validation, of_validation) => Place::Validation,
@@ -108,7 +111,7 @@ pub fn mix_split(
     }
     // A mix too small for its shares still validates on somebody.
     if validation.is_empty() && shares.validation > 0.0 {
-        validation = one_patient_of(&mut train, datasets);
+        validation = one_person_of(&mut train, &everybody);
     }
     if train.is_empty() || validation.is_empty() {
         let total: usize = quotas.iter().sum();
@@ -128,13 +131,15 @@ pub fn mix_split(
             test.len()
         ),
     );
-    let mut split = sorted(Split { train, validation, test, notes, ..Split::default() });
+    let held_out = offers.iter().map(|(.., offer)| offer.held).sum();
+    let mut split = sorted(Split { train, validation, test, notes, held_out, ..Split::default() });
     for (number, part) in mix.parts.iter().enumerate() {
         let of_part = |picks: &Vec<Pick>| -> Vec<Pick> {
             picks.iter().filter(|pick| part_of.get(*pick) == Some(&number)).cloned().collect()
         };
         let picks = [&split.train, &split.validation, &split.test].map(of_part);
-        split.composition.push(PartOfMix::of(part, wanted.targets(), available[number], picks, datasets));
+        let who = everybody.of_source(&part.source);
+        split.composition.push(PartOfMix::of(part, wanted.targets(), available[number], picks, datasets, &who));
     }
     if mix.parts.iter().any(|part| part.from_epoch.is_some() || part.until_epoch.is_some()) {
         check_epochs(name, mix, &split, shares.epochs)?;
@@ -169,11 +174,12 @@ enum Place {
 }
 
 /// Everybody the transfer validates or tests on.
-fn held_out<'a>(transfer: &Transfer, datasets: &'a Datasets) -> HashSet<Person<'a>> {
+fn held_out(transfer: &Transfer, datasets: &Datasets, everybody: &Everybody<'_>) -> HashSet<u32> {
     let Some(dataset) = datasets.get(&transfer.source) else { return HashSet::new() };
+    let who = everybody.of_source(&transfer.source);
     let is_held_out = |fold: u8| transfer.validation_folds.contains(&fold) || transfer.test_folds.contains(&fold);
-    let records = dataset.records.iter().filter(|record| record.fold.is_some_and(is_held_out));
-    records.map(|record| (dataset.fingerprint.as_str(), record.patient.as_str())).collect()
+    let records = dataset.records.iter().enumerate().filter(|(_, record)| record.fold.is_some_and(is_held_out));
+    records.map(|(index, _)| who.person(index)).collect()
 }
 
 /// Records of each part. Shares are of `records`, or of as many as the scarcest part allows; parts
@@ -227,24 +233,31 @@ fn drawn(dataset: &Dataset, offer: &[usize], quota: usize, seed: u64, part: usiz
     order.into_iter().filter(|record| offer.contains(record)).take(quota).collect()
 }
 
-/// The patients of `records` in random order, with their records.
-fn by_patient<'a>(dataset: &'a Dataset, records: &[usize], seed: u64, part: usize) -> Vec<(&'a str, Vec<usize>)> {
-    let mut patients: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    for &record in records {
-        patients.entry(&dataset.records[record].patient).or_default().push(record);
-    }
-    let mut patients: Vec<_> = patients.into_iter().collect();
-    patients.shuffle(&mut stream(seed, "mix-split", part as u64));
-    patients
+/// The people of `records` in random order, with their records.
+fn by_person(dataset: &Dataset, who: &Who<'_>, records: &[usize], seed: u64, part: usize) -> Vec<(u32, Vec<usize>)> {
+    let mut people = people_of(dataset, who, records);
+    people.shuffle(&mut stream(seed, "mix-split", part as u64));
+    people
 }
 
-/// Takes the records of the last patient out of `train`, unless it is the only one.
-fn one_patient_of(train: &mut Vec<Pick>, datasets: &Datasets) -> Vec<Pick> {
-    let person = |pick: &Pick| {
-        datasets
-            .get(&*pick.source)
-            .map(|dataset| (dataset.fingerprint.clone(), dataset.records[pick.record].patient.clone()))
-    };
+/// The people of `records` with their records, in the order of their patients' names: numbers depend on which other
+/// sources there are.
+fn people_of(dataset: &Dataset, who: &Who<'_>, records: &[usize]) -> Vec<(u32, Vec<usize>)> {
+    let mut people: HashMap<u32, (&str, Vec<usize>)> = HashMap::new();
+    for &index in records {
+        let name = dataset.records[index].patient.as_str();
+        let (first, own) = people.entry(who.person(index)).or_insert((name, Vec::new()));
+        *first = (*first).min(name);
+        own.push(index);
+    }
+    let mut people: Vec<_> = people.into_iter().collect();
+    people.sort_unstable_by(|(_, (a, _)), (_, (b, _))| a.cmp(b));
+    people.into_iter().map(|(person, (_, records))| (person, records)).collect()
+}
+
+/// Takes the records of the last person out of `train`, unless it is the only one.
+fn one_person_of(train: &mut Vec<Pick>, everybody: &Everybody<'_>) -> Vec<Pick> {
+    let person = |pick: &Pick| everybody.of_source(&pick.source).person(pick.record);
     let Some(last) = train.last().map(person) else { return Vec::new() };
     let (taken, kept): (Vec<Pick>, Vec<Pick>) = train.drain(..).partition(|pick| person(pick) == last);
     if kept.is_empty() {
@@ -255,8 +268,9 @@ fn one_patient_of(train: &mut Vec<Pick>, datasets: &Datasets) -> Vec<Pick> {
     taken
 }
 
-/// The transfer task's records by folds; of the training records only `label_fraction`, by patient,
-/// stratified by class, nested across fractions of the same seed.
+/// The transfer task's records by folds, each recording once and each person in one split only; of the training records
+/// only `label_fraction`, by person, stratified by class, nested across fractions of the same seed. Sources that say
+/// who is who in the transfer's may be among `datasets`.
 ///
 /// # Errors
 /// A user error where a fold is empty.
@@ -275,8 +289,10 @@ pub fn transfer_split(transfer: &Transfer, datasets: &Datasets, label_fraction: 
             wanted.lack()
         ));
     }
-    let mut taken: HashSet<&str> = HashSet::new();
-    let mut crossing = 0;
+    let everybody = Everybody::of(datasets);
+    let who = everybody.of_source(&transfer.source);
+    let (mut taken, mut recordings) = (HashSet::new(), HashSet::new());
+    let (mut crossing, mut repeated) = (0, 0);
     let mut of_folds = |key: &str, folds: &[u8]| -> Result<Vec<usize>> {
         let records: Vec<usize> = usable
             .iter()
@@ -292,21 +308,21 @@ pub fn transfer_split(transfer: &Transfer, datasets: &Datasets, label_fraction: 
             )));
         }
         let before = records.len();
-        let kept: Vec<usize> =
-            records.into_iter().filter(|&index| !taken.contains(dataset.records[index].patient.as_str())).collect();
+        let mut kept: Vec<usize> = records.into_iter().filter(|&index| !taken.contains(&who.person(index))).collect();
         crossing += before - kept.len();
-        taken.extend(kept.iter().map(|&index| dataset.records[index].patient.as_str()));
+        let before = kept.len();
+        kept.retain(|&index| recordings.insert(who.recording(index)));
+        repeated += before - kept.len();
+        taken.extend(kept.iter().map(|&index| who.person(index)));
         Ok(kept)
     };
     // Whoever is tested is neither validated on nor trained on.
     let test = of_folds("test_folds", &transfer.test_folds)?;
     let validation = of_folds("validation_folds", &transfer.validation_folds)?;
     let all = of_folds("train_folds", &transfer.train_folds)?;
-    if crossing > 0 {
-        notes.push(format!(
-            "{crossing} records of {} are left out because their patient is in another split",
-            transfer.source
-        ));
+    let reasons = [(crossing, "their patient is in another split"), (repeated, "another id has the same recording")];
+    for (count, why) in reasons.into_iter().filter(|(count, _)| *count > 0) {
+        notes.push(format!("{count} records of {} are left out because {why}", transfer.source));
     }
     if validation.is_empty() || all.is_empty() {
         let key = if all.is_empty() { "train_folds" } else { "validation_folds" };
@@ -314,7 +330,7 @@ pub fn transfer_split(transfer: &Transfer, datasets: &Datasets, label_fraction: 
             "transfer.{key}: every record of these folds belongs to a patient of another split"
         )));
     }
-    let train = fraction(dataset, &transfer.classes, &all, label_fraction, seed);
+    let train = fraction(dataset, &who, &transfer.classes, &all, label_fraction, seed);
     notes.insert(
         0,
         format!(
@@ -337,19 +353,22 @@ pub fn transfer_split(transfer: &Transfer, datasets: &Datasets, label_fraction: 
     Ok(sorted(Split { train, validation, test, notes, ..Split::default() }))
 }
 
-/// `fraction` of `records`, by whole patients: the patients of each combination of classes are
+/// `fraction` of `records`, by whole people: those of each combination of classes are
 /// spread evenly over one line, in random order and with a random start, and the line is cut where
 /// it comes nearest to the fraction. What a smaller fraction takes a larger one takes too.
-fn fraction(dataset: &Dataset, classes: &[Superclass], records: &[usize], fraction: f64, seed: u64) -> Vec<usize> {
-    let mut patients: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    for &index in records {
-        patients.entry(&dataset.records[index].patient).or_default().push(index);
-    }
+fn fraction(
+    dataset: &Dataset,
+    who: &Who<'_>,
+    classes: &[Superclass],
+    records: &[usize],
+    fraction: f64,
+    seed: u64,
+) -> Vec<usize> {
     let mut strata: BTreeMap<Vec<bool>, Vec<Vec<usize>>> = BTreeMap::new();
-    for (_, of_patient) in patients {
+    for (_, own) in people_of(dataset, who, records) {
         let signature =
-            classes.iter().map(|class| of_patient.iter().any(|&index| dataset.records[index].has(*class))).collect();
-        strata.entry(signature).or_default().push(of_patient);
+            classes.iter().map(|class| own.iter().any(|&index| dataset.records[index].has(*class))).collect();
+        strata.entry(signature).or_default().push(own);
     }
     let mut line: Vec<(f64, Vec<usize>)> = Vec::new();
     for (signature, mut patients) in strata {

@@ -138,13 +138,17 @@ impl Checks<'_> {
                     source.kind()
                 );
                 self.problem(&at_folds, message);
-            } else if self.places.is_sound(&["transfer"]) && self.is_transfer_data(&part.source, source) {
+            } else if self.places.is_sound(&["transfer"])
+                && manifest.allow_overlap.is_none()
+                && self.is_transfer_data(&part.source, source)
+            {
                 for (key, kept) in kept {
                     let common: Vec<u8> = folds.iter().copied().filter(|fold| kept.contains(fold)).collect();
                     if !common.is_empty() {
                         let message = format!(
-                            "{} also in transfer.{key}: the mix would train on patients the transfer stage is tested on",
-                            are(&common)
+                            "{} also in transfer.{key}: the mix would train on patients the transfer stage is tested on{}",
+                            are(&common),
+                            self.why_one_data_set(&part.source, source)
                         );
                         self.problem(&at_folds, message);
                     }
@@ -188,14 +192,23 @@ impl Checks<'_> {
         }
     }
 
-    /// Whether the source is the transfer source, by name or by folder.
+    /// Whether the source has the transfer source's people: whether they are of one data set.
     fn is_transfer_data(&self, name: &str, source: &Source) -> bool {
         let transfer = &self.manifest.transfer.source;
-        let folder = |source: &Source| match source {
-            Source::PtbXl { path, .. } => Some((path.written.clone(), path.resolved.clone())),
-            _ => None,
-        };
-        name == transfer || self.manifest.sources.get(transfer).is_some_and(|other| folder(other) == folder(source))
+        let other = self.manifest.sources.get(transfer);
+        name == transfer || other.is_some_and(|other| other.data_set() == source.data_set())
+    }
+
+    /// Why another source than the transfer's is taken for the same people, and what to do where it has others.
+    fn why_one_data_set(&self, name: &str, source: &Source) -> String {
+        let transfer = &self.manifest.transfer.source;
+        if name == transfer {
+            return String::new();
+        }
+        let data_set = source.data_set();
+        format!(
+            " (`{name}` and `{transfer}` are of one data set, {data_set}; where they are not, set sources.{name}.data_set)"
+        )
     }
 
     fn architecture(&mut self, name: &str, architecture: &Architecture) {

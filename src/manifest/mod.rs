@@ -225,6 +225,7 @@ fn typed(path: &Path, text: &str, mut json: Value) -> serde_json::Result<Manifes
         sha256: crate::seed::sha256_hex(text.as_bytes()),
         name: part(json, "name")?,
         description: part(json, "description")?,
+        allow_overlap: part(json, "allow_overlap")?,
         sources: part(json, "sources")?,
         signal: part(json, "signal")?,
         mixes: part(json, "mixes")?,

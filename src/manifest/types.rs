@@ -23,6 +23,8 @@ pub struct Manifest {
     pub name: String,
     /// What the experiment asks.
     pub description: String,
+    /// Why people who validate or test a classifier may also train what is grafted under it; they may not where absent.
+    pub allow_overlap: Option<String>,
     /// Where records come from, by name.
     pub sources: BTreeMap<String, Source>,
     /// What every network sees.
@@ -60,6 +62,9 @@ pub enum Source {
     DeepfakeEcg {
         /// The folder.
         path: DataPath,
+        /// Which collection it is, where it is not the kind's own.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        data_set: Option<String>,
     },
     /// The PhysioNet layout of PTB-XL.
     PtbXl {
@@ -67,6 +72,9 @@ pub enum Source {
         path: DataPath,
         /// The PTB-XL+ features CSV with the regression targets, if any.
         features: Option<DataPath>,
+        /// Which collection it is, where it is not the kind's own.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        data_set: Option<String>,
     },
 }
 
@@ -84,8 +92,27 @@ impl Source {
     pub fn paths(&self) -> Vec<&DataPath> {
         match self {
             Source::Simulator { .. } => Vec::new(),
-            Source::DeepfakeEcg { path } => vec![path],
-            Source::PtbXl { path, features } => std::iter::once(path).chain(features).collect(),
+            Source::DeepfakeEcg { path, .. } => vec![path],
+            Source::PtbXl { path, features, .. } => std::iter::once(path).chain(features).collect(),
+        }
+    }
+
+    /// The collection that its records are of. Patients of one name in one data set are one person, whatever the
+    /// source is called, wherever it lies, and however much of the collection it has.
+    pub fn data_set(&self) -> String {
+        match self {
+            Source::Simulator { .. } => self.usual_data_set(),
+            Source::DeepfakeEcg { data_set, .. } | Source::PtbXl { data_set, .. } => {
+                data_set.clone().unwrap_or_else(|| self.usual_data_set())
+            }
+        }
+    }
+
+    /// The data set where the manifest names none: that of the kind; of simulated records, that of their seed.
+    pub fn usual_data_set(&self) -> String {
+        match self {
+            Source::Simulator { seed, .. } => format!("simulator {seed}"),
+            Source::DeepfakeEcg { .. } | Source::PtbXl { .. } => self.kind().to_owned(),
         }
     }
 }

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::identity::{self, Common, Id};
-use super::{Fingerprints, Plan, Stage, StageKind, Trial};
+use super::{Fingerprints, Overlaps, Plan, Stage, StageKind, Trial, overlap};
 use crate::manifest::{Donor, Exclude, Freeze, Fusion, Manifest, Trials};
 use crate::{Error, Result};
 
 /// See [`super::expand`].
-pub(super) fn expand(manifests: Vec<Manifest>, fingerprints: &Fingerprints) -> Result<Plan> {
+pub(super) fn expand(manifests: Vec<Manifest>, fingerprints: &Fingerprints, overlaps: &Overlaps) -> Result<Plan> {
     let mut expansion = Expansion::default();
     let mut names = HashSet::new();
     for (experiment, manifest) in manifests.iter().enumerate() {
@@ -20,13 +20,14 @@ pub(super) fn expand(manifests: Vec<Manifest>, fingerprints: &Fingerprints) -> R
                 manifest.name
             )));
         }
-        expansion.manifest(experiment, manifest, fingerprints)?;
+        expansion.manifest(experiment, manifest, fingerprints, overlaps)?;
     }
     Ok(Plan {
         experiments: manifests.into_iter().map(Arc::new).collect(),
         stages: expansion.stages,
         trials: expansion.trials,
         fingerprints: fingerprints.clone(),
+        overlaps: overlaps.clone(),
     })
 }
 
@@ -68,13 +69,21 @@ impl Arm<'_> {
 }
 
 impl Expansion {
-    fn manifest(&mut self, experiment: usize, manifest: &Manifest, fingerprints: &Fingerprints) -> Result<()> {
+    fn manifest(
+        &mut self,
+        experiment: usize,
+        manifest: &Manifest,
+        fingerprints: &Fingerprints,
+        overlaps: &Overlaps,
+    ) -> Result<()> {
         let trials = &manifest.trials;
         let common = Common::of(manifest)?;
         let regression = identity::regression_settings(manifest)?;
         let pretraining = identity::pretraining_settings(&manifest.classification)?;
         let mut transfer = manifest.transfer.clone();
         transfer.source = identity::fingerprint(manifest, &transfer.source, fingerprints)?.to_owned();
+
+        let people = overlap::on_transfer(manifest, fingerprints, overlaps)?;
 
         let freezes = trials
             .freeze
@@ -87,21 +96,21 @@ impl Expansion {
             .iter()
             .map(|name| {
                 let settings = defined(manifest.architectures.get(name), "architecture", name, manifest)?;
-                common.clone().and(settings)?.and(&transfer)
+                common.clone().and(settings)?.and(&transfer)?.and_some(&people)
             })
             .collect::<Result<Vec<_>>>()?;
 
         for mix_name in &trials.mix {
             let mix = defined(manifest.mixes.get(mix_name), "mix", mix_name, manifest)?;
-            let held_out = identity::held_out(manifest, mix, fingerprints)?;
+            let people = overlap::on_mix(manifest, mix_name, mix, fingerprints, overlaps)?;
             let of_epochs = |epochs| identity::anonymous_mix(manifest, mix, epochs, fingerprints);
             let measured = of_epochs(manifest.regression.epochs)?;
             let classified = of_epochs(manifest.classification.training.epochs)?;
             for (architecture, classifier) in trials.architecture.iter().zip(&classifiers) {
                 let settings = &manifest.architectures[architecture];
                 let base = common.clone().and(settings)?;
-                let regressor = base.clone().and(&measured)?.and(&regression)?.and(&held_out)?;
-                let pretrained = base.and(&classified)?.and(&pretraining)?.and(&held_out)?;
+                let regressor = base.clone().and(&measured)?.and(&regression)?.and_some(&people)?;
+                let pretrained = base.and(&classified)?.and(&pretraining)?.and_some(&people)?;
                 // Index of the stage of each donor and seed, once it is needed.
                 let mut grafted: Vec<BTreeMap<&Donor, usize>> = vec![BTreeMap::new(); trials.seed.len()];
                 let several = &trials.fusion[..];

@@ -49,6 +49,14 @@ impl Common {
         Ok(self)
     }
 
+    /// The same with `settings` added where there are any.
+    pub(super) fn and_some(self, settings: &Option<impl Serialize>) -> Result<Common> {
+        match settings {
+            Some(settings) => self.and(settings),
+            None => Ok(self),
+        }
+    }
+
     /// The id of one regression stage.
     pub(super) fn regression(&self, targets: &Targets, seed: u64) -> Id {
         let mut hash = self.0.clone();
@@ -167,21 +175,6 @@ pub(super) fn anonymous_mix(manifest: &Manifest, mix: &Mix, epochs: usize, known
         })
     };
     Ok(Mix { records: mix.records, parts: mix.parts.iter().map(part).collect::<Result<_>>()? })
-}
-
-/// Folds that the regression must not see because the transfer validates or tests on them; `None`
-/// where the mix has nothing of the transfer's data.
-pub(super) fn held_out(manifest: &Manifest, mix: &Mix, known: &Fingerprints) -> Result<Option<Vec<u8>>> {
-    let transfer = fingerprint(manifest, &manifest.transfer.source, known)?;
-    for part in &mix.parts {
-        if fingerprint(manifest, &part.source, known)? == transfer {
-            let mut folds = [&manifest.transfer.validation_folds[..], &manifest.transfer.test_folds].concat();
-            folds.sort_unstable();
-            folds.dedup();
-            return Ok(Some(folds));
-        }
-    }
-    Ok(None)
 }
 
 fn shorten(hash: Sha256) -> Id {

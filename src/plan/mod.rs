@@ -8,8 +8,10 @@ use crate::manifest::{Donor, Fusion, Manifest, Targets, graft_label};
 
 mod expand;
 mod identity;
+mod overlap;
 mod settings;
 
+pub use overlap::{Overlap, Overlaps, SharedPeople};
 pub use settings::percent;
 
 /// Goes up when kernels, simulator, preprocessing or training change numbers; part of every stage id.
@@ -29,6 +31,17 @@ pub struct Plan {
     pub trials: Vec<Trial>,
     /// The fingerprints it was expanded with.
     pub fingerprints: Fingerprints,
+    /// Who is in several sources, as it was expanded with.
+    pub overlaps: Overlaps,
+}
+
+impl Plan {
+    /// The sources, beside those of a stage's own data, that say who is who in it: for the mix of this name, or for the
+    /// transfer, of an experiment.
+    pub fn linked_through(&self, experiment: usize, mix: Option<&str>) -> &[String] {
+        let manifest = self.experiments.get(experiment);
+        manifest.map_or(&[], |manifest| overlap::linked_through(manifest, mix, &self.overlaps))
+    }
 }
 
 /// A pure function of its settings, data and seed: one network trained once.
@@ -120,18 +133,21 @@ impl Trial {
 /// A stage's id is a hash of what decides its result, and [`NUMERIC_VERSION`]:
 ///
 /// * regression: architecture, signal, precision, mix (with fingerprints for sources), the settings of
-///   `[regression]` but for the list of targets, the network's targets, the seed, and the folds that are
-///   held out where the mix draws from the transfer's own data;
+///   `[regression]` but for the list of targets, the network's targets, the seed, and, where the mix has people of the
+///   transfer's data, whose they are: the fingerprint and the folds that are held out, or that overlap is allowed;
 /// * classification: the same with the settings of `[classification]` for those of `[regression]`;
 /// * transfer: the ids of the grafted stages in order, how several are fused, architecture, signal, precision, the settings of
 ///   `[transfer]` (with the fingerprint for the source), freeze, label fraction, seed.
 ///
-/// Names, descriptions, paths and the order of manifests are in no stage id, so that stages are
+/// Where people are known to be one by other sources still, or by data sets that the manifest names, these are in the id
+/// too. Names, descriptions, paths and the order of manifests are in no stage id, so that stages are
 /// shared between trials and between experiments.
+///
+/// `overlaps` says which sources have people in common; those of equal content have, whatever it says.
 ///
 /// # Errors
 /// A user error where a fingerprint of a source that is used is missing, where trials name what is
 /// not defined, or where two manifests have one name.
-pub fn expand(manifests: Vec<Manifest>, fingerprints: &Fingerprints) -> Result<Plan> {
-    expand::expand(manifests, fingerprints)
+pub fn expand(manifests: Vec<Manifest>, fingerprints: &Fingerprints, overlaps: &Overlaps) -> Result<Plan> {
+    expand::expand(manifests, fingerprints, overlaps)
 }

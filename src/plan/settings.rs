@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{NUMERIC_VERSION, Plan, Stage, StageKind, identity};
+use super::{NUMERIC_VERSION, Plan, Stage, StageKind, identity, overlap};
 use crate::manifest::{Donor, Manifest, graft_label};
 
 impl Stage {
@@ -48,6 +48,8 @@ impl Stage {
                 settings["label_fraction"] = json!(label_fraction);
                 settings["transfer"] = json!(manifest.transfer);
                 settings["transfer"]["fingerprint"] = fingerprint(plan, manifest, source);
+                settings["people"] =
+                    json!(overlap::on_transfer(manifest, &plan.fingerprints, &plan.overlaps).ok().flatten());
             }
         }
         settings
@@ -61,7 +63,7 @@ impl Stage {
         for part in settings["mix"]["parts"].as_array_mut().into_iter().flatten() {
             part["fingerprint"] = fingerprint(plan, manifest, part["source"].as_str().unwrap_or_default());
         }
-        settings["held_out_folds"] = json!(identity::held_out(manifest, parts, &plan.fingerprints).ok().flatten());
+        settings["people"] = json!(overlap::on_mix(manifest, mix, parts, &plan.fingerprints, &plan.overlaps).ok().flatten());
     }
 
     /// A short label, such as `qrs on synthetic, cnn, seed 0` or

@@ -123,6 +123,8 @@ pub struct Experiment {
     pub test_set: Option<TestSet>,
     /// Whether the done runs are from different versions, devices or data, in plain sentences.
     pub notes: Vec<String>,
+    /// Why people who validate or test may train what is grafted; `None` where they may not.
+    pub allow_overlap: Option<String>,
 }
 
 /// Numbers of runs by status.
@@ -266,6 +268,7 @@ pub fn compare(runs: &[Run], selection: &Selection) -> Comparison {
             runs: count(&meant),
             test_set: selection.test_sets.get(name).cloned(),
             notes: notes(&meant, selection),
+            allow_overlap: all.iter().find_map(|run| run.allow_overlap.clone()),
         }
     };
     let mut experiments: Vec<Experiment> = selection.experiments.iter().map(experiment).collect();

@@ -38,6 +38,12 @@ pub(super) fn of_experiment(comparison: &Comparison, experiment: &Experiment) ->
     if experiment.arms.iter().any(|arm| arm.delta == Delta::NoBaseline) {
         lines.push("Δ is — where there is no baseline from scratch with the same architecture and labels.".to_owned());
     }
+    if let Some(reason) = &experiment.allow_overlap {
+        let reason = reason.trim_end_matches('.');
+        lines.push(format!(
+            "Overlap is allowed: people who validate or test may have trained the grafted networks ({reason})."
+        ));
+    }
     lines.extend(experiment.test_set.iter().map(of_test_set));
     lines.extend(experiment.notes.iter().cloned());
     lines

@@ -152,7 +152,7 @@ mod tests {
         for manifest in crate::manifest::load(&paths).unwrap() {
             let print = |name: String| ((manifest.name.clone(), name.clone()), name);
             let fingerprints = manifest.used_sources().into_iter().map(print).collect();
-            let plan = crate::plan::expand(vec![manifest], &fingerprints).unwrap();
+            let plan = crate::plan::expand(vec![manifest], &fingerprints, &crate::plan::Overlaps::new()).unwrap();
             for stage in &plan.stages {
                 assert_eq!(of_settings(&stage.settings(&plan)), Some(of(&plan, stage)), "{}", stage.describe(&plan));
             }

@@ -21,6 +21,7 @@ use crate::store::{Claim, Finish, StageStatus, Store};
 
 mod cost;
 mod device;
+mod overlap;
 mod sources;
 mod stage;
 mod worker;
@@ -29,6 +30,7 @@ pub use device::Device;
 #[cfg(feature = "cuda")]
 pub(crate) use device::kernels;
 use sources::Sources;
+pub(crate) use sources::cache_folder;
 pub use sources::{Fingerprinted, fingerprints};
 
 /// How long a claim is good without being renewed.

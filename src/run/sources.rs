@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
+use super::overlap::{Indexes, shared_people};
 use crate::Result;
-use crate::data::{self, Dataset, Datasets};
+use crate::data::{self, Dataset, Datasets, Index, Print};
 use crate::error::Error;
-use crate::manifest::Manifest;
-use crate::plan::Fingerprints;
+use crate::manifest::{Manifest, Source};
+use crate::plan::{Fingerprints, Overlaps, SharedPeople};
 use crate::progress::Progress;
 
 /// A source's records, or why they cannot be had; filled by the first stage that asks.
@@ -30,24 +31,29 @@ impl Sources {
 
     /// The datasets called `names` in `manifest`, read where they were not yet.
     /// What a first reading finds is told to `progress`.
-    pub(super) fn load(&self, manifest: &Manifest, names: &[String], progress: &Progress) -> Result<Datasets> {
-        names.iter().map(|name| Ok((name.clone(), self.one(manifest, name, progress)?))).collect()
+    pub(super) fn load(
+        &self,
+        manifest: &Manifest,
+        names: &[String],
+        planned: &Fingerprints,
+        progress: &Progress,
+    ) -> Result<Datasets> {
+        names.iter().map(|name| Ok((name.clone(), self.one(manifest, name, planned, progress)?))).collect()
     }
 
-    fn one(&self, manifest: &Manifest, name: &str, progress: &Progress) -> Result<Arc<Dataset>> {
-        let source = manifest
-            .sources
-            .get(name)
-            .ok_or_else(|| Error::internal(format!("no source {name} in {}", manifest.path.display())))?;
-        let key =
-            serde_json::to_string(&(source, &manifest.signal)).map_err(|error| Error::internal(error.to_string()))?;
+    fn one(&self, manifest: &Manifest, name: &str, planned: &Fingerprints, progress: &Progress) -> Result<Arc<Dataset>> {
+        let source = source(manifest, name)?;
+        let key = json(&(source, &manifest.signal))?;
+        let planned = planned
+            .get(&(manifest.name.clone(), name.to_owned()))
+            .ok_or_else(|| Error::internal(format!("source {name} was not planned")))?;
         let slot = super::lock(&self.slots).entry(key).or_default().clone();
         let read = || {
             let started = Instant::now();
-            let dataset = self.pool.install(|| data::load(name, source, &manifest.signal, &self.cache))?;
+            let dataset = self.pool.install(|| data::load_planned(name, source, &manifest.signal, &self.cache, planned))?;
             let seconds = started.elapsed().as_secs_f64();
             progress.message(&format!("source {name}: {} records, {seconds:.1} s", dataset.records.len()));
-            dataset.notes.iter().for_each(|note| progress.message(&format!("source {name}: {note}")));
+            dataset.told.iter().chain(&dataset.notes).for_each(|note| progress.message(&format!("source {name}: {note}")));
             Ok(Arc::new(dataset))
         };
         slot.get_or_init(read).clone()
@@ -55,7 +61,7 @@ impl Sources {
 }
 
 /// Where preprocessed records and fingerprints are kept.
-pub(super) fn cache_folder(results: &Path) -> PathBuf {
+pub(crate) fn cache_folder(results: &Path) -> PathBuf {
     results.join("cache")
 }
 
@@ -66,8 +72,12 @@ pub struct Fingerprinted {
     pub manifests: Vec<Manifest>,
     /// Content hashes of their sources.
     pub fingerprints: Fingerprints,
+    /// Which of their sources have people in common.
+    pub overlaps: Overlaps,
     /// One line for each manifest whose data are somewhere an unset variable says.
     pub skipped: Vec<String>,
+    /// What the user should know: files of the cache that did not fit.
+    pub notes: Vec<String>,
     /// What is wrong with the data of the others.
     pub errors: Vec<Error>,
 }
@@ -76,6 +86,7 @@ pub struct Fingerprinted {
 /// whose data are missing or damaged is an error; the others can run all the same.
 pub fn fingerprints(manifests: Vec<Manifest>, results: &Path) -> Fingerprinted {
     let mut all = Fingerprinted::default();
+    let mut looks = Looks { cache: cache_folder(results), prints: HashMap::new(), indexes: HashMap::new() };
     for manifest in manifests {
         let missing = manifest.missing_variables();
         if !missing.is_empty() {
@@ -83,23 +94,71 @@ pub fn fingerprints(manifests: Vec<Manifest>, results: &Path) -> Fingerprinted {
             all.skipped.push(format!("skipped {} ({}): {list} is not set", manifest.name, manifest.path.display()));
             continue;
         }
-        let found: Result<Vec<_>> = manifest
-            .used_sources()
-            .into_iter()
-            .map(|name| {
-                let source = manifest.sources.get(&name).ok_or_else(|| Error::internal(format!("no source {name}")))?;
-                let print = data::fingerprint(source, &cache_folder(results))
-                    .map_err(|error| error.at(format!("source {name}")))?;
-                Ok(((manifest.name.clone(), name), print))
-            })
-            .collect();
+        let found = manifest.used_sources().into_iter().map(|name| Ok((name.clone(), looks.print(&manifest, &name)?)));
+        let found = found.collect::<Result<Vec<_>>>().and_then(|prints| Ok((looks.shared(&manifest, &prints)?, prints)));
         match found {
-            Ok(found) => {
-                all.fingerprints.extend(found);
+            Ok((shared, prints)) => {
+                let prints = prints.into_iter().map(|(name, print)| ((manifest.name.clone(), name), print));
+                all.fingerprints.extend(prints.map(|(source, print)| (source, print.fingerprint.clone())));
+                all.overlaps.insert(manifest.name.clone(), shared);
                 all.manifests.push(manifest);
             }
             Err(error) => all.errors.push(error.at(manifest.path.display())),
         }
     }
+    let told = looks.prints.into_values().filter_map(|print| print.told.clone());
+    all.notes.extend(told.chain(looks.indexes.into_values().filter_map(|(_, told)| told)));
+    all.notes.sort();
+    all.notes.dedup();
     all
+}
+
+/// Sources that were looked at, each once.
+struct Looks {
+    cache: PathBuf,
+    /// By source.
+    prints: HashMap<String, Arc<Print>>,
+    /// By source and signal, with what is to be said of it.
+    indexes: HashMap<String, (Arc<Index>, Option<String>)>,
+}
+
+impl Looks {
+    fn print(&mut self, manifest: &Manifest, name: &str) -> Result<Arc<Print>> {
+        let source = source(manifest, name)?;
+        let key = json(source)?;
+        if let Some(print) = self.prints.get(&key) {
+            return Ok(print.clone());
+        }
+        let print = Arc::new(data::print(source, &self.cache).map_err(|error| error.at(format!("source {name}")))?);
+        self.prints.insert(key, print.clone());
+        Ok(print)
+    }
+
+    /// What the sources of a manifest have in common. One source alone has nothing to share, and is not read.
+    fn shared(&mut self, manifest: &Manifest, prints: &[(String, Arc<Print>)]) -> Result<SharedPeople> {
+        if prints.len() < 2 {
+            return Ok(SharedPeople::default());
+        }
+        let mut indexes = Indexes::new();
+        for (name, print) in prints {
+            let source = source(manifest, name)?;
+            let key = json(&(source, &manifest.signal))?;
+            if !self.indexes.contains_key(&key) {
+                let found = data::index(source, &manifest.signal, print, &self.cache);
+                let (index, told) = found.map_err(|error| error.at(format!("source {name}")))?;
+                self.indexes.insert(key.clone(), (Arc::new(index), told));
+            }
+            indexes.extend(self.indexes.get(&key).map(|(index, _)| (name.clone(), index.clone())));
+        }
+        Ok(shared_people(manifest, &indexes))
+    }
+}
+
+fn source<'m>(manifest: &'m Manifest, name: &str) -> Result<&'m Source> {
+    let found = manifest.sources.get(name);
+    found.ok_or_else(|| Error::internal(format!("no source {name} in {}", manifest.path.display())))
+}
+
+fn json(value: &impl serde::Serialize) -> Result<String> {
+    serde_json::to_string(value).map_err(|error| Error::internal(error.to_string()))
 }

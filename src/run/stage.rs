@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use crate::Result;
-use crate::data::{self, Datasets, Shares, Split, Wanted};
+use crate::data::{self, Datasets, Members, Shares, Split, Wanted};
 use crate::error::Error;
 use crate::manifest::{Architecture, Fusion, Manifest, Target};
 use crate::nn::Network;
@@ -45,7 +45,9 @@ pub(super) fn train<D: Backend>(device: &D, shared: &Shared<'_>, index: usize) -
             let (validation, test, epochs) = (settings.validation_share, settings.test_share, settings.epochs);
             let shares = Shares { validation, test, epochs };
             let (datasets, split) = mix_data(shared, manifest, mix, Wanted::Targets(targets), shares, stage)?;
-            train::regression(device, manifest, architecture, targets, stage.seed, &split, &datasets, &mut follow)?
+            let trained =
+                train::regression(device, manifest, architecture, targets, stage.seed, &split, &datasets, &mut follow)?;
+            with_members(trained, datasets, split)
         }
         StageKind::Classification { mix } => {
             let settings = &manifest.classification;
@@ -67,7 +69,7 @@ pub(super) fn train<D: Backend>(device: &D, shared: &Shared<'_>, index: usize) -
                 &mut follow,
             )?;
             trained.outcome.notes.push(note(&trained.outcome));
-            trained
+            with_members(trained, datasets, split)
         }
         StageKind::Transfer { grafts, backbones, fusion, freeze, label_fraction } => {
             let (datasets, split) = transfer_data(shared, manifest, *label_fraction, stage)?;
@@ -76,7 +78,9 @@ pub(super) fn train<D: Backend>(device: &D, shared: &Shared<'_>, index: usize) -
             let freeze = freeze.as_ref().and_then(|name| manifest.freezes.get(name));
             let graft = Graft { donors: &donors, backbones: *backbones, fusion: *fusion, freeze };
             let (settings, signal) = (&manifest.transfer, &manifest.signal);
-            train::transfer(device, signal, settings, architecture, &graft, stage.seed, &split, &datasets, &mut follow)?
+            let trained =
+                train::transfer(device, signal, settings, architecture, &graft, stage.seed, &split, &datasets, &mut follow)?;
+            with_members(trained, datasets, split)
         }
     };
     metadata.insert("stage_id".into(), stage.id.clone());
@@ -91,10 +95,11 @@ pub(super) fn train<D: Backend>(device: &D, shared: &Shared<'_>, index: usize) -
     Ok((outcome, place, note))
 }
 
-/// Whether `name` is the same data as the transfer source.
-fn is_transfer_data(shared: &Shared<'_>, manifest: &Manifest, name: &str) -> bool {
-    let print = |source: &str| shared.plan.fingerprints.get(&(manifest.name.clone(), source.to_owned()));
-    print(name) == print(&manifest.transfer.source)
+/// The same with who took part.
+fn with_members<D: Backend>(mut trained: Trained<D>, datasets: Datasets, split: Split) -> Trained<D> {
+    let picks = [split.train, split.validation, split.test];
+    trained.outcome.members = Some(Members { datasets, picks });
+    trained
 }
 
 /// The records of the mix called `name`.
@@ -107,13 +112,13 @@ fn mix_data(
     stage: &Stage,
 ) -> Result<(Datasets, Split)> {
     let mix = manifest.mixes.get(name).ok_or_else(|| Error::internal(format!("no mix {name}")))?;
-    // The transfer source comes along: the patients it tests on never take part.
+    // The transfer source comes along: whoever it validates or tests on never takes part, whatever they are called here.
     let mut names: Vec<String> = mix.parts.iter().map(|part| part.source.clone()).collect();
-    if names.iter().any(|name| is_transfer_data(shared, manifest, name)) {
-        names.push(manifest.transfer.source.clone());
-    }
-    let datasets = shared.sources.load(manifest, &names, shared.progress)?;
-    let split = data::mix_split(name, mix, wanted, shares, &manifest.transfer, &datasets, stage.seed)?;
+    names.push(manifest.transfer.source.clone());
+    names.extend_from_slice(shared.plan.linked_through(stage.experiment, Some(name)));
+    let datasets = shared.sources.load(manifest, &names, &shared.plan.fingerprints, shared.progress)?;
+    let held_out = manifest.allow_overlap.is_none().then_some(&manifest.transfer);
+    let split = data::mix_split(name, mix, wanted, shares, held_out, &datasets, stage.seed)?;
     Ok((datasets, split))
 }
 
@@ -123,7 +128,9 @@ fn transfer_data(
     label_fraction: f64,
     stage: &Stage,
 ) -> Result<(Datasets, Split)> {
-    let datasets = shared.sources.load(manifest, std::slice::from_ref(&manifest.transfer.source), shared.progress)?;
+    let mut names = vec![manifest.transfer.source.clone()];
+    names.extend_from_slice(shared.plan.linked_through(stage.experiment, None));
+    let datasets = shared.sources.load(manifest, &names, &shared.plan.fingerprints, shared.progress)?;
     let split = data::transfer_split(&manifest.transfer, &datasets, label_fraction, stage.seed)?;
     Ok((datasets, split))
 }

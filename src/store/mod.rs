@@ -8,6 +8,7 @@ use crate::Result;
 use crate::error::Error;
 
 mod evidence;
+mod members;
 mod mlflow;
 mod predictions;
 mod query;
@@ -21,6 +22,7 @@ mod work;
 pub use evidence::{
     LearningCurves, PredictionsOfRun, Series, StoredManifest, TestError, TestedRecord, TrainedStage, TrainedStages,
 };
+pub use members::{Member, RecordSet, SPLITS, StageSets};
 pub use mlflow::{MlflowExperiment, MlflowMetric, MlflowRun, MlflowStatus, MlflowStore};
 pub use predictions::{Found, TestPredictions};
 pub use query::{Cell, Rows};

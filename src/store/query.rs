@@ -90,7 +90,7 @@ impl Store {
 }
 
 /// What users read.
-pub(super) const VIEWS: [&str; 9] = [
+pub(super) const VIEWS: [&str; 11] = [
     "runs",
     "stages",
     "run_stages",
@@ -98,6 +98,8 @@ pub(super) const VIEWS: [&str; 9] = [
     "regression",
     "regression_predictions",
     "composition",
+    "membership",
+    "members",
     "scores",
     "predictions",
 ];

@@ -37,6 +37,8 @@ pub struct Run {
     pub data_fingerprint: String,
     pub version: Option<String>,
     pub stage_id: String,
+    /// Why people who validate or test may train what is grafted; `None` where they may not.
+    pub allow_overlap: Option<String>,
 }
 
 /// What an experiment's classifiers were tested on.
@@ -164,7 +166,7 @@ pub struct ClassScore {
 
 const RUN: &str = "SELECT run_id, experiment, architecture, mix, graft, freeze, label_fraction, seed, device, status, error,
     started_at, finished_at, wall_s, test_macro_auc, test_accuracy, test_macro_f1, manifest_sha256, data_fingerprint, version,
-    stage_id FROM runs";
+    stage_id, allow_overlap FROM runs";
 
 impl Store {
     /// All runs that their experiments' manifests ask for, by experiment and place in its plan.
@@ -263,6 +265,7 @@ fn run(row: &Row<'_>) -> rusqlite::Result<Run> {
         data_fingerprint: row.get(18)?,
         version: row.get(19)?,
         stage_id: row.get(20)?,
+        allow_overlap: row.get(21)?,
     })
 }
 

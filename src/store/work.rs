@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{Store, now, timestamp};
+use super::{Store, members, now, timestamp};
 use crate::Result;
 use crate::train::Outcome;
 
@@ -45,8 +45,8 @@ pub struct Finish {
 }
 
 /// What [`Store::finish`] fills, and [`Store::forget`] empties.
-const TABLES_OF_FINDINGS: [&str; 7] =
-    ["epoch", "mix_part", "mix_target", "regression_score", "regression_prediction", "score", "prediction"];
+const TABLES_OF_FINDINGS: [&str; 8] =
+    ["epoch", "mix_part", "mix_target", "regression_score", "regression_prediction", "score", "prediction", "stage_set"];
 
 impl Store {
     /// Where every known stage stands, by id.
@@ -86,6 +86,7 @@ impl Store {
             for table in TABLES_OF_FINDINGS {
                 connection.execute(&format!("DELETE FROM {table} WHERE stage_id = ?1"), [id])?;
             }
+            members::sweep(connection)?;
             connection.execute(
                 "UPDATE stage SET status = 'pending', checkpoint = NULL WHERE stage_id = ?1 AND status = 'done'",
                 [id],
@@ -248,6 +249,7 @@ fn findings(connection: &Connection, id: &str, outcome: &Outcome) -> rusqlite::R
         insert.execute(params![id, value.epoch as i64, value.split, value.metric, value.value])?;
     }
     composition(connection, id, outcome)?;
+    outcome.members.iter().try_for_each(|who| members::write(connection, id, who))?;
     let mut insert = connection.prepare(
         "INSERT INTO regression_score (stage_id, target, split, records, mae, rmse, r2, pearson_r) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )?;

@@ -25,7 +25,7 @@ pub use transfer::{Graft, transfer};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use crate::data::PartOfMix;
+use crate::data::{Members, PartOfMix};
 use crate::nn::Network;
 use crate::ops::Lend;
 
@@ -54,6 +54,8 @@ pub struct Outcome {
     pub epochs: Vec<EpochValue>,
     /// The epoch whose weights were kept, from 1.
     pub best_epoch: usize,
+    /// Who trained, validated and tested; nobody is known of networks that were not trained as a stage.
+    pub members: Option<Members>,
     /// Stages on a mix: its parts, in order.
     pub composition: Vec<PartOfMix>,
     /// Regression stages: how well each split was measured.

@@ -70,12 +70,14 @@ fn records(count: usize) -> (Datasets, Split) {
 fn records_of(count: usize, length: usize) -> (Datasets, Split) {
     let mut dataset = Dataset {
         source: "ptbxl".into(),
+        data_set: "ptb-xl".into(),
         fingerprint: "f".into(),
         records: Vec::new(),
         leads: 2,
         length,
         signals: Vec::new(),
         notes: Vec::new(),
+        told: Vec::new(),
     };
     for i in 0..count {
         let hr = 60.0 + 60.0 * ((i * 7919) % count) as f32 / count as f32;

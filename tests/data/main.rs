@@ -52,7 +52,11 @@ fn data_path(path: &Path) -> DataPath {
 }
 
 fn ptb_xl(path: &Path, features: Option<&Path>) -> Source {
-    Source::PtbXl { path: data_path(path), features: features.map(data_path) }
+    ptb_xl_at(data_path(path), features.map(data_path))
+}
+
+fn ptb_xl_at(path: DataPath, features: Option<DataPath>) -> Source {
+    Source::PtbXl { path, features, data_set: None }
 }
 
 /// The bundled sample with its features.
@@ -61,7 +65,11 @@ fn sample() -> Source {
 }
 
 fn deepfake(path: &Path) -> Source {
-    Source::DeepfakeEcg { path: data_path(path) }
+    deepfake_at(data_path(path))
+}
+
+fn deepfake_at(path: DataPath) -> Source {
+    Source::DeepfakeEcg { path, data_set: None }
 }
 
 /// Signals as recorded.
@@ -88,8 +96,8 @@ fn refused<T: std::fmt::Debug>(result: Result<T>, parts: &[&str]) {
 fn an_unset_variable_is_named() {
     let unset = DataPath { written: "$ECG_GONE/x".into(), resolved: Err("ECG_GONE".into()) };
     for source in
-        [Source::DeepfakeEcg { path: unset.clone() }, Source::PtbXl { path: unset.clone(), features: None }, {
-            Source::PtbXl { path: data_path(SAMPLE.as_ref()), features: Some(unset.clone()) }
+        [deepfake_at(unset.clone()), ptb_xl_at(unset.clone(), None), {
+            ptb_xl_at(data_path(SAMPLE.as_ref()), Some(unset.clone()))
         }]
     {
         let expected = ["$ECG_GONE/x", "environment variable ECG_GONE is not set"];

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use ecgraft::manifest::*;
-use ecgraft::plan::{Fingerprints, Plan, expand};
+use ecgraft::plan::{Fingerprints, Overlaps, Plan, expand};
 
 /// Two mixes (one half of the transfer's own data), two architectures, three freezes; one trial:
 /// `qrs` from `synthetic` on `cnn`, `none`, all labels, seed 0.
@@ -38,9 +38,10 @@ pub fn manifest(name: &str) -> Manifest {
         text,
         name: name.into(),
         description: "Does it help?".into(),
+        allow_overlap: None,
         sources: BTreeMap::from([
             ("simulated".into(), Source::Simulator { records: 200, seed: 7 }),
-            ("ptbxl".into(), Source::PtbXl { path: data("/data/ptb-xl"), features: Some(data("/data/12sl.csv")) }),
+            ("ptbxl".into(), Source::PtbXl { path: data("/data/ptb-xl"), features: Some(data("/data/12sl.csv")), data_set: None }),
         ]),
         signal: Signal {
             leads: vec![Lead::I, Lead::II],
@@ -133,5 +134,5 @@ pub fn fingerprints(manifests: &[Manifest]) -> Fingerprints {
 
 /// The plan of these manifests.
 pub fn plan(manifests: &[Manifest]) -> Plan {
-    expand(manifests.to_vec(), &fingerprints(manifests)).unwrap()
+    expand(manifests.to_vec(), &fingerprints(manifests), &Overlaps::new()).unwrap()
 }

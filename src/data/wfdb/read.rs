@@ -27,6 +27,18 @@ pub fn read(path: &Path) -> Result<RawRecord> {
     })
 }
 
+/// The files that the record `path` is read from: its header and what that names, as far as it can be read.
+pub(in crate::data) fn files(path: &Path) -> Vec<PathBuf> {
+    let header_path = header_path(path);
+    let header = fs::read(&header_path).ok().and_then(|bytes| parse(&text(bytes)).ok());
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let signals = header.iter().flat_map(|header| &header.signals).map(|signal| folder.join(&signal.file));
+    let mut files: Vec<PathBuf> = signals.collect();
+    files.dedup();
+    files.push(header_path);
+    files
+}
+
 /// Whether the header of the record `path` is there.
 pub(in crate::data) fn is_there(path: &Path) -> bool {
     header_path(path).is_file()

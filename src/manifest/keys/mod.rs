@@ -31,6 +31,17 @@ const FOLD: Type = count(1.0, 10.0);
 const EPOCH: Type = count(1.0, 1e6);
 const SHARE: Type = Type::Number(Range::above_to(0.0, 1.0));
 
+/// Which collection a source is of.
+const fn data_set(absent: &'static str, example: &'static str) -> Key {
+    Key::optional(
+        "data_set",
+        Type::Text(1),
+        absent,
+        example,
+        "Which collection the records are of. Patients of one name in one data set are one person, whatever their sources are called and wherever they lie: give two collections of one layout two names.",
+    )
+}
+
 /// The keys at the top of a manifest.
 pub(crate) const MANIFEST: &[Key] = &[
     Key::required(
@@ -40,6 +51,13 @@ pub(crate) const MANIFEST: &[Key] = &[
         "The experiment's name; unique among manifests run together.",
     ),
     Key::new("description", Type::Text(0), "\"\"", "What the experiment asks."),
+    Key::optional(
+        "allow_overlap",
+        Type::Text(1),
+        "nobody who validates or tests a classifier trains anything that is grafted under it",
+        "\"asked how much it matters\"",
+        "The reason why people who validate or test a classifier may also train the networks that are grafted under it; every table shows it.",
+    ),
     Key::new("sources", Type::Named(&Type::Kind(&SOURCE)), "{}", "Where records come from, by name."),
     Key::new("signal", Type::Table(SIGNAL), "{}", "What every network sees."),
     Key::new("mixes", Type::Named(&Type::Table(MIX)), "{}", "What the regression networks are trained on, by name."),
@@ -87,12 +105,15 @@ const SOURCE: Kinds = Kinds {
         Kind {
             name: "deepfake-ecg",
             doc: "The published DeepFake-ECG layout: `*.asc` files and a ground-truth CSV.",
-            keys: &[Key::new(
-                "path",
-                Type::Path,
-                "\"$ECG_DATA/deepfake-ecg\"",
-                "The folder. A relative path starts at the manifest's folder; `$VAR` comes from the environment.",
-            )],
+            keys: &[
+                Key::new(
+                    "path",
+                    Type::Path,
+                    "\"$ECG_DATA/deepfake-ecg\"",
+                    "The folder. A relative path starts at the manifest's folder; `$VAR` comes from the environment.",
+                ),
+                data_set("`deepfake-ecg`, as of every source of this kind", "\"another GAN\""),
+            ],
         },
         Kind {
             name: "ptb-xl",
@@ -111,6 +132,7 @@ const SOURCE: Kinds = Kinds {
                     "\"$ECG_DATA/ptb-xl-plus/features/12sl_features.csv\"",
                     "The PTB-XL+ features CSV with the regression targets of real records.",
                 ),
+                data_set("`ptb-xl`, as of every source of this kind", "\"georgia\""),
             ],
         },
     ],

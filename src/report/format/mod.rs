@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Arm, Comparison, Key};
+use super::{Arm, Comparison, Experiment, Key};
 
 mod csv;
 mod json;
@@ -61,18 +61,18 @@ fn rows(comparison: &Comparison) -> impl Iterator<Item = Row> {
     comparison
         .experiments
         .iter()
-        .flat_map(move |experiment| arms(&*experiment.name).zip(&experiment.arms))
+        .flat_map(move |experiment| arms(experiment).zip(&experiment.arms))
         .map(|(experiment, arm)| row(comparison, experiment, arm))
 }
 
 /// The names of the columns.
 fn columns(comparison: &Comparison) -> Vec<String> {
     let empty = Arm { metrics: vec![None; comparison.metrics.len()], ..Arm::default() };
-    row(comparison, "", &empty).into_iter().map(|(name, _)| name).collect()
+    row(comparison, &Experiment::default(), &empty).into_iter().map(|(name, _)| name).collect()
 }
 
-fn row(comparison: &Comparison, experiment: &str, arm: &Arm) -> Row {
-    let mut row: Row = vec![("experiment".into(), json!(experiment))];
+fn row(comparison: &Comparison, experiment: &Experiment, arm: &Arm) -> Row {
+    let mut row: Row = vec![("experiment".into(), json!(experiment.name))];
     for key in &comparison.keys {
         let value = match key {
             Key::LabelFraction => json!(arm.label_fraction),
@@ -103,5 +103,9 @@ fn row(comparison: &Comparison, experiment: &str, arm: &Arm) -> Row {
     row.push(("delta_pairs".into(), json!(difference.map_or(0, |difference| difference.pairs))));
     row.push(("delta_p".into(), json!(difference.and_then(|difference| difference.p))));
     row.push(("delta_p_holm".into(), json!(arm.holm)));
+    // A column that tables without it have not: what it says must not be overlooked.
+    if comparison.experiments.iter().any(|experiment| experiment.allow_overlap.is_some()) {
+        row.push(("allow_overlap".into(), json!(experiment.allow_overlap)));
+    }
     row
 }
