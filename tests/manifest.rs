@@ -51,7 +51,7 @@ fn the_contract_is_read_as_it_says() {
     let manifest = good(CONTRACT);
     assert_eq!(manifest.name, "everything");
     assert_eq!(manifest.sources["simulated"], Source::Simulator { records: 2000, seed: 7 });
-    let Source::PtbXl { path, features: Some(features) } = &manifest.sources["ptbxl"] else { panic!() };
+    let Source::PtbXl { path, features: Some(features), .. } = &manifest.sources["ptbxl"] else { panic!() };
     assert_eq!(path.written, "$ECG_DATA/ptb-xl");
     assert_eq!(path.resolved, Ok(PathBuf::from("/data/ptb-xl")));
     assert_eq!(features.resolved, Ok(PathBuf::from("/data/ptb-xl-plus/features/12sl_features.csv")));
@@ -117,7 +117,7 @@ fn variables_that_are_not_set_are_no_fault() {
     let text = CONTRACT.replace("$ECG_DATA/ptb-xl\"", "$PTBXL/x\"").replace("$ECG_DATA/deep", "$DEEPFAKE/deep");
     let manifest = good(&text);
     assert_eq!(manifest.missing_variables(), ["PTBXL"], "`deepfake` is not used");
-    let Source::DeepfakeEcg { path } = &manifest.sources["deepfake"] else { panic!() };
+    let Source::DeepfakeEcg { path, .. } = &manifest.sources["deepfake"] else { panic!() };
     assert_eq!(path.resolved, Err("DEEPFAKE".to_string()));
     let Source::PtbXl { path, .. } = &good(SMALL).sources["ptbxl"] else { panic!() };
     assert_eq!(path.resolved, Ok(PathBuf::from("study/ptb-xl")), "relative paths start at the manifest's folder");

@@ -33,6 +33,8 @@ fn dataset(source: &str, count: usize, per_patient: usize) -> Arc<Dataset> {
         length: 1,
         signals: vec![0.0; count],
         notes: vec![],
+        warnings: vec![],
+        left_out: vec![],
     })
 }
 

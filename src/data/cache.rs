@@ -10,7 +10,7 @@ use std::path::Path;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::{Dataset, Record};
+use super::{Dataset, LeftOut, Record};
 use crate::durable;
 use crate::manifest::Sex;
 use crate::seed::sha256_hex;
@@ -31,6 +31,8 @@ struct Header {
     length: usize,
     records: Vec<Kept>,
     notes: Vec<String>,
+    warnings: Vec<String>,
+    left_out: Vec<LeftOut>,
     /// Of each piece of the signals.
     checksums: Vec<u64>,
 }
@@ -95,6 +97,8 @@ pub(super) fn read(path: &Path) -> Option<Dataset> {
         length: header.length,
         signals: read_signals(path, start, values, &header.checksums)?,
         notes: header.notes,
+        warnings: header.warnings,
+        left_out: header.left_out,
     })
 }
 
@@ -130,6 +134,8 @@ pub(super) fn write(path: &Path, dataset: &Dataset) -> io::Result<()> {
         length: dataset.length,
         records: dataset.records.iter().map(Kept::new).collect(),
         notes: dataset.notes.clone(),
+        warnings: dataset.warnings.clone(),
+        left_out: dataset.left_out.clone(),
         checksums: dataset.signals.par_chunks(PIECE).map(checksum).collect(),
     };
     let header = serde_json::to_vec(&header)?;

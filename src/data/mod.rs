@@ -6,9 +6,13 @@ mod condition;
 mod deepfake;
 mod files;
 mod fingerprint;
+mod left_out;
 mod listing;
 mod load;
+mod look;
+mod need;
 mod offer;
+pub mod plausible;
 mod ptb_xl;
 mod recording;
 pub mod signal;
@@ -25,6 +29,7 @@ use crate::manifest::{Sex, Superclass, Target};
 
 pub use composition::{PartOfMix, TargetOfPart};
 pub use fingerprint::fingerprint;
+pub use left_out::LeftOut;
 pub use load::load;
 pub use offer::Wanted;
 pub use recording::recordings;
@@ -79,9 +84,21 @@ pub struct Dataset {
     pub signals: Vec<f32>,
     /// What the user should know: records without targets and the like, in plain sentences.
     pub notes: Vec<String>,
+    /// What may be wrong with the data, in plain sentences: every stage that reads them keeps it with its notes.
+    pub warnings: Vec<String>,
+    /// Records that could not be read and are not among `records`.
+    pub left_out: Vec<LeftOut>,
 }
 
 impl Dataset {
+    /// Writes the list of records that are left out below the `results` folder; nothing where there are none.
+    ///
+    /// # Errors
+    /// A user error where it cannot be written.
+    pub fn list_left_out(&self, results: &std::path::Path) -> crate::Result<()> {
+        left_out::write(results, &self.source, &self.left_out)
+    }
+
     /// Signal of record `index`, (leads, length).
     pub fn signal(&self, index: usize) -> &[f32] {
         let size = self.leads * self.length;

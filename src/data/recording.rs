@@ -1,13 +1,15 @@
 //! Single records as their source has them, unprocessed.
 
 use super::files::resolved;
+use super::need::{Need, Others};
 use super::signal::RawRecord;
 use super::{Record, deepfake, ptb_xl, simulator};
-use crate::manifest::{Signal, Source};
+use crate::manifest::{Reading, Signal, Source};
 use crate::{Error, Result};
 
 /// Reads the records called `ids` of a source, and no others; `None` in the place of one that the source does not have.
-/// `signal` decides only which of several files of a record is read: PTB-XL's of 100 Hz where they are enough.
+/// `signal` decides which of several files of a record is read (PTB-XL's of 100 Hz where they are enough), and which leads must
+/// be readable for how long; others are there if they can be read.
 ///
 /// # Errors
 /// A user error that names the file or record and what is wrong with it.
@@ -20,15 +22,22 @@ pub fn recordings(source: &Source, signal: &Signal, ids: &[String]) -> Result<Ve
             };
             return ids.iter().map(simulated).collect();
         }
-        Source::DeepfakeEcg { path } => deepfake::list(resolved(path)?)?,
-        Source::PtbXl { path, features } => {
+        Source::DeepfakeEcg { path, .. } => deepfake::list(resolved(path)?)?,
+        Source::PtbXl { path, features, .. } => {
             ptb_xl::list(resolved(path)?, features.as_ref().map(resolved).transpose()?, signal)?
         }
     };
+    let standard = Reading::default();
+    let need = Need::of(signal, Others::All, source.reading().unwrap_or(&standard));
     let read = |id: &String| {
         let Some(index) = listing.records.iter().position(|record| record.id == *id) else { return Ok(None) };
         let file = listing.files.get(index).ok_or_else(|| Error::internal(format!("record {id} has no file")))?;
-        let raw = (listing.read)(file).map_err(|error| error.at(format_args!("record {id}")))?;
+        let found = (listing.read)(file, &need).map_err(|error| error.at(format_args!("record {id}")))?;
+        let mut raw = found.raw;
+        for (lead, samples) in found.others {
+            raw.leads.push(lead);
+            raw.signals.push(samples);
+        }
         Ok(Some((listing.records[index].clone(), raw)))
     };
     ids.iter().map(read).collect()
@@ -53,7 +62,7 @@ mod tests {
             normalize: Normalize::None,
         };
         let cache = std::env::temp_dir().join(format!("ecgraft-recording-{}", std::process::id()));
-        let source = Source::PtbXl { path, features: None };
+        let source = Source::PtbXl { path, features: None, reading: Reading::default() };
         let all = load("sample", &source, &signal, &cache).unwrap();
         let ids = [all.records[200].id.clone(), "no such".into(), all.records[7].id.clone()];
         let found = recordings(&source, &signal, &ids).unwrap();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rand::RngExt;
 use rand::seq::SliceRandom;
 
-use super::composition::folds_text;
+use super::composition::{far_apart, folds_text};
 use super::offer::{Offer, Person, Wanted, check_quotas, described, nothing};
 use super::{Dataset, Datasets, PartOfMix, Pick, Split};
 use crate::Result;
@@ -136,6 +136,7 @@ pub fn mix_split(
         let picks = [&split.train, &split.validation, &split.test].map(of_part);
         split.composition.push(PartOfMix::of(part, wanted.targets(), available[number], picks, datasets));
     }
+    split.notes.extend(far_apart(name, &split.composition));
     if mix.parts.iter().any(|part| part.from_epoch.is_some() || part.until_epoch.is_some()) {
         check_epochs(name, mix, &split, shares.epochs)?;
         let parts = split.train.iter().filter_map(|pick| mix.parts.get(*part_of.get(pick)?));

@@ -17,6 +17,7 @@ type Slot = Arc<OnceLock<Result<Arc<Dataset>>>>;
 
 /// Datasets by source and signal settings.
 pub(super) struct Sources {
+    results: PathBuf,
     cache: PathBuf,
     slots: Mutex<HashMap<String, Slot>>,
     /// All threads read, whichever worker asks.
@@ -25,7 +26,12 @@ pub(super) struct Sources {
 
 impl Sources {
     pub(super) fn new(results: &Path, threads: usize) -> Result<Self> {
-        Ok(Self { cache: cache_folder(results), slots: Mutex::new(HashMap::new()), pool: super::pool(threads)? })
+        Ok(Self {
+            results: results.into(),
+            cache: cache_folder(results),
+            slots: Mutex::new(HashMap::new()),
+            pool: super::pool(threads)?,
+        })
     }
 
     /// The datasets called `names` in `manifest`, read where they were not yet.
@@ -47,7 +53,12 @@ impl Sources {
             let dataset = self.pool.install(|| data::load(name, source, &manifest.signal, &self.cache))?;
             let seconds = started.elapsed().as_secs_f64();
             progress.message(&format!("source {name}: {} records, {seconds:.1} s", dataset.records.len()));
-            dataset.notes.iter().for_each(|note| progress.message(&format!("source {name}: {note}")));
+            dataset.list_left_out(&self.results)?;
+            dataset
+                .notes
+                .iter()
+                .chain(&dataset.warnings)
+                .for_each(|note| progress.message(&format!("source {name}: {note}")));
             Ok(Arc::new(dataset))
         };
         slot.get_or_init(read).clone()

@@ -1,5 +1,6 @@
 //! One stage: its data, its network, its checkpoint.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
 use crate::Result;
@@ -113,7 +114,8 @@ fn mix_data(
         names.push(manifest.transfer.source.clone());
     }
     let datasets = shared.sources.load(manifest, &names, shared.progress)?;
-    let split = data::mix_split(name, mix, wanted, shares, &manifest.transfer, &datasets, stage.seed)?;
+    let mut split = data::mix_split(name, mix, wanted, shares, &manifest.transfer, &datasets, stage.seed)?;
+    split.notes.extend(warnings(&datasets, mix.parts.iter().map(|part| &*part.source)));
     Ok((datasets, split))
 }
 
@@ -124,8 +126,19 @@ fn transfer_data(
     stage: &Stage,
 ) -> Result<(Datasets, Split)> {
     let datasets = shared.sources.load(manifest, std::slice::from_ref(&manifest.transfer.source), shared.progress)?;
-    let split = data::transfer_split(&manifest.transfer, &datasets, label_fraction, stage.seed)?;
+    let mut split = data::transfer_split(&manifest.transfer, &datasets, label_fraction, stage.seed)?;
+    split.notes.extend(warnings(&datasets, [&*manifest.transfer.source]));
     Ok((datasets, split))
+}
+
+/// What may be wrong with the data of `sources`, each once.
+fn warnings<'a>(datasets: &Datasets, sources: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    let sources: BTreeSet<&str> = sources.into_iter().collect();
+    let of = |source: &str| {
+        let warnings = datasets.get(source).map(|dataset| dataset.warnings.as_slice()).unwrap_or_default();
+        warnings.iter().map(|warning| format!("source {source}: {warning}")).collect::<Vec<_>>()
+    };
+    sources.into_iter().flat_map(of).collect()
 }
 
 /// The trained network of stage `index`, which is to be grafted.

@@ -90,12 +90,13 @@ impl Store {
 }
 
 /// What users read.
-pub(super) const VIEWS: [&str; 9] = [
+pub(super) const VIEWS: [&str; 10] = [
     "runs",
     "stages",
     "run_stages",
     "epochs",
     "regression",
+    "source_scores",
     "regression_predictions",
     "composition",
     "scores",

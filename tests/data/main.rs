@@ -2,6 +2,7 @@
 
 mod cache;
 mod deepfake;
+mod leniency;
 mod ptb_xl;
 mod wfdb;
 
@@ -12,7 +13,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use ecgraft::Result;
 use ecgraft::data::{Dataset, load};
 use ecgraft::error::Blame;
-use ecgraft::manifest::{DataPath, Lead, Normalize, Signal, Source};
+use ecgraft::manifest::{DataPath, Lead, Normalize, Reading, Signal, Source};
 
 /// The bundled sample of PTB-XL.
 const SAMPLE: &str = "experiments/data/ptbxl-sample";
@@ -52,7 +53,7 @@ fn data_path(path: &Path) -> DataPath {
 }
 
 fn ptb_xl(path: &Path, features: Option<&Path>) -> Source {
-    Source::PtbXl { path: data_path(path), features: features.map(data_path) }
+    Source::PtbXl { path: data_path(path), features: features.map(data_path), reading: Reading::default() }
 }
 
 /// The bundled sample with its features.
@@ -61,7 +62,7 @@ fn sample() -> Source {
 }
 
 fn deepfake(path: &Path) -> Source {
-    Source::DeepfakeEcg { path: data_path(path) }
+    Source::DeepfakeEcg { path: data_path(path), reading: Reading::default() }
 }
 
 /// Signals as recorded.
@@ -87,11 +88,11 @@ fn refused<T: std::fmt::Debug>(result: Result<T>, parts: &[&str]) {
 #[test]
 fn an_unset_variable_is_named() {
     let unset = DataPath { written: "$ECG_GONE/x".into(), resolved: Err("ECG_GONE".into()) };
-    for source in
-        [Source::DeepfakeEcg { path: unset.clone() }, Source::PtbXl { path: unset.clone(), features: None }, {
-            Source::PtbXl { path: data_path(SAMPLE.as_ref()), features: Some(unset.clone()) }
-        }]
-    {
+    for source in [
+        Source::DeepfakeEcg { path: unset.clone(), reading: Reading::default() },
+        Source::PtbXl { path: unset.clone(), features: None, reading: Reading::default() },
+        Source::PtbXl { path: data_path(SAMPLE.as_ref()), features: Some(unset.clone()), reading: Reading::default() },
+    ] {
         let expected = ["$ECG_GONE/x", "environment variable ECG_GONE is not set"];
         refused(ecgraft::data::fingerprint(&source, &Folder::new().0), &expected);
         refused(fresh(&source, &signal(&[Lead::I], 100.0, 10.0)), &expected);

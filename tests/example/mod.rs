@@ -40,7 +40,14 @@ pub fn manifest(name: &str) -> Manifest {
         description: "Does it help?".into(),
         sources: BTreeMap::from([
             ("simulated".into(), Source::Simulator { records: 200, seed: 7 }),
-            ("ptbxl".into(), Source::PtbXl { path: data("/data/ptb-xl"), features: Some(data("/data/12sl.csv")) }),
+            (
+                "ptbxl".into(),
+                Source::PtbXl {
+                    path: data("/data/ptb-xl"),
+                    features: Some(data("/data/12sl.csv")),
+                    reading: Reading::default(),
+                },
+            ),
         ]),
         signal: Signal {
             leads: vec![Lead::I, Lead::II],
