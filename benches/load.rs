@@ -28,7 +28,7 @@ fn main() {
 
 fn measure(folder: &Path, cache: &Path) {
     let path = DataPath { written: folder.display().to_string(), resolved: Ok(folder.into()) };
-    let source = Source::PtbXl { path, features: None, data_set: None };
+    let source = Source::PtbXl { path, features: None, data_set: None, reading: Default::default() };
     for (name, rate) in [("records100", 100.0), ("records500", 500.0)] {
         let records = headers(&folder.join(name));
         if records.is_empty() {

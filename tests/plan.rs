@@ -144,7 +144,10 @@ fn an_edit_changes_exactly_the_ids_it_should() {
             "source path",
             |m| {
                 let path = DataPath { written: "$X".into(), resolved: Ok("/moved".into()) };
-                m.sources.insert("ptbxl".into(), Source::PtbXl { path, features: None, data_set: None });
+                m.sources.insert(
+                    "ptbxl".into(),
+                    Source::PtbXl { path, features: None, data_set: None, reading: Reading::default() },
+                );
             },
             Nothing,
         ),

@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use ecgraft::data::load;
 use ecgraft::data::signal::{RawRecord, prepare};
 use ecgraft::data::simulator::{Clean, SAMPLES, clean, simulate};
-use ecgraft::manifest::{DataPath, Lead, Normalize, Signal, Source, Superclass, Target};
+use ecgraft::manifest::{DataPath, Lead, Normalize, Reading, Signal, Source, Superclass, Target};
 
 const SEED: u64 = 11;
 
@@ -279,7 +279,7 @@ fn what_is_written_is_read_as_ptb_xl() {
     assert!(ecgraft(&dir, &["--records", "12", "--seed", "11"]).status.success());
     let path = |path: PathBuf| DataPath { written: path.display().to_string(), resolved: Ok(path) };
     let features = Some(path(dir.join("features/simulator_features.csv")));
-    let source = Source::PtbXl { path: path(dir.clone()), features, data_set: None };
+    let source = Source::PtbXl { path: path(dir.clone()), features, data_set: None, reading: Reading::default() };
     for rate in [500.0, 100.0] {
         let leads = Lead::ALL.to_vec();
         let signal = Signal { leads, sampling_rate: rate, duration: 10.0, bandpass: None, normalize: Normalize::None };

@@ -35,6 +35,8 @@ fn dataset(source: &str, count: usize, per_patient: usize) -> Arc<Dataset> {
         signals: vec![0.0; count],
         notes: vec![],
         told: vec![],
+        warnings: vec![],
+        left_out: vec![],
     })
 }
 

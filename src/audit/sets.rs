@@ -68,7 +68,8 @@ impl<'a> Sets<'a> {
             }
         }
         self.loaded.insert(id, loaded);
-        let why = || format!("set {sha256} is not what was written: the store was changed by another program, or is damaged");
+        let why =
+            || format!("set {sha256} is not what was written: the store was changed by another program, or is damaged");
         Ok((!sound).then(why))
     }
 

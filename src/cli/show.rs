@@ -7,7 +7,7 @@ use clap::Args;
 use crate::Result;
 use crate::plan::percent;
 use crate::report::layout;
-use crate::store::{ClassScore, MixTargetDetail, RunDetail, StageDetail, Store};
+use crate::store::{ClassScore, MeasuredSource, MeasuredTarget, MixTargetDetail, RunDetail, StageDetail, Store};
 use crate::terminal;
 
 /// Show one run with all that made it: stages, data, settings, metrics by class
@@ -111,6 +111,20 @@ fn describe_stage(text: &mut String, stage: &StageDetail) -> std::fmt::Result {
             optional(measured.r2),
             optional(measured.pearson_r)
         )?;
+        for own in of_sources(stage, measured) {
+            let sd = own.sd.map_or_else(String::new, |sd| format!(", SD {sd:.2} {unit}"));
+            writeln!(
+                text,
+                "    of {}, {} records: MAE {:.2} {unit}, bias {:+.2} {unit}{sd}, RMSE {:.2} {unit}, R2 {}, r {}",
+                own.source,
+                own.records,
+                own.mae,
+                own.bias,
+                own.rmse,
+                optional(own.r2),
+                optional(own.pearson_r)
+            )?;
+        }
     }
     if !stage.composition.is_empty() {
         let table = composition(stage);
@@ -123,6 +137,13 @@ fn describe_stage(text: &mut String, stage: &StageDetail) -> std::fmt::Result {
         writeln!(text, "  weights: {checkpoint}")?;
     }
     writeln!(text, "  settings: {}", stage.settings)
+}
+
+/// What was measured within each source, where there are several.
+fn of_sources<'a>(stage: &'a StageDetail, measured: &MeasuredTarget) -> Vec<&'a MeasuredSource> {
+    let is_own = |own: &&MeasuredSource| (&own.target, &own.split) == (&measured.target, &measured.split);
+    let own: Vec<_> = stage.of_sources.iter().filter(is_own).collect();
+    if own.len() > 1 { own } else { Vec::new() }
 }
 
 fn unit(target: &str) -> &'static str {

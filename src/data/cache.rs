@@ -10,7 +10,7 @@ use std::path::Path;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::{Dataset, Record, Recording};
+use super::{Dataset, LeftOut, Record, Recording};
 use crate::durable;
 use crate::manifest::Sex;
 use crate::seed::sha256_hex;
@@ -33,6 +33,8 @@ struct Header {
     length: usize,
     records: Vec<Kept>,
     notes: Vec<String>,
+    warnings: Vec<String>,
+    left_out: Vec<LeftOut>,
     /// Of each piece of the signals.
     checksums: Vec<u64>,
 }
@@ -151,6 +153,8 @@ fn read_rest(path: &Path, header: Header, start: u64, values: usize) -> Option<D
         signals: read_signals(path, start, values, &header.checksums)?,
         notes: header.notes,
         told: Vec::new(),
+        warnings: header.warnings,
+        left_out: header.left_out,
     })
 }
 
@@ -187,6 +191,8 @@ pub(super) fn write(path: &Path, key: &str, dataset: &Dataset) -> io::Result<()>
         length: dataset.length,
         records: dataset.records.iter().map(Kept::new).collect(),
         notes: dataset.notes.clone(),
+        warnings: dataset.warnings.clone(),
+        left_out: dataset.left_out.clone(),
         checksums: dataset.signals.par_chunks(PIECE).map(checksum).collect(),
     };
     let header = serde_json::to_vec(&header)?;

@@ -86,6 +86,46 @@ impl TargetOfPart {
     }
 }
 
+/// A note for each target whose means in parts of two sources differ by more than their pooled standard deviation: what the
+/// network learns then is also which source a record is of.
+pub(super) fn far_apart(mix: &str, parts: &[PartOfMix]) -> Vec<String> {
+    let mut notes = Vec::new();
+    for (number, one) in parts.iter().enumerate() {
+        for other in parts[number + 1..].iter().filter(|other| other.source != one.source) {
+            for (own, others) in one.targets.iter().zip(&other.targets) {
+                notes.extend(distance(own, others).filter(|distance| *distance > 1.0).map(|distance| {
+                    let (name, unit) = (own.target.name().to_uppercase(), own.target.unit());
+                    let told = |of: &TargetOfPart| format!("{:.1} ± {:.1}", of.mean.unwrap_or(0.0), of.sd.unwrap_or(0.0));
+                    format!(
+                        "mix {mix}: {name} is {} {unit} in {} and {} {unit} in {}, {distance:.1} standard deviations apart: are they \
+                         measured in the same way? Scores over both say little of either; those by source are in `ecgraft show`",
+                        told(own),
+                        one.source,
+                        told(others),
+                        other.source
+                    )
+                }));
+            }
+        }
+    }
+    notes
+}
+
+/// With fewer records a mean says too little.
+const ENOUGH: usize = 5;
+
+/// How far the means of two parts are apart, in pooled standard deviations.
+fn distance(one: &TargetOfPart, other: &TargetOfPart) -> Option<f64> {
+    let squares = |of: &TargetOfPart| of.sd.map(|sd| sd * sd * (of.known as f64 - 1.0));
+    if one.known.min(other.known) < ENOUGH {
+        return None;
+    }
+    let freedom = (one.known + other.known) as f64 - 2.0;
+    let pooled = ((squares(one)? + squares(other)?) / freedom).sqrt();
+    let apart = (one.mean? - other.mean?).abs();
+    (apart > 0.0).then_some(apart / pooled)
+}
+
 /// Which records of its source a part takes; empty for all.
 pub(super) fn filter(part: &MixPart) -> String {
     let folds = part.folds.as_ref().map(|folds| folds_text(folds));

@@ -10,9 +10,11 @@ use std::path::{Path, PathBuf};
 use super::Record;
 use super::files::{File, has_extension, look_at_all, name_below, not_a_folder, paths_below, unreadable};
 use super::listing::{Listing, TargetColumns, missing_targets};
+use super::need::{Found, Need};
+use super::plausible::{Intervals, Origin, admit};
 use super::signal::RawRecord;
 use super::table::{Column, Table};
-use crate::manifest::Lead;
+use crate::manifest::{Lead, Reading, Unit};
 use crate::{Error, Result};
 
 /// The columns of an `.asc` file.
@@ -25,14 +27,14 @@ const RATE: f64 = 500.0;
 const TARGETS: [&str; 4] = ["avgrrinterval", "pr", "qt", "qrs"];
 
 /// What a source is read from.
-struct Found {
+struct Layout {
     signals: Vec<PathBuf>,
     ground_truth: PathBuf,
 }
 
 /// Everything a source at `path` is read from.
 pub(super) fn files(path: &Path) -> Result<Vec<File>> {
-    let Found { signals, ground_truth } = find(path)?;
+    let Layout { signals, ground_truth } = find(path)?;
     let mut files = look_at_all(path, signals)?;
     files.push(File::look("ground truth", &ground_truth)?);
     Ok(files)
@@ -40,7 +42,7 @@ pub(super) fn files(path: &Path) -> Result<Vec<File>> {
 
 /// The records of the source at `path`, in the order of their numbers.
 pub(super) fn list(path: &Path) -> Result<Listing> {
-    let Found { signals, ground_truth } = find(path)?;
+    let Layout { signals, ground_truth } = find(path)?;
     let mut named: Vec<(String, PathBuf)> = signals
         .into_iter()
         .map(|path| (path.file_stem().unwrap_or_default().to_string_lossy().into_owned(), path))
@@ -51,15 +53,16 @@ pub(super) fn list(path: &Path) -> Result<Listing> {
         let folder = path.display();
         return Err(Error::user(format!("{folder}: record {} is there twice, as {first} and {second}", twice[0].0)));
     }
-    let targets = read_targets(&ground_truth)?;
-    let rows = targets.len();
+    let known = read_intervals(&ground_truth)?;
+    let rows = known.len();
+    let mut intervals = Vec::with_capacity(named.len());
     let (mut records, mut files) = (Vec::with_capacity(named.len()), Vec::with_capacity(named.len()));
     let mut used = HashSet::new();
     for (id, file) in named {
-        let known = targets.get(&id);
+        let known = known.get(&id);
         used.extend(known.map(|_| id.clone()));
-        let targets = known.copied().unwrap_or_default();
-        records.push(Record { patient: id.clone(), id, targets, ..Record::default() });
+        intervals.push(known.copied().unwrap_or_default());
+        records.push(Record { patient: id.clone(), id, ..Record::default() });
         files.push(file);
     }
     let mut notes = Vec::new();
@@ -70,11 +73,13 @@ pub(super) fn list(path: &Path) -> Result<Listing> {
     if used.len() < rows {
         notes.push(format!("{} of {rows} rows of {table} have no .asc file; they were left out", rows - used.len()));
     }
+    let origin = Origin { table: ground_truth.display().to_string(), columns: TARGETS, rates: &[RATE] };
+    let warnings = admit(&mut records, &intervals, &origin)?;
     notes.extend(missing_targets(&records));
-    Ok(Listing { records, files, read, column: None, notes })
+    Ok(Listing { records, files, read, column: None, notes, warnings })
 }
 
-fn find(path: &Path) -> Result<Found> {
+fn find(path: &Path) -> Result<Layout> {
     if !path.is_dir() {
         return Err(not_a_folder(path));
     }
@@ -97,7 +102,7 @@ fn find(path: &Path) -> Result<Found> {
     }
     let folder = path.display();
     match candidates.as_slice() {
-        [table] => Ok(Found { signals, ground_truth: table.clone() }),
+        [table] => Ok(Layout { signals, ground_truth: table.clone() }),
         [] => Err(Error::user(format!(
             "{folder}: there is no ground-truth table: a CSV file in this folder or beside it with the columns \
              patid, avgrrinterval, pr, qrs and qt"
@@ -121,42 +126,115 @@ fn columns(table: &Table) -> Result<(Column, TargetColumns)> {
     Ok((id, TargetColumns::find(table, Table::column_any_case, TARGETS)?))
 }
 
-/// Targets by record.
-fn read_targets(path: &Path) -> Result<HashMap<String, [Option<f32>; 4]>> {
+/// Intervals by record.
+fn read_intervals(path: &Path) -> Result<HashMap<String, Intervals>> {
     let table = Table::open(path)?;
     let (id, columns) = columns(&table)?;
     columns.by_record(table, &id)
 }
 
-/// Reads an `.asc` file: rows of eight whole numbers, microvolts.
-fn read(path: &Path) -> Result<RawRecord> {
+/// What is done with a column of an `.asc` file.
+#[derive(Clone, Copy, PartialEq)]
+enum Wish {
+    /// It is used.
+    Used,
+    /// It is read if it can be.
+    Other,
+    /// It is not read.
+    Skip,
+}
+
+/// Reads an `.asc` file: rows of eight whole numbers, microvolts unless the source says otherwise.
+fn read(path: &Path, need: &Need<'_>) -> Result<Found> {
     let bytes = fs::read(path).map_err(|error| unreadable(path, &error))?;
+    if let Some(lead) = need.missing(&LEADS) {
+        let (lead, leads) = (lead.name(), LEADS.map(Lead::name).join(", "));
+        return Err(Error::user(format!("it has no lead {lead}; its leads are {leads}")));
+    }
+    let used = need.used(&LEADS);
+    let mut wishes = LEADS.map(|lead| match lead {
+        lead if used.contains(&lead) => Wish::Used,
+        lead if need.wants(lead) => Wish::Other,
+        _ => Wish::Skip,
+    });
+    let (gain, number) = scale(need.reading);
+    let needed = need.samples(RATE).unwrap_or(usize::MAX);
     let mut signals = vec![Vec::with_capacity(bytes.len() / 24); LEADS.len()];
+    let mut samples = 0;
     for (line, row) in bytes.split(|&byte| byte == b'\n').enumerate() {
         let faulty = |why: String| Error::user(format!("{}:{}: {why}", path.display(), line + 1));
         let mut fields = row.split(u8::is_ascii_whitespace).filter(|field| !field.is_empty());
         let mut count = 0;
         // The leads first: where they end, no field is taken from the row.
-        for (lead, field) in signals.iter_mut().zip(fields.by_ref()) {
-            let microvolts = whole_number(field).ok_or_else(|| {
-                faulty(format!("`{}` is not a whole number of microvolts", String::from_utf8_lossy(field)))
-            })?;
-            lead.push(microvolts as f32 / 1000.0);
+        for ((lead, wish), field) in signals.iter_mut().zip(&mut wishes).zip(fields.by_ref()) {
             count += 1;
+            if *wish == Wish::Skip {
+                continue;
+            }
+            match number(field) {
+                Some(value) => lead.push(value / gain as f32),
+                None if *wish == Wish::Other => *wish = Wish::Skip,
+                None if samples >= needed => return Ok(found(signals, &wishes, gain, samples)),
+                None => return Err(faulty(no_number(field, need.reading))),
+            }
         }
         if count == 0 {
             continue;
         }
         count += fields.count();
+        if count != LEADS.len() && samples >= needed {
+            break;
+        }
         if count != LEADS.len() {
             let leads = LEADS.map(Lead::name).join(" ");
             return Err(faulty(format!("the row has {count} numbers; {} were expected ({leads})", LEADS.len())));
         }
+        samples += 1;
     }
-    if signals[0].is_empty() {
+    if samples == 0 {
         return Err(Error::user(format!("{}: the file has no samples", path.display())));
     }
-    Ok(RawRecord { sampling_rate: RATE, leads: LEADS.to_vec(), signals })
+    Ok(found(signals, &wishes, gain, samples))
+}
+
+/// How a field is read: steps per mV, and how to read a number of steps.
+fn scale(reading: &Reading) -> (f64, fn(&[u8]) -> Option<f32>) {
+    let decimal = |field: &[u8]| std::str::from_utf8(field).ok()?.parse().ok().filter(|value: &f32| value.is_finite());
+    match (reading.gain, reading.unit) {
+        (Some(gain), _) => (gain, decimal),
+        (None, Some(unit)) => (unit.per_millivolt(), decimal),
+        (None, None) => (Unit::Microvolt.per_millivolt(), |field| whole_number(field).map(|value| value as f32)),
+    }
+}
+
+fn no_number(field: &[u8], reading: &Reading) -> String {
+    let field = String::from_utf8_lossy(field);
+    if reading.gain.is_some() || reading.unit.is_some() {
+        return format!("`{field}` is not a number");
+    }
+    let advice = match field.parse::<f64>() {
+        Ok(value) if value.fract() != 0.0 => "; if the file holds mV, say `unit = \"mV\"` in the source",
+        _ => "",
+    };
+    format!("`{field}` is not a whole number of microvolts{advice}")
+}
+
+/// The first `samples` of the leads that were read.
+fn found(signals: Vec<Vec<f32>>, wishes: &[Wish; 8], gain: f64, samples: usize) -> Found {
+    let mut raw = RawRecord { sampling_rate: RATE, leads: Vec::new(), signals: Vec::new() };
+    let mut others = Vec::new();
+    for ((lead, wish), mut signal) in LEADS.into_iter().zip(wishes).zip(signals) {
+        signal.truncate(samples);
+        match wish {
+            Wish::Used => {
+                raw.leads.push(lead);
+                raw.signals.push(signal);
+            }
+            Wish::Other => others.push((lead, signal)),
+            Wish::Skip => {}
+        }
+    }
+    Found { raw, others, gain, unsummed: false }
 }
 
 /// A number such as `-85`, of at most seven digits: more are no ECG.

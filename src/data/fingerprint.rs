@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use super::files::{File, resolved, unreadable};
 use super::{deepfake, ptb_xl, simulator};
 use crate::durable;
-use crate::manifest::Source;
+use crate::manifest::{Reading, Source};
 use crate::seed::{hex, sha256_hex};
 use crate::{Error, Result};
 
@@ -81,7 +81,11 @@ impl Print {
             return Err(Error::user(format!("the data changed while they were read: {path}; run again")));
         }
         // A change within one tick of the clock has left no trace but the content.
-        if self.settled { Ok(()) } else { self.check_planned(&of_content(source, &files)?).map_err(|_| changed_within()) }
+        if self.settled {
+            Ok(())
+        } else {
+            self.check_planned(&of_content(source, &files)?).map_err(|_| changed_within())
+        }
     }
 }
 
@@ -173,7 +177,16 @@ fn of_content(source: &Source, files: &[File]) -> Result<String> {
         .map_init(|| vec![0; BUFFER], |buffer, file| Ok(format!("{}\0{}", file.name, content(&file.path, buffer)?)))
         .collect();
     let hashes = hashes.into_iter().collect::<Result<Vec<_>>>()?;
-    Ok(joined(std::iter::once(source.kind()).chain(hashes.iter().map(String::as_str))))
+    let kind = kind(source)?;
+    Ok(joined(std::iter::once(kind.as_str()).chain(hashes.iter().map(String::as_str))))
+}
+
+/// The kind of a source, and what it says of how its files are read where that changes their values.
+fn kind(source: &Source) -> Result<String> {
+    let values = source.reading().map(Reading::of_values).filter(|values| *values != Reading::default());
+    let Some(values) = values else { return Ok(source.kind().to_owned()) };
+    let values = serde_json::to_string(&values).map_err(|error| Error::internal(error.to_string()))?;
+    Ok(format!("{} {values}", source.kind()))
 }
 
 /// The SHA-256 of a file.
@@ -202,7 +215,7 @@ fn joined<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> String {
 
 /// A name for where `source` lies on this machine.
 fn place(source: &Source) -> Result<String> {
-    let mut parts = vec![source.kind().to_owned()];
+    let mut parts = vec![kind(source)?];
     for path in source.paths() {
         let path = resolved(path)?;
         let whole = path.canonicalize().map_err(|error| unreadable(path, &error))?;

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use super::cache::Unfit;
 use super::files::resolved;
 use super::fingerprint::{Print, key};
+use super::need::{Need, Others};
 use super::{Index, Record, deepfake, identity, ptb_xl, simulator};
 use crate::manifest::{Signal, Source};
 use crate::{Result, durable};
@@ -67,9 +68,10 @@ pub fn look_up(source: &Source, signal: &Signal) -> Result<Vec<Record>> {
             ptb_xl::list(resolved(path)?, features.as_ref().map(resolved).transpose()?, signal)?
         }
     };
-    let (read, files) = (listing.read, listing.files);
+    let (read, files, reading) = (listing.read, listing.files, source.reading().cloned().unwrap_or_default());
+    let need = Need::of(signal, Others::None, &reading);
     let identified = |(record, file): (Record, &std::path::PathBuf)| {
-        let recording = read(file).ok().and_then(|raw| identity::recording(&raw, signal));
+        let recording = read(file, &need).ok().and_then(|found| identity::recording(&found.raw, signal));
         Record { recording, ..record }
     };
     Ok(listing.records.into_par_iter().zip(&files).map(identified).collect())

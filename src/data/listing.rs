@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use super::Record;
-use super::signal::RawRecord;
+use super::need::{Found, Need};
+use super::plausible::Intervals;
 use super::table::{Column, Row, Table};
 use crate::Result;
 use crate::manifest::Target;
@@ -16,11 +17,13 @@ pub(super) struct Listing {
     /// Where the signal of each is.
     pub files: Vec<PathBuf>,
     /// Reads one of `files`; what goes wrong is said without the record's name.
-    pub read: fn(&std::path::Path) -> Result<RawRecord>,
+    pub read: fn(&std::path::Path, &Need<'_>) -> Result<Found>,
     /// Where `files` come from, if a table says it: the column.
     pub column: Option<&'static str>,
     /// What the user should know.
     pub notes: Vec<String>,
+    /// What may be wrong with the data: it is kept with every stage.
+    pub warnings: Vec<String>,
 }
 
 /// The columns of the four measurements, in ms.
@@ -37,31 +40,26 @@ impl TargetColumns {
         Ok(Self { rr: find(table, rr)?, pr: find(table, pr)?, qt: find(table, qt)?, qrs: find(table, qrs)? })
     }
 
-    /// HR (bpm, 60000 / RR), PR, QT, QRS (ms) of a row. Empty, NaN and what is not above 0 is missing.
-    pub fn targets(&self, row: &Row) -> Result<[Option<f32>; 4]> {
+    /// RR, PR, QT and QRS of a row. Empty, NaN and what is not above 0 is missing.
+    pub fn intervals(&self, row: &Row) -> Result<Intervals> {
         let positive = |column| Ok(row.number(column)?.filter(|&value| value > 0.0));
-        let mut targets = [None; 4];
-        targets[Target::Hr as usize] = positive(&self.rr)?.map(|rr| (60_000.0 / rr) as f32);
-        for (target, column) in [(Target::Pr, &self.pr), (Target::Qt, &self.qt), (Target::Qrs, &self.qrs)] {
-            targets[target as usize] = positive(column)?.map(|value| value as f32);
-        }
-        Ok(targets)
+        Ok([positive(&self.rr)?, positive(&self.pr)?, positive(&self.qt)?, positive(&self.qrs)?])
     }
 
-    /// The targets of all rows, by what `id` calls them.
+    /// The intervals of all rows, by what `id` calls them.
     ///
     /// # Errors
     /// A user error, with its place, where a value is no number or a record is there twice.
-    pub fn by_record(&self, table: Table, id: &Column) -> Result<HashMap<String, [Option<f32>; 4]>> {
-        let mut targets = HashMap::new();
+    pub fn by_record(&self, table: Table, id: &Column) -> Result<HashMap<String, Intervals>> {
+        let mut intervals = HashMap::new();
         table.each(|row| {
             let name = row.name(id)?;
-            if targets.insert(name.clone(), self.targets(&row)?).is_some() {
+            if intervals.insert(name.clone(), self.intervals(&row)?).is_some() {
                 return Err(row.error(id, format_args!("record {name} is there twice")));
             }
             Ok(())
         })?;
-        Ok(targets)
+        Ok(intervals)
     }
 }
 

@@ -7,13 +7,16 @@ use rayon::prelude::*;
 use super::files::resolved;
 use super::fingerprint::{key, print};
 use super::listing::Listing;
+use super::look::{Look, is_looked_at, look, tell};
+use super::need::{Found, Need, Others};
+use super::plausible::DURATION;
 use super::signal::{RawRecord, prepare};
-use super::{Dataset, Record, cache, deepfake, identity, ptb_xl, simulator, wfdb};
-use crate::manifest::{Signal, Source};
+use super::{Dataset, LeftOut, Record, cache, deepfake, identity, left_out, ptb_xl, simulator, wfdb};
+use crate::manifest::{Reading, Signal, Source};
 use crate::{Error, Result};
 
 /// Goes up when the same files and settings would give other records; kept ones are then made anew.
-const PREPROCESSING_VERSION: u32 = 3;
+const PREPROCESSING_VERSION: u32 = 4;
 
 /// Reads all records of a source, preprocessed as `signal` says, in parallel; the result is kept in `cache`.
 /// A cache that cannot be written is done without.
@@ -36,103 +39,178 @@ pub fn load_planned(name: &str, source: &Source, signal: &Signal, cache: &Path, 
 fn load_of(name: &str, source: &Source, signal: &Signal, cache: &Path, planned: Option<&str>) -> Result<Dataset> {
     let dataset = load_unnamed(source, signal, cache, planned);
     let dataset = dataset.map_err(|error| error.at(format_args!("source {name}")))?;
-    Ok(Dataset { source: name.into(), data_set: source.data_set(), ..dataset })
+    let mut dataset = Dataset { source: name.into(), data_set: source.data_set(), ..dataset };
+    if !dataset.left_out.is_empty() {
+        let all = dataset.records.len() + dataset.left_out.len();
+        dataset.warnings.push(left_out::note(name, &dataset.left_out, all));
+    }
+    Ok(dataset)
 }
 
 fn load_unnamed(source: &Source, signal: &Signal, cache: &Path, planned: Option<&str>) -> Result<Dataset> {
     let print = print(source, cache)?;
     planned.map_or(Ok(()), |planned| print.check_planned(planned))?;
     let fingerprint = print.fingerprint.clone();
-    let key = key(&fingerprint, signal, PREPROCESSING_VERSION)?;
+    let unreadable = source.reading().map(|reading| Reading { unreadable: reading.unreadable, ..Reading::default() });
+    let key = key(&fingerprint, &(signal, unreadable), PREPROCESSING_VERSION)?;
     let path = cache.join(format!("{key}.bin"));
     let unfit = match cache::read(&path, &fingerprint, &key) {
-        Ok(dataset) => return Ok(dataset),
+        Ok(dataset) => return allowed(dataset, source),
         Err(unfit) => unfit.told(&path, "its records are"),
     };
-    let (records, signals, notes) = match source {
-        Source::Simulator { records, seed } => {
-            let simulated = |index| {
-                let (mut record, raw) = simulator::simulate(*seed, index);
-                record.recording = identity::of_simulated(&raw, signal);
-                Ok((record, raw))
-            };
-            let (records, signals) = prepare_all(*records, signal, simulated)?;
-            (records, signals, Vec::new())
-        }
-        Source::DeepfakeEcg { path, .. } => from_files(deepfake::list(resolved(path)?)?, signal)?,
-        Source::PtbXl { path, features, .. } => {
-            let features = features.as_ref().map(resolved).transpose()?;
-            from_files(ptb_xl::list(resolved(path)?, features, signal)?, signal)?
-        }
-    };
+    let (prepared, notes, warnings) = read_all(source, signal)?;
     print.check_unchanged(source)?;
-    let (leads, length) = (signal.leads.len(), signal.length());
-    let (source, data_set, told) = (String::new(), String::new(), Vec::new());
-    let mut dataset = Dataset { source, data_set, fingerprint, records, leads, length, signals, notes, told };
+    let Prepared { records, signals, left_out, .. } = prepared;
+    let mut dataset = Dataset {
+        source: String::new(),
+        data_set: String::new(),
+        fingerprint,
+        records,
+        leads: signal.leads.len(),
+        length: signal.length(),
+        signals,
+        notes,
+        warnings,
+        left_out,
+        told: Vec::new(),
+    };
     // Without it the next start takes longer, no more.
     let _ = cache::write(&path, &key, &dataset);
     dataset.told.extend(print.told.into_iter().chain(unfit));
     Ok(dataset)
 }
 
-/// Reads and prepares the records of a listing.
-fn from_files(listing: Listing, signal: &Signal) -> Result<(Vec<Record>, Vec<f32>, Vec<String>)> {
-    let Listing { records, files, read, column, notes } = listing;
-    let (records, signals) = prepare_all(records.len(), signal, |index| {
-        let mut record = records[index].clone();
-        let raw = read(&files[index]).map_err(|error| match column {
-            Some(column) if !wfdb::is_there(&files[index]) => missing(error, &record, column),
-            _ => error.at(format_args!("record {}", record.id)),
-        })?;
-        record.recording = identity::recording(&raw, signal);
-        Ok((record, raw))
+/// A dataset from the cache, unless more of its records are left out than the source now allows.
+fn allowed(dataset: Dataset, source: &Source) -> Result<Dataset> {
+    let faulty: Vec<_> = dataset
+        .left_out
+        .iter()
+        .map(|LeftOut { id, reason }| (id.clone(), Error::user(reason.clone()).at(format_args!("record {id}"))))
+        .collect();
+    left_out::judge(&faulty, faulty.len() + dataset.records.len(), source.reading())?;
+    Ok(dataset)
+}
+
+/// Reads and prepares the records of a source; with what should be known of them, and what may be wrong with them.
+fn read_all(source: &Source, signal: &Signal) -> Result<(Prepared, Vec<String>, Vec<String>)> {
+    match source {
+        Source::Simulator { records, seed } => {
+            let simulated = |index| {
+                let (mut record, raw) = simulator::simulate(*seed, index);
+                record.recording = identity::of_simulated(&raw, signal);
+                (record, Ok(Found::simulated(raw)))
+            };
+            Ok((prepare_all(*records, signal, None, simulated)?, Vec::new(), Vec::new()))
+        }
+        Source::DeepfakeEcg { path, reading, .. } => from_files(deepfake::list(resolved(path)?)?, signal, reading),
+        Source::PtbXl { path, features, reading, .. } => {
+            let features = features.as_ref().map(resolved).transpose()?;
+            from_files(ptb_xl::list(resolved(path)?, features, signal)?, signal, reading)
+        }
+    }
+}
+
+/// Reads and prepares the records of a listing; with what should be known of them.
+fn from_files(listing: Listing, signal: &Signal, reading: &Reading) -> Result<(Prepared, Vec<String>, Vec<String>)> {
+    let Listing { records, files, read, column, notes, mut warnings } = listing;
+    let count = records.len();
+    let prepared = prepare_all(count, signal, Some(reading), |index| {
+        let others = if is_looked_at(index, count) { Others::Limb } else { Others::None };
+        let found = read(&files[index], &Need::of(signal, others, reading)).map_err(|error| match column {
+            Some(column) if !wfdb::is_there(&files[index]) => missing(error, column),
+            _ => error,
+        });
+        let recording = found.as_ref().ok().and_then(|found| identity::recording(&found.raw, signal));
+        (Record { recording, ..records[index].clone() }, found)
     })?;
-    Ok((records, signals, notes))
+    warnings.extend(tell(&prepared.looks, signal, reading));
+    Ok((prepared, notes, warnings))
 }
 
 /// The error for a record whose file, which `column` names, is not there.
-fn missing(error: Error, record: &Record, column: &str) -> Error {
-    let mut error = error.at(format_args!("record {} (column {column})", record.id));
+fn missing(error: Error, column: &str) -> Error {
+    let mut error = error.at(format_args!("column {column}"));
     if column == ptb_xl::HIGH_RATE_FILE {
         error.message.push_str("; with a signal.sampling_rate of at most 100 the 100 Hz signals are read instead");
     }
     error
 }
 
-/// Prepares records 0 to `count`, each where it belongs in (records, leads, length).
+/// Records that could be prepared, and the others.
+struct Prepared {
+    records: Vec<Record>,
+    /// (records, leads, length)
+    signals: Vec<f32>,
+    left_out: Vec<LeftOut>,
+    looks: Vec<Look>,
+}
+
+/// Prepares records 0 to `count`, each where it belongs; those that `reading` allows to be left out are.
 fn prepare_all(
     count: usize,
     signal: &Signal,
-    read: impl Fn(usize) -> Result<(Record, RawRecord)> + Sync,
-) -> Result<(Vec<Record>, Vec<f32>)> {
+    reading: Option<&Reading>,
+    read: impl Fn(usize) -> (Record, Result<Found>) + Sync,
+) -> Result<Prepared> {
     let size = signal.leads.len() * signal.length();
     if size == 0 {
         return Err(Error::user("signal: there are no leads, or sampling_rate and duration give no samples"));
     }
     let total = count.checked_mul(size).ok_or_else(|| Error::user(format!("{count} records are too many")))?;
     let mut signals = vec![0.0; total];
-    let results: Vec<Result<Record>> = signals
+    let results: Vec<(Record, Result<Option<Look>>)> = signals
         .par_chunks_mut(size)
         .enumerate()
         .map(|(index, place)| {
-            let (record, raw) = read(index)?;
-            let prepared = prepare(&raw, signal).map_err(|why| Error::user(format!("record {}: {why}", record.id)))?;
-            if prepared.len() != size {
-                let why = format!("record {}: prepared to {} values, not {size}", record.id, prepared.len());
-                return Err(Error::internal(why));
-            }
-            place.copy_from_slice(&prepared);
-            Ok(record)
+            let (record, found) = read(index);
+            let look = found.and_then(|found| {
+                place.copy_from_slice(&prepared(&found.raw, signal, size)?);
+                Ok(if is_looked_at(index, count) { look(&found) } else { None })
+            });
+            (record, look)
         })
         .collect();
-    let failed = results.iter().filter(|result| result.is_err()).count();
-    let records = results.into_iter().collect::<Result<Vec<_>>>().map_err(|mut error| {
-        match failed - 1 {
-            0 => {}
-            1 => error.message.push_str(" (and 1 more record cannot be read)"),
-            more => error.message.push_str(&format!(" (and {more} more records cannot be read)")),
+    sift(results, signals, size, reading)
+}
+
+/// Prepares one record: `size` values.
+fn prepared(raw: &RawRecord, signal: &Signal, size: usize) -> Result<Vec<f32>> {
+    let duration = raw.signals.first().map_or(0, Vec::len) as f64 / raw.sampling_rate;
+    if duration > DURATION.high {
+        let (name, range) = (DURATION.name, DURATION.range());
+        return Err(Error::user(format!("{name} is {duration} s, which is not {range}: look at its sampling rate")));
+    }
+    let prepared = prepare(raw, signal).map_err(Error::user)?;
+    if prepared.len() != size {
+        return Err(Error::internal(format!("prepared to {} values, not {size}", prepared.len())));
+    }
+    Ok(prepared)
+}
+
+/// Takes out the records that could not be prepared, and their places in `signals`.
+fn sift(
+    results: Vec<(Record, Result<Option<Look>>)>,
+    mut signals: Vec<f32>,
+    size: usize,
+    reading: Option<&Reading>,
+) -> Result<Prepared> {
+    let all = results.len();
+    let (mut records, mut looks) = (Vec::with_capacity(all), Vec::new());
+    let (mut faulty, mut left_out) = (Vec::new(), Vec::new());
+    for (index, (record, result)) in results.into_iter().enumerate() {
+        match result {
+            Ok(look) => {
+                signals.copy_within(index * size..(index + 1) * size, records.len() * size);
+                looks.extend(look);
+                records.push(record);
+            }
+            Err(error) => {
+                left_out.push(LeftOut { id: record.id.clone(), reason: error.message.clone() });
+                faulty.push((record.id.clone(), error.at(format_args!("record {}", record.id))));
+            }
         }
-        error
-    })?;
-    Ok((records, signals))
+    }
+    left_out::judge(&faulty, all, reading)?;
+    signals.truncate(records.len() * size);
+    Ok(Prepared { records, signals, left_out, looks })
 }

@@ -8,10 +8,14 @@ mod files;
 mod fingerprint;
 mod identity;
 mod index;
+mod left_out;
 mod listing;
 mod load;
+mod look;
+mod need;
 mod offer;
 mod people;
+pub mod plausible;
 mod ptb_xl;
 mod recording;
 pub mod signal;
@@ -30,6 +34,7 @@ pub use composition::{PartOfMix, TargetOfPart};
 pub use fingerprint::{Print, fingerprint, print};
 pub use identity::Recording;
 pub use index::{index, look_up};
+pub use left_out::LeftOut;
 pub use load::{load, load_planned};
 pub use offer::Wanted;
 pub use people::{Index, People};
@@ -91,9 +96,21 @@ pub struct Dataset {
     pub notes: Vec<String>,
     /// What is to be said of this reading alone: a cache that did not fit.
     pub told: Vec<String>,
+    /// What may be wrong with the data, in plain sentences: every stage that reads them keeps it with its notes.
+    pub warnings: Vec<String>,
+    /// Records that could not be read and are not among `records`.
+    pub left_out: Vec<LeftOut>,
 }
 
 impl Dataset {
+    /// Writes the list of records that are left out below the `results` folder; nothing where there are none.
+    ///
+    /// # Errors
+    /// A user error where it cannot be written.
+    pub fn list_left_out(&self, results: &std::path::Path) -> crate::Result<()> {
+        left_out::write(results, &self.source, &self.left_out)
+    }
+
     /// Signal of record `index`, (leads, length).
     pub fn signal(&self, index: usize) -> &[f32] {
         let size = self.leads * self.length;

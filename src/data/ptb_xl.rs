@@ -10,6 +10,7 @@ use rayon::prelude::*;
 
 use super::files::{File, has_extension, look_at_all, not_a_folder, paths_below};
 use super::listing::{Listing, TargetColumns, missing_targets};
+use super::plausible::{AGE, HIDDEN_AGE, Intervals, Origin, admit};
 use super::table::{Column, Row, Table};
 use super::{Record, wfdb};
 use crate::manifest::{OLDEST, Sex, Signal, Superclass};
@@ -28,8 +29,14 @@ const LOW_RATE: f64 = 100.0;
 const LOW_RATE_FILE: &str = "filename_lr";
 pub(super) const HIGH_RATE_FILE: &str = "filename_hr";
 
+/// The rates of both, Hz.
+const RATES: [f64; 2] = [100.0, 500.0];
+
 /// The columns of PTB-XL+ for RR, PR, QT and QRS.
 const FEATURES: [&str; 4] = ["RR_Mean_Global", "PR_Int_Global", "QT_Int_Global", "QRS_Dur_Global"];
+
+/// The column by which ECGDeli's table is known: from P onset to QRS onset, where its `PR_Int_Global` ends at the R peak.
+const PQ: &str = "PQ_Int_Global";
 
 /// Everything a source at `path` is read from.
 pub(super) fn files(path: &Path, features: Option<&Path>) -> Result<Vec<File>> {
@@ -73,17 +80,19 @@ pub(super) fn look_at_others(path: &Path, others: &[PathBuf]) -> Result<Vec<File
 pub(super) fn list(path: &Path, features: Option<&Path>, signal: &Signal) -> Result<Listing> {
     let root = root(path)?;
     let statements = Statements::read(&root.join(STATEMENTS))?;
-    let mut targets = features.map(read_features).transpose()?.unwrap_or_default();
+    let mut features = features.map(Features::read).transpose()?;
 
     let table = Table::open(&root.join(DATABASE))?;
-    let file_column = if signal.sampling_rate <= LOW_RATE { LOW_RATE_FILE } else { HIGH_RATE_FILE };
-    let file = table.column(file_column)?;
+    let wanted = if signal.sampling_rate <= LOW_RATE { LOW_RATE_FILE } else { HIGH_RATE_FILE };
+    let other = if wanted == LOW_RATE_FILE { HIGH_RATE_FILE } else { LOW_RATE_FILE };
+    let (file, other_file) = (table.column(wanted)?, table.optional_column(other));
     let id = table.column("ecg_id")?;
     let patient = table.column("patient_id")?;
     let codes = table.column("scp_codes")?;
     let fold = table.column("strat_fold")?;
     let mut person = Person { age: table.optional_column("age"), sex: table.optional_column("sex"), odd: [0; 2] };
-    let (mut records, mut paths) = (Vec::new(), Vec::new());
+    let (mut records, mut intervals) = (Vec::new(), Vec::new());
+    let (mut paths, mut other_paths) = (Vec::new(), Vec::new());
     let mut seen = HashSet::new();
     let mut unknown = Unknown::default();
     table.each(|row| {
@@ -99,26 +108,73 @@ pub(super) fn list(path: &Path, features: Option<&Path>, signal: &Signal) -> Res
         let number = number
             .ok_or_else(|| row.error(&fold, format_args!("`{}` is not a fold; folds are 1 to 10", row.text(&fold))))?;
         paths.push(root.join(row.name(&file)?));
+        other_paths.extend(other_file.as_ref().and_then(|column| row.name(column).ok()).map(|name| root.join(name)));
+        intervals.push(features.as_mut().and_then(|features| features.rows.remove(&name)).unwrap_or_default());
         records.push(Record {
             patient: row.name(&patient)?,
             fold: Some(number as u8),
             age: person.age(&row),
             sex: person.sex(&row),
-            targets: targets.remove(&name).unwrap_or_default(),
             classes: statements.classes(&statements_of_record, &mut unknown),
             recording: None,
             id: name,
+            ..Record::default()
         });
         Ok(())
     })?;
     if records.is_empty() {
         return Err(Error::user(format!("{}: the table has no records", root.join(DATABASE).display())));
     }
+    statements.check(&unknown)?;
     let mut notes: Vec<String> = unknown.note().into_iter().chain(person.notes()).collect();
-    if features.is_some() {
+    let mut warnings = Vec::new();
+    if let Some(features) = features {
+        let origin = Origin { table: features.table, columns: features.columns, rates: &RATES };
+        warnings.extend(features.note);
+        warnings.extend(admit(&mut records, &intervals, &origin)?);
         notes.extend(missing_targets(&records));
     }
-    Ok(Listing { records, files: paths, read: wfdb::read, column: Some(file_column), notes })
+    let (files, column, note) = choose(wanted, paths, other_paths, &root, signal)?;
+    warnings.extend(note);
+    Ok(Listing { records, files, read: wfdb::read_for, column: Some(column), notes, warnings })
+}
+
+/// The files that are read: those of the column that is `wanted`, or the 500 Hz ones where those of 100 Hz are not all
+/// there; their column, and what the user should know.
+fn choose(
+    wanted: &'static str,
+    paths: Vec<PathBuf>,
+    others: Vec<PathBuf>,
+    root: &Path,
+    signal: &Signal,
+) -> Result<(Vec<PathBuf>, &'static str, Option<String>)> {
+    let all = paths.len();
+    let count = |paths: &[PathBuf]| paths.par_iter().filter(|path| wfdb::is_there(path)).count();
+    let there = count(&paths);
+    if there == all {
+        return Ok((paths, wanted, None));
+    }
+    let others_there = if others.len() == all { count(&others) } else { 0 };
+    if wanted == LOW_RATE_FILE && (others_there == all || there == 0 && others_there > 0) {
+        let note = format!(
+            "{} of {all} records have no 100 Hz signals (column {LOW_RATE_FILE}); the 500 Hz ones (column {HIGH_RATE_FILE}) of all \
+             records are read and resampled to {} Hz",
+            all - there,
+            signal.sampling_rate
+        );
+        return Ok((others, HIGH_RATE_FILE, Some(note)));
+    }
+    if wanted == HIGH_RATE_FILE && there == 0 && others_there > 0 {
+        return Err(Error::user(format!(
+            "{}: signal.sampling_rate is {} Hz, and none of the {all} records has its 500 Hz signals (column {HIGH_RATE_FILE}), \
+             such as {}.hea; {others_there} have 100 Hz signals, which have nothing above 50 Hz: put records500 there, or set \
+             signal.sampling_rate to at most 100",
+            root.display(),
+            signal.sampling_rate,
+            paths[0].display()
+        )));
+    }
+    Ok((paths, wanted, None))
 }
 
 /// The folder with the tables: `path` itself or the only one below.
@@ -148,16 +204,45 @@ fn root(path: &Path) -> Result<PathBuf> {
     }
 }
 
-/// Targets by record from a features table.
-fn read_features(path: &Path) -> Result<HashMap<String, [Option<f32>; 4]>> {
-    let table = Table::open(path)?;
-    let id = table.column("ecg_id")?;
-    let columns = TargetColumns::find(&table, Table::column, FEATURES)?;
-    columns.by_record(table, &id)
+/// A features table of PTB-XL+.
+struct Features {
+    /// Where it is.
+    table: String,
+    /// The columns that are used.
+    columns: [&'static str; 4],
+    rows: HashMap<String, Intervals>,
+    /// What the user should know of its definitions.
+    note: Option<String>,
 }
 
-/// The superclass of each SCP statement; `None` for those that are not diagnostic.
-struct Statements(HashMap<String, Option<Superclass>>);
+impl Features {
+    fn read(path: &Path) -> Result<Self> {
+        let table = Table::open(path)?;
+        let mut columns = FEATURES;
+        let mut note = None;
+        if table.optional_column(PQ).is_some() {
+            columns[1] = PQ;
+            note = Some(format!(
+                "{} is ECGDeli's: PR is taken from {PQ}, as its {} ends at the R peak; its QRS and QT are extremes over leads (in \
+                 PTB-XL+ 163 and 510 ms in the mean, 97 and 396 by 12SL), and it has a PR for atrial fibrillation too; \
+                 12sl_features.csv or unig_features.csv measure what is usually meant",
+                path.file_name().unwrap_or_default().to_string_lossy(),
+                FEATURES[1]
+            ));
+        }
+        let id = table.column("ecg_id")?;
+        let rows = TargetColumns::find(&table, Table::column, columns)?.by_record(table, &id)?;
+        Ok(Self { table: path.display().to_string(), columns, rows, note })
+    }
+}
+
+/// Which superclass each SCP code is of; `None` for the others.
+struct Statements {
+    path: PathBuf,
+    classes: HashMap<String, Option<Superclass>>,
+    /// The first column, and the first value in it.
+    first: [String; 2],
+}
 
 impl Statements {
     fn read(path: &Path) -> Result<Self> {
@@ -166,7 +251,11 @@ impl Statements {
         let diagnostic = table.column("diagnostic")?;
         let class = table.column("diagnostic_class")?;
         let mut statements = HashMap::new();
+        let mut first = [table.columns.first().cloned().unwrap_or_default(), String::new()];
         table.each(|row| {
+            if statements.is_empty() {
+                first[1] = row.text(&code).into_owned();
+            }
             let superclass = if row.number(&diagnostic)? == Some(1.0) {
                 let text = row.text(&class);
                 let known = Superclass::parse(&text);
@@ -180,7 +269,25 @@ impl Statements {
             statements.insert(row.name(&code)?, superclass);
             Ok(())
         })?;
-        Ok(Self(statements))
+        Ok(Self { path: path.into(), classes: statements, first })
+    }
+
+    /// # Errors
+    /// A user error where the database has codes and the table knows none of them.
+    fn check(&self, unknown: &Unknown) -> Result<()> {
+        let Some(code) = unknown.codes.keys().next().filter(|_| unknown.known == 0) else { return Ok(()) };
+        let [column, value] = &self.first;
+        let column = if column.is_empty() { "which has no name".to_owned() } else { format!("`{column}`") };
+        // A column that pandas' to_csv() put before the codes.
+        let is_number = value.parse::<f64>().is_ok();
+        let advice = if is_number { "; save it without the index (pandas: `to_csv(index=False)`)" } else { "" };
+        Err(Error::user(format!(
+            "{}: none of the {} SCP codes of {DATABASE}, such as {code}, is in the first column, {column}, which has {}; it \
+             must hold the codes{advice}",
+            self.path.display(),
+            unknown.codes.len(),
+            if value.is_empty() { "no values".to_owned() } else { format!("values such as `{value}`") },
+        )))
     }
 
     /// The superclasses of all `codes`, whatever their likelihood.
@@ -188,7 +295,9 @@ impl Statements {
         let mut classes = [false; 5];
         let mut strange = false;
         for &code in codes {
-            match self.0.get(code) {
+            let found = self.classes.get(code);
+            unknown.known += usize::from(found.is_some());
+            match found {
                 Some(Some(class)) => classes[*class as usize] = true,
                 Some(None) => {}
                 None => {
@@ -215,7 +324,7 @@ impl Person {
     fn age(&mut self, row: &Row) -> Option<f32> {
         let column = self.age.as_ref()?;
         match row.number(column) {
-            Ok(Some(age)) if (0.0..=300.0).contains(&age) => Some(age.min(OLDEST) as f32),
+            Ok(Some(age)) if AGE.contains(age) || age == HIDDEN_AGE => Some(age.min(OLDEST) as f32),
             Ok(None) => None,
             _ => {
                 self.odd[0] += 1;
@@ -239,7 +348,8 @@ impl Person {
     }
 
     fn notes(&self) -> impl Iterator<Item = String> {
-        let known = ["the age is not a number from 0 to 300", "the sex is neither 0 (male) nor 1 (female)"];
+        let age = format!("the age is neither {} nor {HIDDEN_AGE} (above 89)", AGE.range());
+        let known = [age, "the sex is neither 0 (male) nor 1 (female)".into()];
         let told = self.odd.into_iter().zip(known).filter(|(count, _)| *count > 0);
         told.map(|(count, what)| format!("{what} in {count} records and taken as not known"))
     }
@@ -250,6 +360,8 @@ impl Person {
 struct Unknown {
     codes: BTreeMap<String, usize>,
     records: usize,
+    /// How often codes were known.
+    known: usize,
 }
 
 impl Unknown {

@@ -1,13 +1,15 @@
 //! Single records as their source has them, unprocessed.
 
 use super::files::resolved;
+use super::need::{Need, Others};
 use super::signal::RawRecord;
 use super::{Record, deepfake, identity, ptb_xl, simulator};
-use crate::manifest::{Signal, Source};
+use crate::manifest::{Reading, Signal, Source};
 use crate::{Error, Result};
 
 /// Reads the records called `ids` of a source, and no others; `None` in the place of one that the source does not have.
-/// `signal` decides only which of several files of a record is read: PTB-XL's of 100 Hz where they are enough.
+/// `signal` decides which of several files of a record is read (PTB-XL's of 100 Hz where they are enough), and which leads must
+/// be readable for how long; others are there if they can be read.
 ///
 /// # Errors
 /// A user error that names the file or record and what is wrong with it.
@@ -29,10 +31,17 @@ pub fn recordings(source: &Source, signal: &Signal, ids: &[String]) -> Result<Ve
             ptb_xl::list(resolved(path)?, features.as_ref().map(resolved).transpose()?, signal)?
         }
     };
+    let standard = Reading::default();
+    let need = Need::of(signal, Others::All, source.reading().unwrap_or(&standard));
     let read = |id: &String| {
         let Some(index) = listing.records.iter().position(|record| record.id == *id) else { return Ok(None) };
         let file = listing.files.get(index).ok_or_else(|| Error::internal(format!("record {id} has no file")))?;
-        let raw = (listing.read)(file).map_err(|error| error.at(format_args!("record {id}")))?;
+        let found = (listing.read)(file, &need).map_err(|error| error.at(format_args!("record {id}")))?;
+        let mut raw = found.raw;
+        for (lead, samples) in found.others {
+            raw.leads.push(lead);
+            raw.signals.push(samples);
+        }
         let recording = identity::recording(&raw, signal);
         Ok(Some((Record { recording, ..listing.records[index].clone() }, raw)))
     };
@@ -58,7 +67,7 @@ mod tests {
             normalize: Normalize::None,
         };
         let cache = std::env::temp_dir().join(format!("ecgraft-recording-{}", std::process::id()));
-        let source = Source::PtbXl { path, features: None, data_set: None };
+        let source = Source::PtbXl { path, features: None, data_set: None, reading: Reading::default() };
         let all = load("sample", &source, &signal, &cache).unwrap();
         let ids = [all.records[200].id.clone(), "no such".into(), all.records[7].id.clone()];
         let found = recordings(&source, &signal, &ids).unwrap();
@@ -79,6 +88,11 @@ mod tests {
         let found = recordings(&source, &signal, &["4".into(), "5".into(), "04".into(), "x".into()]).unwrap();
         let (record, raw) = found[0].as_ref().unwrap();
         let (expected, of) = simulator::simulate(3, 4);
-        assert!(record.recording.is_none() && *record == expected && raw.signals == of.signals && found[1..].iter().all(Option::is_none));
+        assert!(
+            record.recording.is_none()
+                && *record == expected
+                && raw.signals == of.signals
+                && found[1..].iter().all(Option::is_none)
+        );
     }
 }

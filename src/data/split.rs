@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rand::RngExt;
 use rand::seq::SliceRandom;
 
-use super::composition::folds_text;
+use super::composition::{far_apart, folds_text};
 use super::offer::{Offer, Wanted, check_quotas, described, nothing};
 use super::people::{Everybody, Who};
 use super::{Dataset, Datasets, PartOfMix, Pick, Split};
@@ -141,6 +141,7 @@ pub fn mix_split(
         let who = everybody.of_source(&part.source);
         split.composition.push(PartOfMix::of(part, wanted.targets(), available[number], picks, datasets, &who));
     }
+    split.notes.extend(far_apart(name, &split.composition));
     if mix.parts.iter().any(|part| part.from_epoch.is_some() || part.until_epoch.is_some()) {
         check_epochs(name, mix, &split, shares.epochs)?;
         let parts = split.train.iter().filter_map(|pick| mix.parts.get(*part_of.get(pick)?));

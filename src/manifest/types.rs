@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Architecture, Condition, Donor, Fusion, Pretraining, Regression, Transfer, glob_matches};
+use super::{Architecture, Condition, Donor, Fusion, Lead, Pretraining, Reading, Regression, Transfer, glob_matches};
 
 /// One manifest, checked: every name it refers to exists and every value is in range.
 #[derive(Clone, Debug)]
@@ -49,7 +49,7 @@ pub struct Manifest {
 
 /// Where records come from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, tag = "kind", rename_all = "kebab-case")]
+#[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Source {
     /// The built-in simulator: HR, PR, QRS and QT are exact by construction.
     Simulator {
@@ -65,6 +65,9 @@ pub enum Source {
         /// Which collection it is, where it is not the kind's own.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         data_set: Option<String>,
+        /// How its files are read.
+        #[serde(flatten)]
+        reading: Reading,
     },
     /// The PhysioNet layout of PTB-XL.
     PtbXl {
@@ -75,6 +78,9 @@ pub enum Source {
         /// Which collection it is, where it is not the kind's own.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         data_set: Option<String>,
+        /// How its files are read.
+        #[serde(flatten)]
+        reading: Reading,
     },
 }
 
@@ -115,6 +121,14 @@ impl Source {
             Source::DeepfakeEcg { .. } | Source::PtbXl { .. } => self.kind().to_owned(),
         }
     }
+
+    /// How its files are read; `None` where it has none.
+    pub fn reading(&self) -> Option<&Reading> {
+        match self {
+            Source::Simulator { .. } => None,
+            Source::DeepfakeEcg { reading, .. } | Source::PtbXl { reading, .. } => Some(reading),
+        }
+    }
 }
 
 /// A path in a manifest. Relative paths start at the manifest's folder; `$VAR` comes from the environment.
@@ -125,55 +139,6 @@ pub struct DataPath {
     pub written: String,
     /// The path it stands for, or the environment variable that is not set.
     pub resolved: std::result::Result<PathBuf, String>,
-}
-
-/// A standard lead.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[allow(missing_docs)]
-pub enum Lead {
-    I,
-    II,
-    III,
-    #[serde(rename = "aVR")]
-    AVR,
-    #[serde(rename = "aVL")]
-    AVL,
-    #[serde(rename = "aVF")]
-    AVF,
-    V1,
-    V2,
-    V3,
-    V4,
-    V5,
-    V6,
-}
-
-impl Lead {
-    /// The twelve leads in the usual order.
-    pub const ALL: [Lead; 12] = [
-        Lead::I,
-        Lead::II,
-        Lead::III,
-        Lead::AVR,
-        Lead::AVL,
-        Lead::AVF,
-        Lead::V1,
-        Lead::V2,
-        Lead::V3,
-        Lead::V4,
-        Lead::V5,
-        Lead::V6,
-    ];
-
-    /// The usual spelling: `I`, `aVR`, `V1` ...
-    pub fn name(self) -> &'static str {
-        ["I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6"][self as usize]
-    }
-
-    /// The lead with this name; upper and lower case are one (PTB-XL writes `AVR`).
-    pub fn parse(name: &str) -> Option<Lead> {
-        Lead::ALL.into_iter().find(|lead| lead.name().eq_ignore_ascii_case(name.trim()))
-    }
 }
 
 /// What every network sees.

@@ -18,6 +18,7 @@ type Slot = Arc<OnceLock<Result<Arc<Dataset>>>>;
 
 /// Datasets by source and signal settings.
 pub(super) struct Sources {
+    results: PathBuf,
     cache: PathBuf,
     slots: Mutex<HashMap<String, Slot>>,
     /// All threads read, whichever worker asks.
@@ -26,7 +27,12 @@ pub(super) struct Sources {
 
 impl Sources {
     pub(super) fn new(results: &Path, threads: usize) -> Result<Self> {
-        Ok(Self { cache: cache_folder(results), slots: Mutex::new(HashMap::new()), pool: super::pool(threads)? })
+        Ok(Self {
+            results: results.into(),
+            cache: cache_folder(results),
+            slots: Mutex::new(HashMap::new()),
+            pool: super::pool(threads)?,
+        })
     }
 
     /// The datasets called `names` in `manifest`, read where they were not yet.
@@ -41,7 +47,13 @@ impl Sources {
         names.iter().map(|name| Ok((name.clone(), self.one(manifest, name, planned, progress)?))).collect()
     }
 
-    fn one(&self, manifest: &Manifest, name: &str, planned: &Fingerprints, progress: &Progress) -> Result<Arc<Dataset>> {
+    fn one(
+        &self,
+        manifest: &Manifest,
+        name: &str,
+        planned: &Fingerprints,
+        progress: &Progress,
+    ) -> Result<Arc<Dataset>> {
         let source = source(manifest, name)?;
         let key = json(&(source, &manifest.signal))?;
         let planned = planned
@@ -50,10 +62,13 @@ impl Sources {
         let slot = super::lock(&self.slots).entry(key).or_default().clone();
         let read = || {
             let started = Instant::now();
-            let dataset = self.pool.install(|| data::load_planned(name, source, &manifest.signal, &self.cache, planned))?;
+            let dataset =
+                self.pool.install(|| data::load_planned(name, source, &manifest.signal, &self.cache, planned))?;
             let seconds = started.elapsed().as_secs_f64();
             progress.message(&format!("source {name}: {} records, {seconds:.1} s", dataset.records.len()));
-            dataset.told.iter().chain(&dataset.notes).for_each(|note| progress.message(&format!("source {name}: {note}")));
+            dataset.list_left_out(&self.results)?;
+            let told = dataset.told.iter().chain(&dataset.notes).chain(&dataset.warnings);
+            told.for_each(|note| progress.message(&format!("source {name}: {note}")));
             Ok(Arc::new(dataset))
         };
         slot.get_or_init(read).clone()
@@ -95,7 +110,8 @@ pub fn fingerprints(manifests: Vec<Manifest>, results: &Path) -> Fingerprinted {
             continue;
         }
         let found = manifest.used_sources().into_iter().map(|name| Ok((name.clone(), looks.print(&manifest, &name)?)));
-        let found = found.collect::<Result<Vec<_>>>().and_then(|prints| Ok((looks.shared(&manifest, &prints)?, prints)));
+        let found =
+            found.collect::<Result<Vec<_>>>().and_then(|prints| Ok((looks.shared(&manifest, &prints)?, prints)));
         match found {
             Ok((shared, prints)) => {
                 let prints = prints.into_iter().map(|(name, print)| ((manifest.name.clone(), name), print));

@@ -1,5 +1,6 @@
 //! One stage: its data, its network, its checkpoint.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
 use crate::Result;
@@ -78,8 +79,17 @@ pub(super) fn train<D: Backend>(device: &D, shared: &Shared<'_>, index: usize) -
             let freeze = freeze.as_ref().and_then(|name| manifest.freezes.get(name));
             let graft = Graft { donors: &donors, backbones: *backbones, fusion: *fusion, freeze };
             let (settings, signal) = (&manifest.transfer, &manifest.signal);
-            let trained =
-                train::transfer(device, signal, settings, architecture, &graft, stage.seed, &split, &datasets, &mut follow)?;
+            let trained = train::transfer(
+                device,
+                signal,
+                settings,
+                architecture,
+                &graft,
+                stage.seed,
+                &split,
+                &datasets,
+                &mut follow,
+            )?;
             with_members(trained, datasets, split)
         }
     };
@@ -118,7 +128,8 @@ fn mix_data(
     names.extend_from_slice(shared.plan.linked_through(stage.experiment, Some(name)));
     let datasets = shared.sources.load(manifest, &names, &shared.plan.fingerprints, shared.progress)?;
     let held_out = manifest.allow_overlap.is_none().then_some(&manifest.transfer);
-    let split = data::mix_split(name, mix, wanted, shares, held_out, &datasets, stage.seed)?;
+    let mut split = data::mix_split(name, mix, wanted, shares, held_out, &datasets, stage.seed)?;
+    split.notes.extend(warnings(&datasets, mix.parts.iter().map(|part| &*part.source)));
     Ok((datasets, split))
 }
 
@@ -131,8 +142,19 @@ fn transfer_data(
     let mut names = vec![manifest.transfer.source.clone()];
     names.extend_from_slice(shared.plan.linked_through(stage.experiment, None));
     let datasets = shared.sources.load(manifest, &names, &shared.plan.fingerprints, shared.progress)?;
-    let split = data::transfer_split(&manifest.transfer, &datasets, label_fraction, stage.seed)?;
+    let mut split = data::transfer_split(&manifest.transfer, &datasets, label_fraction, stage.seed)?;
+    split.notes.extend(warnings(&datasets, [&*manifest.transfer.source]));
     Ok((datasets, split))
+}
+
+/// What may be wrong with the data of `sources`, each once.
+fn warnings<'a>(datasets: &Datasets, sources: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    let sources: BTreeSet<&str> = sources.into_iter().collect();
+    let of = |source: &str| {
+        let warnings = datasets.get(source).map(|dataset| dataset.warnings.as_slice()).unwrap_or_default();
+        warnings.iter().map(|warning| format!("source {source}: {warning}")).collect::<Vec<_>>()
+    };
+    sources.into_iter().flat_map(of).collect()
 }
 
 /// The trained network of stage `index`, which is to be grafted.

@@ -27,7 +27,8 @@ pub use mlflow::{MlflowExperiment, MlflowMetric, MlflowRun, MlflowStatus, Mlflow
 pub use predictions::{Found, TestPredictions};
 pub use query::{Cell, Rows};
 pub use read::{
-    ClassScore, MeasuredTarget, MixPartDetail, MixTargetDetail, Run, RunDetail, StageDetail, TestClass, TestSet,
+    ClassScore, MeasuredSource, MeasuredTarget, MixPartDetail, MixTargetDetail, Run, RunDetail, StageDetail, TestClass,
+    TestSet,
 };
 pub use stages::{CurveValue, MeasuredRecord, PredictedClass};
 pub use standing::StageStanding;

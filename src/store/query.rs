@@ -90,12 +90,13 @@ impl Store {
 }
 
 /// What users read.
-pub(super) const VIEWS: [&str; 11] = [
+pub(super) const VIEWS: [&str; 12] = [
     "runs",
     "stages",
     "run_stages",
     "epochs",
     "regression",
+    "source_scores",
     "regression_predictions",
     "composition",
     "membership",

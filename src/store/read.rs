@@ -105,6 +105,8 @@ pub struct StageDetail {
     /// The parts of the stage's mix, in order; none of a stage trained before they were kept.
     pub composition: Vec<MixPartDetail>,
     pub measured: Vec<MeasuredTarget>,
+    /// The same within each source; none of a stage trained before they were kept.
+    pub of_sources: Vec<MeasuredSource>,
 }
 
 /// One part of a stage's mix.
@@ -147,6 +149,24 @@ pub struct MeasuredTarget {
     pub split: String,
     pub records: usize,
     pub mae: f64,
+    pub rmse: f64,
+    pub r2: Option<f64>,
+    pub pearson_r: Option<f64>,
+}
+
+/// How well a regression stage measured within one source, in bpm or ms.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs)]
+pub struct MeasuredSource {
+    pub target: String,
+    pub split: String,
+    pub source: String,
+    pub records: usize,
+    pub mae: f64,
+    /// Mean of measured less true value.
+    pub bias: f64,
+    /// Of measured less true value; `None` below two records.
+    pub sd: Option<f64>,
     pub rmse: f64,
     pub r2: Option<f64>,
     pub pearson_r: Option<f64>,
@@ -300,6 +320,7 @@ pub(super) fn detail(connection: &Connection, run: Run) -> rusqlite::Result<RunD
     }
     for stage in &mut stages {
         stage.composition = composition(connection, &stage.stage_id)?;
+        stage.of_sources = of_sources(connection, &stage.stage_id)?;
     }
     let mut select = connection.prepare(
         "SELECT split, metric, nullif(class, ''), value FROM score WHERE stage_id = ?1 ORDER BY split, metric, class",
@@ -350,6 +371,29 @@ fn composition(connection: &Connection, stage: &str) -> rusqlite::Result<Vec<Mix
     Ok(parts)
 }
 
+/// What a stage measured within each source.
+fn of_sources(connection: &Connection, stage: &str) -> rusqlite::Result<Vec<MeasuredSource>> {
+    let mut select = connection.prepare_cached(
+        "SELECT target, split, source, records, mae, bias, sd, rmse, r2, pearson_r FROM source_score WHERE stage_id = ?1
+         ORDER BY split DESC, target, source",
+    )?;
+    let rows = select.query_map([stage], |row| {
+        Ok(MeasuredSource {
+            target: row.get(0)?,
+            split: row.get(1)?,
+            source: row.get(2)?,
+            records: row.get::<_, i64>(3)? as usize,
+            mae: row.get(4)?,
+            bias: row.get(5)?,
+            sd: row.get(6)?,
+            rmse: row.get(7)?,
+            r2: row.get(8)?,
+            pearson_r: row.get(9)?,
+        })
+    })?;
+    rows.collect()
+}
+
 fn stage(row: &Row<'_>) -> rusqlite::Result<StageDetail> {
     let count = |value: Option<i64>| value.and_then(|value| usize::try_from(value).ok());
     let notes: Option<String> = row.get(17)?;
@@ -374,5 +418,6 @@ fn stage(row: &Row<'_>) -> rusqlite::Result<StageDetail> {
         notes: notes.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default(),
         composition: Vec::new(),
         measured: Vec::new(),
+        of_sources: Vec::new(),
     })
 }

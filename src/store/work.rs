@@ -45,8 +45,17 @@ pub struct Finish {
 }
 
 /// What [`Store::finish`] fills, and [`Store::forget`] empties.
-const TABLES_OF_FINDINGS: [&str; 8] =
-    ["epoch", "mix_part", "mix_target", "regression_score", "regression_prediction", "score", "prediction", "stage_set"];
+const TABLES_OF_FINDINGS: [&str; 9] = [
+    "epoch",
+    "mix_part",
+    "mix_target",
+    "regression_score",
+    "source_score",
+    "regression_prediction",
+    "score",
+    "prediction",
+    "stage_set",
+];
 
 impl Store {
     /// Where every known stage stands, by id.
@@ -266,6 +275,7 @@ fn findings(connection: &Connection, id: &str, outcome: &Outcome) -> rusqlite::R
             metrics.pearson_r
         ])?;
     }
+    source_scores(connection, id, outcome)?;
     let mut insert = connection.prepare(
         "INSERT INTO regression_prediction (stage_id, target, source, record_id, patient, truth, measured)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
@@ -304,6 +314,30 @@ fn findings(connection: &Connection, id: &str, outcome: &Outcome) -> rusqlite::R
             prediction.class,
             f64::from(prediction.probability),
             prediction.label
+        ])?;
+    }
+    Ok(())
+}
+
+fn source_scores(connection: &Connection, id: &str, outcome: &Outcome) -> rusqlite::Result<()> {
+    let mut insert = connection.prepare(
+        "INSERT INTO source_score (stage_id, target, split, source, records, mae, bias, sd, rmse, r2, pearson_r)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+    )?;
+    for score in &outcome.by_source {
+        let metrics = &score.metrics;
+        insert.execute(params![
+            id,
+            score.target,
+            score.split,
+            score.source,
+            score.records as i64,
+            metrics.mae,
+            score.bias,
+            score.sd,
+            metrics.rmse,
+            metrics.r2,
+            metrics.pearson_r
         ])?;
     }
     Ok(())

@@ -4,6 +4,7 @@ pub mod checkpoint;
 pub mod metrics;
 
 mod augment;
+mod by_source;
 mod curriculum;
 mod examples;
 mod fit;
@@ -18,6 +19,7 @@ mod supply;
 mod tests;
 mod transfer;
 
+pub use by_source::SourceScore;
 pub use optimizer::Optimizer as Stepper;
 pub use regression::regression;
 pub use transfer::{Graft, transfer};
@@ -60,6 +62,8 @@ pub struct Outcome {
     pub composition: Vec<PartOfMix>,
     /// Regression stages: how well each split was measured.
     pub regression: Vec<RegressionScore>,
+    /// Regression stages: the same source by source.
+    pub by_source: Vec<SourceScore>,
     /// Regression stages: what was measured of the test records, target by target.
     pub measured: Vec<MeasuredValue>,
     /// Transfer stages: metrics by split, metric and class.

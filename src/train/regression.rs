@@ -10,6 +10,7 @@ use crate::manifest::{Architecture, Freeze, Fusion, Manifest, RegressionLoss, Ta
 use crate::nn::Network;
 use crate::ops::Backend;
 
+use super::by_source::by_source;
 use super::curriculum::Curriculum;
 use super::examples::{Examples, Objective, Scaling, Truth};
 use super::fit::{Judgement, Recipe, fit};
@@ -213,16 +214,18 @@ pub fn regression<D: Backend>(
     )?;
     let mut fitted = fit(device, net, &recipe, &train, &validation, &mut judge, watch)?;
 
-    let (mut scores, mut values) = (Vec::new(), Vec::new());
-    let measured = [("validation", &validation_truths, &validation), ("test", &test_truths, &test)];
-    for (name, truths, examples) in measured.into_iter().filter(|(.., examples)| examples.len() > 0) {
+    let (mut scores, mut of_sources, mut values) = (Vec::new(), Vec::new(), Vec::new());
+    let measured = [
+        ("validation", &validation_truths, &validation, &split.validation),
+        ("test", &test_truths, &test, &split.test),
+    ];
+    for (name, truths, examples, picks) in measured.into_iter().filter(|(_, _, examples, _)| examples.len() > 0) {
         let outputs = predict(device, &mut fitted.network, &Supply::new(examples), watch)?;
         for (target, records, metrics) in truths.measure(&outputs, &scales)? {
             scores.push(RegressionScore { target: target.name(), split: name, records, metrics });
         }
-        if name == "test" {
-            values = truths.listed(datasets, &split.test, &outputs, &scales)?;
-        }
+        values = truths.listed(datasets, picks, &outputs, &scales)?;
+        of_sources.extend(by_source(name, &values)?);
     }
 
     let each = |text: &dyn Fn(&Scale) -> String| scales.iter().map(text).collect::<Vec<_>>().join(",");
@@ -240,7 +243,8 @@ pub fn regression<D: Backend>(
         best_epoch: fitted.best_epoch,
         composition: split.composition.clone(),
         regression: scores,
-        measured: values,
+        by_source: of_sources,
+        measured: if test.len() > 0 { values } else { Vec::new() },
         notes: split.notes.iter().chain(&fitted.notes).cloned().collect(),
         wall_s: started.elapsed().as_secs_f64(),
         ..Outcome::default()

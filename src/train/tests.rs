@@ -78,6 +78,8 @@ fn records_of(count: usize, length: usize) -> (Datasets, Split) {
         signals: Vec::new(),
         notes: Vec::new(),
         told: Vec::new(),
+        warnings: Vec::new(),
+        left_out: Vec::new(),
     };
     for i in 0..count {
         let hr = 60.0 + 60.0 * ((i * 7919) % count) as f32 / count as f32;

@@ -2,6 +2,7 @@
 
 mod cache;
 mod deepfake;
+mod leniency;
 mod ptb_xl;
 mod wfdb;
 
@@ -12,7 +13,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use ecgraft::Result;
 use ecgraft::data::{Dataset, load};
 use ecgraft::error::Blame;
-use ecgraft::manifest::{DataPath, Lead, Normalize, Signal, Source};
+use ecgraft::manifest::{DataPath, Lead, Normalize, Reading, Signal, Source};
 
 /// The bundled sample of PTB-XL.
 const SAMPLE: &str = "experiments/data/ptbxl-sample";
@@ -56,7 +57,7 @@ fn ptb_xl(path: &Path, features: Option<&Path>) -> Source {
 }
 
 fn ptb_xl_at(path: DataPath, features: Option<DataPath>) -> Source {
-    Source::PtbXl { path, features, data_set: None }
+    Source::PtbXl { path, features, data_set: None, reading: Reading::default() }
 }
 
 /// The bundled sample with its features.
@@ -69,7 +70,7 @@ fn deepfake(path: &Path) -> Source {
 }
 
 fn deepfake_at(path: DataPath) -> Source {
-    Source::DeepfakeEcg { path, data_set: None }
+    Source::DeepfakeEcg { path, data_set: None, reading: Reading::default() }
 }
 
 /// Signals as recorded.
@@ -95,11 +96,11 @@ fn refused<T: std::fmt::Debug>(result: Result<T>, parts: &[&str]) {
 #[test]
 fn an_unset_variable_is_named() {
     let unset = DataPath { written: "$ECG_GONE/x".into(), resolved: Err("ECG_GONE".into()) };
-    for source in
-        [deepfake_at(unset.clone()), ptb_xl_at(unset.clone(), None), {
-            ptb_xl_at(data_path(SAMPLE.as_ref()), Some(unset.clone()))
-        }]
-    {
+    for source in [
+        deepfake_at(unset.clone()),
+        ptb_xl_at(unset.clone(), None),
+        ptb_xl_at(data_path(SAMPLE.as_ref()), Some(unset.clone())),
+    ] {
         let expected = ["$ECG_GONE/x", "environment variable ECG_GONE is not set"];
         refused(ecgraft::data::fingerprint(&source, &Folder::new().0), &expected);
         refused(fresh(&source, &signal(&[Lead::I], 100.0, 10.0)), &expected);

@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 
 use super::header::{Format, Header, SignalLine, parse};
 use crate::data::files::unreadable;
+use crate::data::need::{Found, Need};
+use crate::data::plausible::SAMPLING_RATE;
 use crate::data::signal::RawRecord;
-use crate::manifest::Lead;
+use crate::manifest::{Lead, Reading, Unit};
 use crate::{Error, Result};
 
 /// Reads the record whose header is `path` with `.hea` put after it. Signals that are not called
@@ -17,11 +19,16 @@ use crate::{Error, Result};
 /// # Errors
 /// A user error that names the file, and the lead and sample where there is one.
 pub fn read(path: &Path) -> Result<RawRecord> {
+    read_for(path, &Need::all(&Reading::default())).map(|found| found.raw)
+}
+
+/// Reads of a record what is needed; only that is checked.
+pub(in crate::data) fn read_for(path: &Path, need: &Need<'_>) -> Result<Found> {
     let header_path = header_path(path);
     let bytes = fs::read(&header_path).map_err(|error| unreadable(&header_path, &error))?;
     let header = parse(&text(bytes)).map_err(|why| Error::user(format!("{}: {why}", header_path.display())))?;
     let folder = path.parent().unwrap_or(Path::new(""));
-    decode(&header, folder).map_err(|fault| match fault {
+    decode(&header, folder, need).map_err(|fault| match fault {
         Fault::Header(why) => Error::user(format!("{}: {why}", header_path.display())),
         Fault::File(error) => error,
     })
@@ -62,12 +69,27 @@ fn text(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes).unwrap_or_else(|error| error.into_bytes().into_iter().map(char::from).collect())
 }
 
-fn decode(header: &Header, folder: &Path) -> std::result::Result<RawRecord, Fault> {
-    let leads = leads(header).map_err(Fault::Header)?;
+fn decode(header: &Header, folder: &Path, need: &Need<'_>) -> std::result::Result<Found, Fault> {
+    let rate = header.sampling_rate;
+    if !SAMPLING_RATE.contains(rate) {
+        let range = SAMPLING_RATE.range();
+        return Err(Fault::Header(format!("the sampling frequency is {rate} Hz; that of an ECG is {range}")));
+    }
+    let wishes = wishes(header, need).map_err(Fault::Header)?;
     let groups = groups(header).map_err(Fault::Header)?;
-    let mut signals = Vec::with_capacity(leads.len());
+    let unsummed = header.signals.iter().all(|signal| signal.checksum == Some(0));
+    let needed = need.samples(rate).unwrap_or(usize::MAX);
+    let mut signals: Vec<(Wish, Vec<f32>)> = Vec::with_capacity(wishes.len());
     let mut samples = header.samples;
+    let mut end = usize::MAX;
+    let mut gain = f64::NAN;
+    let mut first = 0;
     for group in groups {
+        let wished = &wishes[first..][..group.len()];
+        first += group.len();
+        if wished.iter().all(Option::is_none) {
+            continue;
+        }
         let path = folder.join(&group[0].file);
         let bytes = fs::read(&path).map_err(|error| Fault::File(unreadable(&path, &error)))?;
         let faulty = |why: String| Fault::File(Error::user(format!("{}: {why}", path.display())));
@@ -78,32 +100,90 @@ fn decode(header: &Header, folder: &Path) -> std::result::Result<RawRecord, Faul
             Format::Packed212 => unpack(body, length * group.len()),
         };
         let mut own = Vec::with_capacity(length);
-        for (place, signal) in group.iter().enumerate() {
-            let Some(lead) = Lead::parse(&signal.name) else { continue };
-            let decoder = Decoder::new(header, signal, lead).map_err(Fault::Header)?;
+        for (place, (signal, wish)) in group.iter().zip(wished).enumerate() {
+            let Some(wish) = *wish else { continue };
             own.clear();
             own.extend(interleaved.chunks_exact(group.len()).map(|frame| frame[place]));
-            let decoded = decoder.decode(&own);
-            signals.push(decoded.map_err(|why| faulty(format!("lead {}: {why}", lead.name())))?);
+            let lead = wish.lead;
+            let decoder = match Decoder::new(header, signal, lead, need.reading) {
+                Ok(decoder) => Decoder { unsummed, ..decoder },
+                Err(_) if !wish.is_used => continue,
+                Err(why) => return Err(Fault::Header(why)),
+            };
+            match decoder.decode(&own, needed) {
+                Ok(decoded) if wish.is_used => {
+                    end = end.min(decoded.len());
+                    gain = if gain.is_nan() { decoder.gain } else { gain };
+                    signals.push((wish, decoded));
+                }
+                Ok(decoded) => signals.push((wish, decoded)),
+                Err(_) if !wish.is_used => {}
+                Err(why) => return Err(faulty(format!("lead {}: {why}", lead.name()))),
+            }
         }
     }
-    Ok(RawRecord { sampling_rate: header.sampling_rate, leads, signals })
+    sort_out(signals, end, rate, gain, unsummed).map_err(Fault::Header)
 }
 
-/// The leads among the signals, in the header's order.
-fn leads(header: &Header) -> std::result::Result<Vec<Lead>, String> {
-    let mut leads = Vec::with_capacity(header.signals.len());
-    for lead in header.signals.iter().filter_map(|signal| Lead::parse(&signal.name)) {
-        if leads.contains(&lead) {
-            return Err(format!("two signals are lead {}", lead.name()));
-        }
-        leads.push(lead);
-    }
-    if leads.is_empty() {
+/// A signal that is read.
+#[derive(Clone, Copy)]
+struct Wish {
+    lead: Lead,
+    /// Whether a fault in it is one of the record's.
+    is_used: bool,
+}
+
+/// Which signals are read, in the header's order.
+fn wishes(header: &Header, need: &Need<'_>) -> std::result::Result<Vec<Option<Wish>>, String> {
+    let leads: Vec<Option<Lead>> = header.signals.iter().map(|signal| need.reading.lead(&signal.name)).collect();
+    let there: Vec<Lead> = leads.iter().copied().flatten().collect();
+    let names = || {
         let names: Vec<_> = header.signals.iter().map(|signal| format!("`{}`", signal.name)).collect();
-        return Err(format!("no signal is one of the twelve leads; they are called {}", names.join(", ")));
+        format!("{}; if one of them is, say so with `leads = {{ NAME = \"I\" }}` in the source", names.join(", "))
+    };
+    if there.is_empty() {
+        return Err(format!("no signal is one of the twelve leads; they are called {}", names()));
     }
-    Ok(leads)
+    if let Some(lead) = need.missing(&there) {
+        return Err(format!("no signal is lead {}, nor can it be computed; they are called {}", lead.name(), names()));
+    }
+    let used = need.used(&there);
+    let wish = |lead: Lead| {
+        let is_used = used.contains(&lead);
+        (is_used || need.wants(lead)).then_some(Wish { lead, is_used })
+    };
+    Ok(leads.into_iter().map(|lead| lead.and_then(wish)).collect())
+}
+
+/// Signals cut where the first that is used ends; of those that are the same lead one.
+fn sort_out(
+    signals: Vec<(Wish, Vec<f32>)>,
+    end: usize,
+    sampling_rate: f64,
+    gain: f64,
+    unsummed: bool,
+) -> std::result::Result<Found, String> {
+    let mut raw = RawRecord { sampling_rate, leads: Vec::new(), signals: Vec::new() };
+    let mut others: Vec<(Lead, Vec<f32>)> = Vec::new();
+    for (Wish { lead, is_used }, mut signal) in signals {
+        signal.truncate(end);
+        if !is_used {
+            // One that ends before is left out, and so is a second one.
+            if signal.len() == end && others.iter().all(|(other, _)| *other != lead) {
+                others.push((lead, signal));
+            }
+            continue;
+        }
+        let Some(place) = raw.leads.iter().position(|other| *other == lead) else {
+            raw.leads.push(lead);
+            raw.signals.push(signal);
+            continue;
+        };
+        if let Some(sample) = signal.iter().zip(&raw.signals[place]).position(|(a, b)| a != b) {
+            return Err(format!("two signals are lead {}, and differ from sample {sample} on", lead.name()));
+        }
+    }
+    Ok(Found { raw, others, gain, unsummed })
 }
 
 /// The signals of each file.
@@ -186,45 +266,62 @@ struct Decoder<'h> {
     rate: f64,
     /// Whether the checksum is of all samples that are read.
     summed: bool,
+    /// Whether every checksum of the header is 0: such a 0 stands for one that nobody computed. (By header(5) it may where the
+    /// number of samples is not given, and those are never checked; writers leave it everywhere.)
+    unsummed: bool,
     /// ADC units per mV.
-    gain: f32,
+    gain: f64,
 }
 
 impl<'h> Decoder<'h> {
-    fn new(header: &Header, signal: &'h SignalLine, lead: Lead) -> std::result::Result<Self, String> {
-        let units_per_millivolt = match signal.unit.as_str() {
-            "mV" | "mv" => 1.0,
-            "uV" | "uv" | "\u{b5}V" | "\u{3bc}V" => 1000.0,
-            "V" | "v" => 0.001,
-            unit => return Err(format!("lead {} is in `{unit}`; V, mV or uV was expected", lead.name())),
+    fn new(
+        header: &Header,
+        signal: &'h SignalLine,
+        lead: Lead,
+        reading: &Reading,
+    ) -> std::result::Result<Self, String> {
+        let gain = match (reading.gain, reading.unit.or_else(|| Unit::parse(&signal.unit))) {
+            (Some(gain), _) => gain,
+            (None, Some(unit)) => signal.gain * unit.per_millivolt(),
+            (None, None) => {
+                return Err(format!(
+                    "lead {} is in `{}`; V, mV, uV or nV was expected; say what it is with `unit` or `gain` in the source",
+                    lead.name(),
+                    signal.unit
+                ));
+            }
         };
-        let gain = (signal.gain * units_per_millivolt) as f32;
-        Ok(Self { signal, rate: header.sampling_rate, summed: header.samples.is_some(), gain })
+        Ok(Self { signal, rate: header.sampling_rate, summed: header.samples.is_some(), unsummed: false, gain })
     }
 
     /// `(sample - baseline) / gain` of each sample: differences of 24 bits are exact in f32, and so the
-    /// result is rounded once.
-    fn decode(&self, samples: &[i16]) -> std::result::Result<Vec<f32>, String> {
+    /// result is rounded once. A sample that is missing after the first `needed` ends the lead.
+    fn decode(&self, samples: &[i16], needed: usize) -> std::result::Result<Vec<f32>, String> {
         let missing = self.signal.format.missing();
-        if let Some(place) = samples.iter().position(|&sample| sample == missing) {
+        let gap = samples.iter().position(|&sample| sample == missing);
+        if let Some(place) = gap.filter(|&place| place < needed) {
             let seconds = place as f64 / self.rate;
             return Err(format!(
                 "sample {place} (at {seconds:.3} s) is missing: its value is {missing}, which marks a gap"
             ));
         }
         let sum = samples.iter().fold(0u16, |sum, &sample| sum.wrapping_add(sample as u16));
-        if let Some(checksum) = self.signal.checksum.filter(|&checksum| self.summed && checksum as u16 != sum) {
+        let checksum = self.signal.checksum.filter(|_| self.summed && !self.unsummed);
+        if let Some(checksum) = checksum.filter(|&checksum| checksum as u16 != sum) {
             return Err(format!(
                 "the samples add up to {sum}, but the header's checksum is {checksum} (both modulo 65536); \
                  the file is damaged, or the header belongs to another file"
             ));
         }
-        match (samples.first(), self.signal.initial) {
+        // Where nobody computed checksums nobody looked at the first sample either.
+        let initial = self.signal.initial.filter(|&initial| !(self.unsummed && initial == 0));
+        match (samples.first(), initial) {
             (Some(&first), Some(initial)) if i32::from(first) != initial => {
                 Err(format!("the first sample is {first}, but the header says {initial}"))
             }
             _ => {
-                let (baseline, gain) = (self.signal.baseline as f32, self.gain);
+                let (baseline, gain) = (self.signal.baseline as f32, self.gain as f32);
+                let samples = &samples[..gap.unwrap_or(samples.len())];
                 Ok(samples.iter().map(|&sample| (f32::from(sample) - baseline) / gain).collect())
             }
         }

@@ -90,6 +90,54 @@ pub(crate) const MANIFEST: &[Key] = &[
     Key::new("trials", Type::Table(TRIALS), "{}", "Every combination of these lists is a trial."),
 ];
 
+const GAIN: Key = Key::optional(
+    "gain",
+    Type::Number(Range::above(0.0)),
+    "as the files say",
+    "1000.0",
+    "Steps of a sample per mV, for files that say something else; `run` tells where amplitudes look wrong.",
+)
+.unit("1/mV");
+
+const UNIT: Key = Key::optional(
+    "unit",
+    Type::Word(&VOLTAGE),
+    "as the files say",
+    "\"uV\"",
+    "The unit of the files' values, for files that say something else; not together with `gain`, which is per mV.",
+);
+
+const VOLTAGE: Words = words("unit", &[("nV", "nanovolt"), ("uV", "microvolt"), ("mV", "millivolt"), ("V", "volt")]);
+
+const LEADS: Key = Key::new(
+    "leads",
+    Type::Named(&Type::Word(&LEAD)),
+    "{}",
+    "Leads by the names that the files give them, such as `{ CH1 = \"I\" }`. Known anyway, in upper or lower case and with spaces or underscores: `I`, `Lead I`, `ECG I`, `ECG lead I`, `MDC_ECG_LEAD_I`, and `DI`, `DII`, `DIII`.",
+);
+
+const UNREADABLE: Key = Key::new(
+    "unreadable",
+    Type::Word(&WHAT_TO_DO),
+    "\"stop\"",
+    "What becomes of a record that cannot be read: its file is not there, too short or damaged, or a sample is missing in the leads and the time that are used.",
+);
+
+const WHAT_TO_DO: Words = words(
+    "way with unreadable records",
+    &[
+        ("stop", "an error that names the first of them"),
+        ("leave-out", "the others are read; a file in the results folder's `left-out` lists each with its reason"),
+    ],
+);
+
+const AT_MOST: Key = Key::new(
+    "at_most",
+    Type::Number(Range::from_to(0.0, 1.0)),
+    "0.02",
+    "The largest share of the records that `unreadable = \"leave-out\"` may leave out; more is an error.",
+);
+
 const SOURCE: Kinds = Kinds {
     what: "source",
     default: None,
@@ -113,6 +161,10 @@ const SOURCE: Kinds = Kinds {
                     "The folder. A relative path starts at the manifest's folder; `$VAR` comes from the environment.",
                 ),
                 data_set("`deepfake-ecg`, as of every source of this kind", "\"another GAN\""),
+                GAIN,
+                UNIT,
+                UNREADABLE,
+                AT_MOST,
             ],
         },
         Kind {
@@ -130,9 +182,14 @@ const SOURCE: Kinds = Kinds {
                     Type::Path,
                     "records have no regression targets",
                     "\"$ECG_DATA/ptb-xl-plus/features/12sl_features.csv\"",
-                    "The PTB-XL+ features CSV with the regression targets of real records.",
+                    "The PTB-XL+ features CSV with the regression targets of real records. `12sl_features.csv` and `unig_features.csv` measure global intervals; ECGDeli's are extremes over leads, and its PR is taken from `PQ_Int_Global`, as its `PR_Int_Global` ends at the R peak.",
                 ),
                 data_set("`ptb-xl`, as of every source of this kind", "\"georgia\""),
+                GAIN,
+                UNIT,
+                LEADS,
+                UNREADABLE,
+                AT_MOST,
             ],
         },
     ],

@@ -1,0 +1,370 @@
+//! What a human ECG can be: ranges of every physical quantity that a source gives, and what is said of values outside.
+//!
+//! The ranges are wider than any reference for people well or ill, at rest, from birth on, so that what is outside is a
+//! fault of the measurement or of its unit: Mason et al., "Electrocardiographic reference ranges derived from 79,743
+//! ambulatory subjects", J Electrocardiol 40:228 (2007); Rijnbeek et al., "Normal values of the electrocardiogram for ages
+//! 16-90 years", J Electrocardiol 47:914 (2014), and "New normal limits for the paediatric electrocardiogram", Eur Heart J
+//! 22:702 (2001); Surawicz et al. and Rautaharju et al., "AHA/ACCF/HRS recommendations for the standardization and
+//! interpretation of the electrocardiogram", parts III (QRS) and IV (QT), Circulation 119:e235 and e241 (2009).
+
+use super::Record;
+use crate::manifest::Target;
+use crate::{Error, Result};
+
+/// A quantity with the values that it can have.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Plausible {
+    /// What it is called in messages.
+    pub name: &'static str,
+    /// Its unit.
+    pub unit: &'static str,
+    /// The lowest value that one record can have.
+    pub low: f64,
+    /// The highest.
+    pub high: f64,
+    /// Between which values its median over the records of a source lies; where nothing is known, those above.
+    pub median: [f64; 2],
+}
+
+const fn row(name: &'static str, unit: &'static str, [low, high]: [f64; 2], median: [f64; 2]) -> Plausible {
+    Plausible { name, unit, low, high, median }
+}
+
+/// The four targets, in the order of [`Target`]. Medians hold for adults and children, well or ill.
+pub const TARGETS: [Plausible; 4] = [
+    row("HR", "bpm", [20.0, 350.0], [40.0, 150.0]),
+    row("PR", "ms", [50.0, 500.0], [90.0, 260.0]),
+    row("QT", "ms", [150.0, 800.0], [250.0, 520.0]),
+    row("QRS", "ms", [30.0, 300.0], [55.0, 170.0]),
+];
+
+/// Age at recording. The oldest person that is known of was 122.
+pub const AGE: Plausible = row("the age", "years", [0.0, 120.0], [0.0, 120.0]);
+
+/// What PTB-XL writes for every age above 89.
+pub const HIDDEN_AGE: f64 = 300.0;
+
+/// Sampling rate of an ECG: below, QRS complexes are lost; above are only electrograms.
+pub const SAMPLING_RATE: Plausible = row("the sampling rate", "Hz", [40.0, 20_000.0], [40.0, 20_000.0]);
+
+/// Peak to peak of a lead over 2 s. The median over leads and records is 1.1 mV for PTB-XL and for the Challenge 2021
+/// records of six hospitals, 1.8 mV for CODE-15 %.
+pub const AMPLITUDE: Plausible = row("the peak-to-peak amplitude", "mV", [0.02, 20.0], [0.3, 4.0]);
+
+/// How long a recording lasts: patches are worn for up to 14 days.
+pub const DURATION: Plausible = row("the duration", "s", [0.0, 1_209_600.0], [0.0, 1_209_600.0]);
+
+/// Shortest median of QT / sqrt(RR / 1 s) over the records of a source, ms: a single person's is "short" below 340
+/// (Gollob et al., J Am Coll Cardiol 57:802, 2011).
+const SHORTEST_QTC: f64 = 340.0;
+
+/// So many records must know both before QT and RR are held against each other.
+const ENOUGH_FOR_QTC: usize = 10;
+
+impl Plausible {
+    /// Whether a record can have this value.
+    pub fn contains(&self, value: f64) -> bool {
+        (self.low..=self.high).contains(&value)
+    }
+
+    /// `20 to 350 bpm`
+    pub fn range(&self) -> String {
+        format!("{} to {} {}", self.low, self.high, self.unit)
+    }
+}
+
+/// What a table says of a record: RR in the place of HR, then PR, QT and QRS, as they stand there.
+pub(super) type Intervals = [Option<f64>; 4];
+
+/// Where intervals come from.
+pub(super) struct Origin<'a> {
+    /// The table, as messages name it.
+    pub table: String,
+    /// Its columns, in the order of [`Intervals`].
+    pub columns: [&'a str; 4],
+    /// Rates at which the source's signals are sampled, Hz.
+    pub rates: &'a [f64],
+}
+
+/// Gives `records` the targets that `intervals` has for each: HR is 60000 / RR; a value outside its range is not known.
+/// Returns what the user should know.
+///
+/// # Errors
+/// A user error where most of a column's values are outside, or QT and RR do not fit each other: the likely unit is named.
+pub(super) fn admit(records: &mut [Record], intervals: &[Intervals], origin: &Origin<'_>) -> Result<Vec<String>> {
+    for target in Target::ALL {
+        let known: Vec<f64> = column(intervals, target).collect();
+        let outside = known.iter().filter(|&&value| !fits(target, value)).count();
+        if 2 * outside > known.len() {
+            return Err(wrong_unit(intervals, origin, target, outside, known.len()));
+        }
+    }
+    check_qtc(intervals, origin)?;
+    let mut outside = [0; 4];
+    for (record, intervals) in records.iter_mut().zip(intervals) {
+        for target in Target::ALL {
+            let value = intervals[target as usize];
+            outside[target as usize] += usize::from(value.is_some_and(|value| !fits(target, value)));
+            let value = value.filter(|&value| fits(target, value));
+            record.targets[target as usize] = value.map(|value| in_unit(target, value) as f32);
+        }
+    }
+    let note = |(range, count): (&Plausible, usize)| {
+        let (name, all) = (range.name, records.len());
+        format!("{name} is outside {} in {count} of {all} records and taken as not known", range.range())
+    };
+    Ok(TARGETS.iter().zip(outside).filter(|(_, count)| *count > 0).map(note).collect())
+}
+
+fn column(intervals: &[Intervals], target: Target) -> impl Iterator<Item = f64> {
+    intervals.iter().filter_map(move |row| row[target as usize])
+}
+
+/// An interval of a table as the target has it: HR for RR.
+fn in_unit(target: Target, value: f64) -> f64 {
+    if target == Target::Hr { 60_000.0 / value } else { value }
+}
+
+fn fits(target: Target, value: f64) -> bool {
+    TARGETS[target as usize].contains(in_unit(target, value))
+}
+
+/// The error for a column most of whose values are outside.
+fn wrong_unit(intervals: &[Intervals], origin: &Origin<'_>, target: Target, outside: usize, known: usize) -> Error {
+    let range = &TARGETS[target as usize];
+    let expected = match target {
+        Target::Hr => format!("RR of 171 to 3000 ms (HR of {})", range.range()),
+        _ => format!("{} of {}", range.name, range.range()),
+    };
+    let Some(median) = median(column(intervals, target)) else { return Error::internal("no value is outside") };
+    let advice = match likely_unit(intervals, origin, Some(target)) {
+        Some(Unit { name, factor: None }) => format!(
+            "They look like {name}, which are {} ms; write intervals between beats, 60000 / rate",
+            digits(60_000.0 / median)
+        ),
+        Some(Unit { name, factor: Some(factor) }) => format!(
+            "They look like {name}: times {} the median is {} ms; convert the table's intervals to ms",
+            digits(factor),
+            digits(factor * median)
+        ),
+        None => "No unit that is usual makes intervals of them; the column must hold ms".into(),
+    };
+    let (table, column) = (&origin.table, origin.columns[target as usize]);
+    Error::user(format!(
+        "{table}: column {column}: {outside} of {known} values are no {expected}; their median is {}. {advice}",
+        digits(median)
+    ))
+}
+
+/// Intervals in samples at 500 Hz are all in their ranges, at half of what they are: QT and RR do not fit then.
+fn check_qtc(intervals: &[Intervals], origin: &Origin<'_>) -> Result<()> {
+    let corrected = |row: &Intervals| {
+        let (rr, qt) = (row[Target::Hr as usize]?, row[Target::Qt as usize]?);
+        (fits(Target::Hr, rr) && fits(Target::Qt, qt)).then(|| qt / (rr / 1000.0).sqrt())
+    };
+    let known: Vec<f64> = intervals.iter().filter_map(corrected).collect();
+    let (count, Some(qtc)) = (known.len(), median(known.into_iter())) else { return Ok(()) };
+    if count < ENOUGH_FOR_QTC || qtc >= SHORTEST_QTC {
+        return Ok(());
+    }
+    let [rr, _, qt, _] = origin.columns;
+    let medians = |factor: f64| {
+        let of = |target| median(column(intervals, target)).map(|value| digits(factor * value));
+        [Target::Hr, Target::Qt].map(|target| of(target).unwrap_or_default())
+    };
+    let advice = match likely_unit(intervals, origin, None) {
+        Some(Unit { name, factor: Some(factor) }) => {
+            let [rr, qt] = medians(factor);
+            format!(
+                "They look like {name}: times {} the medians are RR {rr} ms and QT {qt} ms; convert the table's intervals to ms",
+                digits(factor)
+            )
+        }
+        _ => "Check the units of both columns, which must be ms".into(),
+    };
+    let [median_rr, median_qt] = medians(1.0);
+    Err(Error::user(format!(
+        "{}: columns {rr} and {qt} do not fit each other: with medians of {median_rr} and {median_qt}, the median of \
+         QT / sqrt(RR / 1000) over {count} records is {} ms, where nobody's is below {SHORTEST_QTC} without a rare disease. {advice}",
+        origin.table,
+        digits(qtc)
+    )))
+}
+
+/// What the numbers of a table may be.
+struct Unit {
+    name: String,
+    /// How many ms one is; `None` where it is no time.
+    factor: Option<f64>,
+}
+
+/// Rates that recorders have, Hz.
+const RATES: [f64; 14] =
+    [100.0, 125.0, 128.0, 200.0, 240.0, 250.0, 256.0, 257.0, 300.0, 360.0, 400.0, 500.0, 512.0, 2000.0];
+
+/// The unit in which the medians of most columns, and that of `target`, are what they usually are.
+fn likely_unit(intervals: &[Intervals], origin: &Origin<'_>, target: Option<Target>) -> Option<Unit> {
+    let medians: Vec<(Target, f64)> = Target::ALL
+        .into_iter()
+        .filter_map(|target| median(column(intervals, target)).map(|median| (target, median)))
+        .collect();
+    let usual = |target: Target, value: f64| {
+        let [low, high] = TARGETS[target as usize].median;
+        (low..=high).contains(&in_unit(target, value))
+    };
+    if target == Some(Target::Hr) {
+        let others_fit = medians.iter().all(|(other, median)| *other == Target::Hr || usual(*other, *median));
+        // A rate is the inverse of an interval, and the other way round.
+        let is_rate = |median: f64| usual(Target::Hr, 60_000.0 / median);
+        if others_fit && medians.len() > 1 && medians.iter().any(|(of, median)| *of == Target::Hr && is_rate(*median)) {
+            return Some(Unit { name: "beats per minute".into(), factor: None });
+        }
+    }
+    let times = [("seconds", 1000.0), ("microseconds", 0.001)].map(|(name, factor)| (name.to_owned(), factor));
+    let rates = origin.rates.iter().chain(&RATES).filter(|rate| **rate != 1000.0);
+    let samples = rates.map(|rate| (format!("samples at {rate} Hz"), 1000.0 / rate));
+    let mut best: Option<(usize, Unit)> = None;
+    for (name, factor) in times.into_iter().chain(samples) {
+        let fit = |of: &(Target, f64)| usual(of.0, factor * of.1);
+        let score = medians.iter().filter(|of| fit(of)).count();
+        let fits_target = medians.iter().all(|of| Some(of.0) != target || fit(of));
+        if fits_target && score > best.as_ref().map_or(0, |(score, _)| *score) {
+            best = Some((score, Unit { name, factor: Some(factor) }));
+        }
+    }
+    best.map(|(_, unit)| unit)
+}
+
+/// The middle of `values`; of two in the middle the mean.
+pub(super) fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let mut sorted: Vec<f64> = values.collect();
+    sorted.sort_by(f64::total_cmp);
+    let upper = *sorted.get(sorted.len() / 2)?;
+    let lower = sorted[(sorted.len() - 1) / 2];
+    Some(0.5 * (lower + upper))
+}
+
+/// A number as messages have it: to four digits.
+pub(super) fn digits(value: f64) -> String {
+    if value == 0.0 || !value.is_finite() {
+        return format!("{value}");
+    }
+    let places = (3 - value.abs().log10().floor() as i32).clamp(0, 9) as usize;
+    let text = format!("{value:.places$}");
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COLUMNS: [&str; 4] = ["rr", "pr", "qt", "qrs"];
+
+    /// Twenty records around RR 850, PR 160, QT 390, QRS 94 ms, each times `factor`.
+    fn rows(factor: f64) -> Vec<Intervals> {
+        let row = |number: u32| {
+            let spread = 1.0 + (f64::from(number) - 9.5) / 100.0;
+            [850.0, 160.0, 390.0, 94.0].map(|value| Some(value * spread * factor))
+        };
+        (0..20).map(row).collect()
+    }
+
+    fn admitted(rows: &[Intervals], rates: &[f64]) -> Result<(Vec<Record>, Vec<String>)> {
+        let mut records = vec![Record::default(); rows.len()];
+        let notes = admit(&mut records, rows, &Origin { table: "t.csv".into(), columns: COLUMNS, rates })?;
+        Ok((records, notes))
+    }
+
+    #[track_caller]
+    fn refused(rows: &[Intervals], rates: &[f64], parts: &[&str]) {
+        let message = admitted(rows, rates).unwrap_err().message;
+        for part in parts {
+            assert!(message.contains(part), "`{part}` is not in: {message}");
+        }
+    }
+
+    #[test]
+    fn what_is_outside_is_not_known_and_counted() {
+        let mut rows = rows(1.0);
+        // 29999 is a missing value of MIMIC-IV-ECG; 171.4 ms are 350.06 bpm.
+        rows[0] = [Some(171.4), Some(49.9), Some(800.1), Some(29_999.0)];
+        rows[1] = [Some(3000.0), Some(500.0), Some(150.0), Some(30.0)];
+        rows[2] = [None; 4];
+        let (records, notes) = admitted(&rows, &[]).unwrap();
+        assert_eq!(records[0].targets, [None; 4]);
+        assert_eq!(records[1].targets, [Some(20.0), Some(500.0), Some(150.0), Some(30.0)]);
+        assert_eq!(records[2].targets, [None; 4]);
+        let expected = [
+            "HR is outside 20 to 350 bpm",
+            "PR is outside 50 to 500 ms",
+            "QT is outside 150 to 800 ms",
+            "QRS is outside 30 to 300 ms",
+        ];
+        assert_eq!(notes, expected.map(|what| format!("{what} in 1 of 20 records and taken as not known")));
+    }
+
+    #[test]
+    fn the_likely_unit_is_named() {
+        refused(
+            &rows(0.001),
+            &[500.0],
+            &[
+                "t.csv: column rr: 20 of 20 values are no RR of 171 to 3000 ms",
+                "their median is 0.85.",
+                "look like seconds: times 1000 the median is 850 ms",
+            ],
+        );
+        refused(&rows(1000.0), &[500.0], &["median is 850000.", "microseconds: times 0.001 the median is 850 ms"]);
+        refused(&rows(0.1), &[100.0, 500.0], &["median is 85.", "samples at 100 Hz: times 10 the median is 850 ms"]);
+        refused(
+            &rows(0.257),
+            &[500.0],
+            &["column qrs", "median is 24.16", "samples at 257 Hz: times 3.891 the median is 94 ms"],
+        );
+        // A rate where an interval should be, and one column of another unit.
+        let mut rates = rows(1.0);
+        rates.iter_mut().for_each(|row| row[0] = row[0].map(|rr| 60_000.0 / rr));
+        refused(&rates, &[500.0], &["column rr", "beats per minute, which are 850", "60000 / rate"]);
+        let mut one = rows(1.0);
+        one.iter_mut().for_each(|row| row[3] = row[3].map(|qrs| qrs / 1000.0));
+        refused(
+            &one,
+            &[500.0],
+            &["column qrs", "no QRS of 30 to 300 ms", "median is 0.094", "seconds: times 1000 the median is 94 ms"],
+        );
+        let nonsense = vec![[None, None, Some(7e8), None]; 3];
+        refused(&nonsense, &[], &["column qt: 3 of 3", "median is 700000000", "No unit that is usual"]);
+    }
+
+    #[test]
+    fn samples_at_500_hz_are_in_range_and_told_all_the_same() {
+        let parts = [
+            "columns rr and qt do not fit",
+            "425 and 195",
+            "is 299.1 ms",
+            "samples at 500 Hz: times 2 the medians are RR 850 ms and QT 390 ms",
+        ];
+        refused(&rows(0.5), &[500.0], &parts);
+        // The newborn: short, and fitting (Rijnbeek 2001: RR 410, PR 100, QRS 66, QT 270 or so).
+        let newborn = vec![[Some(410.0), Some(100.0), Some(265.0), Some(66.0)]; 20];
+        assert!(admitted(&newborn, &[500.0]).is_ok());
+        // Too few to judge.
+        assert!(admitted(&rows(0.5)[..9], &[500.0]).is_ok());
+    }
+
+    #[test]
+    fn half_of_the_values_outside_are_not_most() {
+        let rows: Vec<Intervals> = [1.0, 900.0].map(|rr| [Some(rr), None, None, None]).to_vec();
+        assert_eq!(admitted(&rows, &[]).unwrap().0[1].targets[0], Some((60_000.0 / 900.0) as f32));
+    }
+
+    #[test]
+    fn numbers_in_messages() {
+        assert_eq!(
+            [0.094, 1000.0, 3.891_05, 24.158, 1e6, 0.000_123_4].map(digits),
+            ["0.094", "1000", "3.891", "24.16", "1000000", "0.0001234"]
+        );
+        assert_eq!(median([3.0, 1.0, 2.0, 10.0].into_iter()), Some(2.5));
+        assert_eq!(median(std::iter::empty()), None);
+    }
+}

@@ -1,0 +1,151 @@
+//! How the files of a source are read: what overrides what they say, and what becomes of those that cannot be read.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::Lead;
+
+/// How the files of a source are read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reading {
+    /// Steps of a sample per mV, whatever the files say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gain: Option<f64>,
+    /// The unit of the files' values, whatever they say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<Unit>,
+    /// Leads by the names that the files give them, beside those that are known anyway.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub leads: BTreeMap<String, Lead>,
+    /// What becomes of a record that cannot be read.
+    #[serde(default, skip_serializing_if = "Unreadable::is_stop")]
+    pub unreadable: Unreadable,
+    /// The largest share of records that may be left out.
+    #[serde(default = "at_most", skip_serializing_if = "is_at_most")]
+    pub at_most: f64,
+}
+
+impl Default for Reading {
+    fn default() -> Self {
+        Self { gain: None, unit: None, leads: BTreeMap::new(), unreadable: Unreadable::Stop, at_most: AT_MOST }
+    }
+}
+
+impl Reading {
+    /// The part of it that changes what a record is; the other part says which records there are.
+    pub fn of_values(&self) -> Reading {
+        Reading { gain: self.gain, unit: self.unit, leads: self.leads.clone(), ..Reading::default() }
+    }
+
+    /// The lead that a file's name stands for: as the source says, else as [`Lead::parse`] does.
+    pub fn lead(&self, name: &str) -> Option<Lead> {
+        let own = self.leads.iter().find(|(known, _)| known.trim().eq_ignore_ascii_case(name.trim()));
+        own.map(|(_, lead)| *lead).or_else(|| Lead::parse(name))
+    }
+}
+
+const AT_MOST: f64 = 0.02;
+
+fn at_most() -> f64 {
+    AT_MOST
+}
+
+fn is_at_most(share: &f64) -> bool {
+    *share == AT_MOST
+}
+
+/// What becomes of a record that cannot be read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unreadable {
+    /// It is an error.
+    #[default]
+    Stop,
+    /// It is left out, and listed.
+    LeaveOut,
+}
+
+impl Unreadable {
+    fn is_stop(&self) -> bool {
+        *self == Unreadable::Stop
+    }
+}
+
+/// A unit of voltage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Unit {
+    /// Nanovolt.
+    #[serde(rename = "nV")]
+    Nanovolt,
+    /// Microvolt.
+    #[serde(rename = "uV")]
+    Microvolt,
+    /// Millivolt.
+    #[serde(rename = "mV")]
+    Millivolt,
+    /// Volt.
+    #[serde(rename = "V")]
+    Volt,
+}
+
+/// Each unit with what there is of it in a mV, and how files spell it, in lower case: nobody's ECG is in megavolts.
+const UNITS: [(Unit, f64, &[&str]); 4] = [
+    (Unit::Nanovolt, 1e6, &["nv", "nanovolt", "nanovolts"]),
+    (Unit::Microvolt, 1e3, &["uv", "\u{b5}v", "\u{3bc}v", "microvolt", "microvolts", "mcv"]),
+    (Unit::Millivolt, 1.0, &["mv", "millivolt", "millivolts"]),
+    (Unit::Volt, 1e-3, &["v", "volt", "volts"]),
+];
+
+impl Unit {
+    /// The unit that is spelled so, in upper or lower case.
+    pub fn parse(text: &str) -> Option<Unit> {
+        let text = text.trim().to_lowercase();
+        UNITS.iter().find(|(.., spelled)| spelled.contains(&text.as_str())).map(|(unit, ..)| *unit)
+    }
+
+    /// How many there are in a mV.
+    pub fn per_millivolt(self) -> f64 {
+        UNITS.iter().find(|(unit, ..)| *unit == self).map_or(1.0, |(_, per_millivolt, _)| *per_millivolt)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_and_their_spellings() {
+        for (text, unit) in [
+            ("uV", Unit::Microvolt),
+            ("\u{b5}V", Unit::Microvolt),
+            ("\u{3bc}V", Unit::Microvolt),
+            ("microvolts", Unit::Microvolt),
+            ("mV", Unit::Millivolt),
+            ("mv", Unit::Millivolt),
+            ("Millivolt", Unit::Millivolt),
+            ("V", Unit::Volt),
+            ("nV", Unit::Nanovolt),
+        ] {
+            assert_eq!(Unit::parse(text), Some(unit), "{text}");
+        }
+        for text in ["mmHg", "", "adu", "NU", "mVolt"] {
+            assert_eq!(Unit::parse(text), None, "{text}");
+        }
+        assert_eq!(Unit::Microvolt.per_millivolt(), 1000.0);
+        assert_eq!(Unit::Volt.per_millivolt(), 0.001);
+    }
+
+    #[test]
+    fn what_is_at_its_default_is_in_no_json() {
+        assert_eq!(serde_json::to_string(&Reading::default()).unwrap(), "{}");
+        let other = Reading { unreadable: Unreadable::LeaveOut, gain: Some(500.0), ..Reading::default() };
+        assert_eq!(serde_json::to_string(&other).unwrap(), r#"{"gain":500.0,"unreadable":"leave-out"}"#);
+        assert_eq!(other.of_values(), Reading { gain: Some(500.0), ..Reading::default() });
+        let read: Reading = serde_json::from_str(r#"{"unit":"uV","gain":null,"leads":{"CH1":"aVR"}}"#).unwrap();
+        assert_eq!(
+            (read.unit, read.lead("ch1 "), read.lead("Lead II")),
+            (Some(Unit::Microvolt), Some(Lead::AVR), Some(Lead::II))
+        );
+    }
+}

@@ -1,0 +1,89 @@
+//! How well a target was measured within each source of a mix: a mean over sources that differ says little of any.
+
+use std::collections::BTreeMap;
+
+use super::MeasuredValue;
+use super::metrics::{RegressionMetrics, regression};
+use crate::{Error, Result};
+
+/// How well one target was measured on the records of one source in one split, in bpm or ms.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SourceScore {
+    /// `hr`, `pr`, `qt`, `qrs`.
+    pub target: &'static str,
+    /// `validation` or `test`.
+    pub split: &'static str,
+    /// The source's name in the manifest.
+    pub source: String,
+    /// Number of records.
+    pub records: usize,
+    /// Mean of measured less true value.
+    pub bias: f64,
+    /// Standard deviation of measured less true value, n - 1 in its denominator; `None` below two records.
+    pub sd: Option<f64>,
+    /// As over all sources.
+    pub metrics: RegressionMetrics,
+}
+
+/// The scores of each target within each source, by target and source.
+///
+/// # Errors
+/// Where a value is not finite.
+pub(super) fn by_source(split: &'static str, values: &[MeasuredValue]) -> Result<Vec<SourceScore>> {
+    let mut groups: BTreeMap<(&'static str, &str), (Vec<f64>, Vec<f64>)> = BTreeMap::new();
+    for value in values {
+        let (truth, measured) = groups.entry((value.target, &value.source)).or_default();
+        truth.push(value.truth);
+        measured.push(value.measured);
+    }
+    let score = |((target, source), (truth, measured)): ((&'static str, &str), (Vec<f64>, Vec<f64>))| {
+        let metrics =
+            regression(&truth, &measured).map_err(|why| Error::user(format!("{target} of {source}: {why}")))?;
+        let records = truth.len();
+        let errors = || measured.iter().zip(&truth).map(|(measured, truth)| measured - truth);
+        let bias = errors().sum::<f64>() / records as f64;
+        let squares = errors().map(|error| (error - bias).powi(2)).sum::<f64>();
+        let sd = (records > 1).then(|| (squares / (records - 1) as f64).sqrt());
+        Ok(SourceScore { target, split, source: source.to_owned(), records, bias, sd, metrics })
+    };
+    groups.into_iter().map(score).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sources_are_kept_apart() {
+        let value = |source: &str, truth: f64, measured: f64| MeasuredValue {
+            target: "pr",
+            source: source.into(),
+            record_id: String::new(),
+            patient: String::new(),
+            truth,
+            measured,
+        };
+        // Within each source measured values say nothing; over both they seem to.
+        let values = [
+            value("real", 190.0, 197.0),
+            value("real", 200.0, 195.0),
+            value("simulated", 150.0, 162.0),
+            value("real", 195.0, 196.0),
+            value("simulated", 160.0, 158.0),
+        ];
+        let scores = by_source("test", &values).unwrap();
+        assert_eq!(
+            scores.iter().map(|score| (&*score.source, score.records)).collect::<Vec<_>>(),
+            [("real", 3), ("simulated", 2)]
+        );
+        // Errors 7, -5, 1: mean 1, squares about it 36 + 36 + 0.
+        let real = &scores[0];
+        assert!((real.bias - 1.0).abs() < 1e-12 && (real.sd.unwrap() - 6.0).abs() < 1e-12);
+        assert!((real.metrics.mae - 13.0 / 3.0).abs() < 1e-12);
+        // 1 - (49 + 25 + 1) / (25 + 25 + 0)
+        assert!((real.metrics.r2.unwrap() + 0.5).abs() < 1e-12);
+        // Errors 12 and -2.
+        assert!((scores[1].bias - 5.0).abs() < 1e-12 && (scores[1].sd.unwrap() - 98f64.sqrt()).abs() < 1e-12);
+        assert_eq!(by_source("test", &values[..1]).unwrap()[0].sd, None);
+    }
+}
