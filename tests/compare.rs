@@ -83,7 +83,7 @@ fn a_study_is_compared_in_many_ways() {
     // All that was compared, for machines.
     let csv = ask(&["multi", "--format", "csv", "--metric", "recall:MI"]).ok();
     let head = csv.lines().next().unwrap();
-    assert!(head.contains("test_recall_MI_low,test_recall_MI_high,delta_recall_MI,delta_low"), "{head}");
+    assert!(head.contains("test_recall_MI_high,test_recall_MI_unmeasurable,delta_recall_MI,delta_low"), "{head}");
     let json: serde_json::Value = serde_json::from_str(&ask(&["multi", "--format", "json"]).ok()).unwrap();
     let grafted = json.as_array().unwrap().iter().find(|row| row["freeze"] == "none").unwrap();
     let number = |name: &str| grafted[name].as_f64().unwrap();
@@ -180,11 +180,11 @@ fn runs_of_a_seed_are_averaged_first() {
 
 #[test]
 fn conditions_leave_baselines_to_compare_with() {
-    let only = vec!["freeze=pro*".parse().unwrap(), "label_fraction=10%".parse().unwrap()];
+    let only = vec!["freeze=no*".parse().unwrap(), "label_fraction=10%".parse().unwrap()];
     let found = compare(&runs(), &Selection { only, ..selection() });
     let arms = &found.experiments[0].arms;
     assert_eq!(arms.len(), 1);
-    close(arms[0].delta.difference().unwrap().mean, -0.02);
+    close(arms[0].delta.difference().unwrap().mean, 0.05);
     assert_eq!(found.family, 1);
     let seed = compare(&runs(), &Selection { only: vec!["seed=1".parse().unwrap()], ..selection() });
     assert!(seed.experiments[0].arms.iter().all(|arm| arm.distinct_seeds == 1));

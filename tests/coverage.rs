@@ -94,20 +94,19 @@ fn a_rare_class_among_many_is_measured_as_well_as_its_patients_are_many() {
     assert!(alike[1].standard_error < 0.85 && alike[1].covers < 80.0, "drawn all alike: {:?}", alike[1]);
 }
 
-/// The tables of docs/statistics.md; `make error-rates` prints them. With `STUDIES=N` of so many studies.
+/// As many as `STUDIES=N` says.
+fn wanted() -> u64 {
+    std::env::var("STUDIES").ok().and_then(|text| text.parse().ok()).unwrap_or(5 * STUDIES)
+}
+
+/// The tables of docs/statistics.md; `make error-rates` prints them.
 #[test]
 #[ignore = "minutes; make error-rates"]
 fn error_rates() {
-    let studies = std::env::var("STUDIES").ok().and_then(|text| text.parse().ok()).unwrap_or(10 * STUDIES);
+    let studies = wanted();
     println!("\n{studies} studies each. False positives at 5 %, and means covered, in %.\n");
     println!("| seeds | alike | by record | a little | much | most |\n|---:|---|---|---|---|---|");
-    let kinds = [
-        ALIKE,
-        World { seed: 0.0, ..WORLD },
-        WORLD,
-        UNLIKE,
-        World { seed: 0.6, ..UNLIKE },
-    ];
+    let kinds = [ALIKE, World { seed: 0.0, ..WORLD }, WORLD, UNLIKE, World { seed: 0.6, ..UNLIKE }];
     let cell = |studies: &[Study]| {
         format!("{:.1} ({:.1})", share(studies, |of| of.rejects), share(studies, |of| of.covers_mean))
     };
@@ -123,21 +122,33 @@ fn error_rates() {
         println!("{patients:?}: {}", cell(&found));
     }
     let found = clusters::ratios(studies);
-    println!("\nPatients with several records, by patient and by record: variance of an AUC {:.2?} of the true one, of a \
-              difference {:.2?}, false positives {:.1?} %", found.area, found.difference, found.errs);
-    many_classes(studies / 20);
+    println!(
+        "\nPatients with several records, by patient and by record: variance of an AUC {:.2?} of the true one, of a \
+              difference {:.2?}, false positives {:.1?} %",
+        found.area, found.difference, found.errs
+    );
 }
 
-fn many_classes(studies: u64) {
-    println!("\nMany classes, {studies} studies each (a quarter for 71): standard error / true one; means covered; false positives.\n");
-    for (count, patients, rarest) in [(5, 120, 0.04), (5, 600, 0.05), (23, 300, 0.008), (23, 1000, 0.004), (71, 600, 0.005)] {
+#[test]
+#[ignore = "minutes; make error-rates"]
+fn error_rates_of_many_classes() {
+    let studies = wanted() / 20;
+    println!(
+        "\nMany classes, {studies} studies each (a quarter for 71): standard error / true one; means covered; false positives.\n"
+    );
+    for (count, patients, rarest) in
+        [(5, 120, 0.04), (5, 600, 0.05), (23, 300, 0.008), (23, 1000, 0.004), (71, 600, 0.005)]
+    {
         for (labels, mixes) in [(Labels::Multi, 0.4), (Labels::Multi, 1.0), (Labels::Single, 0.4)] {
             let world = classes::World { classes: count, patients, rarest, labels, mixes };
             let found = world.found(if count == 71 { studies / 4 } else { studies });
             println!("{world:?}");
             for (scheme, found) in classes::SCHEMES.iter().zip(&found) {
                 let texts = classes::WHAT.iter().zip(found).map(|(what, of)| {
-                    format!("{what} {:.2}; {:.1}; {:.1} (of {:.0} %)", of.standard_error, of.covers, of.errs, of.measured)
+                    format!(
+                        "{what} {:.2}; {:.1}; {:.1} (of {:.0} %)",
+                        of.standard_error, of.covers, of.errs, of.measured
+                    )
                 });
                 println!("    {:8} {}", format!("{scheme:?}"), texts.collect::<Vec<_>>().join(" | "));
             }

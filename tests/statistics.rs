@@ -256,7 +256,8 @@ fn what_cannot_be_resampled_is_none() {
     assert!(Measure::new(Metric::MacroAuc, Labels::Single, 1, &[f64::NAN], &[true]).is_none());
     assert_eq!(Measure::new(Metric::MacroAuc, Labels::Multi, 1, &[0.5, 0.5], &[true, true]).unwrap().value(), None);
     let share = Some((0.0, 1.0));
-    for (observed, resampled) in [(vec![], vec![]), (vec![0.5], vec![vec![0.5; 19]]), (vec![0.5], vec![vec![f64::NAN; 50]])]
+    for (observed, resampled) in
+        [(vec![], vec![]), (vec![0.5], vec![vec![0.5; 19]]), (vec![0.5], vec![vec![f64::NAN; 50]])]
     {
         assert_eq!(crossed(&observed, &resampled, 5.0, share), Err(Unmeasurable::Undefined));
     }
@@ -302,7 +303,10 @@ fn sides_are_counted_in_patients() {
     let sides = Sides::new(&names, &["A", "B", "C"], &truth);
     let fewest = |rests| sides.support(rests).unwrap().to_string();
     assert_eq!(fewest(Rests::Both(Some("A"))), "14 patients with A");
-    assert_eq!((fewest(Rests::Both(None)), fewest(Rests::With(None))), ("13 patients with B".into(), "13 patients with B".into()));
+    assert_eq!(
+        (fewest(Rests::Both(None)), fewest(Rests::With(None))),
+        ("13 patients with B".into(), "13 patients with B".into())
+    );
     assert_eq!(fewest(Rests::Records), "40 patients");
     close("degrees of records", sides.degrees(Rests::Records), 39.0, 1e-12);
     close("degrees of a recall", sides.degrees(Rests::With(Some("B"))), 12.0, 1e-12);

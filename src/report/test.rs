@@ -110,9 +110,7 @@ impl Test {
             evidence.resampled((number, metric), &seeds)
         };
         match (self == Test::Bootstrap).then(resampled).flatten() {
-            Some(found) => {
-                Ok(crossed(observed, &found.by_seed, found.patient_degrees, Some((low, high)))?.interval)
-            }
+            Some(found) => Ok(crossed(observed, &found.by_seed, found.patient_degrees, Some((low, high)))?.interval),
             None => spread.interval().map(|(from, to)| (from.max(low), to.min(high))),
         }
     }

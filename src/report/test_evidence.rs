@@ -113,7 +113,11 @@ impl TestEvidence {
     /// Metric number `number` on the resamples: for each seed the mean over its networks, each a stage and, where it is
     /// compared with one, its baseline, whose value is taken from it. `None` where they were not all tested on the same
     /// records, or the metric is not of these.
-    pub(super) fn resampled(&self, (number, metric): (usize, &Metric), seeds: &[Vec<(&str, Option<&str>)>]) -> Option<Resampled> {
+    pub(super) fn resampled(
+        &self,
+        (number, metric): (usize, &Metric),
+        seeds: &[Vec<(&str, Option<&str>)>],
+    ) -> Option<Resampled> {
         let stages = seeds.iter().flatten().flat_map(|(stage, base)| std::iter::once(*stage).chain(*base));
         let (set, _) = self.common(stages)?;
         let (patients, values) = (set.patients.as_ref()?, set.resampled.get(number)?.as_ref()?);
@@ -196,9 +200,7 @@ impl TestEvidence {
         let patients = apart.map(|(_, patient)| patient.as_str()).collect::<BTreeSet<_>>().len();
         let tested = match patients {
             0 => Err(Unmeasurable::SameForPatients),
-            few if few < LEAST_PATIENTS => {
-                Err(Unmeasurable::Patients(Support { patients, side: Side::Discordant }))
-            }
+            few if few < LEAST_PATIENTS => Err(Unmeasurable::Patients(Support { patients, side: Side::Discordant })),
             _ => Ok(Tested { interval: None, p: found.mid }),
         };
         Some((more / own.len() as f64, tested))

@@ -32,15 +32,8 @@ pub struct World {
     pub network: f64,
 }
 
-pub const WORLD: World = World {
-    seeds: 3,
-    patients: [40, 80],
-    separations: [1.5, 1.5],
-    seed: 0.15,
-    patient: 0.7,
-    arm: 0.4,
-    network: 0.5,
-};
+pub const WORLD: World =
+    World { seeds: 3, patients: [40, 80], separations: [1.5, 1.5], seed: 0.15, patient: 0.7, arm: 0.4, network: 0.5 };
 
 /// What one study found.
 pub struct Study {

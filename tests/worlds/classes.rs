@@ -102,8 +102,7 @@ impl World {
     fn data(&self, number: u64, patients: usize, whole: bool) -> Data {
         let mut random = stream(11, "classes", number);
         let mut of_world = stream(5, "world", self.classes as u64);
-        let mixed: Vec<f64> =
-            (0..self.classes * self.classes).map(|_| self.mixes * normal(&mut of_world)).collect();
+        let mixed: Vec<f64> = (0..self.classes * self.classes).map(|_| self.mixes * normal(&mut of_world)).collect();
         let apart: Vec<f64> = (0..self.classes).map(|_| 0.6 + 1.8 * of_world.random::<f64>()).collect();
         let mut sets: Vec<Vec<bool>> = (0..patients).map(|_| self.draw(&mut random)).collect();
         for class in (0..self.classes).filter(|_| whole) {
@@ -123,7 +122,8 @@ impl World {
                 data.names.push(patient.to_string());
                 data.truth.extend(set);
                 for class in 0..self.classes {
-                    let moved = |other: usize| if other == class { apart[class] } else { mixed[class * self.classes + other] };
+                    let moved =
+                        |other: usize| if other == class { apart[class] } else { mixed[class * self.classes + other] };
                     let of_classes: f64 = (0..self.classes).filter(|&other| set[other]).map(moved).sum();
                     let both = own[class] + 0.4 * normal(&mut random) + of_classes;
                     data.scores.iter_mut().for_each(|scores| scores.push(both + 0.7 * normal(&mut random)));
@@ -231,7 +231,8 @@ impl Scheme {
         let degrees = (records.len() - strata.len()) as f64;
         let mut random = stream(13, "resample", seed);
         let mut areas = vec![Vec::with_capacity(RESAMPLES); measures.len()];
-        let orders: Vec<Vec<usize>> = (0..2 * classes).map(|of| order(data, of / classes, of % classes, classes)).collect();
+        let orders: Vec<Vec<usize>> =
+            (0..2 * classes).map(|of| order(data, of / classes, of % classes, classes)).collect();
         for _ in 0..RESAMPLES {
             let mut weights = vec![0.0; data.names.len()];
             for stratum in &strata {
