@@ -19,7 +19,7 @@ EMULATOR = $(CURDIR)/target/emulator/$(CUDA)
 WITH_EMULATOR = CARGO_TARGET_DIR=target/cuda-emulated LD_LIBRARY_PATH=$(EMULATOR) \
 	RUSTFLAGS="-L native=$(EMULATOR) -l dylib=cuda -l dylib=cublas -l dylib=nvrtc"
 
-.PHONY: experiments test test-cuda test-cuda-emulated test-cuda-compile carry-cuda lint doc bench bench-peer bench-cuda help
+.PHONY: experiments test test-cuda test-cuda-emulated test-cuda-compile carry-cuda lint doc bench bench-peer bench-cuda error-rates help
 
 experiments: ## Run every manifest under PATHS on DEVICE, then print the comparison
 	@$(CARGO) build --release --locked $(if $(filter cuda%,$(DEVICE)),--features cuda)
@@ -65,6 +65,9 @@ lint: ## Formatting and clippy, warnings denied
 
 doc: ## The library's documentation, warnings denied
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --release --locked --no-deps
+
+error-rates: ## How often tests err and intervals cover, in simulations: the tables of docs/statistics.md; STUDIES=N
+	$(CARGO) test --release --locked --test coverage -- --ignored --nocapture --test-threads 1
 
 bench: ## Benchmarks of ecgraft alone; see benches/README.md
 	$(CARGO) bench --locked

@@ -83,7 +83,7 @@ fn a_study_is_compared_in_many_ways() {
     // All that was compared, for machines.
     let csv = ask(&["multi", "--format", "csv", "--metric", "recall:MI"]).ok();
     let head = csv.lines().next().unwrap();
-    assert!(head.contains("test_recall_MI_low,test_recall_MI_high,delta_recall_MI,delta_low"), "{head}");
+    assert!(head.contains("test_recall_MI_high,test_recall_MI_unmeasurable,delta_recall_MI,delta_low"), "{head}");
     let json: serde_json::Value = serde_json::from_str(&ask(&["multi", "--format", "json"]).ok()).unwrap();
     let grafted = json.as_array().unwrap().iter().find(|row| row["freeze"] == "none").unwrap();
     let number = |name: &str| grafted[name].as_f64().unwrap();
@@ -168,7 +168,7 @@ fn runs_of_a_seed_are_averaged_first() {
     let grafted = &arms[1];
     assert_eq!((grafted.graft.as_str(), grafted.seeds.done, grafted.distinct_seeds), ("qrs", 4, 2));
     // Seed 0: (0.84 + 0.78) / 2 = 0.81, seed 1: (0.88 + 0.80) / 2 = 0.84; less 0.80 and 0.82.
-    let spread = grafted.metrics[0].unwrap().spread;
+    let spread = grafted.metrics[0].as_ref().unwrap().spread;
     assert_eq!(spread.n, 2);
     close(spread.mean, 0.825);
     close(spread.sd.unwrap(), 0.03 / 2f64.sqrt());
@@ -181,11 +181,11 @@ fn runs_of_a_seed_are_averaged_first() {
 
 #[test]
 fn conditions_leave_baselines_to_compare_with() {
-    let only = vec!["freeze=pro*".parse().unwrap(), "label_fraction=10%".parse().unwrap()];
+    let only = vec!["freeze=no*".parse().unwrap(), "label_fraction=10%".parse().unwrap()];
     let found = compare(&runs(), &Selection { only, ..selection() });
     let arms = &found.experiments[0].arms;
     assert_eq!(arms.len(), 1);
-    close(arms[0].delta.difference().unwrap().mean, -0.02);
+    close(arms[0].delta.difference().unwrap().mean, 0.05);
     assert_eq!(found.family, 1);
     let seed = compare(&runs(), &Selection { only: vec!["seed=1".parse().unwrap()], ..selection() });
     assert!(seed.experiments[0].arms.iter().all(|arm| arm.distinct_seeds == 1));
@@ -231,8 +231,8 @@ fn a_pivot_has_a_cell_for_each_pair_and_marks_the_best_of_a_column() {
 #[test]
 fn colours_are_only_where_they_are_asked_for() {
     let mut runs = runs();
-    // A difference that is certain: the same for both seeds.
-    runs[0].test_macro_auc = Some(0.86);
+    // A difference that is all but certain: 0.060 and 0.0601.
+    runs[0].test_macro_auc = Some(0.8601);
     let found = compare(&runs, &Selection { by: vec![Key::Freeze, Key::LabelFraction], ..selection() });
     let plain = Table::default().write(&found);
     let coloured = Table { columns: None, colour: true }.write(&found);
@@ -282,16 +282,16 @@ fn records_and_seeds_are_in_the_interval() {
     for test in [Test::Bootstrap, Test::DeLong] {
         let found = asked(test, &set, if test == Test::Bootstrap { 500 } else { 0 }, "macro_auc");
         let arm = &found.experiments[0].arms[1];
-        let Delta::Paired(difference) = arm.delta else { panic!("{test:?}: {:?}", arm.delta) };
-        let (low, high) = difference.interval.unwrap();
+        let Delta::Paired(difference) = &arm.delta else { panic!("{test:?}: {:?}", arm.delta) };
+        let (low, high) = difference.interval().unwrap();
         assert!(
-            low < difference.mean && difference.mean < high && difference.p.unwrap() < 0.05,
+            low < difference.mean && difference.mean < high && difference.p().unwrap() < 0.05,
             "{test:?} {difference:?}"
         );
-        assert!(arm.holm.unwrap() >= difference.p.unwrap());
+        assert!(arm.holm.unwrap() >= difference.p().unwrap());
     }
     let found = asked(Test::McNemar, &set, 0, "accuracy");
-    assert!(found.experiments[0].arms[1].delta.difference().unwrap().p.unwrap() <= 1.0);
+    assert!(found.experiments[0].arms[1].delta.difference().unwrap().p().unwrap() <= 1.0);
     // The same patient for every two records: the interval is of fewer, and the text says so.
     let alone = asked(Test::Bootstrap, &set, 500, "macro_auc");
     set.patients = (0..40).map(|record| format!("patient {}", record / 4)).collect();

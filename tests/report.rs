@@ -3,6 +3,7 @@
 use ecgraft::report::format::{Csv, Json, Latex, Markdown, Table};
 use ecgraft::report::runs::{Filter, ListFormat};
 use ecgraft::report::{Comparison, Delta, Format, Selection, compare, select};
+use ecgraft::statistics::Unmeasurable;
 use ecgraft::store::{Run, TestClass, TestSet};
 
 /// A done run from scratch.
@@ -107,7 +108,7 @@ fn means_spreads_and_the_paired_difference_are_right() {
     let difference = graft.delta.difference().unwrap();
     assert_eq!(difference.pairs, 3);
     close(difference.mean, 0.11 / 3.0);
-    let (low, high) = difference.interval.unwrap();
+    let (low, high) = difference.interval().unwrap();
     close(low, 0.02232449090083523);
     close(high, 0.05100884243249802);
     assert!(difference.excludes_zero());
@@ -119,10 +120,11 @@ fn one_seed_has_a_mean_and_a_difference_but_no_spread_and_no_interval() {
     let arm = &comparison.experiments[0].arms[1];
     assert_eq!(arm.macro_auc.unwrap().sd, None);
     let difference = arm.delta.difference().unwrap();
-    assert_eq!((difference.pairs, difference.interval), (1, None));
+    assert_eq!((difference.pairs, difference.why_not()), (1, Some(&Unmeasurable::OneSeed)));
     assert!(!difference.excludes_zero());
     let table = Table::default().write(&comparison);
-    assert!(table.contains("0.840 ± —*") && table.contains("  +0.040\n"), "{table}");
+    assert!(table.contains("0.840 ± —*") && table.contains("  +0.040 ‡\n"), "{table}");
+    assert!(table.contains("‡: no interval and no p, as there is one seed."), "{table}");
     assert!(!table.contains('†') && !table.contains("multiple comparisons"), "{table}");
     assert!(Latex.write(&comparison).contains("$\\mathbf{0.840} \\pm$ ---"));
 }
@@ -264,9 +266,11 @@ fn csv_and_json_have_all_digits_and_are_read_back() {
     assert_eq!(
         header.join(","),
         "experiment,architecture,graft,mix,freeze,label_fraction,seeds,seeds_planned,seeds_failed,test_macro_auc_mean,\
-         test_macro_auc_sd,test_macro_auc_seeds,test_macro_auc_low,test_macro_auc_high,test_accuracy_mean,test_accuracy_sd,\
-         test_accuracy_seeds,test_accuracy_low,test_accuracy_high,test_macro_f1_mean,test_macro_f1_sd,test_macro_f1_seeds,\
-         test_macro_f1_low,test_macro_f1_high,delta_macro_auc,delta_low,delta_high,delta_pairs,delta_p,delta_p_holm"
+         test_macro_auc_sd,test_macro_auc_seeds,test_macro_auc_low,test_macro_auc_high,test_macro_auc_unmeasurable,\
+         test_accuracy_mean,test_accuracy_sd,test_accuracy_seeds,test_accuracy_low,test_accuracy_high,\
+         test_accuracy_unmeasurable,test_macro_f1_mean,test_macro_f1_sd,test_macro_f1_seeds,test_macro_f1_low,\
+         test_macro_f1_high,test_macro_f1_unmeasurable,delta_macro_auc,delta_low,delta_high,delta_pairs,delta_p,\
+         delta_p_holm,delta_fewest_patients,delta_unmeasurable"
     );
     let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
     assert_eq!(rows.len(), 2);
@@ -275,7 +279,7 @@ fn csv_and_json_have_all_digits_and_are_read_back() {
     assert_eq!((cell(1, "mix"), cell(1, "label_fraction")), ("half_real".into(), "0.1".into()));
     let arm = &comparison.experiments[0].arms[1];
     assert_eq!(cell(1, "test_macro_auc_mean").parse::<f64>().unwrap(), arm.macro_auc.unwrap().mean);
-    assert_eq!(cell(1, "delta_low").parse::<f64>().unwrap(), arm.delta.difference().unwrap().interval.unwrap().0);
+    assert_eq!(cell(1, "delta_low").parse::<f64>().unwrap(), arm.delta.difference().unwrap().interval().unwrap().0);
 
     let rows: serde_json::Value = serde_json::from_str(&Json.write(&comparison)).unwrap();
     assert_eq!(rows.as_array().unwrap().len(), 2);

@@ -2,12 +2,12 @@
 
 use ecgraft::manifest::Labels;
 use ecgraft::statistics::bootstrap::{Measure, Metric, Patients, crossed, resampled};
-use ecgraft::statistics::delong::{Area, area, delong};
+use ecgraft::statistics::delong::{Area, area, area_by_patient, delong};
 use ecgraft::statistics::distributions::*;
 use ecgraft::statistics::mcnemar::{mcnemar, of_counts};
 use ecgraft::statistics::ranks::friedman;
 use ecgraft::statistics::wilcoxon::wilcoxon;
-use ecgraft::statistics::{Difference, Spread, holm};
+use ecgraft::statistics::{Difference, Rests, Sides, Spread, Unmeasurable, holm};
 use serde_json::Value;
 
 fn reference(of: &str) -> Vec<Value> {
@@ -58,7 +58,7 @@ fn delong_is_procs() {
     for case in reference("delong") {
         let truth: Vec<bool> = numbers(&case["truth"]).iter().map(|y| *y == 1.0).collect();
         let [a, b] = ["a", "b"].map(|name| area(&numbers(&case[name]), &truth).unwrap());
-        let found = delong(&a, &b);
+        let found = delong(&a, &b).unwrap();
         for (name, value) in [
             ("auc_a", a.auc),
             ("auc_b", b.auc),
@@ -75,11 +75,17 @@ fn delong_is_procs() {
         assert!(a.influence.iter().sum::<f64>().abs() < 1e-12 * truth.len() as f64);
         // With one record for each patient nothing changes, whatever their order.
         let order: Vec<usize> = (0..truth.len()).rev().collect();
-        close("patients", a.by_patient(&order).variance(), a.variance(), 1e-12);
+        let scores = numbers(&case["a"]);
+        close("patients", area_by_patient(&scores, &truth, &order).unwrap().variance(), a.variance(), 1e-12);
         close("mean of one", Area::mean(std::slice::from_ref(&a)).unwrap().variance(), a.variance(), 1e-12);
     }
     let same = area(&[0.1, 0.2, 0.3, 0.4], &[false, true, false, true]).unwrap();
-    assert_eq!((delong(&same, &same).p, delong(&same, &same).interval), (1.0, (0.0, 0.0)));
+    assert_eq!(delong(&same, &same), Err(Unmeasurable::SameForPatients), "nothing varies");
+    // One is always right, the other always wrong: a difference of 1 without any variance is no certainty.
+    let wrong = area(&[0.2, 0.1, 0.4, 0.3], &[true, true, false, false]).unwrap();
+    let right = area(&[0.8, 0.7, 0.4, 0.3], &[true, true, false, false]).unwrap();
+    assert_eq!((right.auc - wrong.auc, delong(&right, &wrong)), (1.0, Err(Unmeasurable::SameForPatients)));
+    assert!(area_by_patient(&[0.1, 0.9, 0.8], &[false, true, true], &[0, 1, 1]).is_none(), "one patient with it");
     assert!(area(&[0.1, 0.2, 0.3], &[false, true, false]).is_none(), "one positive has no variance");
     assert!(area(&[0.1, f64::NAN, 0.3, 0.4], &[false, true, false, true]).is_none());
     assert!(area(&[0.1], &[false, true]).is_none() && Area::mean(&[]).is_none());
@@ -132,7 +138,7 @@ fn holm_is_statsmodels() {
 fn seeds_and_patients_are_the_readers_and_cases_of_obuchowski_and_rockette() {
     for case in reference("readers") {
         let resampled: Vec<Vec<f64>> = case["resampled"].as_array().unwrap().iter().map(numbers).collect();
-        let found = crossed(&numbers(&case["observed"]), &resampled, usize::MAX, None).unwrap();
+        let found = crossed(&numbers(&case["observed"]), &resampled, f64::INFINITY, None).unwrap();
         for (name, value) in [
             ("mean", found.mean),
             ("degrees", found.degrees),
@@ -176,10 +182,9 @@ fn friedman_is_scipys_and_nemenyis_difference_is_demsars() {
 fn the_paired_t_test_is_scipys() {
     // scipy 1.17.1: ttest_rel([0.84, 0.85, 0.85], [0.80, 0.82, 0.81]) and its confidence_interval(0.95)
     let found = Difference::of(&[0.84 - 0.80, 0.85 - 0.82, 0.85 - 0.81]).unwrap();
-    close("p", found.p.unwrap(), 0.008163401865824335, 1e-9);
-    close("low", found.interval.unwrap().0, 0.02232449090083523, 1e-9);
-    assert_eq!(Difference::of(&[0.0, 0.0]).unwrap().p, Some(1.0));
-    assert_eq!(Difference::of(&[0.1]).unwrap().p, None);
+    close("p", found.p().unwrap(), 0.008163401865824335, 1e-9);
+    close("low", found.interval().unwrap().0, 0.02232449090083523, 1e-9);
+    assert_eq!(Difference::of(&[0.1]).unwrap().tested, Err(Unmeasurable::OneSeed));
     assert!(Difference::of(&[]).is_none() && Spread::of(&[]).is_none());
 }
 
@@ -229,13 +234,13 @@ fn the_bootstrap_agrees_with_delong() {
     let column = |class: usize| {
         let pick = |of: &[f64]| of.iter().skip(class).step_by(3).copied().collect::<Vec<f64>>();
         let has: Vec<bool> = truth.iter().skip(class).step_by(3).copied().collect();
-        area(&pick(&scores), &has).unwrap()
+        area_by_patient(&pick(&scores), &has, patients.of_records()).unwrap()
     };
-    let macro_area = Area::mean(&[column(0), column(1), column(2)]).unwrap().by_patient(patients.of_records());
+    let macro_area = Area::mean(&[column(0), column(1), column(2)]).unwrap();
     let measure = Measure::new(Metric::MacroAuc, Labels::Single, 3, &scores, &truth).unwrap();
     close("area", measure.value().unwrap(), macro_area.auc, 1e-12);
     let resamples = resampled(&[measure], &patients, 20_000, 0);
-    let found = crossed(&[macro_area.auc], &resamples, patients.degrees(), Some((0.0, 1.0))).unwrap();
+    let found = crossed(&[macro_area.auc], &resamples, patients.degrees() as f64, Some((0.0, 1.0))).unwrap();
     let ratio = found.standard_error / macro_area.variance().sqrt();
     assert!((ratio - 1.0).abs() < 0.08, "{ratio}");
 }
@@ -250,12 +255,90 @@ fn what_cannot_be_resampled_is_none() {
     assert!(Measure::new(Metric::MacroAuc, Labels::Single, 3, &[], &[]).is_none());
     assert!(Measure::new(Metric::MacroAuc, Labels::Single, 1, &[f64::NAN], &[true]).is_none());
     assert_eq!(Measure::new(Metric::MacroAuc, Labels::Multi, 1, &[0.5, 0.5], &[true, true]).unwrap().value(), None);
-    assert!(
-        crossed(&[], &[], 5, Some((0.0, 1.0))).is_none()
-            && crossed(&[0.5], &[vec![0.5; 19]], 5, Some((0.0, 1.0))).is_none()
-    );
-    assert!(crossed(&[0.5], &[vec![f64::NAN; 50]], 5, Some((0.0, 1.0))).is_none());
+    let share = Some((0.0, 1.0));
+    for (observed, resampled) in
+        [(vec![], vec![]), (vec![0.5], vec![vec![0.5; 19]]), (vec![0.5], vec![vec![f64::NAN; 50]])]
+    {
+        assert_eq!(crossed(&observed, &resampled, 5.0, share), Err(Unmeasurable::Undefined));
+    }
+    for equal in [0.5, 1.0] {
+        assert_eq!(crossed(&[equal], &[vec![equal; 50]], 5.0, share), Err(Unmeasurable::SameForPatients));
+    }
     // Patients of rare combinations are drawn together: never one alone, who would be drawn always or never.
     let few = Patients::new(&["a", "b", "c"], &[true, false, false, true, true, true], 2).unwrap();
     assert_eq!(few.strata(), 1);
+}
+
+/// Seeds that give the same but for the last digits are no measure of what other seeds would give.
+#[test]
+fn values_that_do_not_vary_have_no_interval_and_no_p() {
+    for same in [
+        vec![0.125; 2],
+        vec![0.125; 3],
+        vec![0.0; 5],
+        // 0.04 three ways, apart by rounding: sd 4e-17.
+        vec![0.84 - 0.80, 0.85 - 0.81, 0.29 - 0.25],
+    ] {
+        assert_eq!(Difference::of(&same).unwrap().tested, Err(Unmeasurable::SameForSeeds), "{same:?}");
+        assert_eq!(Spread::of(&same).unwrap().interval(), Err(Unmeasurable::SameForSeeds), "{same:?}");
+    }
+    let least = Difference::of(&[0.125, 0.125 + 1e-9]).unwrap();
+    assert!(least.p().unwrap() > 0.0 && least.interval().unwrap().1 > 0.125);
+}
+
+#[test]
+fn a_difference_goes_no_further_than_its_metric() {
+    let wide = Difference::of(&[0.1, -0.5]).unwrap();
+    // -0.2 -+ 12.7062 (0.424264 / 1.41421) = -0.2 -+ 3.811861
+    close("low", wide.interval().unwrap().0, -4.01186142, 1e-8);
+    assert_eq!(wide.clone().of_metric_within((0.0, 1.0)).interval(), Some((-1.0, 1.0)));
+    assert_eq!(wide.clone().of_metric_within((0.0, 2.0)).interval(), Some((-2.0, 2.0)));
+    assert_eq!(wide.clone().of_metric_within((0.0, f64::INFINITY)).interval(), wide.interval());
+}
+
+#[test]
+fn sides_are_counted_in_patients() {
+    let (names, _, truth) = example();
+    // Of 40 patients 0, 3, ... 39 have the first class, two records each: 14; 13 have each of the others.
+    let sides = Sides::new(&names, &["A", "B", "C"], &truth);
+    let fewest = |rests| sides.support(rests).unwrap().to_string();
+    assert_eq!(fewest(Rests::Both(Some("A"))), "14 patients with A");
+    assert_eq!(
+        (fewest(Rests::Both(None)), fewest(Rests::With(None))),
+        ("13 patients with B".into(), "13 patients with B".into())
+    );
+    assert_eq!(fewest(Rests::Records), "40 patients");
+    close("degrees of records", sides.degrees(Rests::Records), 39.0, 1e-12);
+    close("degrees of a recall", sides.degrees(Rests::With(Some("B"))), 12.0, 1e-12);
+    // (1/13 + 1/27)^2 / (1 / (13^2 12) + 1 / (27^2 26))
+    close("degrees of an AUC", sides.degrees(Rests::Both(Some("B"))), 23.79182156, 1e-8);
+    // A patient on both sides is on both; a class that none has is not averaged over; one without the class is too few.
+    let few = Sides::new(&["a", "a", "b", "c"], &["A", "B"], &[true, false, false, false, true, false, true, false]);
+    let support = few.support(Rests::Both(None)).unwrap();
+    assert_eq!((support.to_string().as_str(), support.suffices()), ("1 patient without A", false));
+    assert!(few.support(Rests::With(Some("B"))).is_none());
+}
+
+/// Against the formulas of the paper, pair by pair.
+#[test]
+fn areas_by_patient_are_obuchowskis() {
+    for case in reference("clustered") {
+        let truth: Vec<bool> = numbers(&case["truth"]).iter().map(|y| *y == 1.0).collect();
+        let patients: Vec<usize> = numbers(&case["patients"]).iter().map(|of| *of as usize).collect();
+        let of = |name: &str| area_by_patient(&numbers(&case[name]), &truth, &patients).unwrap();
+        let (a, b) = (of("a"), of("b"));
+        for (name, value) in [
+            ("auc_a", a.auc),
+            ("auc_b", b.auc),
+            ("variance_a", a.variance()),
+            ("variance_b", b.variance()),
+            ("covariance", a.covariance(&b)),
+        ] {
+            close(name, value, case[name].as_f64().unwrap(), 1e-9);
+        }
+        assert!(a.influence.iter().sum::<f64>().abs() < 1e-12 * truth.len() as f64);
+        let test = delong(&a, &b).unwrap();
+        let expected = a.variance() + b.variance() - 2.0 * a.covariance(&b);
+        close("variance of the difference", test.standard_error.powi(2), expected, 1e-9);
+    }
 }

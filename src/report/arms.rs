@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::keys::{Key, Only, Sort};
 use super::test::{Pairs, Test};
 use super::{Metric, TestEvidence};
-use crate::statistics::{Difference, Spread, holm};
+use crate::statistics::{Difference, Spread, Support, Unmeasurable, holm};
 use crate::store::{Run, TestSet};
 
 /// The graft of a baseline.
@@ -141,12 +141,14 @@ pub struct Runs {
 }
 
 /// A metric of an arm.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Summary {
     /// Mean and standard deviation over the seeds where it is defined.
     pub spread: Spread,
-    /// The 95% interval of the mean.
-    pub interval: Option<(f64, f64)>,
+    /// The 95% interval of the mean, or why there is none.
+    pub interval: Result<(f64, f64), Unmeasurable>,
+    /// The fewest patients that it rests on, where they are known.
+    pub support: Option<Support>,
 }
 
 /// Runs that differ in seed only, or in what is averaged over.
@@ -223,7 +225,7 @@ impl Arm {
 }
 
 /// How an arm differs from the baseline: from scratch, same experiment, architecture and label fraction.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub enum Delta {
     /// The arm is the baseline.
     Baseline,
@@ -274,7 +276,7 @@ pub fn compare(runs: &[Run], selection: &Selection) -> Comparison {
     let mut experiments: Vec<Experiment> = selection.experiments.iter().map(experiment).collect();
     let mut tested: Vec<(&mut Option<f64>, f64)> = Vec::new();
     for arm in experiments.iter_mut().flat_map(|experiment| &mut experiment.arms) {
-        if let Some(p) = arm.delta.difference().and_then(|difference| difference.p) {
+        if let Some(p) = arm.delta.difference().and_then(Difference::p) {
             tested.push((&mut arm.holm, p));
         }
     }
@@ -353,8 +355,10 @@ fn arms(meant: &[&Run], all: &[&Run], selection: &Selection) -> Vec<Arm> {
         let summary = |(number, metric): (usize, &Metric)| {
             let (networks, observed) = by_seed(&seeds, &|run| value(run, metric, selection));
             let spread = Spread::of(&observed)?;
-            let interval = selection.test.interval((number, metric), &networks, &observed, &selection.evidence);
-            Some(Summary { spread, interval })
+            let of = (number, metric);
+            let interval = selection.test.interval(of, &networks, &spread, &observed, &selection.evidence);
+            let stages: Vec<&str> = networks.iter().flatten().map(|run| run.stage_id.as_str()).collect();
+            Some(Summary { spread, interval, support: selection.evidence.known(metric, &stages).support })
         };
         Arm {
             architecture: key.architecture.clone(),
@@ -434,7 +438,7 @@ fn sorted(arms: &mut [Arm], sort: &Sort, selection: &Selection) {
                 Some(rising(selection.metrics.get(*number), arm.metrics.get(*number)?.as_ref()?.spread.mean))
             }
             Sort::Difference => Some(rising(first, arm.delta.difference()?.mean)),
-            Sort::P => arm.delta.difference()?.p,
+            Sort::P => arm.delta.difference()?.p(),
             Sort::Key(Key::LabelFraction) => Some(arm.label_fraction),
             Sort::Key(_) => None,
         }

@@ -1,8 +1,10 @@
 //! What the signs in a table mean, in plain English.
 
 use super::arms::{Comparison, Delta, Experiment};
+use super::format::UNMEASURABLE;
 use super::test::Test;
 use super::{ranks, sheet};
+use crate::statistics::Unmeasurable;
 use crate::store::TestSet;
 
 /// The signs of a format.
@@ -45,6 +47,7 @@ pub(super) fn of_experiment(comparison: &Comparison, experiment: &Experiment) ->
         ));
     }
     lines.extend(experiment.test_set.iter().map(of_test_set));
+    lines.extend(of_few_patients(comparison, experiment));
     lines.extend(experiment.notes.iter().cloned());
     lines
 }
@@ -130,10 +133,65 @@ pub(super) fn of_signs(comparison: &Comparison, signs: &Signs) -> Vec<String> {
     if !marks.is_empty() {
         lines.push(marks.join(" "));
     }
+    lines.extend(of_unmeasurable(comparison));
     if comparison.shape.ranks {
         lines.push(ranks::in_words(comparison));
     }
     lines
+}
+
+/// What has no interval and no p-value, and why.
+fn of_unmeasurable(comparison: &Comparison) -> Option<String> {
+    let arms = || comparison.experiments.iter().flat_map(|experiment| &experiment.arms);
+    let differences = arms().filter_map(|arm| arm.delta.difference()?.why_not());
+    let means = arms().flat_map(|arm| &arm.metrics).filter_map(|summary| summary.as_ref()?.interval.as_ref().err());
+    let (differences, means) = (why_not(differences), why_not(means).filter(|_| comparison.shape.intervals));
+    let line = match (differences, means) {
+        (Some(why), None) => format!("no interval and no p, as {why}"),
+        (None, Some(why)) => format!("no interval, as {why}"),
+        (Some(differences), Some(means)) if differences == means => format!("no interval and no p, as {means}"),
+        (Some(differences), Some(means)) => {
+            format!("no interval and no p of a difference, as {differences}; no interval of a mean, as {means}")
+        }
+        (None, None) => return None,
+    };
+    Some(format!("{UNMEASURABLE}: {line}."))
+}
+
+/// Reasons, each once, with how many have it where there are several.
+pub(super) fn why_not<'a>(reasons: impl Iterator<Item = &'a Unmeasurable>) -> Option<String> {
+    let mut found: Vec<(String, usize)> = Vec::new();
+    for reason in reasons.map(Unmeasurable::to_string) {
+        match found.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, count)) => *count += 1,
+            None => found.push((reason, 1)),
+        }
+    }
+    match &found[..] {
+        [] => None,
+        [(only, _)] => Some(only.clone()),
+        several => Some(several.iter().map(|(why, n)| format!("{why} ({n})")).collect::<Vec<_>>().join(", ")),
+    }
+}
+
+/// That the intervals of a table rest on few patients.
+fn of_few_patients(comparison: &Comparison, experiment: &Experiment) -> Option<String> {
+    let differences = experiment.arms.iter().filter_map(|arm| {
+        let difference = arm.delta.difference()?;
+        difference.support.as_ref().filter(|_| difference.tested.is_ok())
+    });
+    let means = experiment.arms.iter().flat_map(|arm| &arm.metrics).flatten();
+    let means = means.filter(|summary| comparison.shape.intervals && summary.interval.is_ok());
+    let mut few: Vec<String> = Vec::new();
+    for support in differences.chain(means.filter_map(|summary| summary.support.as_ref())) {
+        let text = support.to_string();
+        if support.is_small() && !few.contains(&text) {
+            few.push(text);
+        }
+    }
+    let (last, others) = few.split_last()?;
+    let all = if others.is_empty() { last.clone() } else { format!("{} and {last}", others.join(", ")) };
+    Some(format!("What is said of the choice of records rests on {all}: too few to know it well."))
 }
 
 /// Which test was done, and what its interval covers.

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::statistics::bootstrap;
+use crate::manifest::Labels;
+use crate::statistics::{Rests, bootstrap};
 
 /// A test metric: `macro_auc`; `auc:MI`, of a class; `mae:hr`, of the networks that were grafted.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -81,9 +82,27 @@ impl Metric {
         bootstrap::Metric::named(&self.name, self.of.as_deref(), classes)
     }
 
-    /// What its values can be, where they are between fixed ends.
-    pub(super) fn range(&self) -> Option<(f64, f64)> {
-        Some(if self.name == "brier" { (0.0, 2.0) } else { (0.0, 1.0) })
+    /// The ends of what its values can be. The Brier score of one label a record adds up over the classes; where it is not
+    /// known what records have, the wider range is meant.
+    pub(super) fn range(&self, labels: Option<Labels>) -> (f64, f64) {
+        match self.name.as_str() {
+            "brier" if labels != Some(Labels::Multi) => (0.0, 2.0),
+            "mae" | "rmse" => (0.0, f64::INFINITY),
+            "r2" => (f64::NEG_INFINITY, 1.0),
+            "pearson_r" => (-1.0, 1.0),
+            _ => (0.0, 1.0),
+        }
+    }
+
+    /// Which test records it rests on; `None` of what is not of the classifier.
+    pub(super) fn rests(&self) -> Option<Rests<'_>> {
+        let class = self.of.as_deref();
+        match self.name.as_str() {
+            _ if self.is_of_grafts() => None,
+            "accuracy" | "subset_accuracy" | "brier" | "ece" => Some(Rests::Records),
+            "macro_recall" | "recall" => Some(Rests::With(class)),
+            _ => Some(Rests::Both(class)),
+        }
     }
 }
 

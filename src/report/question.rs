@@ -86,6 +86,8 @@ impl Question {
             } else {
                 evidence = TestEvidence::new(predictions, &metrics, resamples);
             }
+        } else {
+            evidence = records_of(store, &needed, &metrics)?;
         }
         let test_sets = store.test_sets()?;
         let selection = Selection {
@@ -110,6 +112,24 @@ impl Question {
             self.metrics.iter().map(|name| Metric::named(name)).collect()
         }
     }
+}
+
+/// What is known of the test records, for tests that do not read what was predicted of them: of one stage for all of its
+/// experiment that had the same data.
+fn records_of(store: &Store, needed: &[&Run], metrics: &[Metric]) -> Result<TestEvidence> {
+    let mut groups: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
+    for run in needed {
+        groups.entry((&run.experiment, &run.data_fingerprint)).or_default().push(&run.stage_id);
+    }
+    let first = |stages: &Vec<&str>| stages.first().map(|stage| (*stage).to_owned());
+    let stages: Vec<String> = groups.values().filter_map(first).collect();
+    let mut evidence = TestEvidence::new(store.predictions(&stages)?, metrics, 0);
+    for stages in groups.values() {
+        if let Some((one, others)) = stages.split_first() {
+            evidence.speaks_for(one, others.iter().copied());
+        }
+    }
+    Ok(evidence)
 }
 
 /// Values by stage of the metrics that runs do not have with them.

@@ -1,7 +1,7 @@
 //! A comparison as a grid of cells, for every format that people read.
 
 use super::arms::{Arm, Comparison, Delta, Experiment, Pivot};
-use super::format::{NONE, brackets, decimals, seeds, signed};
+use super::format::{NONE, UNMEASURABLE, brackets, decimals, seeds, signed};
 use super::{Key, Metric};
 use crate::statistics::{Difference, Spread};
 
@@ -34,6 +34,7 @@ pub(super) struct Mean {
     pub mean: String,
     /// `None` for a single seed.
     pub sd: Option<String>,
+    /// [`UNMEASURABLE`] where it has none.
     pub interval: Option<String>,
     /// Whether it is the best of its column.
     pub best: bool,
@@ -45,6 +46,7 @@ pub(super) struct Mean {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Shown {
     pub mean: String,
+    /// [`UNMEASURABLE`] where it has none, and no p-value.
     pub interval: Option<String>,
     /// `(2 pairs)`, where they are fewer than the seeds.
     pub pairs: Option<String>,
@@ -110,7 +112,7 @@ impl Sheet {
         heads.extend(columns.iter().map(|column| Head { text: heading(column), right: false }));
         let number = |arm: &Arm| match pivot.differences {
             true => arm.delta.difference().map(|difference| difference.mean),
-            false => arm.metrics[0].map(|summary| summary.spread.mean),
+            false => arm.metrics[0].as_ref().map(|summary| summary.spread.mean),
         };
         let at = |row: &Vec<String>, column: &Vec<String>| {
             experiment.arms.iter().find(|arm| of(arm, &pivot.rows) == *row && of(arm, &pivot.columns) == *column)
@@ -176,11 +178,14 @@ pub(super) fn mean(
 ) -> Cell {
     let Some(summary) = arm.metrics.get(number).and_then(Option::as_ref) else { return Cell::Text(NONE.to_owned()) };
     let Spread { mean, sd, .. } = summary.spread;
-    let interval = summary.interval.filter(|_| comparison.shape.intervals);
+    let interval = comparison.shape.intervals.then(|| match &summary.interval {
+        Ok(interval) => brackets(*interval, metric.digits()),
+        Err(_) => UNMEASURABLE.to_owned(),
+    });
     Cell::Mean(Mean {
         mean: decimals(mean, metric.digits()),
         sd: sd.map(|sd| decimals(sd, metric.digits())),
-        interval: interval.map(|interval| brackets(interval, metric.digits())),
+        interval,
         best: best == Some(mean),
         apart,
     })
@@ -191,11 +196,15 @@ pub(super) fn difference(arm: &Arm, metric: &Metric, best: Option<f64>) -> Cell 
     let Some(difference) = arm.delta.difference() else {
         return Cell::Text(if arm.delta == Delta::Baseline { "baseline" } else { NONE }.to_owned());
     };
-    let Difference { pairs, mean, interval, .. } = *difference;
+    let Difference { pairs, mean, ref tested, .. } = *difference;
+    let interval = match tested {
+        Ok(tested) => tested.interval.map(|interval| brackets(interval, metric.digits())),
+        Err(_) => Some(UNMEASURABLE.to_owned()),
+    };
     let few = pairs < arm.distinct_seeds;
     Cell::Difference(Shown {
         mean: signed(mean, metric.digits()),
-        interval: interval.map(|interval| brackets(interval, metric.digits())),
+        interval,
         pairs: few.then(|| if pairs == 1 { "(1 pair)".to_owned() } else { format!("({pairs} pairs)") }),
         best: best == Some(mean),
         apart: arm.is_apart(),

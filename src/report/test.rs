@@ -2,10 +2,8 @@
 
 use super::{Metric, TestEvidence};
 use crate::statistics::bootstrap::crossed;
-use crate::statistics::delong::delong;
-use crate::statistics::mcnemar::mcnemar;
 use crate::statistics::wilcoxon::wilcoxon;
-use crate::statistics::{Difference, Spread};
+use crate::statistics::{Difference, Spread, Tested, Unmeasurable};
 use crate::store::Run;
 
 /// A test of no difference.
@@ -56,55 +54,71 @@ impl Test {
         let by_seeds = Difference::of(&observed)?;
         let own: Vec<&str> = kept.iter().flatten().map(|(run, _)| run.stage_id.as_str()).collect();
         let base: Vec<&str> = kept.iter().flatten().map(|(_, base)| base.stage_id.as_str()).collect();
-        Some(match self {
+        let known = evidence.known(metric, &own);
+        let difference = match self {
             Test::T => by_seeds,
-            Test::Wilcoxon => Difference { p: wilcoxon(&observed).map(|found| found.p), ..by_seeds },
+            Test::Wilcoxon => signed_ranks(by_seeds, &observed),
             Test::Bootstrap => {
                 let seeds: Vec<Vec<(&str, Option<&str>)>> = kept
                     .iter()
                     .map(|seed| seed.iter().map(|(run, base)| (&*run.stage_id, Some(&*base.stage_id))).collect())
                     .collect();
-                let estimate = evidence
-                    .resampled(number, &seeds)
-                    .and_then(|found| crossed(&observed, &found.by_seed, found.patient_degrees, None));
-                estimate.map_or(by_seeds, |estimate| Difference {
-                    interval: Some(estimate.interval),
-                    p: Some(estimate.p),
-                    ..by_seeds
-                })
+                match evidence.resampled((number, metric), &seeds) {
+                    Some(found) => {
+                        let estimate = crossed(&observed, &found.by_seed, found.patient_degrees, None);
+                        by_seeds.tested(estimate.map(|of| Tested { interval: Some(of.interval), p: of.p }))
+                    }
+                    None => by_seeds,
+                }
             }
             Test::DeLong => {
-                let (own, base) = (evidence.area(metric, &own)?, evidence.area(metric, &base)?);
-                let found = delong(&own, &base);
-                Difference { mean: found.difference, interval: Some(found.interval), p: Some(found.p), ..by_seeds }
+                let mean = evidence.value(metric, &own)? - evidence.value(metric, &base)?;
+                Difference { mean, ..by_seeds }.tested(evidence.delong(metric, &own, &base))
             }
             Test::McNemar => {
-                let (own, base) = (evidence.right(&own)?, evidence.right(&base)?);
-                let found = mcnemar(&own, &base)?;
-                let more = found.only_first as f64 - found.only_second as f64;
-                Difference { mean: more / own.len() as f64, interval: None, p: Some(found.mid), ..by_seeds }
+                let (mean, tested) = evidence.mcnemar(&own, &base)?;
+                Difference { mean, ..by_seeds }.tested(tested)
             }
-        })
+        };
+        Some(difference.resting_on(known.support).of_metric_within(metric.range(known.labels)))
     }
 
     /// The 95% interval of an arm's mean, given its networks with a value, seed by seed, and these values' spread: of the
     /// bootstrap where that is asked for and the records are to be had, else of t over seeds.
+    ///
+    /// # Errors
+    /// Where it has none.
     pub(super) fn interval(
         self,
         (number, metric): (usize, &Metric),
         networks: &[Vec<&Run>],
+        spread: &Spread,
         observed: &[f64],
         evidence: &TestEvidence,
-    ) -> Option<(f64, f64)> {
-        let by_records = || {
+    ) -> Result<(f64, f64), Unmeasurable> {
+        let stages: Vec<&str> = networks.iter().flatten().map(|run| run.stage_id.as_str()).collect();
+        let known = evidence.known(metric, &stages);
+        if let Some(support) = known.support.filter(|support| !support.suffices()) {
+            return Err(Unmeasurable::Patients(support));
+        }
+        let (low, high) = metric.range(known.labels);
+        let resampled = || {
             let mut seeds: Vec<Vec<(&str, Option<&str>)>> = Vec::new();
             for seed in networks {
                 seeds.push(seed.iter().map(|run| (run.stage_id.as_str(), None)).collect());
             }
-            let found = evidence.resampled(number, &seeds)?;
-            Some(crossed(observed, &found.by_seed, found.patient_degrees, metric.range())?.interval)
+            evidence.resampled((number, metric), &seeds)
         };
-        let of_seeds = || Spread::of(observed)?.interval();
-        if self == Test::Bootstrap { by_records().or_else(of_seeds) } else { of_seeds() }
+        match (self == Test::Bootstrap).then(resampled).flatten() {
+            Some(found) => Ok(crossed(observed, &found.by_seed, found.patient_degrees, Some((low, high)))?.interval),
+            None => spread.interval().map(|(from, to)| (from.max(low), to.min(high))),
+        }
     }
+}
+
+/// The same difference with Wilcoxon's p-value in place of that of t, where differences vary at all.
+fn signed_ranks(by_seeds: Difference, observed: &[f64]) -> Difference {
+    let p = wilcoxon(observed).map(|found| found.p);
+    let tested = by_seeds.tested.clone().map(|of| Tested { p: p.unwrap_or(of.p), ..of });
+    by_seeds.tested(tested)
 }

@@ -1,11 +1,13 @@
 //! What test predictions say beyond the metrics that are stored of them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::Metric;
 use crate::manifest::Labels;
 use crate::statistics::bootstrap::{Measure, Patients, resampled};
-use crate::statistics::delong::{Area, area};
+use crate::statistics::delong::{Area, area_by_patient, delong};
+use crate::statistics::mcnemar::mcnemar;
+use crate::statistics::{LEAST_PATIENTS, Side, Sides, Support, Tested, Unmeasurable};
 use crate::store::TestPredictions;
 
 /// Seed of the resamples of patients: the same for every comparison, so that it can be repeated.
@@ -25,7 +27,9 @@ pub struct TestEvidence {
 #[derive(Clone, Debug)]
 struct Set {
     predictions: TestPredictions,
-    patients: Patients,
+    sides: Sides,
+    /// `None` where all records are of one patient, who cannot be resampled.
+    patients: Option<Patients>,
     /// For each metric, for each stage: its values on the resamples; `None` for what cannot be resampled.
     resampled: Vec<Option<Vec<Vec<f64>>>>,
 }
@@ -33,7 +37,15 @@ struct Set {
 /// Values on resamples, seed by seed, and the degrees of freedom of the patients.
 pub(super) struct Resampled {
     pub by_seed: Vec<Vec<f64>>,
-    pub patient_degrees: usize,
+    pub patient_degrees: f64,
+}
+
+/// What is known of the records that networks were tested on.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Known {
+    /// The fewest patients that a metric rests on.
+    pub support: Option<Support>,
+    pub labels: Option<Labels>,
 }
 
 impl TestEvidence {
@@ -42,29 +54,52 @@ impl TestEvidence {
         let mut evidence = Self { resamples, ..Self::default() };
         for predictions in predictions {
             let classes = predictions.classes.len();
-            let Some(patients) = Patients::new(&predictions.patients, &predictions.truth, classes) else { continue };
+            if classes == 0 {
+                continue;
+            }
+            let patients = Patients::new(&predictions.patients, &predictions.truth, classes);
             let of = |metric: &Metric| {
                 let metric = metric.resampled(&predictions.classes)?;
                 let measure = |(_, probabilities): &(String, Vec<f64>)| {
                     Measure::new(metric, predictions.labels, classes, probabilities, &predictions.truth)
                 };
                 let measures: Vec<Measure> = predictions.stages.iter().map(measure).collect::<Option<_>>()?;
-                Some(resampled(&measures, &patients, resamples, SEED))
+                Some(resampled(&measures, patients.as_ref()?, resamples, SEED))
             };
             let resampled = if resamples == 0 { Vec::new() } else { metrics.iter().map(of).collect() };
             let set = evidence.sets.len();
             for (place, (stage, _)) in predictions.stages.iter().enumerate() {
                 evidence.places.insert(stage.clone(), (set, place));
             }
-            evidence.sets.push(Set { predictions, patients, resampled });
+            let sides = Sides::new(&predictions.patients, &predictions.classes, &predictions.truth);
+            evidence.sets.push(Set { predictions, sides, patients, resampled });
         }
         evidence
+    }
+
+    /// Lets what is known of the records of stage `one` count for `others` that were tested on the same, and of which it has
+    /// no predictions: for tests that do not read these.
+    pub(super) fn speaks_for<'a>(&mut self, one: &str, others: impl Iterator<Item = &'a str>) {
+        let Some(place) = self.places.get(one).copied() else { return };
+        for other in others {
+            self.places.entry(other.to_owned()).or_insert(place);
+        }
     }
 
     /// Patients and records of the set that a stage was tested on, and whether it is known whose records they are.
     pub(super) fn patients(&self, stage: &str) -> Option<(usize, usize, bool)> {
         let set = &self.sets[self.places.get(stage)?.0];
-        Some((set.patients.count(), set.predictions.records.len(), set.predictions.patients_known))
+        Some((set.sides.patients(), set.predictions.records.len(), set.predictions.patients_known))
+    }
+
+    /// What is known of the records that the first of these stages was tested on.
+    pub(super) fn known(&self, metric: &Metric, stages: &[&str]) -> Known {
+        let place = stages.first().and_then(|stage| self.places.get(*stage));
+        place.map_or_else(Known::default, |place| {
+            let set = &self.sets[place.0];
+            let support = metric.rests().and_then(|rests| set.sides.support(rests));
+            Known { support, labels: Some(set.predictions.labels) }
+        })
     }
 
     /// The set that all these stages were tested on, with their places in it.
@@ -75,13 +110,17 @@ impl TestEvidence {
         same.then(|| (&self.sets[set], places.into_iter().map(|place| place.1).collect()))
     }
 
-    /// Metric number `metric` on the resamples: for each seed the mean over its networks, each a stage and, where it is
+    /// Metric number `number` on the resamples: for each seed the mean over its networks, each a stage and, where it is
     /// compared with one, its baseline, whose value is taken from it. `None` where they were not all tested on the same
     /// records, or the metric is not of these.
-    pub(super) fn resampled(&self, metric: usize, seeds: &[Vec<(&str, Option<&str>)>]) -> Option<Resampled> {
+    pub(super) fn resampled(
+        &self,
+        (number, metric): (usize, &Metric),
+        seeds: &[Vec<(&str, Option<&str>)>],
+    ) -> Option<Resampled> {
         let stages = seeds.iter().flatten().flat_map(|(stage, base)| std::iter::once(*stage).chain(*base));
         let (set, _) = self.common(stages)?;
-        let values = set.resampled.get(metric)?.as_ref()?;
+        let (patients, values) = (set.patients.as_ref()?, set.resampled.get(number)?.as_ref()?);
         let of = |stage: &str| self.places.get(stage).map(|place| &values[place.1]);
         let mut by_seed = Vec::with_capacity(seeds.len());
         for networks in seeds {
@@ -99,7 +138,8 @@ impl TestEvidence {
             sum.iter_mut().for_each(|value| *value /= networks.len() as f64);
             by_seed.push(sum);
         }
-        Some(Resampled { by_seed, patient_degrees: set.patients.degrees() })
+        let by_design = metric.rests().map_or(f64::INFINITY, |rests| set.sides.degrees(rests));
+        Some(Resampled { by_seed, patient_degrees: by_design.min(patients.degrees() as f64) })
     }
 
     /// Probabilities averaged over networks that were tested on the same records.
@@ -113,10 +153,29 @@ impl TestEvidence {
         Some((set, mean))
     }
 
-    /// The area of an ensemble: the mean of the classes' that have one, or that of one class; by patient.
-    pub(super) fn area(&self, metric: &Metric, stages: &[&str]) -> Option<Area> {
+    /// The metric of an ensemble.
+    pub(super) fn value(&self, metric: &Metric, stages: &[&str]) -> Option<f64> {
         let (set, probabilities) = self.ensemble(stages)?;
-        let classes = &set.predictions.classes;
+        let TestPredictions { labels, classes, truth, .. } = &set.predictions;
+        Measure::new(metric.resampled(classes)?, *labels, classes.len(), &probabilities, truth)?.value()
+    }
+
+    /// DeLong's test of the areas of two ensembles.
+    ///
+    /// # Errors
+    /// Where it says nothing.
+    pub(super) fn delong(&self, metric: &Metric, own: &[&str], base: &[&str]) -> Result<Tested, Unmeasurable> {
+        let (Some(own), Some(base)) = (self.area(metric, own), self.area(metric, base)) else {
+            return Err(Unmeasurable::Undefined);
+        };
+        let found = delong(&own, &base)?;
+        Ok(Tested { interval: Some(found.interval), p: found.p })
+    }
+
+    /// The area of an ensemble: the mean of the classes' that have one, or that of one class; by patient.
+    fn area(&self, metric: &Metric, stages: &[&str]) -> Option<Area> {
+        let (set, probabilities) = self.ensemble(stages)?;
+        let (classes, patients) = (&set.predictions.classes, set.patients.as_ref()?);
         let wanted = |class: &usize| metric.of.as_ref().is_none_or(|of| classes[*class] == *of);
         let areas: Vec<Area> = (0..classes.len())
             .filter(wanted)
@@ -124,14 +183,31 @@ impl TestEvidence {
                 let scores: Vec<f64> = probabilities.iter().skip(class).step_by(classes.len()).copied().collect();
                 let truth: Vec<bool> =
                     set.predictions.truth.iter().skip(class).step_by(classes.len()).copied().collect();
-                area(&scores, &truth)
+                area_by_patient(&scores, &truth, patients.of_records())
             })
             .collect();
-        Some(Area::mean(&areas)?.by_patient(set.patients.of_records()))
+        Area::mean(&areas)
+    }
+
+    /// The difference of the shares of records that two ensembles have right, and McNemar's test of it, which says nothing
+    /// where they are right about the same ones, or one patient's records are all that they differ in.
+    pub(super) fn mcnemar(&self, own: &[&str], base: &[&str]) -> Option<(f64, Result<Tested, Unmeasurable>)> {
+        let (set, _) = self.common(own.iter().chain(base).copied())?;
+        let (own, base) = (self.right(own)?, self.right(base)?);
+        let found = mcnemar(&own, &base)?;
+        let more = found.only_first as f64 - found.only_second as f64;
+        let apart = own.iter().zip(&base).zip(&set.predictions.patients).filter(|((own, base), _)| own != base);
+        let patients = apart.map(|(_, patient)| patient.as_str()).collect::<BTreeSet<_>>().len();
+        let tested = match patients {
+            0 => Err(Unmeasurable::SameForPatients),
+            few if few < LEAST_PATIENTS => Err(Unmeasurable::Patients(Support { patients, side: Side::Discordant })),
+            _ => Ok(Tested { interval: None, p: found.mid }),
+        };
+        Some((more / own.len() as f64, tested))
     }
 
     /// Which records an ensemble has right, every class of them.
-    pub(super) fn right(&self, stages: &[&str]) -> Option<Vec<bool>> {
+    fn right(&self, stages: &[&str]) -> Option<Vec<bool>> {
         let (set, probabilities) = self.ensemble(stages)?;
         let classes = set.predictions.classes.len();
         let right = |(row, truth): (&[f64], &[bool])| match set.predictions.labels {

@@ -13,6 +13,9 @@
 //! | [`delong`] | yes | | AUC |
 //! | [`mcnemar`] | yes | | right or wrong |
 //!
+//! What they cannot say they do not: a [`Difference`] that rests on one patient, on one seed where seeds matter, or on values
+//! that do not vary has an [`Unmeasurable`] in place of interval and p-value.
+//!
 //! [`holm`] corrects a family of p-values; [`ranks`] compares arms across data sets.
 
 pub mod bootstrap;
@@ -21,9 +24,13 @@ pub mod distributions;
 mod holm;
 pub mod mcnemar;
 pub mod ranks;
+mod sides;
 mod spread;
+mod unmeasurable;
 pub mod wilcoxon;
 
 pub use distributions::t_quantile;
 pub use holm::holm;
-pub use spread::{Difference, Spread};
+pub use sides::{Rests, Sides};
+pub use spread::{Difference, Spread, Tested};
+pub use unmeasurable::{FEW_PATIENTS, LEAST_PATIENTS, Side, Support, Unmeasurable};

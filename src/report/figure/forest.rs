@@ -6,7 +6,7 @@ use super::svg::{Svg, fitted, width};
 use crate::plan::percent;
 use crate::report::Test;
 use crate::report::arms::{Arm, Experiment};
-use crate::statistics::Difference;
+use crate::report::legend;
 use crate::{Error, Result};
 
 /// What the intervals cover, in words for the reader.
@@ -45,8 +45,8 @@ struct Estimate {
 
 /// The difference of an arm from its baseline, and the interval that is drawn of it: the one place that chooses which.
 fn estimate(arm: &Arm) -> Option<Estimate> {
-    let &Difference { pairs, mean, interval, .. } = arm.delta.difference()?;
-    Some(Estimate { mean, interval, pairs })
+    let difference = arm.delta.difference()?;
+    Some(Estimate { mean: difference.mean, interval: difference.interval(), pairs: difference.pairs })
 }
 
 /// Test macro AUC less the baseline's, an arm a line, those of one architecture and share of the labels together;
@@ -96,7 +96,11 @@ pub fn forest(experiment: &Experiment, test: Test, resamples: usize) -> Result<F
     let size = [left + WIDTH + NUMBERS, 8.0 + height + 46.0];
     let note = match rows.iter().any(|(_, estimate)| estimate.interval.is_some()) {
         true => format!("n is the number of seeds. Filled: the interval excludes 0. {}", covers(test, resamples)),
-        false => "n is the number of seeds; one alone has no interval.".to_owned(),
+        false => "n is the number of seeds.".to_owned(),
+    };
+    let note = match legend::why_not(rows.iter().filter_map(|(arm, _)| arm.delta.difference()?.why_not())) {
+        Some(why) => format!("{note} Without a bar: no interval, as {why}."),
+        None => note,
     };
     Ok(Figure::new(title, description(&rows), size, svg, &note))
 }
@@ -152,7 +156,7 @@ fn description(rows: &[(&Arm, Estimate)]) -> String {
 mod tests {
     use super::*;
     use crate::report::arms::Delta;
-    use crate::statistics::Difference;
+    use crate::statistics::{Difference, Tested, Unmeasurable};
 
     fn arm(graft: &str, delta: Delta) -> Arm {
         Arm { architecture: "cnn<".into(), graft: graft.into(), label_fraction: 0.3, delta, ..Arm::default() }
@@ -164,7 +168,10 @@ mod tests {
 
     #[test]
     fn what_excludes_zero_is_filled_and_one_seed_has_no_bar() {
-        let paired = |pairs, mean, interval| Delta::Paired(Difference { pairs, mean, interval, p: None });
+        let paired = |pairs, mean, interval: Option<(f64, f64)>| {
+            let tested = interval.map(|_| Tested { interval, p: 0.5 }).ok_or(Unmeasurable::OneSeed);
+            Delta::Paired(Difference { pairs, mean, tested, support: None })
+        };
         let arms = vec![
             arm("scratch", Delta::Baseline),
             arm("apart", paired(3, -0.02, Some((-0.03, -0.01)))),

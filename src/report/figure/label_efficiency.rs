@@ -185,9 +185,9 @@ fn draw(svg: &mut Svg, curve: &Curve<'_>, key: &Key<'_>, panel: &Panel<'_>, asid
     svg.end();
 }
 
-/// The 95% t interval of a mean over seeds; the mean itself for one seed.
+/// The 95% t interval of a mean over seeds, within what an AUC can be; the mean itself where there is none.
 fn interval(spread: &Spread) -> (f64, f64) {
-    spread.interval().unwrap_or((spread.mean, spread.mean))
+    spread.interval().map_or((spread.mean, spread.mean), |(low, high)| (low.max(0.0), high.min(1.0)))
 }
 
 #[cfg(test)]

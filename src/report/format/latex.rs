@@ -46,17 +46,22 @@ fn cell(cell: &Cell) -> String {
                 None if *best => format!("$\\mathbf{{{mean}}} \\pm$ ---"),
                 None => format!("${mean} \\pm$ ---"),
             };
-            let interval = interval.as_ref().map_or_else(String::new, |interval| format!(" ${interval}$"));
+            let interval = interval.as_ref().map_or_else(String::new, |interval| format!(" ${}$", in_math(interval)));
             text + &interval + if *apart { "$^\\dagger$" } else { "" }
         }
         Cell::Difference(Shown { mean, interval, pairs, best, apart }) => {
             let mut text = if *best { format!("\\mathbf{{{mean}}}") } else { mean.clone() };
-            text.extend(interval.iter().map(|interval| format!("\\ {interval}")));
+            text.extend(interval.iter().map(|interval| format!("\\ {}", in_math(interval))));
             text.push_str(if *apart { "^\\dagger" } else { "" });
             let pairs = pairs.as_ref().map_or_else(String::new, |pairs| format!(" {pairs}"));
             format!("${text}${pairs}")
         }
     }
+}
+
+/// An interval between signs of mathematics.
+fn in_math(interval: &str) -> String {
+    interval.replace(super::UNMEASURABLE, "^\\ddagger")
 }
 
 /// Text that LaTeX prints as it is.
@@ -75,6 +80,7 @@ fn escape(text: &str) -> String {
             'χ' => escaped.push_str("$\\chi$"),
             '²' => escaped.push_str("$^2$"),
             '†' => escaped.push_str("$^\\dagger$"),
+            '‡' => escaped.push_str("$^\\ddagger$"),
             '—' => escaped.push_str("---"),
             other => escaped.push(other),
         }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Arm, Comparison, Experiment, Key};
+use crate::statistics::{Difference, Unmeasurable};
 
 mod csv;
 mod json;
@@ -29,6 +30,9 @@ pub trait Format {
 
 /// What people read where there is no value.
 pub(super) const NONE: &str = "—";
+
+/// What people read in place of an interval and a p-value that something cannot have; the legend says why.
+pub(super) const UNMEASURABLE: &str = "‡";
 
 /// So many decimals. Three of a share: the fourth of an AUC is below the spread of any study.
 pub(super) fn decimals(value: f64, digits: usize) -> String {
@@ -84,25 +88,31 @@ fn row(comparison: &Comparison, experiment: &Experiment, arm: &Arm) -> Row {
     row.push(("seeds_planned".into(), json!(arm.seeds.planned)));
     row.push(("seeds_failed".into(), json!(arm.seeds.failed)));
     for (metric, summary) in comparison.metrics.iter().zip(&arm.metrics) {
-        let spread = summary.map(|summary| summary.spread);
-        let interval = summary.and_then(|summary| summary.interval);
+        let spread = summary.as_ref().map(|summary| summary.spread);
+        let interval = summary.as_ref().and_then(|summary| summary.interval.as_ref().ok());
+        let why_not = summary.as_ref().and_then(|summary| summary.interval.as_ref().err());
         let name = format!("test_{}", metric.column());
         row.push((format!("{name}_mean"), json!(spread.map(|spread| spread.mean))));
         row.push((format!("{name}_sd"), json!(spread.and_then(|spread| spread.sd))));
         row.push((format!("{name}_seeds"), json!(spread.map_or(0, |spread| spread.n))));
         row.push((format!("{name}_low"), json!(interval.map(|(low, _)| low))));
         row.push((format!("{name}_high"), json!(interval.map(|(_, high)| high))));
+        row.push((format!("{name}_unmeasurable"), json!(why_not.map(Unmeasurable::to_string))));
     }
     let difference = arm.delta.difference();
-    let interval = difference.and_then(|difference| difference.interval);
+    let interval = difference.and_then(Difference::interval);
     if let Some(metric) = comparison.metrics.first() {
         row.push((format!("delta_{}", metric.column()), json!(difference.map(|difference| difference.mean))));
     }
     row.push(("delta_low".into(), json!(interval.map(|(low, _)| low))));
     row.push(("delta_high".into(), json!(interval.map(|(_, high)| high))));
     row.push(("delta_pairs".into(), json!(difference.map_or(0, |difference| difference.pairs))));
-    row.push(("delta_p".into(), json!(difference.and_then(|difference| difference.p))));
+    row.push(("delta_p".into(), json!(difference.and_then(Difference::p))));
     row.push(("delta_p_holm".into(), json!(arm.holm)));
+    let support = difference.and_then(|difference| difference.support.as_ref());
+    row.push(("delta_fewest_patients".into(), json!(support.map(|support| support.patients))));
+    let why_not = difference.and_then(Difference::why_not);
+    row.push(("delta_unmeasurable".into(), json!(why_not.map(Unmeasurable::to_string))));
     // A column that tables without it have not: what it says must not be overlooked.
     if comparison.experiments.iter().any(|experiment| experiment.allow_overlap.is_some()) {
         row.push(("allow_overlap".into(), json!(experiment.allow_overlap)));

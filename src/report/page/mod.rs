@@ -157,7 +157,7 @@ fn summary_row(evidence: &Evidence<'_>) -> Vec<String> {
             .filter(|of| (of.mean > 0.0) == up)
             .count()
     };
-    let tested = differences().filter(|of| of.p.is_some()).count();
+    let tested = differences().filter(|of| of.p().is_some()).count();
     let highest = evidence.shown.as_ref().and_then(|shown| Some((shown.name(), shown.arm.macro_auc?)));
     vec![
         name.clone(),

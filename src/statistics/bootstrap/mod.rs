@@ -2,7 +2,7 @@
 //!
 //! # Resamples
 //!
-//! [`Patients`] are drawn with replacement within strata, those with the same set of classes, all records of a
+//! [`Patients`] are drawn with replacement within strata, those with the same rarest class, all records of a
 //! patient together. All networks are measured on the same resamples, so that what makes a resample easy for
 //! all cancels in differences. Of the n patients of a stratum n - 1 are drawn, each counting n / (n - 1) times:
 //! drawing n would make variances too small by (n - 1) / n, which matters where classes are rare (McCarthy and
@@ -29,7 +29,7 @@
 //! assert_eq!((measures[0].value(), measures[1].value()), (Some(1.0), Some(0.75)));
 //! let resamples = resampled(&measures, &patients, 100, 0);
 //! let differences: Vec<f64> = resamples[1].iter().zip(&resamples[0]).map(|(b, a)| b - a).collect();
-//! let estimate = crossed(&[-0.25], &[differences], patients.degrees(), None).unwrap();
+//! let estimate = crossed(&[-0.25], &[differences], patients.degrees() as f64, None).unwrap();
 //! assert_eq!(estimate.mean, -0.25);
 //! ```
 

@@ -7,8 +7,8 @@ use rand::RngExt;
 use super::{LANES, Lanes};
 use crate::seed::stream;
 
-/// Strata of fewer patients are drawn as one.
-const SMALLEST_STRATUM: usize = 5;
+/// Strata of fewer patients are drawn as one: of one alone none would be drawn.
+const SMALLEST_STRATUM: usize = 2;
 
 /// The patients of a set of test records, in strata.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,8 +23,15 @@ pub struct Patients {
 impl Patients {
     /// The patients called `names`, one name for each record. `truth` is (records, `classes`), record by record.
     ///
-    /// A stratum has the patients of whom the same classes are known, over all their records. Strata of fewer
-    /// than five patients are drawn together as one, with the smallest of the others where they are fewer still.
+    /// A stratum has the patients whose rarest class, over all their records, is the same: that of the fewest patients,
+    /// the first of equals; those without any class are one stratum. Patients who are alone in theirs are drawn together,
+    /// one who is alone even so with the smallest of the other strata.
+    ///
+    /// So a class of two patients is in every resample, as one of three is, which it would not be if patients were drawn from
+    /// all alike: in simulations with 23 or 71 classes such resamples have 0.75 to 0.90 of the standard error of the rarest
+    /// class's AUC, these 0.96 to 1.09. Strata of the same *set* of classes would hold more fixed than the
+    /// choice of patients does: where classes that come together change each other's scores, they have as little as 0.84 of
+    /// the standard error of a common class's AUC, these 0.93 (docs/statistics.md).
     ///
     /// `None` where the sizes do not fit, or there are fewer than two patients.
     pub fn new<N: AsRef<str>>(names: &[N], truth: &[bool], classes: usize) -> Option<Self> {
@@ -43,22 +50,7 @@ impl Patients {
             of_records.push(patient);
         }
         let count = sets.len();
-        let mut by_set: BTreeMap<Vec<bool>, Vec<usize>> = BTreeMap::new();
-        for (patient, set) in sets.into_iter().enumerate() {
-            by_set.entry(set).or_default().push(patient);
-        }
-        let (mut strata, small): (Vec<_>, Vec<_>) =
-            by_set.into_values().partition(|stratum| stratum.len() >= SMALLEST_STRATUM);
-        let mut rest = small.concat();
-        if !rest.is_empty() {
-            if rest.len() < SMALLEST_STRATUM
-                && let Some(smallest) = (0..strata.len()).min_by_key(|&at| strata[at].len())
-            {
-                rest.extend(strata.remove(smallest));
-            }
-            strata.push(rest);
-        }
-        (count > 1).then_some(Self { of_records, strata, count })
+        (count > 1).then(|| Self { of_records, strata: strata(&sets, classes), count })
     }
 
     /// Number of patients.
@@ -96,4 +88,26 @@ impl Patients {
         }
         self.of_records.iter().map(|&patient| of_patients[patient]).collect()
     }
+}
+
+/// Patients by their rarest class, none of the strata of one patient; `sets` has the classes of each of several.
+fn strata(sets: &[Vec<bool>], classes: usize) -> Vec<Vec<usize>> {
+    let have: Vec<usize> = (0..classes).map(|class| sets.iter().filter(|set| set[class]).count()).collect();
+    let mut by_rarest: BTreeMap<Option<usize>, Vec<usize>> = BTreeMap::new();
+    for (patient, set) in sets.iter().enumerate() {
+        let rarest = (0..classes).filter(|&class| set[class]).min_by_key(|&class| have[class]);
+        by_rarest.entry(rarest).or_default().push(patient);
+    }
+    let (mut strata, alone): (Vec<_>, Vec<_>) =
+        by_rarest.into_values().partition(|stratum| stratum.len() >= SMALLEST_STRATUM);
+    let mut rest = alone.concat();
+    if !rest.is_empty() {
+        if rest.len() < SMALLEST_STRATUM
+            && let Some(smallest) = (0..strata.len()).min_by_key(|&at| strata[at].len())
+        {
+            rest.extend(strata.remove(smallest));
+        }
+        strata.push(rest);
+    }
+    strata
 }
