@@ -16,6 +16,7 @@ pub mod error;
 pub mod manifest;
 pub mod nn;
 pub mod ops;
+mod output;
 pub mod plan;
 pub mod progress;
 pub mod report;
