@@ -4,7 +4,7 @@
 //!
 //! Data flows one way through the modules, each knowing only those before it:
 //! [`manifest`] -> [`plan`] -> [`data`] -> [`ops`] and [`nn`] -> [`train`] -> [`store`] ->
-//! [`run`] -> [`statistics`] -> [`report`] -> [`cli`].
+//! [`run`] -> [`verify`] -> [`statistics`] -> [`report`] -> [`cli`].
 //!
 //! For research. Not a medical device; nothing here is for diagnosis.
 #![warn(missing_docs)]
@@ -26,5 +26,6 @@ pub mod statistics;
 pub mod store;
 pub mod terminal;
 pub mod train;
+pub mod verify;
 
 pub use error::{Error, Result};

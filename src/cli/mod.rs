@@ -22,6 +22,7 @@ mod schema;
 mod show;
 mod simulate;
 mod status;
+mod verify;
 
 /// Does a network that first learned to measure the heart classify ECGs better?
 #[derive(Debug, Parser)]
@@ -51,6 +52,7 @@ pub enum Command {
     Runs(runs::Options),
     Show(show::Options),
     Status(status::Options),
+    Verify(verify::Options),
     Query(query::Options),
     Export(export::Options),
     Architectures(architectures::Options),
@@ -100,6 +102,7 @@ impl Cli {
             Command::Runs(options) => runs::run(options),
             Command::Show(options) => show::run(options),
             Command::Status(options) => status::run(options),
+            Command::Verify(options) => verify::run(options),
             Command::Query(options) => query::run(options),
             Command::Export(options) => export::run(options),
             Command::Architectures(options) => architectures::run(options),

@@ -9,8 +9,11 @@ use crate::manifest::{Donor, Fusion, Manifest, Targets, graft_label};
 mod expand;
 mod identity;
 mod settings;
+mod stored;
 
 pub use settings::percent;
+pub(crate) use stored::check as check_settings;
+pub use stored::{id_of_run, id_of_settings};
 
 /// Goes up when kernels, simulator, preprocessing or training change numbers; part of every stage id.
 pub const NUMERIC_VERSION: u32 = 5;

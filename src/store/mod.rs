@@ -10,6 +10,7 @@ use crate::error::Error;
 mod evidence;
 mod mlflow;
 mod predictions;
+mod proof;
 mod query;
 mod read;
 mod register;
@@ -23,6 +24,7 @@ pub use evidence::{
 };
 pub use mlflow::{MlflowExperiment, MlflowMetric, MlflowRun, MlflowStatus, MlflowStore};
 pub use predictions::{Found, TestPredictions};
+pub use proof::{StoredRun, StoredStage};
 pub use query::{Cell, Rows};
 pub use read::{
     ClassScore, MeasuredTarget, MixPartDetail, MixTargetDetail, Run, RunDetail, StageDetail, TestClass, TestSet,
