@@ -19,7 +19,7 @@ EMULATOR = $(CURDIR)/target/emulator/$(CUDA)
 WITH_EMULATOR = CARGO_TARGET_DIR=target/cuda-emulated LD_LIBRARY_PATH=$(EMULATOR) \
 	RUSTFLAGS="-L native=$(EMULATOR) -l dylib=cuda -l dylib=cublas -l dylib=nvrtc"
 
-.PHONY: experiments test test-cuda test-cuda-emulated test-cuda-compile carry-cuda lint doc bench bench-peer bench-cuda error-rates help
+.PHONY: experiments test verify test-cuda test-cuda-emulated test-cuda-compile carry-cuda lint doc bench bench-peer bench-cuda error-rates help
 
 experiments: ## Run every manifest under PATHS on DEVICE, then print the comparison
 	@$(CARGO) build --release --locked $(if $(filter cuda%,$(DEVICE)),--features cuda)
@@ -28,6 +28,12 @@ experiments: ## Run every manifest under PATHS on DEVICE, then print the compari
 test: ## The whole test suite
 	$(CARGO) test --release --locked
 	@echo "Skipped: the tests of the GPU. make test-cuda runs them on one, make test-cuda-emulated without."
+
+verify: ## The default study, and everything that its store says proved again
+	@$(CARGO) build --release --locked
+	@rm -rf target/verify
+	@target/release/ecgraft run experiments/sample.toml --results target/verify
+	@target/release/ecgraft verify --results target/verify
 
 test-cuda-emulated: target/emulator ## The tests of the GPU, on a machine that has none: every kernel, compiled for the CPU
 	$(WITH_EMULATOR) $(CARGO) test --locked --features cuda-check --lib -- cuda

@@ -4,7 +4,7 @@
 //!
 //! Data flows one way through the modules, each knowing only those before it:
 //! [`manifest`] -> [`plan`] -> [`data`] -> [`ops`] and [`nn`] -> [`train`] -> [`store`] ->
-//! [`run`] -> [`statistics`] -> [`report`] -> [`audit`] -> [`cli`].
+//! [`run`] -> [`verify`] -> [`statistics`] -> [`report`] -> [`audit`] -> [`cli`].
 //!
 //! For research. Not a medical device; nothing here is for diagnosis.
 #![warn(missing_docs)]
@@ -17,6 +17,7 @@ pub mod error;
 pub mod manifest;
 pub mod nn;
 pub mod ops;
+mod output;
 pub mod plan;
 pub mod progress;
 pub mod report;
@@ -26,5 +27,6 @@ pub mod statistics;
 pub mod store;
 pub mod terminal;
 pub mod train;
+pub mod verify;
 
 pub use error::{Error, Result};

@@ -108,6 +108,41 @@ fn a_study_is_compared_in_many_ways() {
     }
 }
 
+#[test]
+fn a_filter_of_nothing_is_told_with_the_nearest_name() {
+    let bench = Workbench::new("filters");
+    bench.write("experiments/tiny.toml", &tiny("tiny", &sample(), ""));
+    bench.run(&["run"]).ok();
+    for (arguments, says) in [
+        (&["compare", "--only", "freeze=nonee"][..], &["freeze=nonee", "did you mean `none`?", "none, probe"][..]),
+        (&["compare", "--only", "freeze=none,prob"], &["freeze=prob", "did you mean `probe`?"]),
+        (&["compare", "--only", "architecture=tin"], &["architecture=tin", "did you mean `tiny`?"]),
+        (&["compare", "--only", "graft=q*"], &["graft=q*", "hr, scratch"]),
+        (&["compare", "--only", "mix=haf"], &["mix=haf", "did you mean `half`?", "half, none"]),
+        (&["compare", "--only", "label_fraction=0.1"], &["label_fraction=0.1", "there are 100%"]),
+        (&["compare", "--only", "seed=0,7"], &["seed=7", "there are 0, 1"]),
+        (&["compare", "--only", "graft=scratch", "--only", "mix=half"], &["no run has all of graft=scratch, mix=half"]),
+        (&["compare", "--only", "frieze=none"], &["`frieze`", "did you mean `freeze`?"]),
+        (&["compare", "tinny"], &["`tinny`", "did you mean `tiny`?"]),
+        (&["compare", "--metric", "macro_acu"], &["`macro_acu`", "did you mean `macro_auc`?", "brier"]),
+        (&["compare", "--sort", "differance"], &["`differance`", "did you mean `difference`?", "label_fraction"]),
+        (&["compare", "--by", "grafts"], &["`grafts`", "did you mean `graft`?"]),
+        (&["compare", "--rows", "mixx", "--columns", "freeze"], &["`mixx`", "did you mean `mix`?"]),
+        (&["report", "tin"], &["`tin`", "did you mean `tiny`?"]),
+        (&["runs", "--experiment", "tinny*"], &["`tinny*`", "did you mean `tiny`?"]),
+    ] {
+        bench.run(arguments).users_fault(says);
+    }
+    // Names and globs of what there is, done or not, are no fault.
+    for only in ["freeze=*", "freeze=—", "graft=h*", "label_fraction=100%", "seed=1", "mix=none"] {
+        bench.run(&["compare", "--only", only]).ok();
+    }
+    // Statuses are words that cannot be mistaken: that there are none such is an answer, and said.
+    let said = bench.run(&["runs", "--status", "failed", "--format", "json"]);
+    assert_eq!((said.code, said.out.as_str()), (Some(0), "[]\n"));
+    assert!(said.err.contains("no run is failed; there are 6 done"), "{}", said.err);
+}
+
 fn run(graft: &str, freeze: Option<&str>, seed: u64, auc: f64) -> Run {
     Run {
         run_id: format!("{graft}{freeze:?}{seed}"),

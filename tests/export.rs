@@ -71,6 +71,12 @@ fn what_is_not_ours_is_left_alone() {
     bench.run(&["export", "--csv", "tables"]).users_fault(&["tables/runs.csv", "left as it is", "name another folder"]);
     assert_eq!(names(&bench.path.join("tables")), BTreeSet::from(["runs.csv".to_owned()]));
     assert_eq!(std::fs::read_to_string(bench.path.join("tables/runs.csv")).unwrap(), "mine\n");
+    // Nor is what was put in the place of a file of ours.
+    bench.run(&["export", "--csv", "exported"]).ok();
+    let store = std::fs::read(bench.results().join("ecgraft.sqlite")).unwrap();
+    std::fs::write(bench.path.join("exported/runs.csv"), &store).unwrap();
+    bench.run(&["export", "--csv", "exported"]).users_fault(&["exported/runs.csv", "SQLite", "left as it is"]);
+    assert!(std::fs::read(bench.path.join("exported/runs.csv")).unwrap() == store);
     bench.write("file", "");
     bench.run(&["export", "--parquet", "file"]).users_fault(&["file", "cannot be made"]);
 
@@ -140,13 +146,15 @@ fn an_mlflow_database_has_runs_curves_scores_and_artifacts() {
     assert_eq!(number("SELECT count(*) FROM params WHERE key = 'transfer.epochs' AND value = '2'"), 6.0);
     let mut select = database.prepare("SELECT artifact_uri FROM runs").unwrap();
     let uris = select.query_map([], |row| row.get::<_, String>(0)).unwrap().map(|uri| uri.unwrap());
-    let values = uris.map(|uri| Path::new(uri.strip_prefix("file://").unwrap()).join("regression_predictions.csv"));
+    // Where they are is said from the database's folder on, so that it may be moved.
+    let folder = bench.path.join("tracking");
+    let values = uris.map(|uri| folder.join(uri).join("regression_predictions.csv"));
     let values: Vec<PathBuf> = values.filter(|path| path.is_file()).collect();
     assert_eq!(values.len(), 2, "of the networks that are grafted");
     let lines = values.iter().map(|path| csv::Reader::from_path(path).unwrap().records().count());
     assert_eq!(lines.sum::<usize>() as f64, bench.number("SELECT count(*) FROM regression_predictions"));
     let uri: String = database.query_row("SELECT min(artifact_uri) FROM runs", [], |row| row.get(0)).unwrap();
-    assert!(Path::new(uri.strip_prefix("file://").unwrap()).join("manifest.toml").is_file(), "{uri}");
+    assert!(Path::new(&uri).is_relative() && folder.join(&uri).join("manifest.toml").is_file(), "{uri}");
 }
 
 /// A Python that has all of `modules`: `$PYTHON`, or `python3`; else it is said that `test` was skipped.
@@ -199,14 +207,17 @@ fn mlflow_opens_the_database() {
     let Some(python) = python("mlflow_opens_the_database", &["mlflow"]) else { return };
     let bench = study("mlflow-opens");
     bench.run(&["export", "--mlflow", "tracking"]).ok();
+    std::fs::create_dir(bench.path.join("elsewhere")).unwrap();
+    std::fs::rename(bench.path.join("tracking"), bench.path.join("elsewhere/moved")).unwrap();
     let script = "
-import sqlite3
+import os, sqlite3
 import mlflow
-client = mlflow.MlflowClient(tracking_uri='sqlite:///tracking/mlflow.db')
+os.chdir('elsewhere/moved')
+client = mlflow.MlflowClient(tracking_uri='sqlite:///mlflow.db')
 experiment = client.get_experiment_by_name('tiny')
 runs = client.search_runs([experiment.experiment_id])
 assert len(runs) == 8 and all(run.info.status == 'FINISHED' for run in runs)
-store = sqlite3.connect('file:results/ecgraft.sqlite?mode=ro', uri=True)
+store = sqlite3.connect('file:../../results/ecgraft.sqlite?mode=ro', uri=True)
 for run_id, auc, seed, stage in store.execute('SELECT run_id, test_macro_auc, seed, stage_id FROM runs'):
     [run] = [run for run in runs if run.info.run_id.startswith(run_id)]
     assert run.data.metrics['test/macro_auc'] == auc and run.data.params['seed'] == str(seed)
@@ -215,6 +226,7 @@ for run_id, auc, seed, stage in store.execute('SELECT run_id, test_macro_auc, se
         \" AND split = 'validation' AND metric = 'loss' ORDER BY epoch\", (run_id, stage)).fetchall()
     files = {file.path for file in client.list_artifacts(run.info.run_id)}
     assert files == {'manifest.toml', 'settings.json', 'predictions.csv'}, files
+    assert 'numeric_version' in open(client.download_artifacts(run.info.run_id, 'settings.json')).read()
 print('opened with', mlflow.__version__)
 ";
     println!("{}", run_python(&python, &bench, script, &[]));
@@ -266,21 +278,66 @@ print(len(said), 'probabilities')
     assert_eq!(said, "360 probabilities\n");
 }
 
-#[test]
-fn every_query_of_the_page_has_an_answer() {
-    let bench = study("queries");
-    // One that failed, as some queries are about those.
+/// A study of which one stage failed, as some queries are about those.
+fn study_with_a_failure(name: &str) -> Workbench {
+    let bench = study(name);
     let mut store = Store::open(&bench.results()).unwrap();
     let plan = example::plan(&[example::manifest("study")]);
     store.register(&plan).unwrap();
     store.want(&[plan.stages[0].id.clone()]).unwrap();
     store.claim("w", std::time::Duration::from_secs(30)).unwrap();
     store.fail(&plan.stages[0].id, "w", "the loss is not a number").unwrap();
-    drop(store);
+    bench
+}
+
+/// The queries of the page.
+fn queries() -> Vec<String> {
     let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/queries.md")).unwrap();
-    let queries: Vec<&str> = page.split("```sql\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    let queries: Vec<String> =
+        page.split("```sql\n").skip(1).filter_map(|rest| rest.split("```").next()).map(str::to_owned).collect();
     assert!(queries.len() >= 12, "{}", queries.len());
-    for query in queries {
-        assert!(!bench.ask(query).is_empty(), "no rows:\n{query}");
+    queries
+}
+
+#[test]
+fn every_query_of_the_page_has_an_answer() {
+    let bench = study_with_a_failure("queries");
+    for query in queries() {
+        assert!(!bench.ask(&query).is_empty(), "no rows:\n{query}");
     }
+    // So have those of the help, whose list of views is the store's.
+    for command in ["query", "export"] {
+        let help = bench.run(&[command, "--help"]).ok().replace('\n', " ");
+        for view in Store::VIEWS {
+            assert!(help.contains(view), "{command} --help does not tell of {view}");
+        }
+    }
+}
+
+#[test]
+fn duckdb_answers_every_query_of_the_page_as_sqlite_does() {
+    let Some(python) = python("duckdb_answers_every_query_of_the_page_as_sqlite_does", &["duckdb"]) else { return };
+    let bench = study_with_a_failure("queries-duckdb");
+    bench.run(&["export", "--parquet", "tables"]).ok();
+    let script = "
+import sqlite3, sys
+import duckdb
+store = sqlite3.connect('file:results/ecgraft.sqlite?mode=ro', uri=True)
+duck = duckdb.connect()
+views, queries = sys.argv[1].split(), sys.argv[2:]
+for view in views:
+    duck.execute(f\"CREATE VIEW {view} AS SELECT * FROM 'tables/{view}.parquet'\")
+def plain(value):
+    try:
+        return f'{float(value):.12g}'
+    except (TypeError, ValueError):
+        return str(value)
+for query in queries:
+    both = [sorted([plain(value) for value in row] for row in of.execute(query).fetchall()) for of in (store, duck)]
+    assert both[0] and both[0] == both[1], (query, both)
+print(len(queries), 'queries in DuckDB', duckdb.__version__)
+";
+    let (views, queries) = (Store::VIEWS.join(" "), queries());
+    let arguments: Vec<&str> = std::iter::once(&views).chain(&queries).map(String::as_str).collect();
+    println!("{}", run_python(&python, &bench, script, &arguments));
 }

@@ -5,6 +5,7 @@ mod workbench;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use ecgraft::store::Cell;
 use workbench::{Workbench, sample, tiny};
 
 /// A study of seconds, its results, and what is in the manifest beside it.
@@ -140,6 +141,7 @@ fn figures_are_files_of_three_kinds() {
     }
     bench.run(&["plot", "roc", "-o", "roc.gif"]).users_fault(&["roc.gif", ".svg, .png or .pdf"]);
     bench.run(&["plot", "roc", "--record", "1"]).users_fault(&["--record"]);
+    bench.run(&["plot", "roc", "smal"]).users_fault(&["no experiment is called `smal`", "did you mean `small`?"]);
     bench.run(&["plot", "roc", "--run", "zz"]).users_fault(&["zz", "ecgraft runs --status done"]);
     bench.run(&["plot", "ecg", "--record", "no-such"]).users_fault(&["no-such", "not among the test records"]);
 
@@ -148,6 +150,77 @@ fn figures_are_files_of_three_kinds() {
     let ecgraft::store::Cell::Text(run) = &cell[0][0] else { panic!("{cell:?}") };
     let svg = bench.run(&["plot", "confusion", "--run", &run[..8]]).ok();
     assert!(svg.contains("confusion, tiny, scratch, 100% of the labels, seed 0"), "{svg}");
+}
+
+#[test]
+fn a_figure_by_epoch_is_of_the_run_that_was_asked_for() {
+    let bench = studied("asked", "");
+    let runs = bench.ask(
+        "SELECT r.run_id, r.graft, r.seed, e.value FROM runs r JOIN epochs e ON e.run_id = r.run_id AND e.stage_id = r.stage_id
+         WHERE e.split = 'validation' AND e.metric = 'loss' AND e.epoch = 1 ORDER BY r.position",
+    );
+    let all = bench.run(&["plot", "loss"]).ok();
+    for row in runs {
+        let [Cell::Text(run), Cell::Text(graft), Cell::Integer(seed), _] = &row[..] else { panic!("{row:?}") };
+        for kind in ["learning-curves", "loss"] {
+            let svg = bench.run(&["plot", kind, "--run", run]).ok();
+            assert!(svg.contains(&format!("run {run}, seed {seed}")) && svg.contains("n = 1 network"), "{svg}");
+            assert!(svg.len() < all.len() && !svg.contains(&format!("seed {}", 1 - seed)), "{svg}");
+        }
+        // What is grafted into it, where anything is.
+        let said = bench.run(&["plot", "regression-loss", "--run", run]);
+        if graft == "scratch" {
+            said.users_fault(&["from scratch", "no network is grafted"]);
+        } else {
+            assert!(said.ok().contains(&format!("run {run}, seed {seed}")));
+        }
+        for kind in ["label-efficiency", "forest"] {
+            bench.run(&["plot", kind, "--run", run]).users_fault(&["--run", kind, "leave it out"]);
+        }
+    }
+    bench.run(&["plot", "learning-curves", "--run", "zz"]).users_fault(&["zz", "ecgraft runs --status done"]);
+}
+
+#[test]
+fn a_report_or_figure_takes_the_place_of_no_other_kind_of_file() {
+    let bench = studied("places", "");
+    let store = std::fs::read(bench.results().join("ecgraft.sqlite")).unwrap();
+    let Cell::Text(checkpoint) = &bench.ask("SELECT checkpoint FROM stages LIMIT 1")[0][0] else { panic!() };
+    let weights = std::fs::read(bench.results().join(checkpoint)).unwrap();
+    let manifest = std::fs::read(bench.path.join("study.toml")).unwrap();
+    for (name, content, what) in [
+        ("ecgraft.sqlite", &store, "SQLite"),
+        ("weights.safetensors", &weights, "a checkpoint"),
+        ("study.toml", &manifest, "not"),
+    ] {
+        // By its ending, and by what it is whatever it is called; links lead to what they name.
+        std::fs::write(bench.path.join(name), content).unwrap();
+        bench.run(&["report", "-o", name]).users_fault(&[name, ".html"]);
+        for (command, kind, alias) in [("report", "", "x.html"), ("plot", "roc", "x.svg"), ("plot", "roc", "x.pdf")] {
+            let arguments: Vec<&str> =
+                [command, kind, "-o", alias].into_iter().filter(|word| !word.is_empty()).collect();
+            std::fs::write(bench.path.join(alias), content).unwrap();
+            bench.run(&arguments).users_fault(&[alias, what, "left as it is"]);
+            assert!(std::fs::read(bench.path.join(alias)).unwrap() == *content, "{alias}");
+            std::fs::remove_file(bench.path.join(alias)).unwrap();
+        }
+        assert!(std::fs::read(bench.path.join(name)).unwrap() == *content, "{name}");
+    }
+    for other in ["x.pdf", "x.svg", "x.txt", "x.HTML.gz"] {
+        bench.run(&["report", "-o", other]).users_fault(&[other, "ends in .html"]);
+        assert!(!bench.path.join(other).exists());
+    }
+    bench.run(&["plot", "roc", "-o", "x"]).users_fault(&["x: ", ".svg, .png or .pdf"]);
+    bench.run(&["report", "-o", "results"]).users_fault(&["results", "folder"]);
+    // What is of its kind is replaced, also behind a link; a device is written to.
+    bench.write("old.html", "<!doctype html>\n<p>old");
+    std::os::unix::fs::symlink("old.html", bench.path.join("link.htm")).unwrap();
+    bench.run(&["report", "-o", "link.htm"]).ok();
+    assert!(bench.path.join("link.htm").is_symlink());
+    assert!(std::fs::read_to_string(bench.path.join("old.html")).unwrap().contains("Report on small"));
+    bench.run(&["report", "-o", "/dev/null"]).ok();
+    assert!(!std::fs::metadata("/dev/null").unwrap().is_file());
+    assert!(std::fs::read_dir(&bench.path).unwrap().all(|entry| !entry.unwrap().path().ends_with(".tmp")));
 }
 
 #[test]
@@ -264,4 +337,59 @@ fn a_browser_draws_every_figure_without_a_word_on_its_console() {
     // And one that has a fault is told from one that has none.
     let broken = bench.write("broken.html", "<body><script>nothing.there()</script></body>");
     assert!(!browse(&browser, &bench, &broken).1.is_empty(), "the browser's console is not heard");
+}
+
+/// The pages of what the browser prints, each as its lines of text; `None` where a program is missing.
+fn printed(browser: &Path, bench: &Workbench, page: &Path) -> Option<Vec<Vec<String>>> {
+    Command::new("pdftotext").arg("-v").output().ok()?;
+    let pdf = bench.path.join("report.pdf");
+    let output = Command::new(browser)
+        .args(["--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--no-pdf-header-footer"])
+        .arg(format!("--user-data-dir={}", bench.path.join("profile").display()))
+        .arg(format!("--print-to-pdf={}", pdf.display()))
+        .arg(format!("file://{}", page.display()))
+        .output()
+        .unwrap();
+    assert!(pdf.is_file(), "{}", String::from_utf8_lossy(&output.stderr));
+    let output = Command::new("pdftotext").args(["-layout"]).arg(&pdf).arg("-").output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let pages = text.split('\x0c').map(|page| {
+        page.lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect::<Vec<_>>()
+    });
+    Some(pages.filter(|page| !page.is_empty()).collect())
+}
+
+#[test]
+fn printed_no_ecg_is_cut_and_no_heading_is_left_alone() {
+    let test = "printed_no_ecg_is_cut_and_no_heading_is_left_alone";
+    let Some(browser) = chromium() else {
+        return workbench::skipped(test, "no chromium is on the path, and CHROMIUM is not set");
+    };
+    let bench = studied("printed", "");
+    bench.run(&["report", "-o", "report.html"]).ok();
+    let html = std::fs::read_to_string(bench.path.join("report.html")).unwrap();
+    let Some(pages) = printed(&browser, &bench, &bench.path.join("report.html")) else {
+        return workbench::skipped(test, "pdftotext is not on the path");
+    };
+    let headings: Vec<&str> = ["<h2", "<h3", "<summary"]
+        .into_iter()
+        .flat_map(|tag| html.split(tag).skip(1))
+        .filter_map(|rest| Some(rest.split_once('>')?.1.split_once("</")?.0))
+        .collect();
+    assert!(headings.contains(&"Example ECGs") && headings.contains(&"Learning curves"), "{headings:?}");
+    let mut ecgs = 0;
+    for page in &pages[..pages.len() - 1] {
+        let last = page.last().unwrap();
+        assert!(!headings.iter().any(|heading| last.ends_with(heading)), "{last:?} is alone at the foot of {page:#?}");
+        // An ECG begins with its title and ends with its scale, on one page, of which it is the only one.
+        let begins = page.iter().filter(|line| line.contains("small: ECG ")).count();
+        let ends = page.iter().filter(|line| line.contains("the pulse at the left is 1 mV")).count();
+        assert!(begins == ends && begins <= 1, "{page:#?}");
+        ecgs += begins;
+    }
+    assert_eq!(ecgs, 6);
+    // A run is one line, with all its columns.
+    let runs = pages.iter().flatten().filter(|line| line.contains("100% labels") && line.contains("done")).count();
+    assert_eq!(runs, 6, "{pages:#?}");
+    assert!(pages.len() < 20, "{} pages", pages.len());
 }

@@ -5,7 +5,7 @@ mod example;
 use std::collections::{BTreeMap, BTreeSet};
 
 use ecgraft::manifest::*;
-use ecgraft::plan::{Overlaps, Plan, StageKind, expand};
+use ecgraft::plan::{Overlaps, Plan, StageKind, expand, id_of_run, id_of_settings};
 use example::{fingerprints, freeze, manifest, plan, strings};
 use serde_json::json;
 
@@ -421,6 +421,83 @@ fn settings_tell_all_that_an_id_covers() {
     assert_eq!(transfer["label_fraction"], 0.1);
     assert_eq!(stage.data_fingerprint(&plan), "ptb-xl");
     assert_eq!(find("qrs on half-real, cnn, seed 1").data_fingerprint(&plan), "simulator-200-7+ptb-xl");
+}
+
+#[test]
+fn an_id_is_proved_by_stored_settings_and_any_change_of_them_gives_another() {
+    let mut manifest = full("full");
+    manifest.trials.from = vec![
+        vec![Target::Qrs.into()],
+        vec![Donor::CLASSIFICATION, Target::Hr.into()],
+        vec![Donor::Regression(Targets::of(&[Target::Hr, Target::Qrs]))],
+    ];
+    manifest.trials.fusion = vec![Fusion::Concat, Fusion::Gate];
+    manifest.trials.matched_scratch = true;
+    // Nothing is frozen, so that it says nothing; and numbers that few digits do not hold.
+    manifest.freezes.get_mut("none").unwrap().batch_norm = BatchNormMode::Adapt;
+    manifest.transfer.label_smoothing = 0.1 + 0.2;
+    manifest.trials.label_fraction = vec![1.0 / 3.0, 0.07 * 100.0 / 7.0];
+    manifest.mixes.get_mut("half-real").unwrap().parts[0].from_epoch = Some(1);
+    manifest.mixes.get_mut("half-real").unwrap().parts[1].until_epoch = Some(1000);
+    manifest.trials.seed = vec![0, u64::MAX];
+    let plan = plan(&[manifest]);
+    let mut kinds = BTreeSet::new();
+    for stage in &plan.stages {
+        let text = stage.settings(&plan).to_string();
+        let settings: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(id_of_settings(&settings).as_ref(), Ok(&stage.id), "{text}");
+        // Whatever is changed but names is another stage, or none.
+        if kinds.insert((
+            settings["kind"].to_string(),
+            settings["backbones"].to_string(),
+            settings["freeze"]["name"].to_string(),
+        )) {
+            for changed in changes(&settings) {
+                assert_ne!(id_of_settings(&changed).as_ref(), Ok(&stage.id), "{changed}");
+            }
+        }
+    }
+    assert!(kinds.len() >= 7, "{kinds:?}");
+    for trial in &plan.trials {
+        let run = id_of_run("full", &plan.stages[trial.stage].id);
+        assert_eq!(run.as_ref(), Some(&trial.run_id));
+        assert_ne!(id_of_run("full2", &plan.stages[trial.stage].id), run);
+    }
+    assert_eq!(id_of_run("full", "no id"), None);
+}
+
+/// All values that differ from `value` in one leaf. What says nothing stays: names, labels, where data lie, from which epoch
+/// on a part trains that trains in all, and what batch norms of frozen blocks do where none is.
+fn changes(value: &serde_json::Value) -> Vec<serde_json::Value> {
+    use serde_json::Value;
+    const SAYS_NOTHING: [&str; 5] = ["name", "label", "source", "from_epoch", "until_epoch"];
+    match value {
+        Value::Object(object) => object
+            .iter()
+            .filter(|(key, _)| !SAYS_NOTHING.contains(&key.as_str()))
+            .filter(|(key, _)| *key != "batch_norm" || object["steps"] != json!([]))
+            .flat_map(|(key, inner)| {
+                changes(inner).into_iter().map(move |changed| {
+                    let mut object = object.clone();
+                    object.insert(key.clone(), changed);
+                    Value::Object(object)
+                })
+            })
+            .collect(),
+        Value::Array(items) => (0..items.len())
+            .flat_map(|place| {
+                changes(&items[place]).into_iter().map(move |changed| {
+                    let mut items = items.clone();
+                    items[place] = changed;
+                    Value::Array(items)
+                })
+            })
+            .collect(),
+        Value::Number(number) => vec![json!(number.as_f64().unwrap() / 2.0 + 1e9)],
+        Value::String(text) => vec![json!(format!("{text}x"))],
+        Value::Bool(flag) => vec![json!(!flag)],
+        Value::Null => vec![],
+    }
 }
 
 #[test]

@@ -7,17 +7,11 @@ use clap::Args;
 use super::Results;
 use crate::Result;
 use crate::report::export;
+use crate::store::Store;
 
 /// Write all results for other programs: Parquet, CSV, or an MLflow database
 #[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  ecgraft export --parquet tables
-  ecgraft export --csv tables --mlflow tracking
-
-Parquet and CSV have a file for each view of the store: runs, stages, run_stages, epochs, regression,
-composition, scores, predictions. An earlier export in the folder is replaced; files that are not of
-one are left alone, as is an MLflow database, which may have notes of yours.")]
+#[command(after_help = help())]
 pub struct Options {
     #[command(flatten)]
     formats: Formats,
@@ -37,6 +31,20 @@ struct Formats {
     /// A folder for an MLflow database and artifacts
     #[arg(long, value_name = "DIR")]
     mlflow: Option<PathBuf>,
+}
+
+fn help() -> String {
+    format!(
+        "\
+Examples:
+  ecgraft export --parquet tables
+  ecgraft export --csv tables --mlflow tracking
+
+Parquet and CSV have a file for each view of the store: {}.
+An earlier export in the folder is replaced; files that are not of one are left alone, as is an MLflow database,
+which may have notes of yours.",
+        Store::VIEWS.join(", ")
+    )
 }
 
 /// Runs the command.

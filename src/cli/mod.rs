@@ -23,6 +23,7 @@ mod schema;
 mod show;
 mod simulate;
 mod status;
+mod verify;
 
 /// Does a network that first learned to measure the heart classify ECGs better?
 #[derive(Debug, Parser)]
@@ -53,6 +54,7 @@ pub enum Command {
     Show(show::Options),
     Status(status::Options),
     Audit(audit::Options),
+    Verify(verify::Options),
     Query(query::Options),
     Export(export::Options),
     Architectures(architectures::Options),
@@ -103,6 +105,7 @@ impl Cli {
             Command::Show(options) => show::run(options),
             Command::Status(options) => status::run(options),
             Command::Audit(options) => audit::run(options),
+            Command::Verify(options) => verify::run(options),
             Command::Query(options) => query::run(options),
             Command::Export(options) => export::run(options),
             Command::Architectures(options) => architectures::run(options),

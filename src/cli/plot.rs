@@ -1,10 +1,11 @@
 //! `ecgraft plot`
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
 use super::Results;
+use crate::output::{self, Kind as File};
 use crate::report;
 use crate::{Error, Result};
 
@@ -19,7 +20,9 @@ Examples:
 
 ROC curves are of the seeds of one arm, beside those of its baseline; calibration and confusion are of one
 run, an ECG is of a record it was tested on; regression-scatter and bland-altman are of the networks grafted into that
-run, or of those of the lowest seed where it has none. Without --run it is the arm with the highest mean test macro AUC, and the best of its seeds.")]
+run, or of those of the lowest seed where it has none. Without --run it is the arm with the highest mean test macro AUC,
+and the best of its seeds. learning-curves, loss and regression-loss are of all runs, or with --run of that one and of what
+is grafted into it; label-efficiency and forest are of all and take no --run.")]
 pub struct Options {
     /// What is drawn
     #[arg(value_enum)]
@@ -30,7 +33,7 @@ pub struct Options {
     /// The file, by whose ending it is SVG, PNG or PDF; SVG on standard output without it
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// The run that ROC, calibration, confusion, ECG and the values of regressions are of: its id, or the beginning of it
+    /// The run that the figure is of: its id, or the beginning of it
     #[arg(long, value_name = "RUN")]
     run: Option<String>,
     /// The test record that is drawn as an ECG [default: the one that the run judges best]
@@ -71,7 +74,13 @@ enum Kind {
 /// # Errors
 /// A user error where there are no results, no such experiment or run, nothing to draw, or the file cannot be written.
 pub fn run(options: Options) -> Result<()> {
-    let format = Format::of(options.output.as_deref())?;
+    let format = match &options.output {
+        None => File::Svg,
+        Some(path) => File::of(path, &[File::Svg, File::Png, File::Pdf])?,
+    };
+    if let Some(path) = &options.output {
+        output::check(path, format)?;
+    }
     let (dir, name, run) = (&options.results.dir, options.experiment.as_deref(), options.run.as_deref());
     let plot = |kind| report::plot(dir, kind, name, run);
     if options.record.is_some() && !matches!(options.kind, Kind::Ecg) {
@@ -91,34 +100,12 @@ pub fn run(options: Options) -> Result<()> {
         Kind::Ecg => report::ecg(dir, name, run, options.record.as_deref()),
     }?;
     let content = match format {
-        Format::Svg => figure.svg().into_bytes(),
-        Format::Png => figure.png()?,
-        Format::Pdf => figure.pdf()?,
+        File::Png => figure.png()?,
+        File::Pdf => figure.pdf()?,
+        _ => figure.svg().into_bytes(),
     };
     match options.output {
         None => super::print(&String::from_utf8_lossy(&content)),
-        Some(path) => std::fs::write(&path, content)
-            .map_err(|error| Error::user(format!("{}: cannot be written: {error}", path.display()))),
-    }
-}
-
-/// What kind of file.
-enum Format {
-    Svg,
-    Png,
-    Pdf,
-}
-
-impl Format {
-    /// By the ending of the name.
-    fn of(path: Option<&Path>) -> Result<Format> {
-        let Some(path) = path else { return Ok(Format::Svg) };
-        let ending = path.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
-        match ending.as_deref() {
-            Some("svg") => Ok(Format::Svg),
-            Some("png") => Ok(Format::Png),
-            Some("pdf") => Ok(Format::Pdf),
-            _ => Err(Error::user(format!("{}: a figure's name ends in .svg, .png or .pdf", path.display()))),
-        }
+        Some(path) => output::write(&path, format, &content),
     }
 }

@@ -12,13 +12,7 @@ use crate::terminal;
 
 /// Ask the store in SQL (reading only)
 #[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  ecgraft query \"SELECT freeze, avg(test_macro_auc) AS auc FROM runs WHERE status = 'done' GROUP BY freeze\"
-  ecgraft query \"SELECT * FROM predictions WHERE run_id = '...'\" --format csv > predictions.csv
-  ecgraft query \"SELECT name, sql FROM sqlite_schema WHERE type = 'view'\"
-
-Views: runs, stages, run_stages, epochs, regression, scores, predictions.")]
+#[command(after_help = help())]
 pub struct Options {
     /// One query
     #[arg(value_name = "SQL")]
@@ -28,6 +22,19 @@ pub struct Options {
     format: ListFormat,
     #[command(flatten)]
     results: super::Results,
+}
+
+fn help() -> String {
+    format!(
+        "\
+Examples:
+  ecgraft query 'SELECT \"freeze\", avg(test_macro_auc) AS auc FROM runs WHERE current = 1 GROUP BY \"freeze\"'
+  ecgraft query \"SELECT * FROM predictions WHERE run_id = '...'\" --format csv > predictions.csv
+  ecgraft query \"SELECT name, sql FROM sqlite_schema WHERE type = 'view'\"
+
+Views: {}.",
+        Store::VIEWS.join(", ")
+    )
 }
 
 /// Runs the command.

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::Results;
-use crate::report;
-use crate::{Error, Result};
+use crate::output::{self, Kind};
+use crate::{Result, report};
 
 /// Write everything about experiments into one HTML file
 ///
@@ -20,7 +20,7 @@ pub struct Options {
     /// Experiments, by name or glob [default: all]
     #[arg(value_name = "NAME_GLOB")]
     experiments: Vec<String>,
-    /// The file; standard output without it
+    /// The file, which ends in .html; standard output without it
     #[arg(short, long, value_name = "FILE.html")]
     output: Option<PathBuf>,
     #[command(flatten)]
@@ -30,13 +30,16 @@ pub struct Options {
 /// Runs the command.
 ///
 /// # Errors
-/// A user error where there are no results, no experiment has such a name, or the file cannot be written.
+/// A user error where there are no results, no experiment has such a name, the file cannot be written, or is of another
+/// kind.
 pub fn run(options: Options) -> Result<()> {
+    if let Some(path) = &options.output {
+        output::check(path, Kind::of(path, &[Kind::Html])?)?;
+    }
     let now = chrono::Utc::now().format("%Y-%m-%d %H:%M").to_string();
     let html = report::page(&options.results.dir, &options.experiments, &now)?;
     match options.output {
         None => super::print(&html),
-        Some(path) => std::fs::write(&path, html)
-            .map_err(|error| Error::user(format!("{}: cannot be written: {error}", path.display()))),
+        Some(path) => output::write(&path, Kind::Html, html.as_bytes()),
     }
 }

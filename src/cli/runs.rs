@@ -54,5 +54,8 @@ pub fn run(options: Options) -> Result<()> {
         ListFormat::Csv => runs::ListFormat::Csv,
         ListFormat::Json => runs::ListFormat::Json,
     };
-    super::print(&report::listing(&options.results.dir, &filter, format)?)
+    let (list, nothing) = report::listing(&options.results.dir, &filter, format)?;
+    // An empty answer is an answer to who asks for the failed, but not one to be taken for a fault of the list.
+    nothing.iter().for_each(|word| eprintln!("{word}"));
+    super::print(&list)
 }

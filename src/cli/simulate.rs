@@ -12,7 +12,7 @@ use crate::data::simulator::{SAMPLES, SAMPLING_RATE, simulate};
 use crate::data::wfdb::write;
 use crate::data::{Record, simulator};
 use crate::manifest::{Lead, Normalize, Signal, Target};
-use crate::{Error, Result};
+use crate::{Error, Result, durable};
 
 /// Write records of the simulator as a data set in PTB-XL's layout, for use with other tools
 #[derive(Debug, Args)]
@@ -102,7 +102,8 @@ fn make_folder(path: &Path) -> Result<()> {
 }
 
 fn write_text(path: &Path, text: &str) -> Result<()> {
-    std::fs::write(path, text).map_err(|error| Error::user(format!("{} cannot be written: {error}", path.display())))
+    durable::write(path, text.as_bytes())
+        .map_err(|error| Error::user(format!("{} cannot be written: {error}", path.display())))
 }
 
 /// The folder of a record under `records100` and `records500`: 00000, 01000 ...

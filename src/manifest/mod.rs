@@ -35,7 +35,7 @@ pub use schema::schema;
 pub use stage_types::*;
 pub use types::*;
 
-pub(crate) use names::hint;
+pub(crate) use names::{choices, hint};
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -10,6 +10,16 @@ pub(crate) fn hint<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> 
     }
 }
 
+/// How a message goes on after a name of which there is none: the nearest there is, and all of them.
+pub(crate) fn choices<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    let known: Vec<&str> = known.into_iter().collect();
+    match nearest(name, &known) {
+        _ if known.is_empty() => "; there is none".into(),
+        Some(near) => format!("; did you mean `{near}`? There are {}", known.join(", ")),
+        None => format!("; there are {}", known.join(", ")),
+    }
+}
+
 /// `a`, `b`, `c`
 pub(super) fn list<T: AsRef<str>>(names: &[T]) -> String {
     names.iter().map(|name| format!("`{}`", name.as_ref())).collect::<Vec<_>>().join(", ")
@@ -37,7 +47,7 @@ pub(super) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
-    use super::hint;
+    use super::{choices, hint};
 
     #[test]
     fn a_near_name_is_offered_and_otherwise_all_are_listed() {
@@ -48,5 +58,13 @@ mod tests {
         assert_eq!(hint("size", known), "; did you mean `batch_size`?");
         assert_eq!(hint("temperature", known), "; known: `epochs`, `batch_size`, `loss`");
         assert_eq!(hint("x", []), "; none is declared");
+    }
+
+    #[test]
+    fn the_nearest_is_asked_for_and_all_are_told() {
+        let known = ["none", "probe", "gradual"];
+        assert_eq!(choices("nonee", known), "; did you mean `none`? There are none, probe, gradual");
+        assert_eq!(choices("x*", known), "; there are none, probe, gradual");
+        assert_eq!(choices("x", []), "; there is none");
     }
 }

@@ -19,6 +19,20 @@ pub(super) fn written(id: Id) -> String {
     seed::hex(&id)
 }
 
+/// An id from how it is written; `None` for what is none.
+pub(super) fn read(text: &str) -> Option<Id> {
+    let mut id = Id::default();
+    // Both cases would be two ways to write one.
+    let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    if text.len() != 2 * id.len() || !text.bytes().all(is_digit) {
+        return None;
+    }
+    for (byte, digits) in id.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+    }
+    Some(id)
+}
+
 /// The id of a trial: the experiment's name and its transfer stage.
 pub(super) fn run_id(experiment: &str, stage: Id) -> Id {
     let mut hash = Sha256::new();
@@ -35,18 +49,28 @@ pub(super) struct Common(Sha256);
 impl Common {
     /// What all stages of a manifest have in common.
     pub(super) fn of(manifest: &Manifest) -> Result<Common> {
+        Common::numeric().and(&manifest.signal)?.and(&manifest.compute)
+    }
+
+    /// What all stages of this version have in common.
+    pub(super) fn numeric() -> Common {
         let mut hash = Sha256::new();
         hash.update(b"stage");
         hash.update(NUMERIC_VERSION.to_le_bytes());
-        Common(hash).and(&manifest.signal)?.and(&manifest.compute)
+        Common(hash)
     }
 
     /// The same with `settings` added.
-    pub(super) fn and(mut self, settings: &impl Serialize) -> Result<Common> {
+    pub(super) fn and(self, settings: &impl Serialize) -> Result<Common> {
         let value = serde_json::to_value(settings)
             .map_err(|error| Error::internal(format!("settings cannot be written as JSON: {error}")))?;
-        self.0.update(digest(&value));
-        Ok(self)
+        Ok(self.value(&value))
+    }
+
+    /// The same with settings added that are JSON already.
+    pub(super) fn value(mut self, settings: &Value) -> Common {
+        self.0.update(digest(settings));
+        self
     }
 
     /// The same with `settings` added where there are any.
@@ -185,7 +209,7 @@ fn shorten(hash: Sha256) -> Id {
 }
 
 /// SHA-256 of a JSON value, without ambiguity: every piece has a tag, and a length where it varies.
-fn digest(value: &Value) -> [u8; 32] {
+pub(super) fn digest(value: &Value) -> [u8; 32] {
     let mut hash = Sha256::new();
     feed(&mut hash, value);
     hash.finalize().into()

@@ -10,9 +10,12 @@ mod expand;
 mod identity;
 mod overlap;
 mod settings;
+mod stored;
 
 pub use overlap::{Overlap, Overlaps, SharedPeople};
 pub use settings::percent;
+pub(crate) use stored::check as check_settings;
+pub use stored::{id_of_run, id_of_settings};
 
 /// Goes up when kernels, simulator, preprocessing or training change numbers; part of every stage id.
 pub const NUMERIC_VERSION: u32 = 5;

@@ -33,6 +33,21 @@ pub enum Kind {
     Confusion,
 }
 
+impl Kind {
+    /// Refuses to draw of one run what is of a whole experiment.
+    ///
+    /// # Errors
+    /// A user error that says of what the figure is.
+    pub(super) fn check_run(self) -> Result<()> {
+        let (name, what) = match self {
+            Kind::LabelEfficiency => ("label-efficiency", "every arm at every share of the labels"),
+            Kind::Forest => ("forest", "the differences of all arms"),
+            _ => return Ok(()),
+        };
+        Err(Error::user(format!("--run: {name} has {what}, and none of one run; leave it out, or draw another figure")))
+    }
+}
+
 /// One experiment with all that was found in the store.
 pub(super) struct Evidence<'a> {
     pub experiment: &'a Experiment,
@@ -44,6 +59,8 @@ pub(super) struct Evidence<'a> {
     pub stages: TrainedStages,
     /// The arm that is shown in detail, where one has been tested.
     pub shown: Option<Shown<'a>>,
+    /// The run that was asked for: figures by epoch are of it alone.
+    asked: Option<&'a Run>,
     /// What one regression measured of its test records, target by target.
     measured: Vec<Measured>,
 }
@@ -93,7 +110,9 @@ impl<'a> Evidence<'a> {
         let curves = store.learning_curves(&experiment.name)?;
         let shown = shown(store, experiment, &runs, run)?;
         let measured = measured(store, &stages, shown.as_ref())?;
-        Ok(Self { experiment, test: (comparison.test, comparison.resamples), runs, curves, stages, shown, measured })
+        let asked = run.and_then(|_| shown.as_ref()?.runs.get(shown.as_ref()?.best)).map(|(run, _)| *run);
+        let test = (comparison.test, comparison.resamples);
+        Ok(Self { experiment, test, runs, curves, stages, shown, asked, measured })
     }
 
     /// The figure of this kind.
@@ -110,6 +129,9 @@ impl<'a> Evidence<'a> {
                 (self.macro_auc_of(&all, name), "no run is done yet that has a validation macro AUC")
             }
             Kind::Loss => (self.loss_of(&all, name), "no run is done yet"),
+            Kind::RegressionLoss if self.asked.is_some_and(|run| !self.stages.grafts.contains_key(&run.stage_id)) => {
+                (None, "the run is from scratch: no network is grafted into it")
+            }
             Kind::RegressionLoss => (self.regression_loss(), "no network that is grafted is trained yet"),
             Kind::RegressionScatter => (
                 figure::scatter(format!("{name}: measured over true values"), &self.measured),
@@ -145,18 +167,32 @@ impl<'a> Evidence<'a> {
     /// Validation macro AUC by epoch, an arm a panel.
     pub fn macro_auc_of(&self, arms: &[&Arm], name: &str) -> Option<Figure> {
         let courses = self.courses(arms, &[("validation", "macro_auc")]);
-        figure::learning(format!("{name}: validation macro AUC by epoch"), &courses, "validation macro AUC")
+        let title = format!("{name}: validation macro AUC by epoch{}", self.of_asked());
+        figure::learning(title, &courses, "validation macro AUC")
     }
 
     /// Training and validation loss by epoch, an arm a panel.
     pub fn loss_of(&self, arms: &[&Arm], name: &str) -> Option<Figure> {
         let courses = self.courses(arms, &[("train", "loss"), ("validation", "loss")]);
-        figure::learning(format!("{name}: loss by epoch"), &courses, "loss")
+        figure::learning(format!("{name}: loss by epoch{}", self.of_asked()), &courses, "loss")
+    }
+
+    /// How a title goes on where figures are of one run.
+    fn of_asked(&self) -> String {
+        self.asked.map_or_else(String::new, |run| format!(", run {}, seed {}", run.run_id, run.seed))
+    }
+
+    /// Whether a run, or a stage, is among those that figures by epoch are of.
+    fn is_asked(&self, stage: &str) -> bool {
+        self.asked.is_none_or(|run| {
+            let grafts = self.stages.grafts.get(&run.stage_id);
+            run.stage_id == stage || grafts.is_some_and(|grafts| grafts.iter().any(|graft| graft == stage))
+        })
     }
 
     fn courses(&self, arms: &[&Arm], series: &[(&str, &str)]) -> Vec<Course> {
         let course = |arm: &&Arm| {
-            let runs = self.runs.iter().filter(|run| arm.has(run));
+            let runs = self.runs.iter().filter(|run| arm.has(run) && self.is_asked(&run.stage_id));
             let curves: Vec<Curve> = runs.flat_map(|run| self.curves_of(&run.stage_id, run.seed, series)).collect();
             let of = arm.mix.as_ref().map_or_else(|| arm.graft.clone(), |mix| format!("{} from {mix}", arm.graft));
             let freeze = arm.freeze.as_ref().map_or_else(String::new, |freeze| format!(", freeze {freeze}"));
@@ -179,7 +215,7 @@ impl<'a> Evidence<'a> {
     /// Loss by epoch of the stages that are grafted: a panel for each architecture, mix and target.
     pub fn regression_loss(&self) -> Option<Figure> {
         let mut courses: Vec<Course> = Vec::new();
-        for stage in self.grafted() {
+        for stage in self.grafted().into_iter().filter(|stage| self.is_asked(&stage.stage_id)) {
             let curves = self.curves_of(&stage.stage_id, stage.seed, &[("train", "loss"), ("validation", "loss")]);
             let title = [stage_name(stage), stage.architecture.clone()];
             match courses.iter_mut().find(|course| course.title == title) {
@@ -188,7 +224,8 @@ impl<'a> Evidence<'a> {
                 None => courses.push(Course { title, curves }),
             }
         }
-        let title = format!("{}: loss of the networks that are grafted, by epoch", self.experiment.name);
+        let of = self.of_asked();
+        let title = format!("{}: loss of the networks that are grafted, by epoch{of}", self.experiment.name);
         figure::learning(title, &courses, "loss")
     }
 

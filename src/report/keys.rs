@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use crate::manifest::glob_matches;
+use crate::manifest::{choices, glob_matches};
 use crate::plan::percent;
 use crate::store::Run;
 use crate::{Error, Result};
@@ -56,8 +56,8 @@ impl FromStr for Key {
     fn from_str(text: &str) -> Result<Self> {
         let known = |key: &Key| key.name() == text || key.heading() == text;
         Key::ALL.into_iter().find(known).ok_or_else(|| {
-            let names = Key::ALL.map(Key::name).join(", ");
-            Error::user(format!("`{text}` is nothing that runs are put together by; there are {names}"))
+            let names = choices(text, Key::ALL.map(Key::name));
+            Error::user(format!("`{text}` is nothing that runs are put together by{names}"))
         })
     }
 }
@@ -74,16 +74,46 @@ pub struct Only {
 impl Only {
     /// Whether the run is meant.
     pub fn admits(&self, run: &Run) -> bool {
-        self.values.iter().any(|value| match self.key {
+        self.values.iter().any(|value| self.is_value_of(value, run))
+    }
+
+    fn is_value_of(&self, value: &str, run: &Run) -> bool {
+        match self.key {
             None => value.parse() == Ok(run.seed),
             Some(Key::LabelFraction) => share(value).is_some_and(|share| (share - run.label_fraction).abs() < 1e-9),
             Some(key) => match key.of(run) {
                 Some(name) => glob_matches(value, &name),
-                None => value == "none" || value == "-" || value == "—",
+                None => NO_NAME.contains(&value),
             },
-        })
+        }
+    }
+
+    /// Whether there are such runs, done or not: that each value is one of some of `runs`.
+    ///
+    /// # Errors
+    /// A user error for a value that none has, with the nearest and all there are.
+    pub fn check(&self, runs: &[&Run]) -> Result<()> {
+        let Some(value) = self.values.iter().find(|value| !runs.iter().any(|run| self.is_value_of(value, run))) else {
+            return Ok(());
+        };
+        let of = |run: &&Run| match self.key {
+            None => run.seed.to_string(),
+            Some(key) => key.of(run).unwrap_or_else(|| NO_NAME[0].to_owned()),
+        };
+        let mut known: Vec<String> = Vec::new();
+        for name in runs.iter().map(of) {
+            if !known.contains(&name) {
+                known.push(name);
+            }
+        }
+        let key = self.key.map_or("seed", Key::name);
+        let choices = choices(value, known.iter().map(String::as_str));
+        Err(Error::user(format!("--only {key}={value}: no run has this {key}{choices}")))
     }
 }
+
+/// What the mix and the freeze of a run from scratch are called, which has neither.
+const NO_NAME: [&str; 3] = ["none", "-", "—"];
 
 impl FromStr for Only {
     type Err = Error;

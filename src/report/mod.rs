@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::manifest::glob_matches;
+use crate::manifest::{choices, glob_matches};
 use crate::store::{Run, Store};
 use crate::{Error, Result};
 
@@ -46,11 +46,14 @@ pub fn comparison(results: &Path, question: &Question, format: &dyn Format) -> R
 }
 
 /// A figure of one experiment in the store of `results`; of the only one, where no name is given. What is of one run, or of
-/// one arm, is of the done run whose id starts with `run`; else of the arm with the highest mean test macro AUC.
+/// one arm, is of the done run whose id starts with `run`; else of the arm with the highest mean test macro AUC. What is by
+/// epoch is of all runs, or of that one.
 ///
 /// # Errors
-/// A user error where there is no store, no such experiment or run or several of them, or nothing to draw.
+/// A user error where there is no store, no such experiment or run or several of them, nothing to draw, or where a figure
+/// of a whole experiment is asked for of one run.
 pub fn plot(results: &Path, kind: Kind, experiment: Option<&str>, run: Option<&str>) -> Result<figure::Figure> {
+    run.map_or(Ok(()), |_| kind.check_run())?;
     one(results, experiment, run, |_, evidence| evidence.figure(kind))
 }
 
@@ -94,14 +97,14 @@ fn one<T>(
     work(&store, &evidence::Evidence::of(&store, &compared, of, &runs, run)?)
 }
 
-/// The list of runs in the store of `results`.
+/// The list of runs in the store of `results`, and a word where it is empty.
 ///
 /// # Errors
 /// A user error where there is no store, or no experiment has such a name.
-pub fn listing(results: &Path, filter: &runs::Filter, format: runs::ListFormat) -> Result<String> {
+pub fn listing(results: &Path, filter: &runs::Filter, format: runs::ListFormat) -> Result<(String, Option<String>)> {
     let runs = Store::open_read_only(results)?.runs()?;
     let found = filter.apply(&runs).map_err(|error| error.at(results.display()))?;
-    Ok(format.write(&found))
+    Ok((format.write(&found), filter.nothing(&runs, &found)))
 }
 
 /// Names of the experiments of `runs` that `globs` stand for: in the order of the globs, and of the
@@ -126,7 +129,7 @@ pub fn select(runs: &[Run], globs: &[String]) -> Result<Vec<String>> {
     for glob in globs {
         let found: Vec<&str> = names.iter().copied().filter(|name| glob_matches(glob, name)).collect();
         if found.is_empty() {
-            return Err(Error::user(format!("no experiment is called `{glob}`; there are {}", names.join(", "))));
+            return Err(Error::user(format!("no experiment is called `{glob}`{}", choices(glob, names))));
         }
         for name in found {
             if !selected.iter().any(|known| known == name) {

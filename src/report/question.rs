@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::{Key, Metric, Only, Selection, Shape, Sort, Test, TestEvidence, select};
-use crate::manifest::Labels;
+use crate::manifest::{Labels, choices};
 use crate::store::{Run, Store};
 use crate::{Error, Result};
 
@@ -43,6 +43,7 @@ impl Question {
         let runs = store.runs()?;
         let experiments = select(&runs, &self.experiments)?;
         let only: Vec<Only> = self.only.iter().map(|text| text.parse()).collect::<Result<_>>()?;
+        self.check(&runs, &experiments, &only)?;
         let metrics = self.metrics();
         let sort = self.sort.as_deref().map(|text| sort(text, &metrics)).transpose()?;
         let by = match &self.shape.pivot {
@@ -105,6 +106,16 @@ impl Question {
         Ok((runs, selection))
     }
 
+    /// That the conditions are of runs there are, done or not: each for itself, and all together.
+    fn check(&self, runs: &[Run], experiments: &[String], only: &[Only]) -> Result<()> {
+        let runs: Vec<&Run> = runs.iter().filter(|run| experiments.contains(&run.experiment)).collect();
+        only.iter().try_for_each(|only| only.check(&runs))?;
+        if runs.iter().any(|run| only.iter().all(|only| only.admits(run))) {
+            return Ok(());
+        }
+        Err(Error::user(format!("no run has all of {}; leave one of them out", self.only.join(", "))))
+    }
+
     fn metrics(&self) -> Vec<Metric> {
         if self.metrics.is_empty() {
             Metric::usual()
@@ -143,8 +154,8 @@ fn values(store: &Store, metrics: &[Metric]) -> Result<BTreeMap<Metric, HashMap<
     let mut values = BTreeMap::new();
     for metric in unusual {
         let Some(&found) = known.get(&metric.to_string()) else {
-            let names: Vec<&str> = known.keys().map(String::as_str).collect();
-            return Err(Error::user(format!("no metric is called `{metric}`; there are {}", names.join(", "))));
+            let names = choices(&metric.to_string(), known.keys().map(String::as_str));
+            return Err(Error::user(format!("no metric is called `{metric}`{names}")));
         };
         values.insert(metric.clone(), store.metric(found, &metric.name, metric.of.as_deref())?);
     }
@@ -186,8 +197,9 @@ fn sort(text: &str, metrics: &[Metric]) -> Result<Sort> {
     }
     text.parse().map(Sort::Key).map_err(|_| {
         let shown: Vec<String> = metrics.iter().map(Metric::to_string).collect();
-        let keys = Key::ALL.map(Key::name).join(", ");
-        Error::user(format!("rows are not sorted by `{text}`; they are by {}, difference, p, {keys}", shown.join(", ")))
+        let fixed = ["difference", "p"].into_iter().chain(Key::ALL.map(Key::name));
+        let known = choices(text, shown.iter().map(String::as_str).chain(fixed));
+        Error::user(format!("there is nothing called `{text}` that rows are sorted by{known}"))
     })
 }
 

@@ -1,5 +1,7 @@
 //! The list of runs.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::format::{NONE, csv, decimals, json};
@@ -39,6 +41,20 @@ impl Filter {
         };
         Ok(runs.iter().filter(meant).collect())
     }
+
+    /// Where none of `runs` was found, that it is so, and where they stand.
+    pub(super) fn nothing(&self, runs: &[Run], found: &[&Run]) -> Option<String> {
+        let status = self.status.as_ref().filter(|_| found.is_empty())?;
+        let of = |run: &&Run| self.experiment.as_deref().is_none_or(|glob| glob_matches(glob, &run.experiment));
+        Some(format!("no run is {status}; there are {}", counted(runs.iter().filter(of))))
+    }
+}
+
+/// `6 done, 2 failed`
+fn counted<'a>(runs: impl Iterator<Item = &'a Run>) -> String {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    runs.for_each(|run| *counts.entry(&run.status).or_default() += 1);
+    counts.iter().map(|(status, count)| format!("{count} {status}")).collect::<Vec<_>>().join(", ")
 }
 
 /// How a list of runs is written.

@@ -20,7 +20,7 @@ pub struct MlflowStore {
 pub struct MlflowExperiment {
     /// Its name.
     pub name: String,
-    /// Where artifacts of its runs are, as a URI.
+    /// Where artifacts of its runs are: a path from the folder where MLflow is started, or a URI.
     pub artifacts: String,
     /// When its first run began and its last ended, ms since 1970, UTC.
     pub times: [Option<i64>; 2],
@@ -41,7 +41,7 @@ pub struct MlflowRun {
     pub started_at: Option<i64>,
     /// When it ended, ms since 1970, UTC.
     pub ended_at: Option<i64>,
-    /// Where its artifacts are, as a URI.
+    /// Where its artifacts are, as of [`MlflowExperiment::artifacts`].
     pub artifacts: String,
     /// Settings.
     pub params: Vec<(String, String)>,

@@ -11,6 +11,7 @@ mod evidence;
 mod members;
 mod mlflow;
 mod predictions;
+mod proof;
 mod query;
 mod read;
 mod register;
@@ -25,6 +26,7 @@ pub use evidence::{
 pub use members::{Member, RecordSet, SPLITS, StageSets};
 pub use mlflow::{MlflowExperiment, MlflowMetric, MlflowRun, MlflowStatus, MlflowStore};
 pub use predictions::{Found, TestPredictions};
+pub use proof::{StoredRun, StoredStage};
 pub use query::{Cell, Rows};
 pub use read::{
     ClassScore, MeasuredSource, MeasuredTarget, MixPartDetail, MixTargetDetail, Run, RunDetail, StageDetail, TestClass,

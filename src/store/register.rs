@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 
 use super::{Store, now};
 use crate::Result;
-use crate::plan::{Plan, StageKind};
+use crate::plan::{Plan, StageKind, check_settings};
 
 impl Store {
     /// Writes what `plan` wants and the store does not know yet. Stages that are known keep what was
@@ -14,7 +14,7 @@ impl Store {
     /// and forgotten where they were never trained.
     ///
     /// # Errors
-    /// Where the store cannot be written.
+    /// Where the store cannot be written; an internal error where a stage's settings do not prove its id.
     pub fn register(&mut self, plan: &Plan) -> Result<()> {
         self.write(|connection| {
             manifests(connection, plan)?;
@@ -58,6 +58,9 @@ fn stages(connection: &Connection, plan: &Plan) -> rusqlite::Result<()> {
             StageKind::Classification { mix } => ("classification", Some(mix), None),
             StageKind::Transfer { .. } => ("transfer", None, None),
         };
+        let settings = stage.settings(plan).to_string();
+        check_settings(plan, stage, &settings)
+            .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
         insert.execute(params![
             stage.id,
             kind,
@@ -66,7 +69,7 @@ fn stages(connection: &Connection, plan: &Plan) -> rusqlite::Result<()> {
             target,
             // SQLite's integers are signed; the view's readers see the same number up to 2^63.
             stage.seed as i64,
-            stage.settings(plan).to_string(),
+            settings,
             stage.data_fingerprint(plan)
         ])?;
         for (position, &donor) in stage.inputs().iter().enumerate() {

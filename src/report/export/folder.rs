@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
-use crate::{Result, run};
+use crate::output::{self, Kind};
+use crate::{Result, durable, run};
 
 /// Says that a folder's files are ours, and may be replaced.
 const MARK: &str = "ecgraft-export.txt";
@@ -13,16 +14,17 @@ const MARK: &str = "ecgraft-export.txt";
 #[derive(Debug)]
 pub(super) struct Folder {
     path: PathBuf,
-    /// Names of files that are written beside their places.
-    unfinished: Vec<String>,
+    /// Names of files that are written beside their places, and where.
+    unfinished: Vec<(String, PathBuf)>,
 }
 
 impl Folder {
     /// Makes the folder where it lacks; `names` is what will be in it.
     ///
     /// # Errors
-    /// A user error where it cannot be made, or has something of these names that no export wrote.
-    pub(super) fn open(path: &Path, names: &[String]) -> Result<Folder> {
+    /// A user error where it cannot be made, or has something of these names that no export wrote, or that is not of
+    /// `kind`.
+    pub(super) fn open(path: &Path, names: &[String], kind: Option<Kind>) -> Result<Folder> {
         fs::create_dir_all(path).map_err(|error| {
             Error::user(format!("{}: the folder cannot be made: {error}; name another one", path.display()))
         })?;
@@ -34,28 +36,30 @@ impl Folder {
                 path.join(taken).display()
             )));
         }
+        for (name, kind) in names.iter().flat_map(|name| kind.map(|kind| (name, kind))) {
+            output::check(&path.join(name), kind)?;
+        }
         Ok(Folder { path: path.to_owned(), unfinished: Vec::new() })
     }
 
     /// Where to write what will be called `name`.
     pub(super) fn file(&mut self, name: &str) -> PathBuf {
-        self.unfinished.push(name.to_owned());
-        self.beside(name)
+        let beside = durable::unfinished(&self.path.join(name));
+        self.unfinished.push((name.to_owned(), beside.clone()));
+        beside
     }
 
     /// Puts all in place, each file at once: what there is, a line each, under the folder's name.
     ///
     /// # Errors
     /// A user error where the folder cannot be written.
-    pub(super) fn finish(mut self, results: &Path, lines: &[String]) -> Result<String> {
+    pub(super) fn finish(self, results: &Path, lines: &[String]) -> Result<String> {
         self.mark(results, lines)?;
-        for name in std::mem::take(&mut self.unfinished) {
-            let (from, to) = (self.beside(&name), self.path.join(&name));
-            let place = || fs::File::open(&from)?.sync_all().and_then(|()| fs::rename(&from, &to));
-            if let Err(error) = place() {
-                let _ = fs::remove_file(&from);
-                return Err(unwritable(&to, &error));
-            }
+        // What is not put in its place is taken away at the end.
+        for (name, beside) in &self.unfinished {
+            let to = self.path.join(name);
+            let synced = fs::File::open(beside).and_then(|file| file.sync_all());
+            synced.and_then(|()| durable::put(beside, &to)).map_err(|error| unwritable(&to, &error))?;
         }
         let lines: String = lines.iter().map(|line| format!("  {line}\n")).collect();
         Ok(format!("{}\n{lines}", self.path.display()))
@@ -73,19 +77,15 @@ impl Folder {
             results.display(),
             lines.join("\n")
         );
-        let (from, to) = (self.beside(MARK), self.path.join(MARK));
-        fs::write(&from, text).and_then(|()| fs::rename(&from, &to)).map_err(|error| unwritable(&to, &error))
-    }
-
-    fn beside(&self, name: &str) -> PathBuf {
-        self.path.join(format!(".{name}.{}.tmp", std::process::id()))
+        let to = self.path.join(MARK);
+        durable::write(&to, text.as_bytes()).map_err(|error| unwritable(&to, &error))
     }
 }
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        for name in &self.unfinished {
-            let _ = fs::remove_file(self.beside(name));
+        for (_, beside) in &self.unfinished {
+            let _ = fs::remove_file(beside);
         }
     }
 }

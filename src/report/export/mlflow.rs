@@ -33,13 +33,12 @@ pub fn mlflow(results: &Path, folder: &Path) -> Result<String> {
             folder.join(DATABASE).display()
         )));
     }
-    let mut target = Folder::open(folder, &[ARTIFACTS.to_owned()])?;
+    let mut target = Folder::open(folder, &[ARTIFACTS.to_owned()], None)?;
     target.mark(results, &[])?;
-    let root = fs::canonicalize(folder).map_err(|error| unwritable(folder, &error))?.join(ARTIFACTS);
     let mut export = Export {
         store: &store,
         database: MlflowStore::create(&target.file(DATABASE))?,
-        root,
+        root: folder.join(ARTIFACTS),
         experiments: 0,
         runs: 0,
         donors: 0,
@@ -54,7 +53,9 @@ pub fn mlflow(results: &Path, folder: &Path) -> Result<String> {
     let counts =
         [counted(experiments, "experiment"), counted(runs, "run"), counted(donors, "grafted network")].join(", ");
     let written = target.finish(results, &[format!("{DATABASE}: {counts}"), format!("{ARTIFACTS}/")])?;
-    Ok(format!("{written}open it with `mlflow ui --backend-store-uri sqlite:///{DATABASE}` in that folder\n"))
+    Ok(format!(
+        "{written}open it with `mlflow ui --backend-store-uri sqlite:///{DATABASE}` in that folder, wherever it is moved\n"
+    ))
 }
 
 struct Export<'a> {
@@ -76,7 +77,7 @@ impl Export<'_> {
         let number = self.database.experiment(&MlflowExperiment {
             // MLflow has one of this name.
             name: if first.experiment == "Default" { "Default (ecgraft)".into() } else { first.experiment.clone() },
-            artifacts: uri(&self.root),
+            artifacts: ARTIFACTS.to_owned(),
             times: [starts, ends],
             tags: vec![("ecgraft.manifest_sha256".into(), first.manifest_sha256.clone())],
         })?;
@@ -188,7 +189,8 @@ impl Export<'_> {
             let path = folder.join(name);
             fs::write(&path, text).map_err(|error| unwritable(&path, &error))?;
         }
-        entry.artifacts = uri(&folder);
+        // From the database's folder on, where MLflow is started: so that all of it can be moved.
+        entry.artifacts = format!("{ARTIFACTS}/{}", entry.id);
         self.database.run(experiment, &entry)
     }
 }
@@ -278,12 +280,4 @@ fn table<const N: usize>(heads: [&str; N], rows: impl Iterator<Item = [String; N
 /// Since 1970, UTC.
 fn milliseconds(time: Option<&str>) -> Option<i64> {
     chrono::DateTime::parse_from_rfc3339(time?).ok().map(|time| time.timestamp_millis())
-}
-
-/// `file:///path`, percent-encoded where it must be.
-fn uri(path: &Path) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte);
-    let encode = |byte: u8| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
-    let path: String = path.to_string_lossy().bytes().map(encode).collect();
-    format!("file://{path}")
 }

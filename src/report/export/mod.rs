@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::Result;
+use crate::output::Kind;
 use crate::store::{Column, Store, Views};
 
 mod csv;
@@ -20,7 +21,7 @@ pub use mlflow::mlflow;
 /// A user error where there is no store, where the folder cannot be written, and where it has files of these names
 /// that no export made. What was there before is then as it was.
 pub fn csv(results: &Path, folder: &Path) -> Result<String> {
-    tables(results, folder, "csv", csv::write)
+    tables(results, folder, ("csv", Kind::Csv), csv::write)
 }
 
 /// As [`csv()`], as Parquet. Columns of times (`..._at`) are timestamps in UTC, in ms.
@@ -28,17 +29,17 @@ pub fn csv(results: &Path, folder: &Path) -> Result<String> {
 /// # Errors
 /// As of [`csv()`].
 pub fn parquet(results: &Path, folder: &Path) -> Result<String> {
-    tables(results, folder, "parquet", parquet::write)
+    tables(results, folder, ("parquet", Kind::Parquet), parquet::write)
 }
 
 /// Writes a view to the file at a path: how many rows.
 type Write = fn(&Views<'_>, &str, &[Column], &Path) -> Result<usize>;
 
-fn tables(results: &Path, folder: &Path, extension: &str, write: Write) -> Result<String> {
+fn tables(results: &Path, folder: &Path, (extension, kind): (&str, Kind), write: Write) -> Result<String> {
     let store = Store::open_read_only(results)?;
     let views = store.views()?;
     let names: Vec<String> = Store::VIEWS.iter().map(|view| format!("{view}.{extension}")).collect();
-    let mut folder = Folder::open(folder, &names)?;
+    let mut folder = Folder::open(folder, &names, Some(kind))?;
     let mut lines = Vec::new();
     for (view, name) in Store::VIEWS.iter().zip(&names) {
         let rows = write(&views, view, &views.columns(view)?, &folder.file(name))?;

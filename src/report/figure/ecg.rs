@@ -9,10 +9,12 @@ use super::svg::Svg;
 const MILLIMETRE: f64 = 96.0 / 25.4;
 /// mm/s.
 const SPEED: f64 = 25.0;
-/// mm/mV, the first at which the waves of a row are not higher than [`HIGHEST`].
-const GAINS: [f64; 2] = [10.0, 5.0];
+/// mm/mV, the first at which the waves of a row are not higher than [`HIGHEST`], nor all rows than [`TALLEST`].
+const GAINS: [f64; 3] = [10.0, 5.0, 2.5];
 /// mm.
 const HIGHEST: f64 = 60.0;
+/// What a page of A4 on its side has room for below a title and above a note, mm.
+const TALLEST: f64 = 170.0;
 /// What is drawn of a record at most, s.
 const LONGEST: f64 = 10.0;
 /// Room left of the traces, for the pulse of 1 mV, and right of them, mm.
@@ -41,41 +43,63 @@ struct Piece<'a> {
 }
 
 /// A record with 12 leads of 10 s as three rows of four leads and lead II below; any other a row a lead. `rate` is in
-/// Hz, `note` goes below. Where waves are too high for 10 mm/mV the scale is halved, as ECG machines do; the pulse at
+/// Hz, `note` goes below. Where waves are too high for 10 mm/mV, or for a printed page, the scale is halved, as ECG machines do; the pulse at
 /// the left of each row is 1 mV.
 pub fn ecg(title: String, rate: f64, traces: &[Trace], note: &str) -> Figure {
     let rows = rows(rate, traces);
-    let extent = |pieces: &[Piece<'_>]| {
-        let values = || pieces.iter().flat_map(|piece| piece.samples).copied().map(f64::from);
-        (values().fold(0.0, f64::min), values().fold(0.0, f64::max))
-    };
-    let fits = |gain: &&f64| rows.iter().all(|row| (extent(row).1 - extent(row).0) * **gain <= HIGHEST);
-    let gain = GAINS.iter().find(fits).copied().unwrap_or(GAINS[1]);
+    let layouts = GAINS.map(|gain| Layout::of(&rows, gain));
+    let last = GAINS.len() - 1;
+    let Layout { gain, zeros, height, .. } = layouts.iter().find(|layout| layout.fits()).unwrap_or(&layouts[last]);
     let seconds =
         rows.iter().flatten().map(|piece| piece.start + piece.samples.len() as f64 / rate).fold(0.0, f64::max);
     let width = (LEFT + seconds * SPEED + RIGHT).max(60.0);
 
     let mut traces = Svg::default();
-    let mut top = 3.0;
-    for row in &rows {
-        let (low, high) = extent(row);
-        // The line of 0 mV lies on the paper's thick lines.
-        let zero = ((top + (high * gain).max(8.0) + 4.0) / 5.0).ceil() * 5.0;
-        pulse(&mut traces, zero, gain);
-        row.iter().for_each(|piece| draw(&mut traces, piece, rate, zero, gain));
-        top = zero + (-low * gain).max(4.0) + 1.0;
+    for (row, &zero) in rows.iter().zip(zeros) {
+        pulse(&mut traces, zero, *gain);
+        row.iter().for_each(|piece| draw(&mut traces, piece, rate, zero, *gain));
     }
-    let height = (top / 5.0).ceil() * 5.0 + 5.0;
 
     let mut svg = Svg::default();
-    let [wide, high] = [width * MILLIMETRE, height * MILLIMETRE];
+    let [wide, high] = [width * MILLIMETRE, *height * MILLIMETRE];
     svg.push(format_args!("<rect class=\"paper\" width=\"{wide:.1}\" height=\"{high:.1}\"/>"));
-    paper(&mut svg, [width, height]);
+    paper(&mut svg, [width, *height]);
     svg.0.push_str(&traces.0);
     let note = format!("{note} 25 mm/s, {gain} mm/mV; the pulse at the left is 1 mV.");
     let leads: Vec<&str> = rows.iter().flatten().map(|piece| piece.lead).collect();
     let description = format!("ECG of one record, n = 1, {seconds:.1} s, leads {}.", leads.join(", "));
     Figure::new(title, description, [wide, high], svg, &note)
+}
+
+/// Where rows lie at a gain.
+struct Layout {
+    /// mm/mV.
+    gain: f64,
+    /// Where 0 mV is in each row, mm from the top: on the paper's thick lines.
+    zeros: Vec<f64>,
+    /// Height of the waves of the highest row, mm.
+    highest: f64,
+    /// Height of the whole, mm.
+    height: f64,
+}
+
+impl Layout {
+    fn of(rows: &[Vec<Piece<'_>>], gain: f64) -> Layout {
+        let (mut zeros, mut highest, mut top) = (Vec::new(), 0.0_f64, 3.0);
+        for row in rows {
+            let values = || row.iter().flat_map(|piece| piece.samples).copied().map(f64::from);
+            let (low, high) = (values().fold(0.0, f64::min) * gain, values().fold(0.0, f64::max) * gain);
+            let zero = ((top + high.max(8.0) + 4.0) / 5.0).ceil() * 5.0;
+            zeros.push(zero);
+            highest = highest.max(high - low);
+            top = zero + (-low).max(4.0) + 1.0;
+        }
+        Layout { gain, zeros, highest, height: (top / 5.0).ceil() * 5.0 + 5.0 }
+    }
+
+    fn fits(&self) -> bool {
+        self.highest <= HIGHEST && self.height <= TALLEST
+    }
 }
 
 fn rows<'a>(rate: f64, traces: &'a [Trace]) -> Vec<Vec<Piece<'a>>> {
@@ -180,6 +204,10 @@ mod tests {
         assert_eq!(rows.matches("class=\"lead\"").count(), 2);
         let high = ecg("high".into(), 100.0, &[trace("V2", vec![-3.0, 4.0])], "").svg();
         assert!(high.contains("5 mm/mV") && !high.contains("NaN"));
+        // Three high rows and the rhythm stay on a page.
+        let all: Vec<Trace> = leads.iter().map(|&lead| trace(lead, [-1.5, 2.5].repeat(500))).collect();
+        let tall = ecg("tall".into(), 100.0, &all, "");
+        assert!(tall.svg().contains("5 mm/mV") && tall.height() / MILLIMETRE < TALLEST + 10.0, "{}", tall.height());
         let none = ecg("none".into(), 100.0, &[], "").svg();
         assert!(!none.contains("NaN") && !none.contains("inf"));
     }

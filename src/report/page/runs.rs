@@ -13,7 +13,7 @@ use crate::store::{Run, TestError, TrainedStage};
 pub(super) fn list(html: &mut Html, evidence: &[Evidence<'_>]) {
     html.heading(2, "runs", "Runs");
     html.push(format_args!(
-        "<p>Each line unfolds to where the run comes from; the arrow keys go from line to line. <a href=\"#manifests\">Past the \
+        "<p class=\"screen\">Each line unfolds to where the run comes from; the arrow keys go from line to line. <a href=\"#manifests\">Past the \
          list</a>.</p>"
     ));
     filters(html, evidence);

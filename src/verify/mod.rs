@@ -1,0 +1,185 @@
+//! Everything that the store says and that can be proved, proved again: ids from settings, scores from predictions,
+//! weights by their checksums.
+
+use std::path::Path;
+
+use rayon::prelude::*;
+use serde_json::Value;
+
+use crate::Result;
+use crate::plan::{NUMERIC_VERSION, id_of_run, id_of_settings};
+use crate::store::{StageStatus, Store, StoredRun, StoredStage};
+
+mod scores;
+mod weights;
+
+use weights::Weights;
+
+/// What was looked at, and what does not agree.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Stages there are, and those of them that are done.
+    pub stages: [usize; 2],
+    /// Stage ids that follow from stored settings.
+    pub ids: usize,
+    /// Stages of other versions of the numbers, whose ids are made in other ways.
+    pub other_versions: usize,
+    /// Run ids that follow from experiment and stage.
+    pub runs: usize,
+    /// Inputs that are those of the settings, and done.
+    pub inputs: usize,
+    /// Test scores of classifiers that agree, and the probabilities they are of.
+    pub scores: usize,
+    /// See `scores`.
+    pub probabilities: usize,
+    /// Test errors of regressions that agree, and the values they are of.
+    pub errors: usize,
+    /// See `errors`.
+    pub measured: usize,
+    /// Regressions of which no values were kept when they were trained.
+    pub regressions_without_values: usize,
+    /// Validation scores and values of learning curves: predictions of these records are not kept.
+    pub unproved: usize,
+    /// Checkpoints that have the stored checksum.
+    pub checkpoints: usize,
+    /// Whole checkpoints of which no checksum is stored.
+    pub without_checksum: usize,
+    /// Checkpoints that are not there.
+    pub gone: usize,
+    /// What does not agree, in sentences: stage, what, the stored and the computed value.
+    pub disagreements: Vec<String>,
+}
+
+impl Found {
+    fn disagree(&mut self, sentence: String) {
+        self.disagreements.push(sentence);
+    }
+}
+
+/// Proves what the store of `results` says of the runs of `experiments`, or of all stages there are.
+///
+/// # Errors
+/// A user error where there is no store, or it cannot be read. What does not agree is no error: see
+/// [`Found::disagreements`].
+pub fn verify(results: &Path, store: &Store, experiments: Option<&[String]>) -> Result<Found> {
+    // All is read as it stands at this moment.
+    let _moment = store.views()?;
+    let mut found = Found::default();
+    let stages = store.stored_stages(experiments)?;
+    for stage in &stages {
+        self::stage(store, stage, &mut found)?;
+    }
+    for run in &store.stored_runs(experiments)? {
+        self::run(run, stages.iter().find(|stage| stage.stage_id == run.stage_id), &mut found);
+    }
+    checkpoints(results, &stages, &mut found);
+    Ok(found)
+}
+
+/// One stage: its id, its inputs and its scores.
+fn stage(store: &Store, stage: &StoredStage, found: &mut Found) -> Result<()> {
+    let id = &stage.stage_id;
+    let is_done = stage.status == StageStatus::Done;
+    found.stages[0] += 1;
+    found.stages[1] += usize::from(is_done);
+    found.unproved += stage.unproved;
+    let settings: Value = match serde_json::from_str(&stage.settings) {
+        Ok(settings) => settings,
+        Err(error) => {
+            found.disagree(format!("stage {id}: its settings are no JSON: {error}"));
+            return Ok(());
+        }
+    };
+    let is_present = settings["numeric_version"] == NUMERIC_VERSION;
+    if settings["numeric_version"].is_u64() && !is_present {
+        found.other_versions += 1;
+    } else {
+        match id_of_settings(&settings) {
+            Ok(of_settings) if of_settings == *id => found.ids += 1,
+            Ok(of_settings) => {
+                found.disagree(format!("stage {id}: its stored settings are those of stage {of_settings}"))
+            }
+            Err(why) => found.disagree(format!("stage {id}: its stored settings have no id: {why}")),
+        }
+    }
+    for (column, stored, of_settings) in [
+        ("kind", Value::from(stage.kind.as_str()), &settings["kind"]),
+        // As the store has it, signed.
+        ("seed", Value::from(stage.seed), &settings["seed"]),
+    ] {
+        if stored != *of_settings {
+            found.disagree(format!(
+                "stage {id}: its {column} is stored as {stored}, and is {of_settings} in its settings"
+            ));
+        }
+    }
+    inputs(stage, &settings, found);
+    match stage.kind.as_str() {
+        _ if !is_done => Ok(()),
+        "transfer" => scores::classifier(store, stage, &settings, found),
+        "regression" => scores::regressor(store, stage, is_present, found),
+        // A classifier that is grafted has no test predictions of its own in the store.
+        _ => Ok(()),
+    }
+}
+
+/// That a stage starts from what its settings say, and from finished stages where it is finished.
+fn inputs(stage: &StoredStage, settings: &Value, found: &mut Found) {
+    let id = &stage.stage_id;
+    let grafts = settings["grafts"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let grafts: Vec<&str> = grafts.iter().map(|graft| graft["stage_id"].as_str().unwrap_or_default()).collect();
+    let inputs: Vec<&str> = stage.inputs.iter().map(|(input, _)| input.as_str()).collect();
+    if grafts != inputs {
+        let list = |ids: &[&str]| if ids.is_empty() { "nothing".to_owned() } else { ids.join(", ") };
+        let (inputs, grafts) = (list(&inputs), list(&grafts));
+        found.disagree(format!("stage {id}: it is stored as grafted from {inputs}, and from {grafts} in its settings"));
+    }
+    for (input, status) in &stage.inputs {
+        match status {
+            Some(StageStatus::Done) => found.inputs += 1,
+            _ if stage.status != StageStatus::Done => {}
+            None => {
+                found.disagree(format!("stage {id}: it is done, and {input}, which it is grafted from, is not there"))
+            }
+            Some(_) => found.disagree(format!("stage {id}: it is done, and {input}, which it is grafted from, is not")),
+        }
+    }
+}
+
+/// One run: its id, and that it is what its stage is.
+fn run(run: &StoredRun, stage: Option<&StoredStage>, found: &mut Found) {
+    let id = &run.run_id;
+    let settings: Option<Value> = stage.and_then(|stage| serde_json::from_str(&stage.settings).ok());
+    match id_of_run(&run.experiment, &run.stage_id) {
+        Some(computed) if computed == *id => found.runs += 1,
+        _ => found.disagree(format!("run {id}: it is not that of {} and stage {}", run.experiment, run.stage_id)),
+    }
+    let Some(settings) = settings else { return };
+    for (column, stored) in [("seed", Value::from(run.seed)), ("label_fraction", Value::from(run.label_fraction))] {
+        let of_stage = &settings[column];
+        if stored.as_f64() != of_stage.as_f64() {
+            found.disagree(format!(
+                "run {id}: its {column} is stored as {stored}, and is {of_stage} in its stage's settings"
+            ));
+        }
+    }
+}
+
+fn checkpoints(results: &Path, stages: &[StoredStage], found: &mut Found) {
+    let done = stages.par_iter().filter(|stage| stage.status == StageStatus::Done);
+    let looked: Vec<_> = done
+        .filter_map(|stage| {
+            let place = stage.checkpoint.as_ref()?;
+            let weights = weights::check(&results.join(place), &stage.stage_id, stage.weights_sha256.as_deref());
+            Some((stage, place, weights))
+        })
+        .collect();
+    for (stage, place, weights) in looked {
+        match weights {
+            Ok(Weights::Proved) => found.checkpoints += 1,
+            Ok(Weights::Unproved) => found.without_checksum += 1,
+            Ok(Weights::Gone) => found.gone += 1,
+            Err(why) => found.disagree(format!("stage {}: its checkpoint {place} {why}", stage.stage_id)),
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! Scores again, from stored predictions.
+
+use serde_json::Value;
+
+use super::Found;
+use crate::Result;
+use crate::manifest::{Labels, Superclass};
+use crate::store::{ClassScore, MeasuredRecord, MeasuredTarget, PredictedClass, Store, StoredStage};
+use crate::train::Score;
+use crate::train::metrics::{classification, regression};
+
+/// Whether a stored number is the computed one, a sum over so many terms in another order.
+fn agree(stored: Option<f64>, computed: Option<f64>, terms: usize) -> bool {
+    match (stored, computed) {
+        (Some(stored), Some(computed)) => {
+            let rounding = f64::EPSILON * terms.max(16) as f64 * stored.abs().max(1.0);
+            (stored - computed).abs() <= rounding
+        }
+        (None, None) => true,
+        _ => false,
+    }
+}
+
+/// `0.5`, or `none`
+fn shown(value: Option<f64>) -> String {
+    value.map_or_else(|| "none".to_owned(), |value| value.to_string())
+}
+
+/// Compares the test scores of a transfer stage with those of its predictions.
+pub(super) fn classifier(store: &Store, stage: &StoredStage, settings: &Value, found: &mut Found) -> Result<()> {
+    let stored = store.test_scores(&stage.stage_id)?;
+    let predictions = store.predictions_of(&stage.stage_id)?;
+    found.probabilities += predictions.len();
+    if stored.is_empty() && predictions.is_empty() {
+        return Ok(());
+    }
+    let computed = match computed(settings, &predictions) {
+        Ok(computed) => computed,
+        Err(why) => {
+            found.disagree(format!(
+                "stage {}: its test scores cannot be had from its predictions: {why}",
+                stage.stage_id
+            ));
+            return Ok(());
+        }
+    };
+    for score in &computed {
+        let class = score.class.map_or_else(String::new, |class| format!(" of {class}"));
+        let is_same = |other: &&ClassScore| other.metric == *score.metric && other.class.as_deref() == score.class;
+        let place = || format!("stage {}: test {}{class}", stage.stage_id, score.metric);
+        match stored.iter().find(is_same) {
+            Some(other) if agree(other.value, score.value, predictions.len()) => found.scores += 1,
+            Some(other) => {
+                let (stored, computed) = (shown(other.value), shown(score.value));
+                found.disagree(format!("{} is stored as {stored}, and {computed} from its predictions", place()));
+            }
+            None => {
+                found.disagree(format!("{} is not stored, and {} from its predictions", place(), shown(score.value)))
+            }
+        }
+    }
+    for other in &stored {
+        let is_known = |score: &Score| score.metric == other.metric && score.class == other.class.as_deref();
+        if !computed.iter().any(is_known) {
+            let class = other.class.as_ref().map_or_else(String::new, |class| format!(" of {class}"));
+            let (id, metric, value) = (&stage.stage_id, &other.metric, shown(other.value));
+            found.disagree(format!(
+                "stage {id}: test {metric}{class} is stored as {value}, and no score of its predictions"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The test scores of predictions, which come by record and class.
+fn computed(settings: &Value, predictions: &[PredictedClass]) -> std::result::Result<Vec<Score>, String> {
+    let transfer = &settings["transfer"];
+    let understood = |what: &str, error: serde_json::Error| format!("the settings' {what}: {error}");
+    let classes: Vec<Superclass> =
+        serde_json::from_value(transfer["classes"].clone()).map_err(|error| understood("classes", error))?;
+    let labels: Labels =
+        serde_json::from_value(transfer["labels"].clone()).map_err(|error| understood("labels", error))?;
+    let (mut probabilities, mut truth) = (Vec::new(), Vec::new());
+    for record in predictions.chunk_by(|one, next| one.record_id == next.record_id) {
+        let id = &record[0].record_id;
+        if record.len() != classes.len() {
+            return Err(format!("record {id} has predictions of {} classes, not {}", record.len(), classes.len()));
+        }
+        for class in &classes {
+            let of = record.iter().find(|of| of.class == class.name());
+            let of = of.ok_or_else(|| format!("record {id} has no prediction of {}", class.name()))?;
+            // The network's numbers have 24 bits.
+            if f64::from(of.probability as f32) != of.probability {
+                return Err(format!(
+                    "the probability of {} of record {id}, {}, is not one of a network",
+                    class.name(),
+                    of.probability
+                ));
+            }
+            probabilities.push(of.probability);
+            truth.push(of.label);
+        }
+        if labels == Labels::Single {
+            // Of several the first is meant.
+            let row = truth.len() - classes.len();
+            let first = truth[row..].iter().position(|has| *has);
+            truth[row..].iter_mut().enumerate().for_each(|(place, has)| *has = Some(place) == first);
+        }
+    }
+    let names: Vec<&'static str> = classes.iter().map(|class| class.name()).collect();
+    Ok(classification(labels, classes.len(), &probabilities, &truth)?.scores("test", &names))
+}
+
+/// Compares the test errors of a regression stage with those of what it measured.
+pub(super) fn regressor(store: &Store, stage: &StoredStage, is_present: bool, found: &mut Found) -> Result<()> {
+    let stored = store.test_errors(&stage.stage_id)?;
+    let values = store.measured_of(&stage.stage_id)?;
+    found.measured += values.len();
+    if values.is_empty() && !is_present {
+        found.regressions_without_values += usize::from(!stored.is_empty());
+        return Ok(());
+    }
+    let of = |target: &str| values.iter().filter(|value| value.target == target).collect::<Vec<_>>();
+    for score in &stored {
+        compare(stage, score, &of(&score.target), found);
+    }
+    let is_stored = |value: &&MeasuredRecord| stored.iter().any(|score| score.target == value.target);
+    if let Some(value) = values.iter().find(|value| !is_stored(value)) {
+        let (id, target) = (&stage.stage_id, &value.target);
+        found.disagree(format!("stage {id}: {target} was measured of test records, and no test score of it is stored"));
+    }
+    Ok(())
+}
+
+fn compare(stage: &StoredStage, score: &MeasuredTarget, values: &[&MeasuredRecord], found: &mut Found) {
+    let (id, target) = (&stage.stage_id, &score.target);
+    let (truth, measured): (Vec<f64>, Vec<f64>) = values.iter().map(|value| (value.truth, value.measured)).unzip();
+    let metrics = match regression(&truth, &measured) {
+        Ok(metrics) => metrics,
+        Err(why) => {
+            found.disagree(format!(
+                "stage {id}: its test scores of {target} cannot be had from what it measured: {why}"
+            ));
+            return;
+        }
+    };
+    for (metric, stored, computed) in [
+        ("records", Some(score.records as f64), Some(values.len() as f64)),
+        ("mae", Some(score.mae), Some(metrics.mae)),
+        ("rmse", Some(score.rmse), Some(metrics.rmse)),
+        ("r2", score.r2, metrics.r2),
+        ("pearson_r", score.pearson_r, metrics.pearson_r),
+    ] {
+        if agree(stored, computed, values.len()) {
+            found.errors += 1;
+        } else {
+            let (stored, computed) = (shown(stored), shown(computed));
+            found.disagree(format!(
+                "stage {id}: test {metric} of {target} is stored as {stored}, and {computed} from what it measured"
+            ));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_agree_but_for_the_order_of_their_sums() {
+        let terms: Vec<f64> = (1..=1000).map(|term| 1.0 / f64::from(term)).collect();
+        let (up, down) = (terms.iter().sum::<f64>(), terms.iter().rev().sum::<f64>());
+        assert_ne!(up, down);
+        assert!(agree(Some(up), Some(down), 1000));
+        // One network's probability by its last bit, in a mean of squares over as many.
+        let step = 2.0 * 0.5 * f64::from(f32::EPSILON) * 0.25 / 1000.0;
+        assert!(!agree(Some(0.2), Some(0.2 + step), 1000));
+        assert!(agree(None, None, 1) && !agree(None, Some(0.0), 1));
+    }
+}
