@@ -1,6 +1,6 @@
 //! A whole source: listed, decoded and prepared in parallel, or taken from the cache.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
@@ -10,7 +10,7 @@ use super::listing::Listing;
 use super::signal::{RawRecord, prepare};
 use super::{Dataset, Record, cache, deepfake, ptb_xl, simulator, wfdb};
 use crate::manifest::{Signal, Source};
-use crate::{Error, Result};
+use crate::{Error, Result, stop};
 
 /// Goes up when the same files and settings would give other records; kept ones are then made anew.
 const PREPROCESSING_VERSION: u32 = 2;
@@ -27,10 +27,11 @@ pub fn load(name: &str, source: &Source, signal: &Signal, cache: &Path) -> Resul
 
 fn load_unnamed(source: &Source, signal: &Signal, cache: &Path) -> Result<Dataset> {
     let fingerprint = fingerprint(source, cache)?;
-    let path = cache.join(format!("{}.bin", key(&fingerprint, signal, PREPROCESSING_VERSION)?));
+    let path = cached(&fingerprint, signal, cache)?;
     if let Some(dataset) = cache::read(&path) {
         return Ok(dataset);
     }
+    stop::check()?;
     let (records, signals, notes) = match source {
         Source::Simulator { records, seed } => {
             let (records, signals) = prepare_all(*records, signal, |index| Ok(simulator::simulate(*seed, index)))?;
@@ -47,6 +48,11 @@ fn load_unnamed(source: &Source, signal: &Signal, cache: &Path) -> Result<Datase
     // Without it the next start takes longer, no more.
     let _ = cache::write(&path, &dataset);
     Ok(dataset)
+}
+
+/// Where the prepared records of a source are kept.
+pub(super) fn cached(fingerprint: &str, signal: &Signal, cache: &Path) -> Result<PathBuf> {
+    Ok(cache.join(format!("{}.bin", key(fingerprint, signal, PREPROCESSING_VERSION)?)))
 }
 
 /// Reads and prepares the records of a listing.
@@ -88,6 +94,7 @@ fn prepare_all(
         .par_chunks_mut(size)
         .enumerate()
         .map(|(index, place)| {
+            stop::check()?;
             let (record, raw) = read(index)?;
             let prepared = prepare(&raw, signal).map_err(|why| Error::user(format!("record {}: {why}", record.id)))?;
             if prepared.len() != size {

@@ -13,6 +13,7 @@ mod ptb_xl;
 mod recording;
 pub mod signal;
 pub mod simulator;
+mod size;
 mod split;
 mod table;
 pub mod wfdb;
@@ -28,6 +29,7 @@ pub use fingerprint::fingerprint;
 pub use load::load;
 pub use offer::Wanted;
 pub use recording::recordings;
+pub use size::bytes;
 pub use split::{Shares, mix_split, transfer_split};
 
 /// What is known of one record beside its signal.

@@ -94,6 +94,11 @@ pub(super) fn list(path: &Path, features: Option<&Path>, signal: &Signal) -> Res
     Ok(Listing { records, files: paths, read: wfdb::read, column: Some(file_column), notes })
 }
 
+/// The table of all records.
+pub(super) fn database(path: &Path) -> Result<PathBuf> {
+    Ok(root(path)?.join(DATABASE))
+}
+
 /// The folder with the tables: `path` itself or the only one below.
 fn root(path: &Path) -> Result<PathBuf> {
     if path.join(DATABASE).is_file() {
