@@ -8,6 +8,9 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use crate::process;
 
 /// The ending of files that are not yet in their place.
 const UNFINISHED: &str = "tmp";
@@ -35,7 +38,7 @@ pub fn unfinished(path: &Path) -> PathBuf {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let number = COUNT.fetch_add(1, Ordering::Relaxed);
-    path.with_file_name(format!(".{name}.{}.{number}.{UNFINISHED}", std::process::id()))
+    path.with_file_name(format!(".{name}@{}@{number}.{UNFINISHED}", process::name()))
 }
 
 /// Writes and syncs a file that is to be [`put`] in its place; leaves nothing behind where that fails.
@@ -79,12 +82,28 @@ pub fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
-/// Whether `path` has the name of an unfinished file, and the number of the process that wrote it.
-pub fn writer_of(path: &Path) -> Option<u32> {
-    let name = path.file_name()?.to_str()?.strip_prefix('.')?;
-    let mut parts = name.rsplit('.');
-    (parts.next()? == UNFINISHED && parts.next()?.parse::<u64>().is_ok()).then_some(())?;
-    parts.next()?.parse().ok()
+/// Whose unfinished file `path` is: the process's name (see [`process::name`]), if it has the name of one.
+pub fn writer_of(path: &Path) -> Option<&str> {
+    let name = path.file_name()?.to_str()?.strip_prefix('.')?.strip_suffix(UNFINISHED)?.strip_suffix('.')?;
+    let mut parts = name.rsplitn(3, '@');
+    parts.next()?.parse::<u64>().ok()?;
+    let writer = parts.next()?;
+    parts.next().map(|_| writer)
+}
+
+/// Removes what processes that are gone left unfinished in `folder`, and says how many files that were. What others
+/// write, also on other machines, stays, unless its last change lies `stale` before `now`, the present time by the
+/// clock that gives files their times. A folder that is not there has none.
+pub fn sweep(folder: &Path, now: SystemTime, stale: Duration) -> usize {
+    let Ok(entries) = fs::read_dir(folder) else { return 0 };
+    let is_left = |path: &Path| {
+        let Some(writer) = writer_of(path) else { return false };
+        let changed = path.metadata().and_then(|metadata| metadata.modified());
+        let is_stale = changed.is_ok_and(|changed| now.duration_since(changed).is_ok_and(|since| since >= stale));
+        process::is_gone(writer) || is_stale
+    };
+    let paths = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
+    paths.filter(|path| is_left(path) && fs::remove_file(path).is_ok()).count()
 }
 
 fn folder(path: &Path) -> &Path {
@@ -111,11 +130,31 @@ mod tests {
 
     #[test]
     fn unfinished_files_tell_who_wrote_them() {
-        let path = unfinished(Path::new("a/b.safetensors"));
-        assert_eq!(writer_of(&path), Some(std::process::id()));
-        assert_ne!(path, unfinished(Path::new("a/b.safetensors")));
-        for other in ["a/b.tmp", "a/.b.tmp", "a/.b.1.tmp", ".b.x.1.tmp", ".b.1.x.tmp", "b"] {
+        let path = unfinished(Path::new("a/b@c.safetensors"));
+        assert_eq!(writer_of(&path), Some(process::name()));
+        assert_ne!(path, unfinished(Path::new("a/b@c.safetensors")));
+        for other in ["a/b.tmp", "a/.b.tmp", "a/.b@1.tmp", "a/b@x@1.tmp", ".b@x@1", ".b@x@y.tmp", "b"] {
             assert_eq!(writer_of(Path::new(other)), None, "{other}");
         }
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn leftovers_of_the_dead_are_swept_and_those_of_the_living_stay() {
+        let folder = std::env::temp_dir().join(format!("ecgraft-sweep-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let (here, _) = process::name().rsplit_once('-').unwrap();
+        let dead = format!(".a@{here}-4194304.1@0.tmp");
+        let living = unfinished(&folder.join("a")).file_name().unwrap().to_string_lossy().into_owned();
+        for name in ["a", ".hidden", ".a@elsewhere.1-1.1@0.tmp", &dead, &living] {
+            fs::write(folder.join(name), "x").unwrap();
+        }
+        let (now, day) = (SystemTime::now(), Duration::from_secs(86_400));
+        assert_eq!(sweep(&folder, now, day), 1);
+        assert!(!folder.join(dead).exists() && folder.join(living).exists());
+        assert_eq!(sweep(&folder, now + 2 * day, day), 2, "nobody writes for a day");
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 2);
+        assert_eq!(sweep(Path::new("/nowhere"), now, day), 0);
+        let _ = fs::remove_dir_all(&folder);
     }
 }

@@ -14,7 +14,7 @@ pub enum Blame {
     Internal,
     /// A device has too little memory. Exit code 2.
     Memory,
-    /// The user pressed Ctrl-C. Exit code 130.
+    /// The user asked to stop. Exit code 130 after Ctrl-C, else 128 and the number of the signal.
     Interrupted,
 }
 
@@ -43,9 +43,9 @@ impl Error {
         Self { blame: Blame::Memory, message: message.into() }
     }
 
-    /// The user asked to stop (exit code 130).
+    /// The user asked to stop (exit code 130 after Ctrl-C).
     pub fn interrupted() -> Self {
-        Self { blame: Blame::Interrupted, message: "interrupted".into() }
+        Self { blame: Blame::Interrupted, message: "what is finished is kept".into() }
     }
 
     /// Puts the place before the message: `context: message`.
@@ -59,7 +59,7 @@ impl Error {
         match self.blame {
             Blame::User | Blame::Memory => 2,
             Blame::Internal => 1,
-            Blame::Interrupted => 130,
+            Blame::Interrupted => crate::stop::exit_code(),
         }
     }
 }

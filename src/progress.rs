@@ -111,6 +111,11 @@ impl Progress {
         self.shared.update(|board, now| board.failed(index, message, now));
     }
 
+    /// Stage `index` is given up here; `why` says why. Leaves a line.
+    pub fn stage_left(&self, index: usize, why: &str) {
+        self.shared.update(|board, _| board.left(index, why));
+    }
+
     /// Writes a line of its own, above the live display.
     pub fn message(&self, line: &str) {
         self.shared.update(|_, _| Some(line.to_owned()));

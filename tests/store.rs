@@ -8,7 +8,7 @@ use std::time::Duration;
 use chrono::Utc;
 use ecgraft::data::{PartOfMix, TargetOfPart};
 use ecgraft::plan::{Plan, Stage, StageKind};
-use ecgraft::store::{Cell, Claim, Finish, StageStatus, Store};
+use ecgraft::store::{Cell, Claim, Finish, StageStatus, Store, Weights};
 use ecgraft::train::metrics::RegressionMetrics;
 use ecgraft::train::{EpochValue, MeasuredValue, Outcome, Prediction, RegressionScore, Score};
 use workbench::Workbench;
@@ -98,6 +98,7 @@ fn finish() -> Finish {
         version: "0.0.0".into(),
         checkpoint: Some("checkpoints/x.safetensors".into()),
         started_at: Utc::now(),
+        weights: None,
     }
 }
 
@@ -272,18 +273,70 @@ fn a_stage_has_one_worker_and_waits_for_its_inputs() {
     assert_eq!(one.statuses().unwrap()[&regressions[0].id], StageStatus::Pending);
     assert_eq!(folder.ask("SELECT count(*) FROM regression"), [[Cell::Integer(0)].to_vec()]);
 
-    // A lease that ran out is another's; the late worker's findings are dropped, not written twice.
-    assert_eq!(one.claim("a", Duration::ZERO).unwrap(), Claim::Stage(regressions[0].id.clone()));
-    std::thread::sleep(Duration::from_millis(5));
+    // A silent worker's stage is another's; its late findings are dropped, not written twice.
+    let why = |_: &str, _: u32| "no reason".to_owned();
+    let lease = Duration::from_millis(20);
+    assert_eq!(one.claim("a", LEASE).unwrap(), Claim::Stage(regressions[0].id.clone()));
+    for _ in 0..4 {
+        assert!(other.renew(&regressions[1].id, "b", LEASE).unwrap());
+        assert!(one.release_lost(LEASE, |_| false, why).unwrap().is_empty());
+        let lost = other.release_lost(lease, |_| false, why).unwrap();
+        assert!(lost.iter().all(|lost| lost.stage == regressions[0].id && lost.times == 1 && !lost.failed), "{lost:?}");
+        std::thread::sleep(lease / 2);
+    }
     assert_eq!(other.claim("b", LEASE).unwrap(), Claim::Stage(regressions[0].id.clone()));
-    one.renew(&regressions[0].id, "a", LEASE).unwrap();
-    other.finish(&regressions[0].id, "b", &outcome(regressions[0]), &finish()).unwrap();
-    one.finish(&regressions[0].id, "a", &outcome(regressions[0]), &finish()).unwrap();
+    assert!(!one.renew(&regressions[0].id, "a", LEASE).unwrap());
+    assert!(other.finish(&regressions[0].id, "b", &outcome(regressions[0]), &finish()).unwrap());
+    assert!(!one.finish(&regressions[0].id, "a", &outcome(regressions[0]), &finish()).unwrap());
     assert_eq!(folder.ask("SELECT count(*) FROM regression"), [[Cell::Integer(1)].to_vec()]);
 
-    // A dead worker's stage is free at once.
-    other.release_dead(|worker| worker == "b").unwrap();
+    // A dead worker's stage is free at once; the second time it fails, and those behind it come first.
+    let lost = other.release_lost(LEASE, |worker| worker == "b", why).unwrap();
+    assert_eq!((lost.len(), &lost[0].stage, lost[0].failed), (1, &regressions[1].id, false));
     assert_eq!(one.statuses().unwrap()[&regressions[1].id], StageStatus::Pending);
+    let Claim::Stage(next) = one.claim("a", LEASE).unwrap() else { panic!("there is work") };
+    let transfer = plan.stages.iter().find(|stage| stage.id == next).unwrap();
+    assert!(!transfer.inputs().is_empty(), "what no worker was lost with");
+    assert_eq!(one.claim("b", LEASE).unwrap(), Claim::Stage(regressions[1].id.clone()));
+    let lost = other.release_lost(LEASE, |worker| worker == "b", |_, times| format!("{times} times")).unwrap();
+    assert!(lost[0].failed && lost[0].times == 2);
+    assert_eq!(
+        folder.ask("SELECT error, lost FROM stages WHERE status = 'failed'"),
+        [[text("2 times"), Cell::Integer(2)].to_vec()]
+    );
+    one.retry_failed(&order).unwrap();
+    assert_eq!(one.claim("b", LEASE).unwrap(), Claim::Stage(regressions[1].id.clone()));
+    one.finish(&regressions[1].id, "b", &outcome(regressions[1]), &finish()).unwrap();
+    assert_eq!(folder.ask("SELECT sum(lost) FROM stages"), [[Cell::Integer(0)].to_vec()]);
+}
+
+#[test]
+fn weights_are_put_in_their_place_with_the_row_or_not_at_all() {
+    let folder = Workbench::new("weights");
+    let plan = plan();
+    let mut store = Store::open(&folder.results()).unwrap();
+    store.register(&plan).unwrap();
+    store.want(&order(&plan)).unwrap();
+    let Claim::Stage(id) = store.claim("a", LEASE).unwrap() else { panic!("there is work") };
+    let outcome = outcome(plan.stages.iter().find(|stage| stage.id == id).unwrap());
+    let path = folder.write("results/checkpoints/x.safetensors", "old");
+    let weights = || {
+        let unfinished = folder.write("results/checkpoints/.x@me@1.tmp", "new");
+        Some(Weights { sha256: "abc".into(), unfinished, path: path.clone() })
+    };
+    // A worker that lost its claim overwrites nothing.
+    assert!(!store.finish(&id, "b", &outcome, &Finish { weights: weights(), ..finish() }).unwrap());
+    let files = || std::fs::read_dir(path.parent().unwrap()).unwrap().count();
+    assert_eq!((std::fs::read_to_string(&path).unwrap().as_str(), files()), ("old", 1));
+    // Nor does the row say what is not so.
+    let nowhere = Weights { path: folder.path.join("nowhere/x"), ..weights().unwrap() };
+    let error = store.finish(&id, "a", &outcome, &Finish { weights: Some(nowhere), ..finish() }).unwrap_err();
+    assert!(error.message.contains("cannot write the checkpoint"), "{error}");
+    assert_eq!((store.statuses().unwrap()[&id], files()), (StageStatus::Running, 1));
+    assert_eq!(folder.ask("SELECT count(*) FROM regression"), [[Cell::Integer(0)].to_vec()]);
+    assert!(store.finish(&id, "a", &outcome, &Finish { weights: weights(), ..finish() }).unwrap());
+    assert_eq!((std::fs::read_to_string(&path).unwrap().as_str(), files()), ("new", 1));
+    assert_eq!(store.checksums().unwrap()[&id].as_deref(), Some("abc"));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::planned;
 use crate::Result;
 use crate::plan::{Plan, StageKind, percent};
 use crate::report::layout;
-use crate::run;
+use crate::run::{self, Device};
 use crate::store::{StageStatus, Store};
 use crate::terminal;
 
@@ -51,7 +51,8 @@ pub(super) fn print(manifests: &super::Manifests, results: &super::Results, only
     let done = |index: usize| statuses.get(&plan.stages[index].id) == Some(&StageStatus::Done);
     let mut text = trials(&plan, &done);
     text.push_str(&planned::overlaps(&plan));
-    text.push_str(&stages(&plan, &done, &statuses)?);
+    let memory = run::memory(&plan, &results.dir, Device::Cpu);
+    text.push_str(&stages(&plan, &done, &statuses, &memory)?);
     super::print(&text)?;
     broken.into_result("cannot be planned (see above)")
 }
@@ -80,7 +81,12 @@ fn trials(plan: &Plan, done: &dyn Fn(usize) -> bool) -> String {
 }
 
 /// The distinct stages, those to run by name.
-fn stages(plan: &Plan, done: &dyn Fn(usize) -> bool, statuses: &HashMap<String, StageStatus>) -> Result<String> {
+fn stages(
+    plan: &Plan,
+    done: &dyn Fn(usize) -> bool,
+    statuses: &HashMap<String, StageStatus>,
+    (memory, available): &(Vec<u64>, Option<u64>),
+) -> Result<String> {
     let number = |is: &dyn Fn(&StageKind) -> bool| plan.stages.iter().filter(|stage| is(&stage.kind)).count();
     let donors = [
         (number(&|kind| matches!(kind, StageKind::Regression { .. })), "regression"),
@@ -112,14 +118,19 @@ fn stages(plan: &Plan, done: &dyn Fn(usize) -> bool, statuses: &HashMap<String, 
             _ => "to run",
         };
         line(format!(
-            "  {state:8} {}  {}  ({} of the work)",
+            "  {state:8} {}  {}  ({} of the work, about {} of memory)",
             &stage.id[..8],
             stage.describe(plan),
-            percent((costs[index] / total * 1000.0).round() / 1000.0)
+            percent((costs[index] / total * 1000.0).round() / 1000.0),
+            run::size(memory[index])
         ))?;
     }
     if todo.len() > LISTED {
         line(format!("  and {} more", todo.len() - LISTED))?;
+    }
+    if let Some(most) = todo.iter().map(|&index| memory[index]).max() {
+        let there_are = available.map(|bytes| format!("; {} are available", run::size(bytes))).unwrap_or_default();
+        line(format!("memory: at most about {} for one stage on the CPU{there_are}", run::size(most)))?;
     }
     Ok(text)
 }

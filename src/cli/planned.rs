@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::manifest::{self, glob_matches};
 use crate::plan::{self, Plan};
-use crate::{Result, run};
+use crate::{Result, run, stop};
 
 /// How many experiments cannot be run, their problems having been told.
 #[derive(Debug, Default)]
@@ -42,6 +42,7 @@ pub(super) fn planned(
         return problems.map_or(Ok((Plan::default(), Broken(0))), Err);
     }
     let found = run::fingerprints(sound, &results.dir);
+    stop::check()?;
     for line in found.skipped.iter().chain(&found.notes) {
         eprintln!("{line}");
     }

@@ -1,21 +1,17 @@
 //! `ecgraft run`
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use clap::Args;
 
 use super::planned;
-use crate::Result;
 use crate::error::{Blame, Error};
 use crate::progress::Progress;
-use crate::report;
 use crate::run::{self, Device};
+use crate::{Result, report, stop};
 
 /// Train every trial that is not done yet, then print the comparison table
 ///
 /// Stages that are done are found in the results folder and not trained again. Ctrl-C stops after
-/// the present step; the same command goes on with what is left.
+/// the present step, as do SIGTERM, SIGHUP and SIGUSR1; the same command goes on with what is left.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -24,7 +20,7 @@ Examples:
   ecgraft run my-study.toml --dry-run
 
 Exits with 0 when every trial is done, 2 where something in manifests or data stops one, 1 for a
-fault of ecgraft, and 130 after Ctrl-C.")]
+fault of ecgraft, and 130 after Ctrl-C (128 and the number of the signal after another).")]
 pub struct Options {
     #[command(flatten)]
     manifests: super::Manifests,
@@ -64,33 +60,19 @@ pub fn run(options: Options) -> Result<()> {
     if options.dry_run {
         return super::plan::print(&options.manifests, &options.results, only);
     }
+    stop::listen()?;
     device.open(&options.results.dir)?;
-    let (plan, broken) = planned::planned(&options.manifests, &options.results, only)?;
+    let (plan, broken) = planned::planned(&options.manifests, &options.results, only).map_err(stopped)?;
     if plan.trials.is_empty() {
         return broken.into_result("cannot run (see above)");
     }
     eprint!("{}", planned::overlaps(&plan));
 
-    let stop = Arc::new(AtomicBool::new(false));
-    let asked = stop.clone();
-    ctrlc::set_handler(move || {
-        // Once more: at once. What is half done is not in the store.
-        if asked.swap(true, Ordering::SeqCst) {
-            std::process::exit(130);
-        }
-    })
-    .map_err(|error| Error::internal(format!("cannot listen for Ctrl-C: {error}")))?;
     let progress = Progress::new(plan.stages.len(), &run::costs(&plan));
     let settings = run::Options { results: options.results.dir.clone(), device, threads, jobs };
-    let summary = match run::run(&plan, &settings, &progress, &stop) {
-        Err(error) if error.blame == Blame::Interrupted => {
-            return Err(Error {
-                message: "stopped; what is finished is kept, and the same command goes on from here".into(),
-                ..error
-            });
-        }
-        other => other?,
-    };
+    let summary = run::run(&plan, &settings, &progress).map_err(stopped)?;
+    // All is in the store.
+    stop::at_once();
 
     let experiments = plan.experiments.iter().map(|manifest| manifest.name.clone()).collect();
     let question = report::Question { experiments, ..report::Question::default() };
@@ -105,4 +87,13 @@ pub fn run(options: Options) -> Result<()> {
             "{faults} stages failed by a fault of ecgraft (see above); the others are done"
         ))),
     }
+}
+
+/// What is said to a user who asked to stop.
+fn stopped(error: Error) -> Error {
+    if error.blame != Blame::Interrupted {
+        return error;
+    }
+    let message = format!("stopped by {}; {}, and the same command goes on from here", stop::by(), error.message);
+    Error { message, ..error }
 }

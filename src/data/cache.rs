@@ -11,9 +11,9 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{Dataset, LeftOut, Record, Recording};
-use crate::durable;
 use crate::manifest::Sex;
 use crate::seed::sha256_hex;
+use crate::{durable, stop};
 
 const MAGIC: &[u8; 8] = b"ecgraft2";
 
@@ -168,7 +168,7 @@ fn read_signals(path: &Path, start: u64, values: usize, checksums: &[u64]) -> Op
         file.seek(SeekFrom::Start(start + (4 * part * pieces * PIECE) as u64)).ok()?;
         let mut buffer = vec![0; 4 * PIECE];
         for (piece, &checksum) in signals.chunks_mut(PIECE).zip(checksums) {
-            let bytes = buffer.get_mut(..4 * piece.len())?;
+            let bytes = buffer.get_mut(..4 * piece.len()).filter(|_| !stop::asked())?;
             file.read_exact(bytes).ok()?;
             for (value, bytes) in piece.iter_mut().zip(bytes.chunks_exact(4)) {
                 *value = f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
@@ -203,6 +203,7 @@ pub(super) fn write(path: &Path, key: &str, dataset: &Dataset) -> io::Result<()>
         file.write_all(&header)?;
         let mut buffer = Vec::with_capacity(4 * PIECE);
         for piece in dataset.signals.chunks(PIECE) {
+            stop::check().map_err(io::Error::other)?;
             buffer.clear();
             buffer.extend(piece.iter().flat_map(|value| value.to_le_bytes()));
             file.write_all(&buffer)?;

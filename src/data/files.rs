@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use walkdir::{DirEntry, WalkDir};
 
 use crate::manifest::DataPath;
-use crate::{Error, Result};
+use crate::{Error, Result, stop};
 
 /// A file, and what tells whether it has changed.
 #[derive(Clone, Debug)]
@@ -49,6 +49,7 @@ pub(super) fn paths_below(
     let entries = WalkDir::new(folder).max_depth(depth).follow_links(true).into_iter();
     let mut paths = Vec::new();
     for entry in entries.filter_entry(|entry| entry.depth() == 0 || !entry.file_type().is_dir() || enter(entry)) {
+        stop::check()?;
         let entry = entry.map_err(|error| Error::user(format!("{}: {error}", folder.display())))?;
         if entry.file_type().is_file() && keep(entry.path()) {
             paths.push(entry.into_path());

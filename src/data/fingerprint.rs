@@ -12,10 +12,9 @@ use sha2::{Digest, Sha256};
 
 use super::files::{File, resolved, unreadable};
 use super::{deepfake, ptb_xl, simulator};
-use crate::durable;
 use crate::manifest::{Reading, Source};
 use crate::seed::{hex, sha256_hex};
-use crate::{Error, Result};
+use crate::{Error, Result, durable, stop};
 
 /// Where fingerprints are kept, in the cache folder.
 const KEPT: &str = "fingerprints.json";
@@ -194,6 +193,7 @@ fn content(path: &Path, buffer: &mut [u8]) -> Result<String> {
     let mut file = fs::File::open(path).map_err(|error| unreadable(path, &error))?;
     let mut hash = Sha256::new();
     loop {
+        stop::check()?;
         match file.read(buffer) {
             Ok(0) => return Ok(hex(&hash.finalize())),
             Ok(count) => hash.update(&buffer[..count]),

@@ -16,7 +16,7 @@ use super::fingerprint::{Print, key};
 use super::need::{Need, Others};
 use super::{Index, Record, deepfake, identity, ptb_xl, simulator};
 use crate::manifest::{Signal, Source};
-use crate::{Result, durable};
+use crate::{Result, durable, stop};
 
 const MAGIC: &[u8; 8] = b"ecgwho1\n";
 
@@ -58,10 +58,11 @@ pub fn look_up(source: &Source, signal: &Signal) -> Result<Vec<Record>> {
     let listing = match source {
         Source::Simulator { records, seed } => {
             let simulated = |index| {
+                stop::check()?;
                 let (record, raw) = simulator::simulate(*seed, index);
-                Record { recording: identity::of_simulated(&raw, signal), ..record }
+                Ok(Record { recording: identity::of_simulated(&raw, signal), ..record })
             };
-            return Ok((0..*records).into_par_iter().map(simulated).collect());
+            return (0..*records).into_par_iter().map(simulated).collect();
         }
         Source::DeepfakeEcg { path, .. } => deepfake::list(resolved(path)?)?,
         Source::PtbXl { path, features, .. } => {
@@ -71,10 +72,14 @@ pub fn look_up(source: &Source, signal: &Signal) -> Result<Vec<Record>> {
     let (read, files, reading) = (listing.read, listing.files, source.reading().cloned().unwrap_or_default());
     let need = Need::of(signal, Others::None, &reading);
     let identified = |(record, file): (Record, &std::path::PathBuf)| {
-        let recording = read(file, &need).ok().and_then(|found| identity::recording(&found.raw, signal));
+        // Once asked to stop, nothing more is read.
+        let found = stop::check().and_then(|()| read(file, &need));
+        let recording = found.ok().and_then(|found| identity::recording(&found.raw, signal));
         Record { recording, ..record }
     };
-    Ok(listing.records.into_par_iter().zip(&files).map(identified).collect())
+    let records = listing.records.into_par_iter().zip(&files).map(identified).collect();
+    stop::check()?;
+    Ok(records)
 }
 
 fn read(path: &Path, key: &str) -> std::result::Result<Index, Unfit> {

@@ -1,6 +1,6 @@
 //! A whole source: listed, decoded and prepared in parallel, or taken from the cache.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
@@ -12,8 +12,9 @@ use super::need::{Found, Need, Others};
 use super::plausible::DURATION;
 use super::signal::{RawRecord, prepare};
 use super::{Dataset, LeftOut, Record, cache, deepfake, identity, left_out, ptb_xl, simulator, wfdb};
+use crate::error::Blame;
 use crate::manifest::{Reading, Signal, Source};
-use crate::{Error, Result};
+use crate::{Error, Result, stop};
 
 /// Goes up when the same files and settings would give other records; kept ones are then made anew.
 const PREPROCESSING_VERSION: u32 = 4;
@@ -51,13 +52,13 @@ fn load_unnamed(source: &Source, signal: &Signal, cache: &Path, planned: Option<
     let print = print(source, cache)?;
     planned.map_or(Ok(()), |planned| print.check_planned(planned))?;
     let fingerprint = print.fingerprint.clone();
-    let unreadable = source.reading().map(|reading| Reading { unreadable: reading.unreadable, ..Reading::default() });
-    let key = key(&fingerprint, &(signal, unreadable), PREPROCESSING_VERSION)?;
+    let key = key_of(source, &fingerprint, signal)?;
     let path = cache.join(format!("{key}.bin"));
     let unfit = match cache::read(&path, &fingerprint, &key) {
         Ok(dataset) => return allowed(dataset, source),
         Err(unfit) => unfit.told(&path, "its records are"),
     };
+    stop::check()?;
     let (prepared, notes, warnings) = read_all(source, signal)?;
     print.check_unchanged(source)?;
     let Prepared { records, signals, left_out, .. } = prepared;
@@ -78,6 +79,17 @@ fn load_unnamed(source: &Source, signal: &Signal, cache: &Path, planned: Option<
     let _ = cache::write(&path, &key, &dataset);
     dataset.told.extend(print.told.into_iter().chain(unfit));
     Ok(dataset)
+}
+
+/// What the prepared records of a source are kept under.
+fn key_of(source: &Source, fingerprint: &str, signal: &Signal) -> Result<String> {
+    let unreadable = source.reading().map(|reading| Reading { unreadable: reading.unreadable, ..Reading::default() });
+    key(fingerprint, &(signal, unreadable), PREPROCESSING_VERSION)
+}
+
+/// Where the prepared records of a source are kept.
+pub(super) fn cached(source: &Source, fingerprint: &str, signal: &Signal, cache: &Path) -> Result<PathBuf> {
+    Ok(cache.join(format!("{}.bin", key_of(source, fingerprint, signal)?)))
 }
 
 /// A dataset from the cache, unless more of its records are left out than the source now allows.
@@ -162,7 +174,11 @@ fn prepare_all(
         .par_chunks_mut(size)
         .enumerate()
         .map(|(index, place)| {
-            let (record, found) = read(index);
+            // Once asked to stop, nothing more is read.
+            let (record, found) = match stop::check() {
+                Ok(()) => read(index),
+                Err(asked) => (Record::default(), Err(asked)),
+            };
             let look = found.and_then(|found| {
                 place.copy_from_slice(&prepared(&found.raw, signal, size)?);
                 Ok(if is_looked_at(index, count) { look(&found) } else { None })
@@ -204,6 +220,8 @@ fn sift(
                 looks.extend(look);
                 records.push(record);
             }
+            // A record is none the worse for it.
+            Err(error) if error.blame == Blame::Interrupted => return Err(error),
             Err(error) => {
                 left_out.push(LeftOut { id: record.id.clone(), reason: error.message.clone() });
                 faulty.push((record.id.clone(), error.at(format_args!("record {}", record.id))));

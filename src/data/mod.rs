@@ -20,6 +20,7 @@ mod ptb_xl;
 mod recording;
 pub mod signal;
 pub mod simulator;
+mod size;
 mod split;
 mod table;
 pub mod wfdb;
@@ -39,6 +40,7 @@ pub use load::{load, load_planned};
 pub use offer::Wanted;
 pub use people::{Index, People};
 pub use recording::recordings;
+pub use size::bytes;
 pub use split::{Shares, mix_split, transfer_split};
 
 /// What is known of one record beside its signal.

@@ -177,6 +177,11 @@ fn choose(
     Ok((paths, wanted, None))
 }
 
+/// The table of all records.
+pub(super) fn database(path: &Path) -> Result<PathBuf> {
+    Ok(root(path)?.join(DATABASE))
+}
+
 /// The folder with the tables: `path` itself or the only one below.
 fn root(path: &Path) -> Result<PathBuf> {
     if path.join(DATABASE).is_file() {

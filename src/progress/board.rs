@@ -127,6 +127,12 @@ impl Board {
         Some(format!("failed  {label}  after {}: {}", duration(took), message.join("\n        ")))
     }
 
+    /// Stage `index` is given up here, and waits for whoever finishes it: the line that stays.
+    pub fn left(&mut self, index: usize, why: &str) -> Option<String> {
+        let (label, _) = self.ended(index, State::Waiting, Duration::ZERO)?;
+        Some(format!("left    {label}: {}", plain(why)))
+    }
+
     /// Whether any stage is in work.
     pub fn is_working(&self) -> bool {
         self.working().next().is_some()

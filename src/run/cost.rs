@@ -30,7 +30,7 @@ impl Work<'_> {
 }
 
 /// Whether everything below the head holds still to the end: its features are computed once.
-fn is_probe(freeze: &Freeze) -> bool {
+pub(super) fn is_probe(freeze: &Freeze) -> bool {
     let first = freeze.steps.first();
     first.is_some_and(|step| step.epochs.is_none() && step.blocks.iter().any(|block| block == "*"))
 }

@@ -1,15 +1,15 @@
 //! Runs a plan: workers claim stages from the store, train them and write what they found.
 //!
-//! A trial is a row that is claimed, not a loop index: threads of one process and processes on one
-//! machine share the work through the store. A worker renews its lease while it trains; the stage of
-//! a worker that died is taken up by another when the lease has run out.
+//! A trial is a row that is claimed, not a loop index: threads of one process, processes and machines
+//! share the work through the store. A worker gives signs of life while it trains; the stage of a worker
+//! that died is taken up by another, at once on the same machine, elsewhere when it was silent for a lease.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
 
 use dfdx::prelude::Cpu;
 
@@ -17,10 +17,14 @@ use crate::Result;
 use crate::error::{Blame, Error};
 use crate::plan::Plan;
 use crate::progress::Progress;
-use crate::store::{Claim, Finish, StageStatus, Store};
+use crate::store::{Claim, Finish, Store};
+use crate::{durable, stop};
 
 mod cost;
 mod device;
+mod donors;
+mod keeper;
+mod memory;
 mod overlap;
 mod sources;
 mod stage;
@@ -29,15 +33,17 @@ mod worker;
 pub use device::Device;
 #[cfg(feature = "cuda")]
 pub(crate) use device::kernels;
+use keeper::{Held, keep_claims, lease};
+use memory::Room;
+pub use memory::size;
 use sources::Sources;
 pub(crate) use sources::cache_folder;
 pub use sources::{Fingerprinted, fingerprints};
 
-/// How long a claim is good without being renewed.
-const LEASE: Duration = Duration::from_secs(30);
-/// How often claims are renewed, and how often a waiting worker looks again.
-const HEARTBEAT: Duration = Duration::from_secs(5);
+/// How often a waiting worker looks again.
 const WAIT: Duration = Duration::from_millis(100);
+/// Unfinished files of unknown processes that nobody has written to for so long are left over.
+const STALE: Duration = Duration::from_secs(86_400);
 
 /// Version and commit of this build, as stored with every run.
 pub const VERSION: &str = env!("ECGRAFT_VERSION");
@@ -75,79 +81,92 @@ struct Shared<'a> {
     order: Vec<String>,
     sources: Sources,
     progress: &'a Progress,
-    stop: &'a AtomicBool,
-    /// Claims held now: stage and worker.
-    held: Mutex<Vec<(String, String)>>,
+    /// Claims held now.
+    held: Mutex<Vec<Held>>,
+    /// What stages need, by index, and what those in work take together.
+    memory: Vec<memory::Needs>,
+    room: Room,
+    /// Checksums of weights that were found to fit, and those that were made again, by stage index.
+    checksums: Mutex<HashMap<usize, String>>,
+    made_again: Mutex<Vec<usize>>,
     summary: Mutex<Summary>,
     /// No worker is left to keep claims for.
     over: AtomicBool,
 }
 
 /// Trains every stage of `plan` that is not done, and returns when all are done or failed.
-/// `stop` is looked at before every training step; a stage that is stopped is given back.
+/// Whether the user asked to [`stop`] is looked at before every training step; a stage that is stopped is given back.
 ///
 /// # Errors
-/// Where the store cannot be used, and [`Blame::Interrupted`] where `stop` was set. A stage that
+/// Where the store cannot be used, and [`Blame::Interrupted`] where the user asked to stop. A stage that
 /// fails does not end the others: it is in the store and in the summary.
-pub fn run(plan: &Plan, options: &Options, progress: &Progress, stop: &AtomicBool) -> Result<Summary> {
+pub fn run(plan: &Plan, options: &Options, progress: &Progress) -> Result<Summary> {
     let mut store = Store::open(&options.results)?;
+    store.note().iter().for_each(|note| progress.message(note));
     store.register(plan)?;
+    store.checkpoint();
+    sweep(&options.results);
     let order: Vec<String> = plan.stages.iter().map(|stage| stage.id.clone()).collect();
     store.retry_failed(&order)?;
-    store.release_dead(worker::is_dead)?;
-    let found = done(&mut store, plan, &options.results)?;
-    found.iter().for_each(|&index| progress.already_done(index));
-    let found = found.len();
-    let todo = order.len() - found;
-    if todo == 0 {
-        return Ok(Summary { found, ..Summary::default() });
-    }
-    let jobs = options.jobs.clamp(1, todo);
-    let shared = Shared {
+    let mut shared = Shared {
         plan,
         options,
         order,
         sources: Sources::new(&options.results, options.threads)?,
         progress,
-        stop,
-        held: Mutex::new(Vec::new()),
-        summary: Mutex::new(Summary { found, ..Summary::default() }),
+        held: Mutex::default(),
+        memory: memory::reckon(plan, &options.results, options.device),
+        room: Room::default(),
+        checksums: Mutex::default(),
+        made_again: Mutex::default(),
+        summary: Mutex::default(),
         over: AtomicBool::new(false),
     };
-    let outcome = std::thread::scope(|scope| {
-        let keeper = scope.spawn(|| keep_claims(&shared));
-        let workers: Vec<_> = (0..jobs)
-            .map(|number| {
-                let shared = &shared;
-                scope.spawn(move || work(shared, number, (options.threads / jobs).max(1)))
-            })
-            .collect();
+    keeper::release_lost(&shared, &mut store)?;
+    let found = donors::done(&mut store, plan, &options.results, &pool(options.threads)?, progress)?;
+    found.iter().for_each(|&index| progress.already_done(index));
+    lock(&shared.summary).found = found.len();
+    let todo = shared.order.len() - found.len();
+    if todo == 0 {
+        return Ok(*lock(&shared.summary));
+    }
+    let outcome = all_workers(&mut shared, options.jobs.clamp(1, todo));
+    store.truncate_log();
+    progress.finish();
+    outcome?;
+    let summary = *lock(&shared.summary);
+    if stop::asked() {
+        let done = summary.found + summary.trained;
+        let kept = format!("what is finished is kept ({done} of {} stages are done)", plan.stages.len());
+        return Err(Error { message: kept, ..Error::interrupted() });
+    }
+    Ok(summary)
+}
+
+/// Runs `jobs` workers, and who keeps their claims, until all are over.
+fn all_workers(shared: &mut Shared<'_>, jobs: usize) -> Result<()> {
+    let shared = &*shared;
+    std::thread::scope(|scope| {
+        let keeper = scope.spawn(|| keep_claims(shared));
+        let threads = (shared.options.threads / jobs).max(1);
+        let workers: Vec<_> = (0..jobs).map(|number| scope.spawn(move || work(shared, number, threads))).collect();
         let outcomes: Vec<Result<()>> = workers.into_iter().map(joined).collect();
         shared.over.store(true, Ordering::SeqCst);
         keeper.thread().unpark();
         let kept = joined(keeper);
-        outcomes.into_iter().chain([kept]).collect::<Result<Vec<()>>>()
-    });
-    progress.finish();
-    outcome?;
-    if stop.load(Ordering::SeqCst) {
-        return Err(Error::interrupted());
-    }
-    Ok(*lock(&shared.summary))
+        outcomes.into_iter().chain([kept]).collect()
+    })
 }
 
-/// Indices of the stages of `plan` that are done. A regression whose weights were deleted while a
-/// transfer still needs them is not.
-fn done(store: &mut Store, plan: &Plan, results: &Path) -> Result<Vec<usize>> {
-    let statuses = store.statuses()?;
-    let is_done = |index: usize| statuses.get(&plan.stages[index].id) == Some(&StageStatus::Done);
-    let mut lost = HashSet::new();
-    for donor in (0..plan.stages.len()).filter(|&index| !is_done(index)).flat_map(|index| plan.stages[index].inputs()) {
-        if is_done(*donor) && !results.join(checkpoint_path(&plan.stages[*donor].id)).is_file() && lost.insert(*donor) {
-            store.forget(&plan.stages[*donor].id)?;
-        }
+/// Removes what runs that are gone left unfinished.
+fn sweep(results: &Path) {
+    // By the clock that gives files their times, which may be a server's: the store was written just now.
+    let written = ["ecgraft.sqlite", "ecgraft.sqlite-wal"].map(|name| results.join(name).metadata());
+    let times = written.into_iter().filter_map(|metadata| metadata.and_then(|metadata| metadata.modified()).ok());
+    let now = times.max().unwrap_or(SystemTime::UNIX_EPOCH);
+    for folder in ["", "cache", "cache/kernels", "checkpoints", "progress"] {
+        durable::sweep(&results.join(folder), now, STALE);
     }
-    Ok((0..plan.stages.len()).filter(|index| is_done(*index) && !lost.contains(index)).collect())
 }
 
 /// What the stages of `plan` cost, in comparable units, by stage index.
@@ -161,9 +180,9 @@ pub fn cost_of_settings(settings: &serde_json::Value) -> Option<f64> {
     cost::of_settings(settings)
 }
 
-/// Whether the worker called `name` ran on this machine and is gone; of workers elsewhere nothing is known.
-pub fn is_dead(name: &str) -> bool {
-    worker::is_dead(name)
+/// Bytes of memory that each stage of `plan` needs alone, and those that are available; reckoned, not measured.
+pub fn memory(plan: &Plan, results: &Path, device: Device) -> (Vec<u64>, Option<u64>) {
+    (memory::reckon(plan, results, device).iter().map(memory::Needs::alone).collect(), memory::available())
 }
 
 fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, Result<T>>) -> Result<T> {
@@ -182,19 +201,6 @@ fn pool(threads: usize) -> Result<rayon::ThreadPool> {
     pool.map_err(|error| Error::internal(format!("cannot start {threads} threads: {error}")))
 }
 
-/// Renews what is held, until all is over.
-fn keep_claims(shared: &Shared<'_>) -> Result<()> {
-    let mut store = Store::open(&shared.options.results)?;
-    while !shared.over.load(Ordering::SeqCst) {
-        std::thread::park_timeout(HEARTBEAT);
-        let held = lock(&shared.held).clone();
-        for (stage, worker) in held {
-            store.renew(&stage, &worker, LEASE)?;
-        }
-    }
-    Ok(())
-}
-
 /// Claims and trains stages until none is left.
 fn work(shared: &Shared<'_>, number: usize, threads: usize) -> Result<()> {
     let worker = worker::name(number);
@@ -202,8 +208,8 @@ fn work(shared: &Shared<'_>, number: usize, threads: usize) -> Result<()> {
     let mut store = Store::open(&shared.options.results)?;
     store.want(&shared.order)?;
     let pool = pool(threads)?;
-    while !shared.stop.load(Ordering::SeqCst) {
-        let id = match store.claim(&worker, LEASE)? {
+    while !stop::asked() {
+        let id = match store.claim(&worker, lease())? {
             Claim::Stage(id) => id,
             Claim::Wait => {
                 if !told && lock(&shared.held).is_empty() {
@@ -215,61 +221,93 @@ fn work(shared: &Shared<'_>, number: usize, threads: usize) -> Result<()> {
             }
             Claim::Finished => break,
         };
-        lock(&shared.held).push((id.clone(), worker.clone()));
-        let trained = pool.install(|| train_one(shared, &mut store, &id, &worker));
-        lock(&shared.held).retain(|(stage, _)| *stage != id);
+        let Some(index) = shared.order.iter().position(|known| *known == id) else {
+            return Err(Error::internal(format!("claimed stage {id} is not in the plan")));
+        };
+        if !shared.room.enter(shared, index) {
+            store.release(&id, &worker)?;
+            shared.room.wait();
+            continue;
+        }
+        let held = Held { stage: id.clone(), worker: worker.clone(), lost: Arc::default() };
+        lock(&shared.held).push(held.clone());
+        let trained = pool.install(|| train_one(shared, &mut store, index, &held));
+        lock(&shared.held).retain(|held| held.stage != id);
+        shared.room.leave(index);
         trained?;
     }
     Ok(())
 }
 
 /// Trains the claimed stage and writes how it ended.
-fn train_one(shared: &Shared<'_>, store: &mut Store, id: &str, worker: &str) -> Result<()> {
-    let Some(index) = shared.order.iter().position(|known| known == id) else {
-        return Err(Error::internal(format!("claimed stage {id} is not in the plan")));
-    };
+fn train_one(shared: &Shared<'_>, store: &mut Store, index: usize, held: &Held) -> Result<()> {
+    let (id, worker) = (&held.stage, &held.worker);
     let started_at = chrono::Utc::now();
+    match donors::fit(shared, store, index) {
+        Ok(true) => {}
+        Ok(false) => return store.release(id, worker),
+        Err(error) => return failed(shared, store, index, held, &error),
+    }
     shared.progress.stage_started(index, &shared.plan.stages[index].describe(shared.plan));
     // A fault in one stage is that stage's; the others go on.
     let trained = std::panic::catch_unwind(AssertUnwindSafe(|| match shared.options.device {
-        Device::Cpu => stage::train(&Cpu::default(), shared, index),
+        Device::Cpu => stage::train(&Cpu::default(), shared, index, held),
         #[cfg(feature = "cuda")]
-        Device::Cuda(number) => on_gpu(shared, number, index),
+        Device::Cuda(number) => on_gpu(shared, number, index, held),
     }));
     let trained = trained.unwrap_or_else(|_| Err(Error::internal("a fault of ecgraft, told above; please report it")));
-    match trained {
-        Ok((outcome, checkpoint, note)) => {
-            let finish = Finish {
-                device: shared.options.device.name(),
-                version: VERSION.to_owned(),
-                checkpoint: Some(checkpoint),
-                started_at,
-            };
-            store.finish(id, worker, &outcome, &finish)?;
+    let finished = trained.and_then(|stage::Finished { outcome, weights, note }| {
+        let finish = Finish {
+            device: shared.options.device.name(),
+            version: VERSION.to_owned(),
+            checkpoint: Some(checkpoint_path(id)),
+            started_at,
+            weights: Some(weights),
+        };
+        Ok((store.finish(id, worker, &outcome, &finish)?, note))
+    });
+    match finished {
+        Ok((true, note)) => {
             lock(&shared.summary).trained += 1;
             shared.progress.stage_finished(index, &note);
             Ok(())
         }
-        Err(error) if error.blame == Blame::Interrupted => store.release(id, worker),
-        Err(error) => {
-            store.fail(id, worker, &error.message)?;
-            let mut summary = lock(&shared.summary);
-            match error.blame {
-                Blame::User | Blame::Memory => summary.failed += 1,
-                _ => summary.faults += 1,
-            }
-            shared.progress.stage_failed(index, &error.message);
+        Ok((false, _)) => {
+            shared.progress.stage_left(index, LOST);
             Ok(())
         }
+        Err(error) if error.blame == Blame::Interrupted && held.lost.load(Ordering::SeqCst) => {
+            shared.progress.stage_left(index, LOST);
+            Ok(())
+        }
+        Err(error) if error.blame == Blame::Interrupted => store.release(id, worker),
+        Err(error) => failed(shared, store, index, held, &error),
     }
+}
+
+/// What is said of a stage that another process took over.
+const LOST: &str = "another process took it over, as this one gave no sign of life for too long; what this one trained \
+                    of it is dropped";
+
+/// Writes that the claimed stage failed.
+fn failed(shared: &Shared<'_>, store: &mut Store, index: usize, held: &Held, error: &Error) -> Result<()> {
+    store.fail(&held.stage, &held.worker, &error.message)?;
+    let mut summary = lock(&shared.summary);
+    match error.blame {
+        Blame::User | Blame::Memory => summary.failed += 1,
+        _ => summary.faults += 1,
+    }
+    drop(summary);
+    shared.progress.stage_failed(index, &error.message);
+    Ok(())
 }
 
 /// As `stage::train`, on a GPU, in the precision that the manifest asks for.
 #[cfg(feature = "cuda")]
-fn on_gpu(shared: &Shared<'_>, number: usize, index: usize) -> Result<(crate::train::Outcome, String, String)> {
+fn on_gpu(shared: &Shared<'_>, number: usize, index: usize, held: &Held) -> Result<stage::Finished> {
     let device = crate::ops::cuda::open(number, &kernels(&shared.options.results))?;
     let manifest = &shared.plan.experiments[shared.plan.stages[index].experiment];
-    crate::ops::cuda::with_precision(manifest.compute.precision, || stage::train(&device, shared, index))
+    crate::ops::cuda::with_precision(manifest.compute.precision, || stage::train(&device, shared, index, held))
 }
 
 /// Where a stage's weights are, below the results folder.

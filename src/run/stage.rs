@@ -3,21 +3,32 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
-use crate::Result;
 use crate::data::{self, Datasets, Members, Shares, Split, Wanted};
 use crate::error::Error;
 use crate::manifest::{Architecture, Fusion, Manifest, Target};
 use crate::nn::Network;
 use crate::ops::Backend;
 use crate::plan::{Stage, StageKind};
+use crate::store::Weights;
 use crate::train::{self, Graft, Outcome, Trained, Watch, checkpoint};
+use crate::{Result, durable, stop};
 
-use super::{Shared, checkpoint_path};
+use super::{Held, Shared, checkpoint_path, donors, lock};
 
-/// Shows a stage's epochs and passes Ctrl-C on.
+/// Shows a stage's epochs, and stops it when the user asks to, or when another worker has taken it over.
 struct Follow<'a> {
     shared: &'a Shared<'a>,
     index: usize,
+    held: &'a Held,
+}
+
+/// A trained stage.
+pub(super) struct Finished {
+    pub outcome: Outcome,
+    /// In a file of this worker's own.
+    pub weights: Weights,
+    /// A few words for the progress line.
+    pub note: String,
 }
 
 impl Watch for Follow<'_> {
@@ -25,20 +36,19 @@ impl Watch for Follow<'_> {
         self.shared.progress.epoch_done(self.index, epoch, of, text);
     }
     fn stopped(&self) -> bool {
-        self.shared.stop.load(Ordering::Relaxed)
+        stop::asked() || self.held.lost.load(Ordering::Relaxed)
     }
 }
 
-/// Trains stage `index` of the plan and saves its weights: what it found, where the weights are, and
-/// a few words for the progress line.
-pub(super) fn train<D: Backend>(device: &D, shared: &Shared<'_>, index: usize) -> Result<(Outcome, String, String)> {
+/// Trains stage `index` of the plan, which is `held`, and saves its weights beside their place.
+pub(super) fn train<D: Backend>(device: &D, shared: &Shared<'_>, index: usize, held: &Held) -> Result<Finished> {
     let stage = &shared.plan.stages[index];
     let manifest: &Manifest = &shared.plan.experiments[stage.experiment];
     let architecture = manifest
         .architectures
         .get(&stage.architecture)
         .ok_or_else(|| Error::internal(format!("no architecture {}", stage.architecture)))?;
-    let mut follow = Follow { shared, index };
+    let mut follow = Follow { shared, index, held };
     let Trained { mut network, outcome, mut metadata } = match &stage.kind {
         StageKind::Regression { mix, targets } => {
             let targets = targets.list();
@@ -93,16 +103,17 @@ pub(super) fn train<D: Backend>(device: &D, shared: &Shared<'_>, index: usize) -
             with_members(trained, datasets, split)
         }
     };
-    metadata.insert("stage_id".into(), stage.id.clone());
+    metadata.insert(checkpoint::STAGE.into(), stage.id.clone());
     metadata.insert("ecgraft".into(), super::VERSION.into());
     metadata.insert(
         "architecture".into(),
         serde_json::to_string(architecture).map_err(|error| Error::internal(error.to_string()))?,
     );
-    let place = checkpoint_path(&stage.id);
-    checkpoint::save(&mut network, &metadata, &shared.options.results.join(&place))?;
+    let path = shared.options.results.join(checkpoint_path(&stage.id));
+    let unfinished = durable::unfinished(&path);
+    let sha256 = checkpoint::save(&mut network, &metadata, &unfinished)?;
     let note = note(&outcome);
-    Ok((outcome, place, note))
+    Ok(Finished { outcome, weights: Weights { sha256, unfinished, path }, note })
 }
 
 /// The same with who took part.
@@ -169,7 +180,8 @@ fn load<D: Backend>(device: &D, shared: &Shared<'_>, index: usize, architecture:
     let (signal, one) = (manifest.signal.shape(), (1, Fusion::Concat));
     let mut random = crate::seed::stream(0, "overwritten", 0);
     let mut net = Network::new(device, architecture, signal, one, outputs, &mut random)?;
-    checkpoint::load(&mut net, &shared.options.results.join(checkpoint_path(&stage.id)))?;
+    let sha256 = lock(&shared.checksums).get(&index).cloned();
+    donors::read(&shared.options.results, stage, sha256.as_deref())?.fill(&mut net)?;
     Ok(net)
 }
 

@@ -1,14 +1,15 @@
-//! Stages as work: claimed under a lease, renewed, given back, finished or failed.
+//! How stages end: done, with what they found, failed, or forgotten.
 
 use std::collections::HashMap;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
 use super::{Store, members, now, timestamp};
-use crate::Result;
+use crate::error::Error;
 use crate::train::Outcome;
+use crate::{Result, durable};
 
 /// Where a stage stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,17 +19,6 @@ pub enum StageStatus {
     Running,
     Done,
     Failed,
-}
-
-/// What a worker that asks for work is told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Claim {
-    /// This stage is yours until the lease runs out.
-    Stage(String),
-    /// Others are at work on what is left; ask again.
-    Wait,
-    /// Nothing is left that could be trained.
-    Finished,
 }
 
 /// How a stage was trained.
@@ -42,6 +32,19 @@ pub struct Finish {
     pub checkpoint: Option<String>,
     /// When it was begun.
     pub started_at: DateTime<Utc>,
+    /// The weights, which are put in their place with the rest.
+    pub weights: Option<Weights>,
+}
+
+/// A stage's weights, in a file of the worker's own.
+#[derive(Clone, Debug)]
+pub struct Weights {
+    /// The checksum of the tensors.
+    pub sha256: String,
+    /// Where they are, written and synced (see [`durable::write_unfinished`]).
+    pub unfinished: PathBuf,
+    /// Where they belong.
+    pub path: PathBuf,
 }
 
 /// What [`Store::finish`] fills, and [`Store::forget`] empties.
@@ -86,6 +89,18 @@ impl Store {
         })
     }
 
+    /// The checksums of the weights of stages that are done, by id; `None` of those that have none.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn checksums(&self) -> Result<HashMap<String, Option<String>>> {
+        self.read(|connection| {
+            let mut select =
+                connection.prepare_cached("SELECT stage_id, weights_sha256 FROM stage WHERE status = 'done'")?;
+            select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+        })
+    }
+
     /// Makes a finished stage pending again and forgets what it found: its weights are gone.
     ///
     /// # Errors
@@ -97,141 +112,41 @@ impl Store {
             }
             members::sweep(connection)?;
             connection.execute(
-                "UPDATE stage SET status = 'pending', checkpoint = NULL WHERE stage_id = ?1 AND status = 'done'",
+                "UPDATE stage SET status = 'pending', checkpoint = NULL, weights_sha256 = NULL
+                 WHERE stage_id = ?1 AND status = 'done'",
                 [id],
             )?;
             Ok(())
         })
     }
 
-    /// Gives back the stages of workers of which `is_dead` says that they are gone.
+    /// Writes what a stage found, whole or not at all, and puts its weights in their place; whether it did. A worker
+    /// that lost its claim writes nothing, and its weights go.
     ///
     /// # Errors
-    /// Where the store cannot be written.
-    pub fn release_dead(&mut self, is_dead: impl Fn(&str) -> bool) -> Result<()> {
-        self.write(|connection| {
-            let mut select = connection.prepare("SELECT DISTINCT worker FROM stage WHERE status = 'running' AND worker IS NOT NULL")?;
-            let workers: Vec<String> = select.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
-            for worker in workers.iter().filter(|worker| is_dead(worker)) {
-                connection.execute(
-                    "UPDATE stage SET status = 'pending', worker = NULL, lease_until = NULL WHERE status = 'running' AND worker = ?1",
-                    [worker],
-                )?;
+    /// Where the store cannot be written, or the weights cannot be put in their place.
+    pub fn finish(&mut self, id: &str, worker: &str, outcome: &Outcome, finish: &Finish) -> Result<bool> {
+        let mut unput = None;
+        let held = self.write(|connection| {
+            let held = done(connection, id, worker, outcome, finish)?;
+            if held {
+                findings(connection, id, outcome)?;
+                // Last, and before the row says it: who reads the row finds the file.
+                if let Some(Err(error)) = finish.weights.as_ref().map(|own| durable::put(&own.unfinished, &own.path)) {
+                    unput = Some(error);
+                    return Err(rusqlite::Error::ExecuteReturnedResults);
+                }
             }
-            Ok(())
-        })
-    }
-
-    /// Says which stages [`Store::claim`] gives, and in which order. It holds until the store is closed, and
-    /// for no other worker.
-    ///
-    /// # Errors
-    /// Where the store cannot be written.
-    pub fn want(&mut self, order: &[String]) -> Result<()> {
-        self.write(|connection| {
-            connection.execute_batch(
-                "CREATE TEMP TABLE IF NOT EXISTS wanted (position INTEGER PRIMARY KEY, stage_id TEXT NOT NULL);
-                 DELETE FROM temp.wanted",
-            )?;
-            let mut insert = connection.prepare("INSERT INTO temp.wanted (position, stage_id) VALUES (?1, ?2)")?;
-            for (position, id) in order.iter().enumerate() {
-                insert.execute(params![position as i64, id])?;
-            }
-            Ok(())
-        })
-    }
-
-    /// Takes the first of what is wanted (see [`Store::want`]) that is neither done, failed nor held by a
-    /// living worker, and whose inputs are done.
-    ///
-    /// # Errors
-    /// Where the store cannot be written.
-    pub fn claim(&mut self, worker: &str, lease: Duration) -> Result<Claim> {
-        self.write(|connection| {
-            let now_s = seconds();
-            let free: Option<String> = connection
-                .prepare_cached(
-                    "SELECT w.stage_id FROM temp.wanted w JOIN stage s USING (stage_id)
-                     WHERE (s.status = 'pending' OR (s.status = 'running' AND s.lease_until < ?1))
-                       AND NOT EXISTS (SELECT 1 FROM stage_input i JOIN stage p ON p.stage_id = i.input_id
-                                       WHERE i.stage_id = s.stage_id AND p.status <> 'done')
-                     ORDER BY w.position LIMIT 1",
-                )?
-                .query_row([now_s], |row| row.get(0))
-                .optional()?;
-            let Some(id) = free else {
-                let busy: bool = connection.query_row(
-                    "SELECT EXISTS (SELECT 1 FROM temp.wanted w JOIN stage s USING (stage_id) WHERE s.status = 'running')",
-                    [],
-                    |row| row.get(0),
-                )?;
-                return Ok(if busy { Claim::Wait } else { Claim::Finished });
-            };
-            connection.execute(
-                "UPDATE stage SET status = 'running', worker = ?2, lease_until = ?3, attempts = attempts + 1, error = NULL,
-                        started_at = ?4, finished_at = NULL
-                 WHERE stage_id = ?1",
-                params![id, worker, now_s + lease.as_secs_f64(), now()],
-            )?;
-            Ok(Claim::Stage(id))
-        })
-    }
-
-    /// Keeps a claim for another `lease`; one that was lost stays lost.
-    ///
-    /// # Errors
-    /// Where the store cannot be written.
-    pub fn renew(&mut self, id: &str, worker: &str, lease: Duration) -> Result<()> {
-        self.write(|connection| {
-            connection.execute(
-                "UPDATE stage SET lease_until = ?3 WHERE stage_id = ?1 AND worker = ?2 AND status = 'running'",
-                params![id, worker, seconds() + lease.as_secs_f64()],
-            )?;
-            Ok(())
-        })
-    }
-
-    /// Gives a claim back, as if the stage had never been begun.
-    ///
-    /// # Errors
-    /// Where the store cannot be written.
-    pub fn release(&mut self, id: &str, worker: &str) -> Result<()> {
-        self.write(|connection| {
-            connection.execute(
-                "UPDATE stage SET status = 'pending', worker = NULL, lease_until = NULL, started_at = NULL
-                 WHERE stage_id = ?1 AND worker = ?2 AND status = 'running'",
-                params![id, worker],
-            )?;
-            Ok(())
-        })
-    }
-
-    /// Writes what a stage found, whole or not at all. A worker that lost its claim writes nothing.
-    ///
-    /// # Errors
-    /// Where the store cannot be written.
-    pub fn finish(&mut self, id: &str, worker: &str, outcome: &Outcome, finish: &Finish) -> Result<()> {
-        self.write(|connection| {
-            let notes = serde_json::Value::from(outcome.notes.clone()).to_string();
-            let held = connection.execute(
-                "UPDATE stage SET status = 'done', error = NULL, worker = NULL, lease_until = NULL, device = ?3, version = ?4,
-                        started_at = ?5, finished_at = ?6, wall_s = ?7, best_epoch = ?8, checkpoint = ?9, notes = ?10
-                 WHERE stage_id = ?1 AND worker = ?2 AND status = 'running'",
-                params![
-                    id,
-                    worker,
-                    finish.device,
-                    finish.version,
-                    timestamp(finish.started_at),
-                    now(),
-                    outcome.wall_s,
-                    outcome.best_epoch as i64,
-                    finish.checkpoint,
-                    notes
-                ],
-            )?;
-            if held == 1 { findings(connection, id, outcome) } else { Ok(()) }
-        })
+            Ok(held)
+        });
+        if let (Some(error), Some(weights)) = (unput, &finish.weights) {
+            return Err(Error::user(format!("cannot write the checkpoint {}: {error}", weights.path.display())));
+        }
+        if let (Ok(false) | Err(_), Some(weights)) = (&held, &finish.weights) {
+            let _ = std::fs::remove_file(&weights.unfinished);
+        }
+        self.checkpoint();
+        held
     }
 
     /// Writes that a stage failed, and why.
@@ -248,6 +163,31 @@ impl Store {
             Ok(())
         })
     }
+}
+
+/// Marks a stage as done, if it is still the worker's.
+fn done(connection: &Connection, id: &str, worker: &str, outcome: &Outcome, finish: &Finish) -> rusqlite::Result<bool> {
+    let notes = serde_json::Value::from(outcome.notes.clone()).to_string();
+    let held = connection.execute(
+        "UPDATE stage SET status = 'done', error = NULL, worker = NULL, lease_until = NULL, device = ?3, version = ?4,
+                started_at = ?5, finished_at = ?6, wall_s = ?7, best_epoch = ?8, checkpoint = ?9, notes = ?10,
+                weights_sha256 = ?11, lost = 0
+         WHERE stage_id = ?1 AND worker = ?2 AND status = 'running'",
+        params![
+            id,
+            worker,
+            finish.device,
+            finish.version,
+            timestamp(finish.started_at),
+            now(),
+            outcome.wall_s,
+            outcome.best_epoch as i64,
+            finish.checkpoint,
+            notes,
+            finish.weights.as_ref().map(|weights| &weights.sha256)
+        ],
+    )?;
+    Ok(held == 1)
 }
 
 /// Curves, metrics and predictions.
@@ -392,9 +332,4 @@ pub(super) fn status(word: &str) -> StageStatus {
         "failed" => StageStatus::Failed,
         _ => StageStatus::Pending,
     }
-}
-
-/// Seconds since 1970, UTC.
-fn seconds() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64())
 }

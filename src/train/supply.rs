@@ -5,11 +5,11 @@ use std::thread::Scope;
 
 use rayon::prelude::*;
 
-use crate::Result;
 use crate::error::{Blame, Error};
 use crate::nn::{Network, Pass};
 use crate::ops::gather::{gather, keep};
 use crate::ops::{Backend, Var, device_error};
+use crate::{Result, stop};
 
 use super::Watch;
 use super::examples::{Augments, Examples};
@@ -109,7 +109,7 @@ impl<'a, D: Backend> Supply<'a, D> {
             let mut source = self.source(scope, &batches, None);
             let mut rows = Rows::Host { width: 0, values: Vec::new() };
             for (number, batch) in batches.iter().enumerate() {
-                if watch.is_some_and(|watch| watch.stopped()) {
+                if stop::asked() || watch.is_some_and(|watch| watch.stopped()) {
                     return Err(Error::interrupted());
                 }
                 let x = source.next(device, batch)?;

@@ -8,7 +8,7 @@ use chrono::Utc;
 
 use super::runs::arm;
 use crate::store::{Run, StageStanding, StageStatus, Store};
-use crate::{Error, Result, run};
+use crate::{Error, Result, process, run};
 
 mod pace;
 mod text;
@@ -212,7 +212,7 @@ impl Counts {
 /// Whether somebody is still at work on a stage that is said to run.
 fn is_alive(stage: &StageStanding, now_s: f64) -> bool {
     let is_leased = stage.lease_until.is_none_or(|until| until >= now_s);
-    is_leased && !stage.worker.as_deref().is_some_and(run::is_dead)
+    is_leased && !stage.worker.as_deref().is_some_and(process::is_gone)
 }
 
 fn finished(run: &Run) -> Finished {

@@ -1,0 +1,241 @@
+//! Opening a store, wherever it lies.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+
+use super::filesystem::{self, Keeping};
+use super::{APPLICATION_ID, BUSY_TIMEOUT_MS, MIGRATIONS, Store, failure};
+use crate::Result;
+use crate::error::Error;
+
+/// What can go wrong at opening.
+enum Problem {
+    Sql(rusqlite::Error),
+    Told(Error),
+}
+
+impl From<rusqlite::Error> for Problem {
+    fn from(error: rusqlite::Error) -> Self {
+        Problem::Sql(error)
+    }
+}
+
+impl Store {
+    /// Opens `results/ecgraft.sqlite`, creating folder, file and schema where they lack.
+    ///
+    /// # Errors
+    /// A user error where the folder cannot be written or holds another program's file, or a newer schema, and where
+    /// it is on a file system whose locks do not work.
+    pub fn open(results: &Path) -> Result<Store> {
+        std::fs::create_dir_all(results).map_err(|error| {
+            Error::user(format!(
+                "{}: the results folder cannot be made: {error}; choose another with --results",
+                results.display()
+            ))
+        })?;
+        let path = path(results);
+        let mount = filesystem::of(results);
+        let keeping = mount.as_ref().map_or(Keeping::Wal, filesystem::Mount::keeping);
+        if let (Keeping::Refused(why), Some(mount)) = (&keeping, &mount) {
+            return Err(Error::user(format!(
+                "{}: the store cannot be kept here: the folder is on {}, and {why}, so that two processes could write \
+                 the store at once and destroy it; choose a folder on a disk of this machine with --results, and copy it \
+                 here when the run is over: a finished store can be read anywhere",
+                path.display(),
+                mount.describe()
+            )));
+        }
+        let connection = Connection::open(&path).map_err(|error| failure(&path, &error))?;
+        let mut store = Store { connection, path, note: None, seen: Default::default() };
+        store.prepare(keeping == Keeping::Wal).map_err(|error| match error {
+            Problem::Sql(error) => failure(&store.path, &error),
+            Problem::Told(error) => error,
+        })?;
+        if !store.has_wal() {
+            let place = mount.map_or_else(String::new, |mount| format!(", as it is on {}", mount.describe()));
+            store.note = Some(format!("{}: the store is kept without a write-ahead log{place}", store.path.display()));
+        }
+        Ok(store)
+    }
+
+    /// Opens an existing store for reading only.
+    ///
+    /// # Errors
+    /// A user error where there is none, saying how to make one.
+    pub fn open_read_only(results: &Path) -> Result<Store> {
+        let path = path(results);
+        if !path.is_file() {
+            return Err(Error::user(format!(
+                "{}: there are no results yet; `ecgraft run` makes them, --results DIR says where they are",
+                path.display()
+            )));
+        }
+        let keeping = filesystem::of(results).map_or(Keeping::Wal, |mount| mount.keeping());
+        // Where SQLite cannot make the files that readers share, nobody writes: it may be read as it stands.
+        let stands_still = match keeping {
+            Keeping::Wal => false,
+            Keeping::Rollback => in_wal_mode(&path),
+            Keeping::Refused(_) => true,
+        };
+        let opened = if stands_still {
+            as_it_stands(&path)?
+        } else {
+            match connect(&path.to_string_lossy()) {
+                Err(error)
+                    if matches!(error.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly)) =>
+                {
+                    as_it_stands(&path)?
+                }
+                other => other,
+            }
+        };
+        let (connection, version) = opened.map_err(|error| failure(&path, &error))?;
+        check_version(&path, version)?;
+        if version < MIGRATIONS.len() as i64 {
+            // An older store is brought up to date by whoever may write it.
+            drop(connection);
+            return Store::open(results);
+        }
+        connection.busy_timeout(Duration::from_millis(BUSY_TIMEOUT_MS)).map_err(|error| failure(&path, &error))?;
+        Ok(Store { connection, path, note: None, seen: Default::default() })
+    }
+
+    /// Settings of the connection, and the schema.
+    fn prepare(&mut self, wal: bool) -> std::result::Result<(), Problem> {
+        self.connection.busy_timeout(Duration::from_millis(BUSY_TIMEOUT_MS))?;
+        let alone = !wal && in_wal_mode(&self.path);
+        if alone {
+            // A log that was begun elsewhere is read without shared memory by who has the file alone.
+            self.connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+        }
+        // In one transaction: another process may be making the store just now.
+        let look = self.connection.transaction()?;
+        let tables: i64 = look.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+        let application: i32 = look.pragma_query_value(None, "application_id", |row| row.get(0))?;
+        look.commit()?;
+        if tables > 0 && application != APPLICATION_ID {
+            return Err(Problem::Told(Error::user(format!(
+                "{}: this is not a store of ecgraft; move it away or choose another folder with --results",
+                self.path.display()
+            ))));
+        }
+        let mode = |connection: &Connection, mode: &str| {
+            connection.pragma_update_and_check(None, "journal_mode", mode, |row| row.get::<_, String>(0))
+        };
+        if !wal || mode(&self.connection, "WAL")? != "wal" {
+            mode(&self.connection, "DELETE")?;
+        }
+        if alone {
+            self.connection.pragma_update(None, "locking_mode", "NORMAL")?;
+        }
+        // What was told to be done is so after a loss of power too: the log, or journal and folder, are synced at
+        // every commit.
+        self.connection.pragma_update(None, "synchronous", if self.has_wal() { "FULL" } else { "EXTRA" })?;
+        self.migrate()?;
+        Ok(())
+    }
+
+    /// Brings the schema up to date.
+    fn migrate(&mut self) -> std::result::Result<(), Problem> {
+        self.connection.pragma_update(None, "foreign_keys", false)?;
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let version: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        check_version(&self.path, version).map_err(Problem::Told)?;
+        for step in MIGRATIONS.iter().skip(usize::try_from(version).unwrap_or(0)) {
+            transaction.execute_batch(step)?;
+        }
+        if version < MIGRATIONS.len() as i64 {
+            transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+            transaction.pragma_update(None, "user_version", MIGRATIONS.len() as i64)?;
+        }
+        transaction.commit()?;
+        self.connection.pragma_update(None, "foreign_keys", true)?;
+        if version < MIGRATIONS.len() as i64 {
+            self.checkpoint();
+        }
+        Ok(())
+    }
+
+    /// Whether it has a write-ahead log.
+    fn has_wal(&self) -> bool {
+        let mode = self.connection.pragma_query_value(None, "journal_mode", |row| row.get::<_, String>(0));
+        mode.is_ok_and(|mode| mode == "wal")
+    }
+
+    /// Takes what the write-ahead log holds into the store's file, as far as no reader is in the way, so that the file
+    /// copied alone has it.
+    pub fn checkpoint(&self) {
+        self.checkpoint_as("PASSIVE");
+    }
+
+    /// As [`Store::checkpoint`], and empties the log, when nobody else is at work.
+    pub fn truncate_log(&self) {
+        self.checkpoint_as("TRUNCATE");
+    }
+
+    /// What is not taken over now stays in the log, and nothing is lost.
+    fn checkpoint_as(&self, how: &str) {
+        let wait = |ms| self.connection.busy_timeout(Duration::from_millis(ms));
+        let _ = wait(200);
+        let _ = self.connection.query_row(&format!("PRAGMA wal_checkpoint({how})"), [], |_| Ok(()));
+        let _ = wait(BUSY_TIMEOUT_MS);
+    }
+}
+
+/// A connection that only reads, and the version of the schema.
+fn connect(name: &str) -> rusqlite::Result<(Connection, i64)> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    let connection = Connection::open_with_flags(name, flags)?;
+    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    Ok((connection, version))
+}
+
+/// The same where nobody writes and no lock is taken; not where a run left something beside the file that is not in
+/// it yet.
+fn as_it_stands(path: &Path) -> Result<rusqlite::Result<(Connection, i64)>> {
+    for journal in ["-wal", "-journal"] {
+        let beside = PathBuf::from(format!("{}{journal}", path.display()));
+        if beside.metadata().is_ok_and(|metadata| metadata.len() > 0) {
+            return Err(Error::user(format!(
+                "{}: a run that is not over, or was killed, left its last results in {}, which cannot be read here; copy \
+                 both to a folder on a disk of this machine that can be written, and read them there with --results",
+                path.display(),
+                beside.display()
+            )));
+        }
+    }
+    Ok(connect(&format!("{}?immutable=1", uri(path))))
+}
+
+/// Whether the file's header says that it has a write-ahead log (<https://sqlite.org/fileformat2.html>, 1.3.3).
+fn in_wal_mode(path: &Path) -> bool {
+    let mut header = [0; 20];
+    File::open(path).and_then(|mut file| file.read_exact(&mut header)).is_ok() && header[18..20] == [2, 2]
+}
+
+fn path(results: &Path) -> PathBuf {
+    results.join("ecgraft.sqlite")
+}
+
+/// The path as SQLite's URI, percent-encoded where it must be.
+fn uri(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    let absolute = if path.is_absolute() { "file://" } else { "file:" };
+    let encoded = text.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    format!("{absolute}{encoded}")
+}
+
+fn check_version(path: &Path, version: i64) -> Result<()> {
+    if version > MIGRATIONS.len() as i64 {
+        return Err(Error::user(format!(
+            "{}: made by a newer ecgraft (schema {version}; this one knows {}); use that one, or another --results folder",
+            path.display(),
+            MIGRATIONS.len()
+        )));
+    }
+    Ok(())
+}
