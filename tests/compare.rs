@@ -131,6 +131,7 @@ fn run(graft: &str, freeze: Option<&str>, seed: u64, auc: f64) -> Run {
         data_fingerprint: "f".into(),
         version: None,
         stage_id: format!("{graft}{freeze:?}{seed}"),
+        frozen_at_best: None,
     }
 }
 

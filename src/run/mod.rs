@@ -51,6 +51,8 @@ pub struct Options {
     pub threads: usize,
     /// Stages trained at once; each gets `threads / jobs` threads.
     pub jobs: usize,
+    /// How much time may pass until the progress of a stage is saved again.
+    pub save_every: Duration,
 }
 
 /// What came of it.
@@ -244,6 +246,7 @@ fn train_one(shared: &Shared<'_>, store: &mut Store, id: &str, worker: &str) -> 
                 started_at,
             };
             store.finish(id, worker, &outcome, &finish)?;
+            forget_progress(shared, id);
             lock(&shared.summary).trained += 1;
             shared.progress.stage_finished(index, &note);
             Ok(())
@@ -251,6 +254,9 @@ fn train_one(shared: &Shared<'_>, store: &mut Store, id: &str, worker: &str) -> 
         Err(error) if error.blame == Blame::Interrupted => store.release(id, worker),
         Err(error) => {
             store.fail(id, worker, &error.message)?;
+            if error.blame == Blame::User {
+                forget_progress(shared, id);
+            }
             let mut summary = lock(&shared.summary);
             match error.blame {
                 Blame::User | Blame::Memory => summary.failed += 1,
@@ -268,6 +274,17 @@ fn on_gpu(shared: &Shared<'_>, number: usize, index: usize) -> Result<(crate::tr
     let device = crate::ops::cuda::open(number, &kernels(&shared.options.results))?;
     let manifest = &shared.plan.experiments[shared.plan.stages[index].experiment];
     crate::ops::cuda::with_precision(manifest.compute.precision, || stage::train(&device, shared, index))
+}
+
+/// Where a stage's progress is saved while it is trained, below the results folder.
+fn progress_path(id: &str) -> String {
+    format!("progress/{id}")
+}
+
+/// Removes the progress of a stage that is not to go on from there.
+fn forget_progress(shared: &Shared<'_>, id: &str) {
+    // What stays behind is passed over: a stage that is done is not trained again.
+    let _ = std::fs::remove_file(shared.options.results.join(progress_path(id)));
 }
 
 /// Where a stage's weights are, below the results folder.

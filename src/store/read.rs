@@ -37,6 +37,8 @@ pub struct Run {
     pub data_fingerprint: String,
     pub version: Option<String>,
     pub stage_id: String,
+    /// Whether the kept epoch lies before the last thaw; `None` where nothing thaws, or it is not done.
+    pub frozen_at_best: Option<bool>,
 }
 
 /// What an experiment's classifiers were tested on.
@@ -97,6 +99,10 @@ pub struct StageDetail {
     /// Epochs trained.
     pub epochs: usize,
     pub best_epoch: Option<usize>,
+    /// The first epoch, from 1, after which no step of the freeze ends; `None` where none does.
+    pub last_step: Option<usize>,
+    /// Whether the kept epoch lies before it.
+    pub frozen_at_best: Option<bool>,
     /// Below the results folder.
     pub checkpoint: Option<String>,
     pub notes: Vec<String>,
@@ -164,7 +170,7 @@ pub struct ClassScore {
 
 const RUN: &str = "SELECT run_id, experiment, architecture, mix, graft, freeze, label_fraction, seed, device, status, error,
     started_at, finished_at, wall_s, test_macro_auc, test_accuracy, test_macro_f1, manifest_sha256, data_fingerprint, version,
-    stage_id FROM runs";
+    stage_id, frozen_at_best FROM runs";
 
 impl Store {
     /// All runs that their experiments' manifests ask for, by experiment and place in its plan.
@@ -263,6 +269,7 @@ fn run(row: &Row<'_>) -> rusqlite::Result<Run> {
         data_fingerprint: row.get(18)?,
         version: row.get(19)?,
         stage_id: row.get(20)?,
+        frozen_at_best: row.get(21)?,
     })
 }
 
@@ -273,7 +280,8 @@ pub(super) fn detail(connection: &Connection, run: Run) -> rusqlite::Result<RunD
         })?;
     let mut select = connection.prepare(
         "SELECT s.stage_id, kind, mix, target, seed, settings, data_fingerprint, status, error, device, version, started_at,
-                finished_at, wall_s, (SELECT max(epoch) FROM epoch e WHERE e.stage_id = s.stage_id), best_epoch, checkpoint, notes
+                finished_at, wall_s, (SELECT max(epoch) FROM epoch e WHERE e.stage_id = s.stage_id), best_epoch, checkpoint, notes,
+                last_step, frozen_at_best
          FROM run_stages r JOIN stage s USING (stage_id) WHERE r.run_id = ?1
          ORDER BY kind = 'transfer', r.position",
     )?;
@@ -367,6 +375,8 @@ fn stage(row: &Row<'_>) -> rusqlite::Result<StageDetail> {
         wall_s: row.get(13)?,
         epochs: count(row.get(14)?).unwrap_or(0),
         best_epoch: count(row.get(15)?),
+        last_step: count(row.get(18)?),
+        frozen_at_best: row.get(19)?,
         checkpoint: row.get(16)?,
         notes: notes.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default(),
         composition: Vec::new(),

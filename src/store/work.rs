@@ -205,7 +205,8 @@ impl Store {
             let notes = serde_json::Value::from(outcome.notes.clone()).to_string();
             let held = connection.execute(
                 "UPDATE stage SET status = 'done', error = NULL, worker = NULL, lease_until = NULL, device = ?3, version = ?4,
-                        started_at = ?5, finished_at = ?6, wall_s = ?7, best_epoch = ?8, checkpoint = ?9, notes = ?10
+                        started_at = ?5, finished_at = ?6, wall_s = ?7, best_epoch = ?8, checkpoint = ?9, notes = ?10, last_step = ?11,
+                        frozen_at_best = ?12
                  WHERE stage_id = ?1 AND worker = ?2 AND status = 'running'",
                 params![
                     id,
@@ -217,7 +218,9 @@ impl Store {
                     outcome.wall_s,
                     outcome.best_epoch as i64,
                     finish.checkpoint,
-                    notes
+                    notes,
+                    outcome.last_step.map(|last| last as i64),
+                    outcome.frozen_at_best()
                 ],
             )?;
             if held == 1 { findings(connection, id, outcome) } else { Ok(()) }

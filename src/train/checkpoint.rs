@@ -54,13 +54,16 @@ pub fn load<D: Backend>(net: &mut Network<D>, path: &Path) -> Result<()> {
     net.visit(|at, param| match file.tensor(at.name) {
         Ok(tensor) if tensor.shape() == param.shape && tensor.dtype() == Dtype::F32 => {
             let values: Vec<f32> = tensor.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
+            if values.iter().any(|value| !value.is_finite()) {
+                problem = Some(format!("{} is not finite", super::finite::in_words(at.role, at.name)));
+            }
             param.value.copy_from(&values);
         }
         Ok(tensor) => problem = Some(format!("{} has shape {:?}, not {:?}", at.name, tensor.shape(), param.shape)),
         Err(_) => problem = Some(format!("{} is missing", at.name)),
     });
     match problem {
-        Some(problem) => Err(Error::user(format!("{place} does not fit the architecture: {problem}"))),
+        Some(problem) => Err(Error::user(format!("{place} is not the checkpoint of such a network: {problem}"))),
         None => Ok(()),
     }
 }

@@ -75,6 +75,7 @@ fn escape(text: &str) -> String {
             'χ' => escaped.push_str("$\\chi$"),
             '²' => escaped.push_str("$^2$"),
             '†' => escaped.push_str("$^\\dagger$"),
+            '‡' => escaped.push_str("$^\\ddagger$"),
             '—' => escaped.push_str("---"),
             other => escaped.push(other),
         }
