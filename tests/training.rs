@@ -37,7 +37,7 @@ steps = [{{ blocks = ["*"] }}]
 steps = [{{ blocks = ["*"], epochs = 12 }}]
 [freezes.broken]
 steps = [{{ blocks = ["*"], epochs = 12 }}]
-learning_rate_scale = {{ "block*" = 3000.0 }}
+learning_rate_scale = {{ "block*" = 1000.0 }}
 [regression]
 targets = ["qrs"]
 epochs = 2
@@ -202,20 +202,21 @@ fn weights(bench: &Workbench) -> Vec<(PathBuf, Vec<(String, Vec<u8>)>)> {
 /// A study whose stages take a second or so each.
 fn longer() -> String {
     tiny("longer", &sample(), "")
-        .replace("epochs = 2", "epochs = 30\nbatch_size = 4")
+        .replace("epochs = 2", "epochs = 16\nbatch_size = 4")
         .replace("seed = [0, 1]", "seed = [0]")
 }
 
-/// Runs the study of `bench`, ending it with `signal` again and again; how often it went on within a stage.
+/// Runs the study of `bench`, which takes `whole`, ending it with `signal` again and again; how often it went on within
+/// a stage.
 #[cfg(unix)]
-fn run_with_ends(bench: &Workbench, signal: &str, more: &[&str]) -> usize {
+fn run_with_ends(bench: &Workbench, whole: Duration, signal: &str, more: &[&str]) -> usize {
     let mut went_on = 0;
-    for turn in 0.. {
+    for turn in 0_u32.. {
         assert!(turn < 100, "it does not come to its end");
         let mut command = bench.command(&[&["run"], more].concat());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        // Times that have nothing to do with the study's.
-        let after = Duration::from_millis(250 + (turn * 377) % 900);
+        // Anywhere within it.
+        let after = whole.mul_f64(0.2 + 0.6 * (f64::from(turn) * 0.618).fract());
         let started = Instant::now();
         while started.elapsed() < after && child.try_wait().unwrap().is_none() {
             std::thread::sleep(Duration::from_millis(5));
@@ -241,7 +242,9 @@ fn run_with_ends(bench: &Workbench, signal: &str, more: &[&str]) -> usize {
 fn a_study_that_is_stopped_and_killed_ends_where_it_would_have() {
     let bench = Workbench::new("unstopped");
     bench.write("experiments/longer.toml", &longer());
+    let started = Instant::now();
     bench.run(&["run", "--threads", "2"]).ok();
+    let whole = started.elapsed();
     let expected = (found(&bench), weights(&bench));
     for (signal, more) in [
         ("-INT", &["--threads", "1"][..]),
@@ -251,7 +254,7 @@ fn a_study_that_is_stopped_and_killed_ends_where_it_would_have() {
     ] {
         let bench = Workbench::new("stopped");
         bench.write("experiments/longer.toml", &longer());
-        let went_on = run_with_ends(&bench, signal, more);
+        let went_on = run_with_ends(&bench, whole, signal, more);
         assert!(went_on > 0, "{signal} {more:?}: it was never stopped within a stage");
         assert!(found(&bench) == expected.0, "{signal} {more:?}: other results");
         assert!(weights(&bench) == expected.1, "{signal} {more:?}: other weights");

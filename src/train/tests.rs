@@ -277,16 +277,6 @@ fn the_best_epoch_is_kept_and_not_the_last() {
 }
 
 #[test]
-fn early_stopping_waits_its_patience() {
-    let mut manifest = exploding(20);
-    manifest.regression.early_stopping =
-        Some(EarlyStopping { patience: 2, metric: StoppingMetric::Loss, from: StoppingFrom::Start });
-    let outcome = regress_as(&manifest).outcome;
-    let last = outcome.epochs.iter().map(|value| value.epoch).max().unwrap();
-    assert_eq!(last, outcome.best_epoch + 2);
-}
-
-#[test]
 fn records_train_in_their_epochs_only() {
     let manifest = parse(MANIFEST);
     let with = |epochs: [std::ops::RangeInclusive<usize>; 2], noise: f32| {
@@ -321,25 +311,6 @@ fn records_train_in_their_epochs_only() {
     let mut plain = regressed(&Cpu::default(), &manifest, &[Target::Hr], (&split, &datasets), &mut Silent).unwrap();
     let all = with([1..=4, 1..=usize::MAX], 0.0);
     assert_eq!(all, (values(&mut plain.network, None), plain.outcome.epochs));
-}
-
-#[test]
-fn early_stopping_waits_for_the_parts_that_come_later() {
-    let mut manifest = exploding(30);
-    manifest.regression.schedule = Schedule::Exponential { gamma: 1.7, warmup_epochs: 0.0 };
-    manifest.regression.early_stopping =
-        Some(EarlyStopping { patience: 2, metric: StoppingMetric::Loss, from: StoppingFrom::Start });
-    let (datasets, mut split) = records(40);
-    let train = |split: &Split| {
-        regressed(&Cpu::default(), &manifest, &[Target::Hr], (split, &datasets), &mut Silent).unwrap().outcome
-    };
-    let last = |outcome: &Outcome| outcome.epochs.iter().map(|value| value.epoch).max().unwrap();
-    let plain = train(&split);
-    assert!(last(&plain) < 9, "{}", last(&plain));
-    split.epochs = (0..split.train.len()).map(|example| if example < 15 { 1..=usize::MAX } else { 4..=9 }).collect();
-    // The last change is in epoch 10, the first without the second part.
-    let staged = train(&split);
-    assert_eq!(last(&staged), staged.best_epoch.max(9) + 2);
 }
 
 #[test]

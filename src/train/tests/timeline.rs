@@ -104,3 +104,32 @@ fn a_plateau_waits_anew_at_a_thaw() {
     let rates: Vec<f64> = late.epochs.iter().filter(|v| v.metric == "learning_rate").map(|v| v.value / 1e-30).collect();
     assert_eq!(rates, [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.5]);
 }
+
+#[test]
+fn early_stopping_waits_its_patience() {
+    let mut manifest = exploding(20);
+    manifest.regression.early_stopping =
+        Some(EarlyStopping { patience: 2, metric: StoppingMetric::Loss, from: StoppingFrom::Start });
+    let outcome = regress_as(&manifest).outcome;
+    let last = outcome.epochs.iter().map(|value| value.epoch).max().unwrap();
+    assert_eq!(last, outcome.best_epoch + 2);
+}
+
+#[test]
+fn early_stopping_waits_for_the_parts_that_come_later() {
+    let mut manifest = exploding(30);
+    manifest.regression.schedule = Schedule::Exponential { gamma: 1.7, warmup_epochs: 0.0 };
+    manifest.regression.early_stopping =
+        Some(EarlyStopping { patience: 2, metric: StoppingMetric::Loss, from: StoppingFrom::Start });
+    let (datasets, mut split) = records(40);
+    let train = |split: &Split| {
+        regressed(&Cpu::default(), &manifest, &[Target::Hr], (split, &datasets), &mut Silent).unwrap().outcome
+    };
+    let last = |outcome: &Outcome| outcome.epochs.iter().map(|value| value.epoch).max().unwrap();
+    let plain = train(&split);
+    assert!(last(&plain) < 9, "{}", last(&plain));
+    split.epochs = (0..split.train.len()).map(|example| if example < 15 { 1..=usize::MAX } else { 4..=9 }).collect();
+    // The last change is in epoch 10, the first without the second part.
+    let staged = train(&split);
+    assert_eq!(last(&staged), staged.best_epoch.max(9) + 2);
+}
