@@ -167,6 +167,7 @@ fn run(graft: &str, freeze: Option<&str>, seed: u64, auc: f64) -> Run {
         version: None,
         stage_id: format!("{graft}{freeze:?}{seed}"),
         allow_overlap: None,
+        frozen_at_best: None,
     }
 }
 

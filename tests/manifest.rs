@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use ecgraft::manifest::{
     Architecture, Augment, BatchNormMode, CnnConfig, Condition, Diagnostic, Donor, EarlyStopping, Freeze, Fusion,
     GradientClipping, Inception1dConfig, L2Sp, Lead, Manifest, Optimizer, Pretraining, RecurrentConfig, RegressionLoss,
-    Resnet1dConfig, Schedule, Source, StoppingMetric, Superclass, Target, Targets, Transfer, TransferLoss, VitConfig,
-    Xresnet1dConfig, load, parse, reference, schema,
+    Resnet1dConfig, Schedule, Source, StoppingFrom, StoppingMetric, Superclass, Target, Targets, Transfer,
+    TransferLoss, VitConfig, Xresnet1dConfig, load, parse, reference, schema,
 };
 use serde_json::{Value, json};
 
@@ -66,7 +66,7 @@ fn the_contract_is_read_as_it_says() {
     assert_eq!(manifest.freezes["gradual"].scale("block3"), 0.1);
     assert_eq!(manifest.freezes["gradual"].scale("head"), 1.0);
     assert_eq!(manifest.regression.augment.len(), 4);
-    let stopping = EarlyStopping { patience: 5, metric: StoppingMetric::Loss };
+    let stopping = EarlyStopping { patience: 5, metric: StoppingMetric::Loss, from: StoppingFrom::Start };
     assert_eq!(manifest.regression.early_stopping, Some(stopping));
     assert_eq!(manifest.transfer.early_stopping.unwrap().metric, StoppingMetric::MacroAuc);
     assert_eq!(manifest.trials.from, [vec![Target::Qrs.into()], Target::ALL.map(Donor::from).to_vec()]);

@@ -208,7 +208,10 @@ fn an_edit_changes_exactly_the_ids_it_should() {
         ("transfer schedule", |m| m.transfer.schedule = Schedule::Cosine { warmup_epochs: 1.0 }, Transfers),
         (
             "transfer stopping",
-            |m| m.transfer.early_stopping = Some(EarlyStopping { patience: 3, metric: StoppingMetric::MacroAuc }),
+            |m| {
+                m.transfer.early_stopping =
+                    Some(EarlyStopping { patience: 3, metric: StoppingMetric::MacroAuc, from: StoppingFrom::Start })
+            },
             Transfers,
         ),
         ("transfer loss", |m| m.transfer.loss = TransferLoss::Focal { gamma: 2.0 }, Transfers),

@@ -31,6 +31,7 @@ fn scratch(seed: u64, auc: f64, accuracy: f64, f1: f64) -> Run {
         version: Some("0.1.0".into()),
         stage_id: "9".repeat(20),
         allow_overlap: None,
+        frozen_at_best: None,
     }
 }
 
@@ -265,8 +266,8 @@ fn csv_and_json_have_all_digits_and_are_read_back() {
     let header: Vec<String> = reader.headers().unwrap().iter().map(str::to_owned).collect();
     assert_eq!(
         header.join(","),
-        "experiment,architecture,graft,mix,freeze,label_fraction,seeds,seeds_planned,seeds_failed,test_macro_auc_mean,\
-         test_macro_auc_sd,test_macro_auc_seeds,test_macro_auc_low,test_macro_auc_high,test_macro_auc_unmeasurable,\
+        "experiment,architecture,graft,mix,freeze,label_fraction,seeds,seeds_planned,seeds_failed,frozen_at_best,\
+         test_macro_auc_mean,test_macro_auc_sd,test_macro_auc_seeds,test_macro_auc_low,test_macro_auc_high,test_macro_auc_unmeasurable,\
          test_accuracy_mean,test_accuracy_sd,test_accuracy_seeds,test_accuracy_low,test_accuracy_high,\
          test_accuracy_unmeasurable,test_macro_f1_mean,test_macro_f1_sd,test_macro_f1_seeds,test_macro_f1_low,\
          test_macro_f1_high,test_macro_f1_unmeasurable,delta_macro_auc,delta_low,delta_high,delta_pairs,delta_p,\

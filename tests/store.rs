@@ -29,8 +29,8 @@ fn outcome(stage: &Stage) -> Outcome {
     let mut outcome =
         Outcome { best_epoch: 2, wall_s: 1.5, notes: vec!["two records left out".into()], ..Outcome::default() };
     outcome.epochs = vec![
-        EpochValue { epoch: 1, split: "validation", metric: "loss", value: 0.5 },
-        EpochValue { epoch: 2, split: "validation", metric: "loss", value: 0.25 },
+        EpochValue { epoch: 1, split: "validation", metric: "loss".into(), value: 0.5 },
+        EpochValue { epoch: 2, split: "validation", metric: "loss".into(), value: 0.25 },
     ];
     match &stage.kind {
         StageKind::Regression { targets, .. } => {

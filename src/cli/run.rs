@@ -11,7 +11,7 @@ use crate::{Result, report, stop};
 /// Train every trial that is not done yet, then print the comparison table
 ///
 /// Stages that are done are found in the results folder and not trained again. Ctrl-C stops after
-/// the present step, as do SIGTERM, SIGHUP and SIGUSR1; the same command goes on with what is left.
+/// the present step, as do SIGTERM, SIGHUP and SIGUSR1; the same command goes on from there, to the same result.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -35,6 +35,9 @@ pub struct Options {
     /// Stages trained at once, each with its share of the threads [default: one per thread, at most 4; on a GPU 2]
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
+    /// Save the progress of each stage every so often, to go on from there after a stop or a crash; 0: before every step
+    #[arg(long, value_name = "SECONDS", default_value_t = 30.0)]
+    save_every: f64,
     /// Only experiments whose name matches
     #[arg(long, value_name = "GLOB")]
     only: Option<String>,
@@ -56,6 +59,8 @@ pub fn run(options: Options) -> Result<()> {
     if threads == 0 || jobs == 0 {
         return Err(Error::user("--threads and --jobs start at 1"));
     }
+    let save_every = std::time::Duration::try_from_secs_f64(options.save_every)
+        .map_err(|_| Error::user("--save-every takes a number of seconds, 0 or more"))?;
     let only = options.only.as_deref();
     if options.dry_run {
         return super::plan::print(&options.manifests, &options.results, only);
@@ -69,7 +74,7 @@ pub fn run(options: Options) -> Result<()> {
     eprint!("{}", planned::overlaps(&plan));
 
     let progress = Progress::new(plan.stages.len(), &run::costs(&plan));
-    let settings = run::Options { results: options.results.dir.clone(), device, threads, jobs };
+    let settings = run::Options { results: options.results.dir.clone(), device, threads, jobs, save_every };
     let summary = run::run(&plan, &settings, &progress).map_err(stopped)?;
     // All is in the store.
     stop::at_once();

@@ -92,6 +92,9 @@ fn describe_stage(text: &mut String, stage: &StageDetail) -> std::fmt::Result {
     if let (Some(best), Some(wall)) = (stage.best_epoch, stage.wall_s) {
         write!(text, "; best epoch {best} of {}, {wall:.1} s", stage.epochs)?;
     }
+    if let (Some(true), Some(last)) = (stage.frozen_at_best, stage.last_step) {
+        write!(text, "; kept before its last thaw, with epoch {last}")?;
+    }
     writeln!(text)?;
     if let Some(error) = &stage.error {
         writeln!(text, "  error: {error}")?;

@@ -221,6 +221,20 @@ pub struct EarlyStopping {
     pub patience: usize,
     /// What is watched on validation data.
     pub metric: StoppingMetric,
+    /// Which epochs may be kept.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub from: StoppingFrom,
+}
+
+/// Which epochs' weights may be a stage's result.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StoppingFrom {
+    /// Those of every epoch.
+    #[default]
+    Start,
+    /// Those of epochs after the last planned change: of what is frozen, of which records train, of a warm-up.
+    LastStep,
 }
 
 /// What early stopping watches.

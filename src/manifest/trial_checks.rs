@@ -213,8 +213,33 @@ impl Checks<'_> {
             }
             self.step_holds_a_block(name, step, &["freezes", name, "steps", &step_text, "blocks"]);
         }
+        self.steps_end_in_time(name, freeze);
         for pattern in freeze.learning_rate_scale.keys() {
             self.pattern(name, pattern, &["freezes", name, "learning_rate_scale", pattern], &["stem", "head"]);
+        }
+    }
+
+    /// A step that ends must do so before the training does: what comes after it would never be.
+    fn steps_end_in_time(&mut self, name: &str, freeze: &Freeze) {
+        let epochs = self.manifest.transfer.epochs;
+        let is_used = self.manifest.trials.freeze.iter().any(|used| used == name);
+        if !is_used || !self.places.is_sound(&["transfer", "epochs"]) {
+            return;
+        }
+        let Some((index, end)) = freeze.ends().enumerate().find(|(_, end)| *end >= epochs) else { return };
+        let all = format!("the transfer stage has {epochs}");
+        if index + 1 < freeze.steps.len() {
+            let message = format!(
+                "no epoch reaches this step: those before it take {end} epochs and {all}; raise transfer.epochs above \
+                 {end}, shorten the steps before it, or leave it out"
+            );
+            self.problem(&["freezes", name, "steps", &(index + 1).to_string()], message);
+        } else {
+            let message = format!(
+                "what this step holds never thaws: it ends after epoch {end} and {all}; raise transfer.epochs above \
+                 {end}, shorten the step, or leave `epochs` out to freeze to the end"
+            );
+            self.problem(&["freezes", name, "steps", &index.to_string(), "epochs"], message);
         }
     }
 

@@ -253,6 +253,15 @@ pub struct L2Sp {
 }
 
 impl Freeze {
+    /// The epochs, counted from 0, at which steps have ended: of each step that ends, in order.
+    pub fn ends(&self) -> impl Iterator<Item = usize> {
+        let lengths = self.steps.iter().map_while(|step| step.epochs);
+        lengths.scan(0, |end: &mut usize, epochs| {
+            *end = end.saturating_add(epochs);
+            Some(*end)
+        })
+    }
+
     /// The learning-rate factor of a block (or of `head`): that of the matching name of
     /// `learning_rate_scale` with the most letters beside `*` and `?` (of equal ones the first in alphabetical order), 1 where none matches.
     pub fn scale(&self, block: &str) -> f64 {

@@ -76,6 +76,12 @@ pub trait Lend: Storage<f32> {
     fn peak_memory(&self) -> Option<u64>;
     /// A parameter's values in a tensor of their own, which stays as it is when the first one moves.
     fn copied(&self, flat: &Flat<Self>) -> Done<Flat<Self>, Self>;
+    /// The values of a parameter's moments on the host.
+    fn read(&self, memory: &Self::Vec) -> Done<Vec<f32>, Self>;
+    /// Puts as many values there.
+    fn write(&self, memory: &mut Self::Vec, values: Vec<f32>) -> Done<(), Self>;
+    /// What decides the last bits of its sums: devices that tell the same give the same bits.
+    fn arithmetic(&self) -> String;
 }
 
 impl Lend for Cpu {
@@ -106,6 +112,16 @@ impl Lend for Cpu {
     fn copied(&self, flat: &Flat<Cpu>) -> Done<Flat<Cpu>, Cpu> {
         // Copied by dfdx when one of the two is written.
         Ok(flat.clone())
+    }
+    fn read(&self, memory: &Self::Vec) -> Done<Vec<f32>, Cpu> {
+        Ok(memory.to_vec())
+    }
+    fn write(&self, memory: &mut Self::Vec, values: Vec<f32>) -> Done<(), Cpu> {
+        memory.copy_from_slice(&values);
+        Ok(())
+    }
+    fn arithmetic(&self) -> String {
+        format!("cpu, {:?}", cpu::Isa::best())
     }
 }
 

@@ -13,7 +13,11 @@ pub trait Kernel: Lend {
     /// A number in f64.
     type Sum: 'static + std::fmt::Debug;
     /// One that is 0.
-    fn sum(&self) -> Done<Self::Sum, Self>;
+    fn sum(&self) -> Done<Self::Sum, Self> {
+        self.sum_from(0.0)
+    }
+    /// One that is `value` so far.
+    fn sum_from(&self, value: f64) -> Done<Self::Sum, Self>;
     /// What it is, once all work is done.
     fn total(&self, sum: &Self::Sum) -> Done<f64, Self>;
     /// What it is, where that is known without waiting.
@@ -23,8 +27,8 @@ pub trait Kernel: Lend {
 impl Kernel for Cpu {
     type Sum = f64;
 
-    fn sum(&self) -> Done<f64, Cpu> {
-        Ok(0.0)
+    fn sum_from(&self, value: f64) -> Done<f64, Cpu> {
+        Ok(value)
     }
 
     fn total(&self, sum: &f64) -> Done<f64, Cpu> {

@@ -85,6 +85,11 @@ pub trait Kernel: sum::Kernel {
     /// Shrinks one of them.
     fn shrink(&self, clip: &Self::Clip, gradient: &mut Self::Vec) -> Done<(), Self>;
 
+    /// Takes the values of a parameter up, to be weighed with others.
+    fn weigh(&self, clip: &mut Self::Clip, values: &Flat<Self>) -> Done<(), Self>;
+    /// The L2 norm of all of them together: finite where all of them are.
+    fn norm(&self, clip: Self::Clip) -> Done<f64, Self>;
+
     /// gradient += strength (weights - origin), the gradient of strength / 2 |weights - origin|^2; no origin is 0.
     fn pull(
         &self,
@@ -118,6 +123,15 @@ impl Kernel for Cpu {
     fn measure(&self, clip: &mut Clip, gradient: &mut <Cpu as Storage<f32>>::Vec) -> Done<(), Cpu> {
         clip.squares += sum_of_squares(gradient);
         Ok(())
+    }
+
+    fn weigh(&self, clip: &mut Clip, values: &Flat<Cpu>) -> Done<(), Cpu> {
+        clip.squares += sum_of_squares(flat(values));
+        Ok(())
+    }
+
+    fn norm(&self, clip: Clip) -> Done<f64, Cpu> {
+        Ok(clip.squares.sqrt())
     }
 
     fn settle(&self, clip: &mut Clip, most: f64, norms: &mut f64) -> Done<bool, Cpu> {

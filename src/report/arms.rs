@@ -168,6 +168,8 @@ pub struct Arm {
     pub seeds: Runs,
     /// Different seeds that are done.
     pub distinct_seeds: usize,
+    /// Done runs that kept an epoch before their last thaw, and done runs that thaw at all.
+    pub frozen_at_best: [usize; 2],
     /// Done runs without a macro AUC.
     pub without_auc: usize,
     /// Macro AUC on the test folds over the seeds where it is defined.
@@ -368,6 +370,10 @@ fn arms(meant: &[&Run], all: &[&Run], selection: &Selection) -> Vec<Arm> {
             label_fraction: key.label_fraction,
             seeds: count(runs),
             distinct_seeds: seeds.len(),
+            frozen_at_best: [true, false].map(|only| {
+                let thaws = seeds.iter().flatten().filter_map(|run| run.frozen_at_best);
+                thaws.filter(|frozen| *frozen || !only).count()
+            }),
             without_auc: seeds.iter().flatten().filter(|run| run.test_macro_auc.is_none()).count(),
             macro_auc: spread(|run| run.test_macro_auc),
             accuracy: spread(|run| run.test_accuracy),

@@ -1,7 +1,7 @@
 //! What the signs in a table mean, in plain English.
 
 use super::arms::{Comparison, Delta, Experiment};
-use super::format::UNMEASURABLE;
+use super::format::{EARLY, UNMEASURABLE};
 use super::test::Test;
 use super::{ranks, sheet};
 use crate::statistics::Unmeasurable;
@@ -37,6 +37,7 @@ pub(super) fn of_experiment(comparison: &Comparison, experiment: &Experiment) ->
              left out of its mean and of Δ."
         ));
     }
+    lines.extend(of_early_epochs(experiment));
     if experiment.arms.iter().any(|arm| arm.delta == Delta::NoBaseline) {
         lines.push("Δ is — where there is no baseline from scratch with the same architecture and labels.".to_owned());
     }
@@ -50,6 +51,23 @@ pub(super) fn of_experiment(comparison: &Comparison, experiment: &Experiment) ->
     lines.extend(of_few_patients(comparison, experiment));
     lines.extend(experiment.notes.iter().cloned());
     lines
+}
+
+/// Which arms have runs whose weights are of an epoch before all that thaws had thawed.
+fn of_early_epochs(experiment: &Experiment) -> Option<String> {
+    let marked: Vec<_> = experiment.arms.iter().filter(|arm| arm.frozen_at_best[0] > 0).collect();
+    let sum = |place: usize| marked.iter().map(|arm| arm.frozen_at_best[place]).sum::<usize>();
+    let [frozen, thawing] = [sum(0), sum(1)];
+    let each =
+        marked.iter().map(|arm| format!("{}: {} of {}", arm.name(), arm.frozen_at_best[0], arm.frozen_at_best[1]));
+    let each = each.collect::<Vec<_>>().join("; ");
+    let line = || {
+        format!(
+            "{EARLY}: {frozen} of {thawing} runs kept an epoch before their last thaw ({each}); early_stopping.from = \
+             \"last-step\" keeps later ones only."
+        )
+    };
+    (frozen > 0).then(line)
 }
 
 /// How many records were tested, and which classes could not be measured.

@@ -202,6 +202,7 @@ struct Row<'a> {
     stage_id: &'a str,
     manifest_sha256: &'a str,
     data_fingerprint: &'a str,
+    frozen_at_best: Option<bool>,
 }
 
 impl<'a> Row<'a> {
@@ -228,6 +229,7 @@ impl<'a> Row<'a> {
             stage_id: &run.stage_id,
             manifest_sha256: &run.manifest_sha256,
             data_fingerprint: &run.data_fingerprint,
+            frozen_at_best: run.frozen_at_best,
         }
     }
 }

@@ -59,6 +59,8 @@ pub struct Options {
     pub threads: usize,
     /// Stages trained at once; each gets `threads / jobs` threads.
     pub jobs: usize,
+    /// How much time may pass until the progress of a stage is saved again.
+    pub save_every: Duration,
 }
 
 /// What came of it.
@@ -268,6 +270,7 @@ fn train_one(shared: &Shared<'_>, store: &mut Store, index: usize, held: &Held) 
     });
     match finished {
         Ok((true, note)) => {
+            forget_progress(shared, id);
             lock(&shared.summary).trained += 1;
             shared.progress.stage_finished(index, &note);
             Ok(())
@@ -292,6 +295,9 @@ const LOST: &str = "another process took it over, as this one gave no sign of li
 /// Writes that the claimed stage failed.
 fn failed(shared: &Shared<'_>, store: &mut Store, index: usize, held: &Held, error: &Error) -> Result<()> {
     store.fail(&held.stage, &held.worker, &error.message)?;
+    if error.blame == Blame::User {
+        forget_progress(shared, &held.stage);
+    }
     let mut summary = lock(&shared.summary);
     match error.blame {
         Blame::User | Blame::Memory => summary.failed += 1,
@@ -308,6 +314,17 @@ fn on_gpu(shared: &Shared<'_>, number: usize, index: usize, held: &Held) -> Resu
     let device = crate::ops::cuda::open(number, &kernels(&shared.options.results))?;
     let manifest = &shared.plan.experiments[shared.plan.stages[index].experiment];
     crate::ops::cuda::with_precision(manifest.compute.precision, || stage::train(&device, shared, index, held))
+}
+
+/// Where a stage's progress is saved while it is trained, below the results folder.
+fn progress_path(id: &str) -> String {
+    format!("progress/{id}")
+}
+
+/// Removes the progress of a stage that is not to go on from there.
+fn forget_progress(shared: &Shared<'_>, id: &str) {
+    // What stays behind is passed over: a stage that is done is not trained again.
+    let _ = std::fs::remove_file(shared.options.results.join(progress_path(id)));
 }
 
 /// Where a stage's weights are, below the results folder.

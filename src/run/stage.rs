@@ -10,10 +10,10 @@ use crate::nn::Network;
 use crate::ops::Backend;
 use crate::plan::{Stage, StageKind};
 use crate::store::Weights;
-use crate::train::{self, Graft, Outcome, Trained, Watch, checkpoint};
+use crate::train::{self, Graft, Outcome, Randomness, Saving, Trained, Training, Watch, checkpoint};
 use crate::{Result, durable, stop};
 
-use super::{Held, Shared, checkpoint_path, donors, lock};
+use super::{Held, Shared, checkpoint_path, donors, lock, progress_path};
 
 /// Shows a stage's epochs, and stops it when the user asks to, or when another worker has taken it over.
 struct Follow<'a> {
@@ -38,6 +38,15 @@ impl Watch for Follow<'_> {
     fn stopped(&self) -> bool {
         stop::asked() || self.held.lost.load(Ordering::Relaxed)
     }
+    fn saving(&self) -> Option<Saving> {
+        let (stage, options) = (&self.shared.plan.stages[self.index], self.shared.options);
+        let path = options.results.join(progress_path(&stage.id));
+        Some(Saving { path, stage: stage.id.clone(), every: options.save_every })
+    }
+    fn tell(&mut self, sentence: &str) {
+        let plan = self.shared.plan;
+        self.shared.progress.message(&format!("{}: {sentence}", plan.stages[self.index].describe(plan)));
+    }
 }
 
 /// Trains stage `index` of the plan, which is `held`, and saves its weights beside their place.
@@ -49,6 +58,8 @@ pub(super) fn train<D: Backend>(device: &D, shared: &Shared<'_>, index: usize, h
         .get(&stage.architecture)
         .ok_or_else(|| Error::internal(format!("no architecture {}", stage.architecture)))?;
     let mut follow = Follow { shared, index, held };
+    let signal = &manifest.signal;
+    let training = |randomness, split, datasets| Training { device, signal, architecture, randomness, split, datasets };
     let Trained { mut network, outcome, mut metadata } = match &stage.kind {
         StageKind::Regression { mix, targets } => {
             let targets = targets.list();
@@ -56,29 +67,20 @@ pub(super) fn train<D: Backend>(device: &D, shared: &Shared<'_>, index: usize, h
             let (validation, test, epochs) = (settings.validation_share, settings.test_share, settings.epochs);
             let shares = Shares { validation, test, epochs };
             let (datasets, split) = mix_data(shared, manifest, mix, Wanted::Targets(targets), shares, stage)?;
-            let trained =
-                train::regression(device, manifest, architecture, targets, stage.seed, &split, &datasets, &mut follow)?;
+            let training = training(Randomness::regression(targets, stage.seed), &split, &datasets);
+            let trained = train::regression(&training, settings, targets, &mut follow)?;
             with_members(trained, datasets, split)
         }
         StageKind::Classification { mix } => {
             let settings = &manifest.classification;
             let (validation, test, epochs) = (settings.validation_share, settings.test_share, settings.training.epochs);
             let shares = Shares { validation, test, epochs };
-            let (settings, signal) = (&settings.training, &manifest.signal);
+            let settings = &settings.training;
             let wanted = Wanted::Classes(&settings.classes, settings.labels);
             let (datasets, split) = mix_data(shared, manifest, mix, wanted, shares, stage)?;
             let scratch = Graft { donors: &[], backbones: 1, fusion: Fusion::Concat, freeze: None };
-            let mut trained = train::transfer(
-                device,
-                signal,
-                settings,
-                architecture,
-                &scratch,
-                stage.seed,
-                &split,
-                &datasets,
-                &mut follow,
-            )?;
+            let training = training(Randomness::classification(stage.seed), &split, &datasets);
+            let mut trained = train::transfer(&training, settings, &scratch, &mut follow)?;
             trained.outcome.notes.push(note(&trained.outcome));
             with_members(trained, datasets, split)
         }
@@ -88,18 +90,8 @@ pub(super) fn train<D: Backend>(device: &D, shared: &Shared<'_>, index: usize, h
                 grafts.iter().map(|&donor| load(device, shared, donor, architecture)).collect::<Result<Vec<_>>>()?;
             let freeze = freeze.as_ref().and_then(|name| manifest.freezes.get(name));
             let graft = Graft { donors: &donors, backbones: *backbones, fusion: *fusion, freeze };
-            let (settings, signal) = (&manifest.transfer, &manifest.signal);
-            let trained = train::transfer(
-                device,
-                signal,
-                settings,
-                architecture,
-                &graft,
-                stage.seed,
-                &split,
-                &datasets,
-                &mut follow,
-            )?;
+            let training = training(Randomness::transfer(stage.seed), &split, &datasets);
+            let trained = train::transfer(&training, &manifest.transfer, &graft, &mut follow)?;
             with_members(trained, datasets, split)
         }
     };

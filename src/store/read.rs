@@ -39,6 +39,8 @@ pub struct Run {
     pub stage_id: String,
     /// Why people who validate or test may train what is grafted; `None` where they may not.
     pub allow_overlap: Option<String>,
+    /// Whether the kept epoch lies before the last thaw; `None` where nothing thaws, or it is not done.
+    pub frozen_at_best: Option<bool>,
 }
 
 /// What an experiment's classifiers were tested on.
@@ -99,6 +101,10 @@ pub struct StageDetail {
     /// Epochs trained.
     pub epochs: usize,
     pub best_epoch: Option<usize>,
+    /// The first epoch, from 1, after which no step of the freeze ends; `None` where none does.
+    pub last_step: Option<usize>,
+    /// Whether the kept epoch lies before it.
+    pub frozen_at_best: Option<bool>,
     /// Below the results folder.
     pub checkpoint: Option<String>,
     pub notes: Vec<String>,
@@ -186,7 +192,7 @@ pub struct ClassScore {
 
 const RUN: &str = "SELECT run_id, experiment, architecture, mix, graft, freeze, label_fraction, seed, device, status, error,
     started_at, finished_at, wall_s, test_macro_auc, test_accuracy, test_macro_f1, manifest_sha256, data_fingerprint, version,
-    stage_id, allow_overlap FROM runs";
+    stage_id, allow_overlap, frozen_at_best FROM runs";
 
 impl Store {
     /// All runs that their experiments' manifests ask for, by experiment and place in its plan.
@@ -286,6 +292,7 @@ fn run(row: &Row<'_>) -> rusqlite::Result<Run> {
         version: row.get(19)?,
         stage_id: row.get(20)?,
         allow_overlap: row.get(21)?,
+        frozen_at_best: row.get(22)?,
     })
 }
 
@@ -296,7 +303,8 @@ pub(super) fn detail(connection: &Connection, run: Run) -> rusqlite::Result<RunD
         })?;
     let mut select = connection.prepare(
         "SELECT s.stage_id, kind, mix, target, seed, settings, data_fingerprint, status, error, device, version, started_at,
-                finished_at, wall_s, (SELECT max(epoch) FROM epoch e WHERE e.stage_id = s.stage_id), best_epoch, checkpoint, notes
+                finished_at, wall_s, (SELECT max(epoch) FROM epoch e WHERE e.stage_id = s.stage_id), best_epoch, checkpoint, notes,
+                last_step, frozen_at_best
          FROM run_stages r JOIN stage s USING (stage_id) WHERE r.run_id = ?1
          ORDER BY kind = 'transfer', r.position",
     )?;
@@ -414,6 +422,8 @@ fn stage(row: &Row<'_>) -> rusqlite::Result<StageDetail> {
         wall_s: row.get(13)?,
         epochs: count(row.get(14)?).unwrap_or(0),
         best_epoch: count(row.get(15)?),
+        last_step: count(row.get(18)?),
+        frozen_at_best: row.get(19)?,
         checkpoint: row.get(16)?,
         notes: notes.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default(),
         composition: Vec::new(),

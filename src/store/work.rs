@@ -171,7 +171,7 @@ fn done(connection: &Connection, id: &str, worker: &str, outcome: &Outcome, fini
     let held = connection.execute(
         "UPDATE stage SET status = 'done', error = NULL, worker = NULL, lease_until = NULL, device = ?3, version = ?4,
                 started_at = ?5, finished_at = ?6, wall_s = ?7, best_epoch = ?8, checkpoint = ?9, notes = ?10,
-                weights_sha256 = ?11, lost = 0
+                weights_sha256 = ?11, lost = 0, last_step = ?12, frozen_at_best = ?13
          WHERE stage_id = ?1 AND worker = ?2 AND status = 'running'",
         params![
             id,
@@ -184,7 +184,9 @@ fn done(connection: &Connection, id: &str, worker: &str, outcome: &Outcome, fini
             outcome.best_epoch as i64,
             finish.checkpoint,
             notes,
-            finish.weights.as_ref().map(|weights| &weights.sha256)
+            finish.weights.as_ref().map(|weights| &weights.sha256),
+            outcome.last_step.map(|last| last as i64),
+            outcome.frozen_at_best()
         ],
     )?;
     Ok(held == 1)

@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rand_chacha::ChaCha8Rng;
-
 use crate::Result;
 use crate::data::{Dataset, Datasets, Pick};
 use crate::error::Error;
@@ -12,7 +10,7 @@ use crate::manifest::{Augment, Normalize, Signal};
 use crate::ops::gather::Change;
 use crate::ops::loss::{Form, Loss};
 
-use super::augment;
+use super::{Randomness, augment};
 
 /// What each example is measured against.
 #[derive(Clone, Debug)]
@@ -116,8 +114,8 @@ impl<'a> Examples<'a> {
                     lead.iter_mut().for_each(|value| *value = (*value - mean) * inverse);
                 }
             }
-            if let Some(Augments { list, sampling_rate, seed, epoch }) = augments {
-                augment::apply(list, *sampling_rate, length, to, &mut augments_of(*seed, *epoch, index));
+            if let Some(Augments { list, sampling_rate, randomness, epoch }) = augments {
+                augment::apply(list, *sampling_rate, length, to, &mut randomness.augment(*epoch, index));
             }
             for (lead, samples) in to.chunks_exact(length).enumerate() {
                 place.iter_mut().skip(lead).step_by(leads).zip(samples).for_each(|(place, sample)| *place = *sample);
@@ -132,7 +130,7 @@ impl<'a> Examples<'a> {
 pub(super) struct Augments<'a> {
     pub list: &'a [Augment],
     pub sampling_rate: f64,
-    pub seed: u64,
+    pub randomness: &'a Randomness,
     pub epoch: usize,
 }
 
@@ -140,15 +138,10 @@ impl Augments<'_> {
     /// What the examples `indices`, signals of (leads, length), are changed by on a device.
     pub(super) fn draw(&self, indices: &[usize], shape: (usize, usize)) -> Vec<Vec<Change>> {
         let of_one = |&index: &usize| {
-            augment::draw(self.list, self.sampling_rate, shape, &mut augments_of(self.seed, self.epoch, index))
+            augment::draw(self.list, self.sampling_rate, shape, &mut self.randomness.augment(self.epoch, index))
         };
         indices.iter().map(of_one).collect()
     }
-}
-
-/// The stream of example `index` in `epoch`.
-fn augments_of(seed: u64, epoch: usize, index: usize) -> ChaCha8Rng {
-    crate::seed::stream(seed, "augment", ((epoch as u64) << 32) + index as u64)
 }
 
 /// How outputs are measured against truths.

@@ -7,27 +7,36 @@ mod augment;
 mod by_source;
 mod curriculum;
 mod examples;
+mod finite;
 mod fit;
 mod freeze;
 mod gradients;
 mod optimizer;
+mod randomness;
 mod regression;
+mod saving;
 mod schedule;
+mod state;
 mod step;
 mod supply;
 #[cfg(test)]
 mod tests;
+mod timeline;
 mod transfer;
 
 pub use by_source::SourceScore;
+pub use finite::not_finite;
 pub use optimizer::Optimizer as Stepper;
+pub use randomness::Randomness;
 pub use regression::regression;
+pub use saving::Saving;
 pub use transfer::{Graft, transfer};
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use crate::data::{Members, PartOfMix};
+use crate::data::{Datasets, Members, PartOfMix, Split};
+use crate::manifest::{Architecture, Signal};
 use crate::nn::Network;
 use crate::ops::Lend;
 
@@ -37,6 +46,29 @@ pub trait Watch {
     fn epoch(&mut self, epoch: usize, of: usize, text: &str);
     /// Whether the user asked to stop.
     fn stopped(&self) -> bool;
+    /// Where the stage's progress is saved, for a later training to go on from; nowhere by default.
+    fn saving(&self) -> Option<Saving> {
+        None
+    }
+    /// Tells the user something, in a sentence.
+    fn tell(&mut self, _sentence: &str) {}
+}
+
+/// What a stage is trained on and with, whatever it learns.
+#[derive(Clone, Debug)]
+pub struct Training<'a, D> {
+    /// Where its network is.
+    pub device: &'a D,
+    /// What the network sees.
+    pub signal: &'a Signal,
+    /// What the network is.
+    pub architecture: &'a Architecture,
+    /// All that is drawn.
+    pub randomness: Randomness,
+    /// Which records train, validate and test.
+    pub split: &'a Split,
+    /// The records.
+    pub datasets: &'a Datasets,
 }
 
 /// A trained stage.
@@ -58,6 +90,8 @@ pub struct Outcome {
     pub best_epoch: usize,
     /// Who trained, validated and tested; nobody is known of networks that were not trained as a stage.
     pub members: Option<Members>,
+    /// The first epoch, from 1, after which no step of the freeze ends; none where none does.
+    pub last_step: Option<usize>,
     /// Stages on a mix: its parts, in order.
     pub composition: Vec<PartOfMix>,
     /// Regression stages: how well each split was measured.
@@ -76,6 +110,13 @@ pub struct Outcome {
     pub wall_s: f64,
 }
 
+impl Outcome {
+    /// Whether the epoch that was kept lies before the last thaw; none where nothing thaws.
+    pub fn frozen_at_best(&self) -> Option<bool> {
+        self.last_step.map(|last| self.best_epoch < last)
+    }
+}
+
 /// One number of a learning curve.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EpochValue {
@@ -84,7 +125,7 @@ pub struct EpochValue {
     /// `train` or `validation`.
     pub split: &'static str,
     /// `loss`, `macro_auc`, `learning_rate` ...
-    pub metric: &'static str,
+    pub metric: Cow<'static, str>,
     /// Its value.
     pub value: f64,
 }

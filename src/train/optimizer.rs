@@ -63,6 +63,39 @@ impl<D: Backend> Optimizer<D> {
         device.flush(queue, &self.rule).map_err(device_error)
     }
 
+    /// How often each parameter was updated; none for one that never was.
+    pub(super) fn updates(&self) -> Vec<Option<i32>> {
+        self.moments.iter().map(|moments| moments.as_ref().map(|moments| moments.updates)).collect()
+    }
+
+    /// Both moments of the parameter `slot`, on the host, where it has any.
+    ///
+    /// # Errors
+    /// Where the device fails.
+    pub(super) fn moments(&self, device: &D, slot: usize) -> Result<Option<[Vec<f32>; 2]>> {
+        let Some(Some(moments)) = self.moments.get(slot) else { return Ok(None) };
+        let read = |memory| device.read(memory).map_err(device_error);
+        Ok(Some([read(&moments.first)?, read(&moments.second)?]))
+    }
+
+    /// Gives a parameter the moments that it had after so many updates.
+    ///
+    /// # Errors
+    /// Where the device fails.
+    pub(super) fn restore(&mut self, device: &D, slot: usize, updates: i32, moments: [Vec<f32>; 2]) -> Result<()> {
+        let memory = |values: Vec<f32>| -> Done<<D as Storage<f32>>::Vec, D> {
+            let mut memory = zeros(device, values.len())?;
+            device.write(&mut memory, values)?;
+            Ok(memory)
+        };
+        let [first, second] = moments.map(|values| memory(values).map_err(device_error));
+        if self.moments.len() <= slot {
+            self.moments.resize_with(slot + 1, || None);
+        }
+        self.moments[slot] = Some(Moments { first: first?, second: second?, updates });
+        Ok(())
+    }
+
     fn update(
         &mut self,
         device: &D,
@@ -72,27 +105,25 @@ impl<D: Backend> Optimizer<D> {
         gradients: &mut Gradients<D>,
         rate: f64,
     ) -> Result<()> {
-        let zeros = || -> Done<<D as Storage<f32>>::Vec, D> {
-            let mut zeros = <D as Storage<f32>>::try_alloc_len(device, param.shape.iter().product())?;
-            device.try_fill_with_zeros(&mut zeros)?;
-            Ok(zeros)
-        };
+        let zeros = || zeros(device, param.shape.iter().product()).map_err(device_error);
         if self.moments.len() <= slot {
             self.moments.resize_with(slot + 1, || None);
         }
         let Moments { first, second, updates } = match &mut self.moments[slot] {
             Some(moments) => moments,
-            empty => empty.insert(Moments {
-                first: zeros().map_err(device_error)?,
-                second: zeros().map_err(device_error)?,
-                updates: 0,
-            }),
+            empty => empty.insert(Moments { first: zeros()?, second: zeros()?, updates: 0 }),
         };
         *updates += 1;
         let gradient = gradients.get_or_alloc_mut(&param.value).map_err(device_error)?;
         let one = Move { value: &mut param.value, gradient, first, second, updates: *updates, rate };
         device.update(queue, &self.rule, one).map_err(device_error)
     }
+}
+
+fn zeros<D: Backend>(device: &D, len: usize) -> Done<<D as Storage<f32>>::Vec, D> {
+    let mut zeros = <D as Storage<f32>>::try_alloc_len(device, len)?;
+    device.try_fill_with_zeros(&mut zeros)?;
+    Ok(zeros)
 }
 
 #[cfg(test)]

@@ -1,22 +1,19 @@
 //! Stage 1: a network that measures one target or several.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
 
 use crate::Result;
-use crate::data::{Datasets, Pick, Record, Split};
+use crate::data::{Datasets, Pick, Record};
 use crate::error::Error;
-use crate::manifest::{Architecture, Freeze, Fusion, Manifest, RegressionLoss, Target};
+use crate::manifest::{Freeze, Fusion, Regression, RegressionLoss, Target};
 use crate::nn::Network;
 use crate::ops::Backend;
 
 use super::by_source::by_source;
-use super::curriculum::Curriculum;
 use super::examples::{Examples, Objective, Scaling, Truth};
-use super::fit::{Judgement, Recipe, fit};
+use super::fit::{Fit, Judgement, Recipe};
 use super::metrics::RegressionMetrics;
-use super::supply::{Supply, predict};
-use super::{MeasuredValue, Outcome, RegressionScore, Trained, Watch, metrics};
+use super::{MeasuredValue, Outcome, RegressionScore, Trained, Training, Watch, metrics};
 
 /// A target in the network's units: (value - mean) / sd.
 #[derive(Clone, Copy, Debug)]
@@ -131,37 +128,27 @@ fn curve_names(target: Target) -> [&'static str; 2] {
     [["mae_hr", "rmse_hr"], ["mae_pr", "rmse_pr"], ["mae_qt", "rmse_qt"], ["mae_qrs", "rmse_qrs"]][target as usize]
 }
 
-/// Trains a fresh network of `architecture` to measure `targets`, an output each, on the records of `split`.
+/// Trains a fresh network to measure `targets`, an output each, as `settings` say.
 ///
 /// The network sees standardised targets (mean 0 and standard deviation 1 over the training
 /// records); every metric is in bpm or ms. A record counts for the targets that are known of it. Under a curriculum
-/// ([`Split::epochs`]) these are the training records of all epochs, and every epoch is validated on all validation
-/// records, so that any epoch may be the best.
+/// ([`Split::epochs`](crate::data::Split::epochs)) these are the training records of all epochs, and every epoch is
+/// validated on all validation records, so that any epoch may be the best.
 ///
 /// # Errors
 /// Where no record knows a target, training fails or diverges, or the watch says stop.
-#[allow(clippy::too_many_arguments)]
 pub fn regression<D: Backend>(
-    device: &D,
-    manifest: &Manifest,
-    architecture: &Architecture,
+    training: &Training<'_, D>,
+    settings: &Regression,
     targets: &[Target],
-    seed: u64,
-    split: &Split,
-    datasets: &Datasets,
     watch: &mut dyn Watch,
 ) -> Result<Trained<D>> {
-    let started = Instant::now();
-    let (signal, settings) = (&manifest.signal, &manifest.regression);
+    let Training { device, signal, architecture, randomness, split, datasets } = training;
     let truths = |picks: &[Pick]| Truths::of(datasets, picks, targets);
     let (train_truths, validation_truths, test_truths) =
         (truths(&split.train)?, truths(&split.validation)?, truths(&split.test)?);
-    let scales: Vec<Scale> = targets
-        .iter()
-        .enumerate()
-        .map(|(column, target)| Scale::of(*target, column, &train_truths))
-        .collect::<Result<_>>()?;
-
+    let of_target = |(column, target): (usize, &Target)| Scale::of(*target, column, &train_truths);
+    let scales: Vec<Scale> = targets.iter().enumerate().map(of_target).collect::<Result<_>>()?;
     let scaling = Scaling::of(signal, datasets, &split.train)?;
     let examples =
         |picks, truths: &Truths| Examples::new(signal, datasets, picks, scaling.as_ref(), truths.standardised(&scales));
@@ -169,50 +156,13 @@ pub fn regression<D: Backend>(
     let validation = examples(&split.validation, &validation_truths);
     let test = examples(&split.test, &test_truths);
 
-    let objective = match settings.loss {
-        RegressionLoss::Mae => Objective::Mae,
-        RegressionLoss::Mse => Objective::Mse,
-        RegressionLoss::Huber { delta } => Objective::Huber(delta),
-    };
     let nothing_frozen = Freeze::default();
-    let recipe = Recipe {
-        epochs: settings.epochs,
-        batch_size: settings.batch_size,
-        optimizer: &settings.optimizer,
-        schedule: &settings.schedule,
-        clipping: settings.gradient_clipping.as_ref(),
-        early_stopping: settings.early_stopping.as_ref(),
-        objective: objective.clone(),
-        freeze: &nothing_frozen,
-        curriculum: Curriculum::new(&split.epochs, settings.epochs),
-        augment: &settings.augment,
-        sampling_rate: signal.sampling_rate,
-        seed,
-    };
-    let every: Vec<usize> = (0..validation.len()).collect();
-    let mut judge = |outputs: &[f32]| {
-        let (loss, _) = objective.loss(&validation.truth, &every)?.of(outputs);
-        let mut values = vec![("loss", loss)];
-        let mut text = Vec::new();
-        for (target, _, measured) in validation_truths.measure(outputs, &scales)? {
-            let (of, [mae, rmse]) = match targets {
-                [_] => (String::new(), ["mae", "rmse"]),
-                _ => (format!("{} ", target.name()), curve_names(target)),
-            };
-            values.extend([(mae, measured.mae), (rmse, measured.rmse)]);
-            text.push(format!("{of}{:.1} {}", measured.mae, target.unit()));
-        }
-        Ok(Judgement { score: -loss, values, text: format!("MAE {}", text.join(", ")) })
-    };
-    let net = Network::new(
-        device,
-        architecture,
-        signal.shape(),
-        (1, Fusion::Concat),
-        targets.len(),
-        &mut crate::seed::stream(seed, "regression weights", 0),
-    )?;
-    let mut fitted = fit(device, net, &recipe, &train, &validation, &mut judge, watch)?;
+    let recipe = recipe(training, settings, &nothing_frozen);
+    let mut judge = |outputs: &[f32]| judgement(outputs, &recipe.objective, (&validation_truths, &validation), &scales);
+    let one = (1, Fusion::Concat);
+    let net = Network::new(*device, architecture, signal.shape(), one, targets.len(), &mut randomness.weights())?;
+    let mut fit = Fit::new(*device, net, &recipe, &train, &validation, watch)?;
+    fit.run(&mut judge, watch)?;
 
     let (mut scores, mut of_sources, mut values) = (Vec::new(), Vec::new(), Vec::new());
     let measured = [
@@ -220,14 +170,74 @@ pub fn regression<D: Backend>(
         ("test", &test_truths, &test, &split.test),
     ];
     for (name, truths, examples, picks) in measured.into_iter().filter(|(_, _, examples, _)| examples.len() > 0) {
-        let outputs = predict(device, &mut fitted.network, &Supply::new(examples), watch)?;
+        let outputs = fit.evaluate(examples, watch)?;
         for (target, records, metrics) in truths.measure(&outputs, &scales)? {
             scores.push(RegressionScore { target: target.name(), split: name, records, metrics });
         }
         values = truths.listed(datasets, picks, &outputs, &scales)?;
         of_sources.extend(by_source(name, &values)?);
     }
+    let fitted = fit.finish()?;
+    let outcome = Outcome {
+        epochs: fitted.epochs,
+        best_epoch: fitted.best_epoch,
+        last_step: fitted.last_step,
+        composition: split.composition.clone(),
+        regression: scores,
+        by_source: of_sources,
+        measured: if test.len() > 0 { values } else { Vec::new() },
+        notes: split.notes.iter().chain(&fitted.notes).cloned().collect(),
+        wall_s: fitted.seconds,
+        ..Outcome::default()
+    };
+    Ok(Trained { network: fitted.network, outcome, metadata: metadata(&scales, scaling.as_ref()) })
+}
 
+fn recipe<'a, D>(training: &'a Training<'_, D>, settings: &'a Regression, freeze: &'a Freeze) -> Recipe<'a> {
+    Recipe {
+        epochs: settings.epochs,
+        batch_size: settings.batch_size,
+        optimizer: &settings.optimizer,
+        schedule: &settings.schedule,
+        clipping: settings.gradient_clipping.as_ref(),
+        early_stopping: settings.early_stopping.as_ref(),
+        objective: match settings.loss {
+            RegressionLoss::Mae => Objective::Mae,
+            RegressionLoss::Mse => Objective::Mse,
+            RegressionLoss::Huber { delta } => Objective::Huber(delta),
+        },
+        freeze,
+        curriculum: &training.split.epochs,
+        augment: &settings.augment,
+        sampling_rate: training.signal.sampling_rate,
+        randomness: &training.randomness,
+    }
+}
+
+/// How good `outputs` are on the validation records.
+fn judgement(
+    outputs: &[f32],
+    objective: &Objective,
+    (truths, examples): (&Truths, &Examples<'_>),
+    scales: &[Scale],
+) -> Result<Judgement> {
+    let every: Vec<usize> = (0..examples.len()).collect();
+    let (loss, _) = objective.loss(&examples.truth, &every)?.of(outputs);
+    let mut values = vec![("loss", loss)];
+    let mut text = Vec::new();
+    for (target, _, measured) in truths.measure(outputs, scales)? {
+        let (of, [mae, rmse]) = match scales {
+            [_] => (String::new(), ["mae", "rmse"]),
+            _ => (format!("{} ", target.name()), curve_names(target)),
+        };
+        values.extend([(mae, measured.mae), (rmse, measured.rmse)]);
+        text.push(format!("{of}{:.1} {}", measured.mae, target.unit()));
+    }
+    Ok(Judgement { score: -loss, values, text: format!("MAE {}", text.join(", ")) })
+}
+
+/// What a reader of the weights must know.
+fn metadata(scales: &[Scale], scaling: Option<&Scaling>) -> BTreeMap<String, String> {
     let each = |text: &dyn Fn(&Scale) -> String| scales.iter().map(text).collect::<Vec<_>>().join(",");
     let mut metadata = BTreeMap::from([
         ("target".to_owned(), each(&|scale| scale.target.name().to_owned())),
@@ -235,19 +245,6 @@ pub fn regression<D: Backend>(
         ("target_mean".to_owned(), each(&|scale| scale.mean.to_string())),
         ("target_sd".to_owned(), each(&|scale| scale.sd.to_string())),
     ]);
-    if let Some(scaling) = &scaling {
-        scaling.describe(&mut metadata);
-    }
-    let outcome = Outcome {
-        epochs: fitted.epochs,
-        best_epoch: fitted.best_epoch,
-        composition: split.composition.clone(),
-        regression: scores,
-        by_source: of_sources,
-        measured: if test.len() > 0 { values } else { Vec::new() },
-        notes: split.notes.iter().chain(&fitted.notes).cloned().collect(),
-        wall_s: started.elapsed().as_secs_f64(),
-        ..Outcome::default()
-    };
-    Ok(Trained { network: fitted.network, outcome, metadata })
+    scaling.iter().for_each(|scaling| scaling.describe(&mut metadata));
+    metadata
 }

@@ -45,6 +45,16 @@ impl LearningRate {
         }
     }
 
+    /// What it remembers: the plateaus' factor so far, and how many epochs it has waited.
+    pub(super) fn memory(&self) -> (f64, usize) {
+        (self.plateau, self.waited)
+    }
+
+    /// Remembers that.
+    pub(super) fn remember(&mut self, (plateau, waited): (f64, usize)) {
+        (self.plateau, self.waited) = (plateau, waited);
+    }
+
     /// Tells the schedule whether the epoch improved the watched metric. A plateau ends with the first epoch
     /// without improvement after `patience` such epochs, as PyTorch counts (there with a threshold of 0).
     pub(super) fn epoch_done(&mut self, improved: bool) {

@@ -5,11 +5,11 @@ use std::thread::Scope;
 
 use rayon::prelude::*;
 
+use crate::Result;
 use crate::error::{Blame, Error};
 use crate::nn::{Network, Pass};
 use crate::ops::gather::{gather, keep};
 use crate::ops::{Backend, Var, device_error};
-use crate::{Result, stop};
 
 use super::Watch;
 use super::examples::{Augments, Examples};
@@ -37,11 +37,11 @@ impl<'a, D: Backend> Supply<'a, D> {
 
     /// Makes ready for epochs: keeps features where the backbones of `net` are `fixed`, else signals if the device
     /// takes them.
-    pub(super) fn ready(&mut self, device: &D, net: &mut Network<D>, fixed: bool) -> Result<()> {
+    pub(super) fn ready(&mut self, device: &D, net: &mut Network<D>, fixed: bool, watch: &dyn Watch) -> Result<()> {
         self.features = None;
         if fixed {
             let pass = |x: &Var<D>, net: &mut Network<D>| net.features(x, &mut Pass::inference());
-            self.features = Some(self.run(device, net, pass, None)?);
+            self.features = Some(self.run(device, net, pass, watch)?);
         } else if !self.asked {
             self.asked = true;
             let (leads, length) = self.examples.shape;
@@ -83,7 +83,7 @@ impl<'a, D: Backend> Supply<'a, D> {
         device: &D,
         net: &mut Network<D>,
         pass: impl Fn(&Var<D>, &mut Network<D>) -> Result<Var<D>>,
-        watch: Option<&dyn Watch>,
+        watch: &dyn Watch,
     ) -> Result<Rows<D>> {
         let mut size = INFERENCE_BATCH;
         loop {
@@ -101,7 +101,7 @@ impl<'a, D: Backend> Supply<'a, D> {
         device: &D,
         net: &mut Network<D>,
         pass: &impl Fn(&Var<D>, &mut Network<D>) -> Result<Var<D>>,
-        watch: Option<&dyn Watch>,
+        watch: &dyn Watch,
     ) -> Result<Rows<D>> {
         let order: Vec<usize> = (0..self.examples.len()).collect();
         let batches: Vec<&[usize]> = order.chunks(size).collect();
@@ -109,7 +109,7 @@ impl<'a, D: Backend> Supply<'a, D> {
             let mut source = self.source(scope, &batches, None);
             let mut rows = Rows::Host { width: 0, values: Vec::new() };
             for (number, batch) in batches.iter().enumerate() {
-                if stop::asked() || watch.is_some_and(|watch| watch.stopped()) {
+                if watch.stopped() {
                     return Err(Error::interrupted());
                 }
                 let x = source.next(device, batch)?;
@@ -183,7 +183,7 @@ pub(super) fn predict<D: Backend>(
         true => net.head(x, &mut Pass::inference()),
         false => net.forward(x, &mut Pass::inference()),
     };
-    supply.run(device, net, pass, Some(watch))?.into_values(device)
+    supply.run(device, net, pass, watch)?.into_values(device)
 }
 
 /// Features or outputs of all examples of a split: on the device where it keeps rows.

@@ -1,24 +1,19 @@
 //! Classifiers: stage 2, on grafted or fresh backbones, and those that are to be grafted.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
 
 use crate::Result;
-use crate::data::{Datasets, Pick, Record, Split};
+use crate::data::{Datasets, Pick, Record};
 use crate::error::Error;
-use crate::manifest::{
-    Architecture, ClassWeights, Freeze, Fusion, Labels, Signal, StoppingMetric, Superclass, Transfer, TransferLoss,
-};
+use crate::manifest::{ClassWeights, Freeze, Fusion, Labels, StoppingMetric, Superclass, Transfer, TransferLoss};
 use crate::nn::Network;
 use crate::ops::loss::Form;
 use crate::ops::{Backend, Lend};
 
-use super::curriculum::Curriculum;
 use super::examples::{Examples, Objective, Scaling, Truth};
-use super::fit::{Judgement, Recipe, fit};
-use super::metrics::{self, ClassificationMetrics};
-use super::supply::{Supply, predict};
-use super::{Outcome, Prediction, Trained, Watch};
+use super::fit::{Fit, Judgement, Recipe};
+use super::metrics::{self, ClassMetrics, ClassificationMetrics};
+use super::{Outcome, Prediction, Trained, Training, Watch};
 
 /// What a classifier starts from.
 #[derive(Debug)]
@@ -33,116 +28,159 @@ pub struct Graft<'a, D: Lend> {
     pub freeze: Option<&'a Freeze>,
 }
 
-/// Trains a classifier of `architecture` on the records of `split` as `settings` say, and tests the best
-/// epoch once, unless there is nobody to test it on.
+/// Trains a classifier as `settings` say, and tests the best epoch once, unless there is nobody to test it on.
 ///
 /// # Errors
-/// Where training fails or diverges, or the watch says stop.
-#[allow(clippy::too_many_arguments)]
+/// Where no epoch could be chosen on the validation records, training fails or diverges, or the watch says stop.
 pub fn transfer<D: Backend>(
-    device: &D,
-    signal: &Signal,
+    training: &Training<'_, D>,
     settings: &Transfer,
-    architecture: &Architecture,
     graft: &Graft<'_, D>,
-    seed: u64,
-    split: &Split,
-    datasets: &Datasets,
     watch: &mut dyn Watch,
 ) -> Result<Trained<D>> {
-    let started = Instant::now();
+    let Training { device, signal, split, datasets, .. } = training;
     let classes = &settings.classes;
     let scaling = Scaling::of(signal, datasets, &split.train)?;
     let examples = |picks| -> Result<Examples<'_>> {
         Ok(Examples::new(signal, datasets, picks, scaling.as_ref(), truth(datasets, picks, classes, settings.labels)?))
     };
     let (train, validation, test) = (examples(&split.train)?, examples(&split.validation)?, examples(&split.test)?);
-    let objective = objective(&train.truth, settings);
+    an_epoch_can_be_chosen(settings, &validation.truth)?;
 
     let no_freeze = Freeze::default();
-    let recipe = Recipe {
+    let recipe = recipe(training, settings, graft.freeze.unwrap_or(&no_freeze), &train.truth);
+    let mut judge = |outputs: &[f32]| judgement(outputs, settings, &recipe.objective, &validation);
+    let net = grafted(training, graft, classes.len())?;
+    let mut fit = Fit::new(*device, net, &recipe, &train, &validation, watch)?;
+    fit.run(&mut judge, watch)?;
+
+    let names: Vec<&'static str> = classes.iter().map(|class| class.name()).collect();
+    let (mut scores, mut predictions, mut absent) = (Vec::new(), Vec::new(), Vec::new());
+    for (name, picks, examples) in [("validation", &split.validation, &validation), ("test", &split.test, &test)] {
+        if picks.is_empty() {
+            continue;
+        }
+        let outputs = fit.evaluate(examples, watch)?;
+        let probabilities = probabilities(&outputs, classes.len(), settings.labels);
+        let measured = measure(&probabilities, &examples.truth, classes.len(), settings.labels)?;
+        scores.extend(measured.scores(name, &names));
+        if name == "test" {
+            absent = without_auc(&measured, &names);
+            predictions = listed(datasets, picks, classes, &probabilities)?;
+        }
+    }
+    let fitted = fit.finish()?;
+    let mut metadata = BTreeMap::from([("classes".to_owned(), names.join(","))]);
+    scaling.iter().for_each(|scaling| scaling.describe(&mut metadata));
+    let outcome = Outcome {
+        epochs: fitted.epochs,
+        best_epoch: fitted.best_epoch,
+        last_step: fitted.last_step,
+        composition: split.composition.clone(),
+        scores,
+        predictions,
+        notes: split.notes.iter().cloned().chain(fitted.notes).chain(absent).collect(),
+        wall_s: fitted.seconds,
+        ..Outcome::default()
+    };
+    Ok(Trained { network: fitted.network, outcome, metadata })
+}
+
+fn recipe<'a, D>(
+    training: &'a Training<'_, D>,
+    settings: &'a Transfer,
+    freeze: &'a Freeze,
+    train: &Truth,
+) -> Recipe<'a> {
+    Recipe {
         epochs: settings.epochs,
         batch_size: settings.batch_size,
         optimizer: &settings.optimizer,
         schedule: &settings.schedule,
         clipping: settings.gradient_clipping.as_ref(),
         early_stopping: settings.early_stopping.as_ref(),
-        objective: objective.clone(),
-        freeze: graft.freeze.unwrap_or(&no_freeze),
-        curriculum: Curriculum::new(&split.epochs, settings.epochs),
+        objective: objective(train, settings),
+        freeze,
+        curriculum: &training.split.epochs,
         augment: &settings.augment,
-        sampling_rate: signal.sampling_rate,
-        seed,
-    };
-    let watched = settings.early_stopping.as_ref().map_or(StoppingMetric::MacroAuc, |stopping| stopping.metric);
+        sampling_rate: training.signal.sampling_rate,
+        randomness: &training.randomness,
+    }
+}
+
+/// What the epoch is chosen by.
+fn watched(settings: &Transfer) -> StoppingMetric {
+    settings.early_stopping.as_ref().map_or(StoppingMetric::MacroAuc, |stopping| stopping.metric)
+}
+
+/// Whether the metric that is watched can be measured on the validation records at all: no network has an AUC where
+/// all of them have the same classes.
+fn an_epoch_can_be_chosen(settings: &Transfer, validation: &Truth) -> Result<()> {
+    let hot = one_hot(validation, settings.classes.len());
+    let mut rows = hot.chunks_exact(settings.classes.len());
+    let Some(first) = rows.next() else { return Ok(()) };
+    if watched(settings) != StoppingMetric::MacroAuc || rows.any(|row| row != first) {
+        return Ok(());
+    }
+    let had = settings.classes.iter().zip(first).filter(|(_, has)| **has).map(|(class, _)| class.name());
+    let folds: Vec<String> = settings.validation_folds.iter().map(u8::to_string).collect();
+    let count = hot.len() / settings.classes.len();
+    Err(Error::user(format!(
+        "no epoch can be chosen by macro_auc: all {count} validation records have the same classes, {} (folds that \
+         validate a transfer: {}); validate on others, or set early_stopping = {{ metric = \"loss\" }}, with a patience \
+         as long as the training if it is not to stop early",
+        had.collect::<Vec<_>>().join(" and "),
+        folds.join(", ")
+    )))
+}
+
+/// How good `outputs` are on the validation records.
+fn judgement(
+    outputs: &[f32],
+    settings: &Transfer,
+    objective: &Objective,
+    validation: &Examples<'_>,
+) -> Result<Judgement> {
     let every: Vec<usize> = (0..validation.len()).collect();
-    let mut judge = |outputs: &[f32]| {
-        let (loss, _) = objective.loss(&validation.truth, &every)?.of(outputs);
-        let measured = measure(
-            &probabilities(outputs, classes.len(), settings.labels),
-            &validation.truth,
-            classes.len(),
-            settings.labels,
-        )?;
-        let auc = measured.macro_auc.unwrap_or(f64::NAN);
-        let mut values = vec![("loss", loss), ("accuracy", measured.accuracy)];
-        values.extend(measured.macro_auc.map(|auc| ("macro_auc", auc)));
-        values.extend(measured.macro_f1.map(|f1| ("macro_f1", f1)));
-        let score = match watched {
-            StoppingMetric::Loss => -loss,
-            StoppingMetric::MacroAuc => auc,
-            StoppingMetric::Accuracy => measured.accuracy,
-            StoppingMetric::MacroF1 => measured.macro_f1.unwrap_or(f64::NAN),
-        };
-        Ok(Judgement { score, values, text: format!("AUC {auc:.3}") })
+    let (loss, _) = objective.loss(&validation.truth, &every)?.of(outputs);
+    let (classes, labels) = (settings.classes.len(), settings.labels);
+    let measured = measure(&probabilities(outputs, classes, labels), &validation.truth, classes, labels)?;
+    let auc = measured.macro_auc.unwrap_or(f64::NAN);
+    let mut values = vec![("loss", loss), ("accuracy", measured.accuracy)];
+    values.extend(measured.macro_auc.map(|auc| ("macro_auc", auc)));
+    values.extend(measured.macro_f1.map(|f1| ("macro_f1", f1)));
+    let score = match watched(settings) {
+        StoppingMetric::Loss => -loss,
+        StoppingMetric::MacroAuc => auc,
+        StoppingMetric::Accuracy => measured.accuracy,
+        StoppingMetric::MacroF1 => measured.macro_f1.unwrap_or(f64::NAN),
     };
+    let text = measured.macro_auc.map_or_else(|| format!("loss {loss:.3}"), |auc| format!("AUC {auc:.3}"));
+    Ok(Judgement { score, values, text })
+}
+
+/// A network of `outputs` outputs before its first step.
+fn grafted<D: Backend>(training: &Training<'_, D>, graft: &Graft<'_, D>, outputs: usize) -> Result<Network<D>> {
+    let Training { device, signal, architecture, randomness, .. } = training;
     let backbones = (graft.backbones, graft.fusion);
-    let random = &mut crate::seed::stream(seed, "transfer weights", 0);
-    let mut net = Network::new(device, architecture, signal.shape(), backbones, classes.len(), random)?;
+    let random = &mut randomness.weights();
+    let mut net = Network::new(*device, architecture, signal.shape(), backbones, outputs, random)?;
     for (number, donor) in graft.donors.iter().enumerate() {
         net.graft(number, donor);
     }
-    let mut fitted = fit(device, net, &recipe, &train, &validation, &mut judge, watch)?;
+    Ok(net)
+}
 
-    let names: Vec<&'static str> = classes.iter().map(|class| class.name()).collect();
-    let (mut scores, mut predictions, mut notes) = (Vec::new(), Vec::new(), split.notes.clone());
-    notes.extend(fitted.notes.iter().cloned());
-    for (name, picks, examples) in [("validation", &split.validation, &validation), ("test", &split.test, &test)] {
-        if picks.is_empty() {
-            continue;
-        }
-        let outputs = predict(device, &mut fitted.network, &Supply::new(examples), watch)?;
-        let probabilities = probabilities(&outputs, classes.len(), settings.labels);
-        let measured = measure(&probabilities, &examples.truth, classes.len(), settings.labels)?;
-        scores.extend(measured.scores(name, &names));
-        if name == "test" {
-            for (class, name) in measured.per_class.iter().zip(&names) {
-                if class.auc.is_none() {
-                    notes.push(format!(
-                        "class {name} has no AUC on the test records: {} of {} have it; macro AUC leaves it out",
-                        class.positives,
-                        picks.len()
-                    ));
-                }
-            }
-            predictions = listed(datasets, picks, classes, &probabilities)?;
-        }
-    }
-    let mut metadata = BTreeMap::from([("classes".to_owned(), names.join(","))]);
-    if let Some(scaling) = &scaling {
-        scaling.describe(&mut metadata);
-    }
-    let outcome = Outcome {
-        epochs: fitted.epochs,
-        best_epoch: fitted.best_epoch,
-        composition: split.composition.clone(),
-        scores,
-        predictions,
-        notes,
-        wall_s: started.elapsed().as_secs_f64(),
-        ..Outcome::default()
+/// The classes called `names` that cannot be told from the others on the test records, one sentence each.
+fn without_auc(measured: &ClassificationMetrics, names: &[&str]) -> Vec<String> {
+    let absent = measured.per_class.iter().zip(names).filter(|(class, _)| class.auc.is_none());
+    let sentence = |(class, name): (&ClassMetrics, &&str)| {
+        format!(
+            "class {name} has no AUC on the test records: {} of {} have it; macro AUC leaves it out",
+            class.positives, measured.records
+        )
     };
-    Ok(Trained { network: fitted.network, outcome, metadata })
+    absent.map(sentence).collect()
 }
 
 fn record<'a>(datasets: &'a Datasets, pick: &Pick) -> Result<&'a Record> {

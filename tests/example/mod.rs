@@ -85,7 +85,11 @@ pub fn manifest(name: &str) -> Manifest {
             optimizer: adam.clone(),
             schedule: Schedule::Exponential { gamma: 0.99, warmup_epochs: 0.0 },
             gradient_clipping: None,
-            early_stopping: Some(EarlyStopping { patience: 5, metric: StoppingMetric::Loss }),
+            early_stopping: Some(EarlyStopping {
+                patience: 5,
+                metric: StoppingMetric::Loss,
+                from: StoppingFrom::Start,
+            }),
             validation_share: 0.1,
             test_share: 0.1,
             augment: vec![],

@@ -245,8 +245,22 @@ const GRADIENT_CLIPPING: Key = Key::optional(
 );
 const PATIENCE: Key =
     Key::new("patience", count(1.0, 1e6), "5", "How long without improvement before stopping.").unit("epochs");
-const STOPPING_DOC: &str =
-    "Stop when the watched value has not improved. The best epoch's weights are the stage's result.";
+const FROM: Key = Key::new(
+    "from",
+    Type::Word(&words(
+        "beginning of the choice",
+        &[
+            ("start", "every epoch may be kept"),
+            (
+                "last-step",
+                "only epochs after the last planned change: the end of a step of the freeze, a part of the mix that comes or goes, the end of a warm-up, the peak of `one-cycle`",
+            ),
+        ],
+    )),
+    "\"start\"",
+    "Which epochs' weights may be the stage's result.",
+);
+const STOPPING_DOC: &str = "Stop when the watched value has not improved. The best epoch's weights are the stage's result. Waiting begins anew at every planned change (see `from`), and no stop comes before the last of them.";
 
 pub(super) const REGRESSION: &[Key] = &[
     Key::new(
@@ -272,6 +286,7 @@ pub(super) const REGRESSION: &[Key] = &[
                 "\"loss\"",
                 "What is watched on validation data.",
             ),
+            FROM,
         ]),
         "all epochs are trained",
         r#"{ "patience": 5 }"#,
@@ -384,6 +399,7 @@ const LEARNING: [Key; 13] = [
         Type::Table(&[
             Key { default: Default::Json("8"), ..PATIENCE },
             Key::new("metric", Type::Word(&METRIC), "\"macro_auc\"", "What is watched on validation data."),
+            FROM,
         ]),
         "all epochs are trained",
         r#"{ "patience": 8, "metric": "macro_auc" }"#,

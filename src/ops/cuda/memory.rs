@@ -99,6 +99,17 @@ impl Lend for Cuda {
         launch!("copy", Grid::each(count); address(flat), address(&copy), int(count)?)?;
         Ok(copy)
     }
+
+    fn read(&self, memory: &Self::Vec) -> OnCuda<Vec<f32>> {
+        Ok(machine()?.device.dtoh_sync_copy(&**memory)?)
+    }
+    fn write(&self, memory: &mut Self::Vec, values: Vec<f32>) -> OnCuda<()> {
+        Ok(machine()?.device.htod_copy_into(values, &mut **memory)?)
+    }
+    fn arithmetic(&self) -> String {
+        let name = machine().ok().and_then(|machine| super::name(machine.device.ordinal()));
+        format!("cuda, {}", name.unwrap_or_default())
+    }
 }
 
 /// Values of a parameter.

@@ -12,6 +12,11 @@ impl Kernel for Cuda {
         Buffer::zeros(2)
     }
 
+    fn sum_from(&self, value: f64) -> Done<Buffer, Self> {
+        let bits = value.to_bits();
+        Buffer::upload_words([bits as u32, (bits >> 32) as u32].into_iter())
+    }
+
     fn total(&self, sum: &Buffer) -> Done<f64, Self> {
         let words = sum.download()?;
         let [low, high] = [0, 1].map(|i| u64::from(words[i].to_bits()));

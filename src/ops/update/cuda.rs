@@ -41,6 +41,17 @@ impl Table {
         let words = std::mem::take(&mut self.words);
         Ok((Buffer::upload_words(words.into_iter())?, Grid::of(self.chunks, 256)))
     }
+
+    /// Adds the norm of all that is in the uploaded `table` to `norms`; the factor that brings it below `most`.
+    fn measured(&self, table: &Buffer, grid: Grid, most: f64, norms: &mut Buffer) -> OnCuda<Buffer> {
+        let (squares, factor) = (Buffer::stale(2 * self.chunks)?, Buffer::stale(1)?);
+        launch!("clip_squares", grid; table.address(), int(self.entries)?, squares.address())?;
+        launch!(
+            "clip_factor", Grid::of(1, 256);
+            squares.address(), int(self.chunks)?, most, EPS_OF_NORM, factor.address(), norms.address()
+        )?;
+        Ok(factor)
+    }
 }
 
 impl Kernel for Cuda {
@@ -50,16 +61,21 @@ impl Kernel for Cuda {
         clip.push(&[*gradient.device_ptr()], gradient.len(), &[])
     }
 
+    fn weigh(&self, clip: &mut Table, values: &Flat<Self>) -> OnCuda<()> {
+        clip.push(&[address(values)], length(values), &[])
+    }
+
+    fn norm(&self, mut clip: Table) -> OnCuda<f64> {
+        let (table, grid) = clip.upload()?;
+        let mut norm = self.sum()?;
+        clip.measured(&table, grid, 1.0, &mut norm)?;
+        self.total(&norm)
+    }
+
     fn settle(&self, clip: &mut Table, most: f64, norms: &mut Self::Sum) -> OnCuda<bool> {
         let (table, grid) = clip.upload()?;
-        let (squares, factor) = (Buffer::stale(2 * clip.chunks)?, Buffer::stale(1)?);
-        let (entries, chunks) = (int(clip.entries)?, int(clip.chunks)?);
-        launch!("clip_squares", grid; table.address(), entries, squares.address())?;
-        launch!(
-            "clip_factor", Grid::of(1, 256);
-            squares.address(), chunks, most, EPS_OF_NORM, factor.address(), norms.address()
-        )?;
-        launch!("clip_shrink", grid; table.address(), entries, factor.address())?;
+        let factor = clip.measured(&table, grid, most, norms)?;
+        launch!("clip_shrink", grid; table.address(), int(clip.entries)?, factor.address())?;
         Ok(false)
     }
 

@@ -49,13 +49,17 @@ pub(super) fn brackets((low, high): (f64, f64), digits: usize) -> String {
     format!("[{}, {}]", decimals(low, digits), decimals(high, digits))
 }
 
-/// Done seeds, of those planned where they are fewer.
+/// Done seeds, of those planned where they are fewer, and whether their epochs are to be looked at.
 pub(super) fn seeds(arm: &Arm) -> String {
     let done = arm.seeds.done;
     let all = if done == arm.seeds.planned { done.to_string() } else { format!("{done}/{}", arm.seeds.planned) };
     // Several runs of a seed are averaged.
-    if arm.distinct_seeds == done { all } else { format!("{} ({all} runs)", arm.distinct_seeds) }
+    let text = if arm.distinct_seeds == done { all } else { format!("{} ({all} runs)", arm.distinct_seeds) };
+    if arm.frozen_at_best[0] > 0 { format!("{text} {EARLY}") } else { text }
 }
+
+/// The mark of an arm some of whose runs kept an epoch before their last thaw.
+pub(super) const EARLY: &str = "‡";
 
 /// One arm for machines: the columns of the CSV and the keys of the JSON, with all digits.
 type Row = Vec<(String, Value)>;
@@ -87,6 +91,8 @@ fn row(comparison: &Comparison, experiment: &Experiment, arm: &Arm) -> Row {
     row.push(("seeds".into(), json!(arm.seeds.done)));
     row.push(("seeds_planned".into(), json!(arm.seeds.planned)));
     row.push(("seeds_failed".into(), json!(arm.seeds.failed)));
+    let [frozen, thawing] = arm.frozen_at_best;
+    row.push(("frozen_at_best".into(), json!((thawing > 0).then_some(frozen))));
     for (metric, summary) in comparison.metrics.iter().zip(&arm.metrics) {
         let spread = summary.as_ref().map(|summary| summary.spread);
         let interval = summary.as_ref().and_then(|summary| summary.interval.as_ref().ok());

@@ -208,7 +208,7 @@ impl<'a> Sheet<'a> {
             let name = self.name(keys).replace('\n', ", ");
             let name = if name.is_empty() { arm.graft.clone() } else { name };
             let seeds = keys.last().map(String::as_str).unwrap_or_default();
-            let plural = if seeds == "1" { "" } else { "s" };
+            let plural = if seeds.trim_end_matches([' ', '‡']) == "1" { "" } else { "s" };
             text.push_str(&format!("\n{}", wrapped(&format!("{name}, {seeds} seed{plural}"), columns)));
             for (head, value) in heads.iter().zip(self.values(arm, " ", " ")) {
                 text.push_str(&format!("  {head:width$}{value}\n"));

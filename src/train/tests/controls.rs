@@ -90,7 +90,7 @@ fn distance(a: &[f32], b: &[f32]) -> f64 {
 #[test]
 fn a_strong_pull_keeps_weights_near_the_grafted_ones() {
     let mut donor = regress(MANIFEST).network;
-    // Ten steps; the pull undoes all but the last of them.
+    // Forty steps; the pull undoes all but the last of them.
     let sgd =
         "[transfer]\nschedule = \"constant\"\noptimizer = { kind = \"sgd\", learning_rate = 0.01, momentum = 0.0 }";
     let text = MANIFEST
@@ -99,8 +99,8 @@ fn a_strong_pull_keeps_weights_near_the_grafted_ones() {
         .replace("batch_size = 8", "batch_size = 2")
         + "[freezes.free]\n[freezes.pulled]\nl2_sp = { alpha = 100 }\n";
     let after = |freeze: &str| {
-        let mut net = classify(&text, std::slice::from_ref(&donor), Some(freeze)).network;
-        kernels(&mut net)
+        let donors = std::slice::from_ref(&donor);
+        kernels(&mut classify_of(160, &text, donors, Fusion::Concat, Some(freeze)).network)
     };
     let (free, pulled) = (after("free"), after("pulled"));
     let start = kernels(&mut donor);
@@ -171,7 +171,8 @@ fn random_changes_depend_on_record_and_epoch_alone() {
     let examples = Examples::new(&manifest.signal, &datasets, &split.train, None, truth);
     let draw = |indices: &[usize], epoch: usize| {
         let list = &manifest.transfer.augment;
-        let augments = Augments { list, sampling_rate: manifest.signal.sampling_rate, seed: 3, epoch };
+        let augments =
+            Augments { list, sampling_rate: manifest.signal.sampling_rate, randomness: &randomness(), epoch };
         examples.signals(indices, Some(&augments)).unwrap()
     };
     let size = 2 * manifest.signal.length();

@@ -5,10 +5,11 @@ use dfdx::prelude::Cuda;
 use super::super::examples::{Augments, Examples, Truth};
 use super::*;
 use crate::manifest::{Augment, L2Sp};
+use crate::ops::Var;
 use crate::ops::cuda::twins::gpu;
 use crate::ops::cuda::{Precision, waits, with_precision};
 use crate::ops::gather::{Kernel as _, gather, keep};
-use crate::ops::{Backend, Var};
+use crate::ops::sum::Kernel as _;
 
 /// Calls `act` with examples of two leads and 64 samples at 100 Hz.
 fn with_examples<T>(act: impl FnOnce(&Examples<'_>) -> T) -> T {
@@ -53,7 +54,7 @@ fn every_augment_but_noise_is_the_cpus_in_any_order() {
     }
     with_examples(|examples| {
         for list in &lists {
-            let augments = Augments { list, sampling_rate: 100.0, seed: 3, epoch: 7 };
+            let augments = Augments { list, sampling_rate: 100.0, randomness: &randomness(), epoch: 7 };
             let indices = [4, 0, 11, 4, 7];
             let found = changed(examples, &indices, &augments);
             let expected = examples.signals(&indices, Some(&augments)).unwrap();
@@ -69,7 +70,11 @@ fn noise_has_its_moments_and_depends_on_record_and_epoch_alone() {
         let indices: Vec<usize> = (0..examples.len()).collect();
         let list = [Augment::GaussianNoise { sd: 0.5 }, Augment::GaussianNoise { sd: 1.2 }, shifting()];
         let noisy = |indices: &[usize], epoch: usize| {
-            changed(examples, indices, &Augments { list: &list[..2], sampling_rate: 100.0, seed: 3, epoch })
+            changed(
+                examples,
+                indices,
+                &Augments { list: &list[..2], sampling_rate: 100.0, randomness: &randomness(), epoch },
+            )
         };
         let whole = noisy(&indices, 5);
         let clean = Var::input(&gpu(), examples.signals(&indices, None).unwrap(), (indices.len(), 64, 2)).unwrap();
@@ -91,7 +96,7 @@ fn noise_has_its_moments_and_depends_on_record_and_epoch_alone() {
         assert_ne!(noisy(&[2], 6), whole[2 * size..3 * size]);
         // Noise moves with the record that it was added to.
         let (first, then) = ([list[0].clone(), shifting()], list[0].clone());
-        let augments = |list| Augments { list, sampling_rate: 100.0, seed: 3, epoch: 5 };
+        let augments = |list| Augments { list, sampling_rate: 100.0, randomness: &randomness(), epoch: 5 };
         let moved = changed(examples, &[9], &augments(&first));
         let still = changed(examples, &[9], &augments(std::slice::from_ref(&then)));
         let by = (-20..=20isize).find(|by| {
@@ -141,8 +146,7 @@ fn curves<D: Backend>(device: &D) -> Vec<EpochValue> {
 
 fn curves_of<D: Backend>(device: &D, manifest: &Manifest) -> Vec<EpochValue> {
     let (datasets, split) = records(40);
-    let architecture = architecture(manifest);
-    regression(device, manifest, architecture, &[Target::Hr], 3, &split, &datasets, &mut Silent).unwrap().outcome.epochs
+    regressed(device, manifest, &[Target::Hr], (&split, &datasets), &mut Silent).unwrap().outcome.epochs
 }
 
 /// A stage on both devices in turn; on the GPU twice.
@@ -151,11 +155,54 @@ fn compare(expected: Vec<EpochValue>, run: impl Fn(&Cuda) -> Vec<EpochValue>) {
     let found = with_precision(Precision::F32, || run(&gpu));
     assert_eq!(found.len(), expected.len());
     for (ours, theirs) in found.iter().zip(&expected) {
-        assert_eq!((ours.epoch, ours.split, ours.metric), (theirs.epoch, theirs.split, theirs.metric));
+        assert_eq!((ours.epoch, ours.split, &ours.metric), (theirs.epoch, theirs.split, &theirs.metric));
         let off = (ours.value - theirs.value).abs();
         assert!(off < 1e-3 * theirs.value.abs().max(1.0), "{ours:?} {theirs:?}");
     }
     assert!(with_precision(Precision::F32, || run(&gpu)) == found, "two runs differ");
+}
+
+#[test]
+fn a_stage_goes_on_from_where_it_was_stopped_on_the_gpu_too() {
+    let (gpu, manifest, (datasets, split)) = (gpu(), manifest(), records(40));
+    let train = |watch: &mut dyn Watch| {
+        let trained = regressed(&gpu, &manifest, &[Target::Hr], (&split, &datasets), watch)?;
+        let mut network = trained.network;
+        let mut weights = Vec::new();
+        network.visit(|_, param| weights.push(param.to_vec()));
+        Ok((weights, trained.outcome.epochs)) as Result<_>
+    };
+    with_precision(Precision::F32, || {
+        let (expected, file) = (train(&mut Silent).unwrap(), resume::path("gpu"));
+        // In the first epoch, between two, in the last.
+        for steps in [2, 3, 7] {
+            assert!(train(&mut resume::watch(&file, steps)).is_err());
+            let mut watch = resume::watch(&file, usize::MAX);
+            assert!(train(&mut watch).unwrap() == expected, "stopped after {steps} steps");
+            assert!(watch.told[0].starts_with("goes on from where it was stopped"), "{:?}", watch.told);
+        }
+        std::fs::remove_file(file).unwrap();
+        // Sums on the device, bit by bit.
+        for value in [0.0, -0.0, 1.5e-300, f64::MAX, f64::NAN] {
+            let sum = gpu.sum_from(value).unwrap();
+            assert_eq!(gpu.total(&sum).unwrap().to_bits(), value.to_bits());
+        }
+    });
+}
+
+#[test]
+fn weights_that_are_not_finite_are_found_on_the_gpu_too() {
+    let (gpu, manifest, (datasets, split)) = (gpu(), manifest(), records(40));
+    let mut net = regressed(&gpu, &manifest, &[Target::Hr], (&split, &datasets), &mut Silent).unwrap().network;
+    assert_eq!(not_finite(&gpu, &mut net).unwrap(), None);
+    net.visit(|place, param| {
+        if place.name == "blocks.1.conv.weight" {
+            let mut values = param.to_vec();
+            values[3] = f32::NAN;
+            param.value.copy_from(&values);
+        }
+    });
+    assert_eq!(not_finite(&gpu, &mut net).unwrap().as_deref(), Some("weight blocks.1.conv.weight"));
 }
 
 #[test]
@@ -164,21 +211,18 @@ fn regression_follows_the_cpus() {
 }
 
 /// Transfer of a network that was trained on the same device, under the freeze `name` or none.
-fn transferred<D: Backend>(device: &D, labels: &str, loss: &str, freeze: Option<&str>) -> Vec<EpochValue> {
+fn curves_of_transfer<D: Backend>(device: &D, labels: &str, loss: &str, freeze: Option<&str>) -> Vec<EpochValue> {
     let mut manifest = manifest();
     let text = format!("[transfer]\nlabels = \"{labels}\"\n{loss}\nclass_weights = \"balanced\"\n");
-    let settings = parse(&MANIFEST.replace("[transfer]\n", &text)).transfer;
+    manifest.transfer = parse(&MANIFEST.replace("[transfer]\n", &text)).transfer;
     if let Some(gradual) = manifest.freezes.get_mut("gradual") {
         gradual.l2_sp = Some(L2Sp { alpha: 0.1, beta: 0.01 });
     }
     let (datasets, split) = records(40);
-    let architecture = architecture(&manifest);
-    let trained = regression(device, &manifest, architecture, &[Target::Hr], 3, &split, &datasets, &mut Silent);
-    let donors = [trained.unwrap().network];
+    let donors = [regressed(device, &manifest, &[Target::Hr], (&split, &datasets), &mut Silent).unwrap().network];
     let freeze = freeze.map(|name| &manifest.freezes[name]);
     let graft = Graft { donors: &donors, backbones: 1, fusion: Fusion::Concat, freeze };
-    let signal = &manifest.signal;
-    transfer(device, signal, &settings, architecture, &graft, 3, &split, &datasets, &mut Silent).unwrap().outcome.epochs
+    transferred(device, &manifest, &graft, (&split, &datasets), &mut Silent).unwrap().outcome.epochs
 }
 
 #[test]
@@ -188,8 +232,8 @@ fn transfer_follows_the_cpus_with_every_loss_and_freeze() {
         ("single", "loss = \"focal\"", Some("gradual")),
         ("multi", "loss = \"cross-entropy\"", Some("probe")),
     ] {
-        let expected = transferred(&Cpu::default(), labels, loss, freeze);
-        compare(expected, |gpu| transferred(gpu, labels, loss, freeze));
+        let expected = curves_of_transfer(&Cpu::default(), labels, loss, freeze);
+        compare(expected, |gpu| curves_of_transfer(gpu, labels, loss, freeze));
     }
 }
 
@@ -209,6 +253,6 @@ fn an_epoch_waits_for_the_device_as_often_whatever_the_number_of_its_steps() {
     };
     let (few, more) = (of(2, 8), of(5, 8));
     assert_eq!((few, more), (of(2, 2), of(5, 2)));
-    // For the sum of losses, that of the norms of gradients, and the outputs.
-    assert_eq!(more - few, 3 * 3);
+    // For the sum of losses, that of the norms of gradients, the outputs, and whether the weights are finite.
+    assert_eq!(more - few, 3 * 4);
 }
