@@ -129,26 +129,20 @@ fn error_rates() {
     );
 }
 
+/// Fewer studies of more classes: the time goes with the number of scores.
 #[test]
 #[ignore = "minutes; make error-rates"]
 fn error_rates_of_many_classes() {
-    let studies = wanted() / 20;
-    println!(
-        "\nMany classes, {studies} studies each (a quarter for 71): standard error / true one; means covered; false positives.\n"
-    );
-    for (count, patients, rarest) in
-        [(5, 120, 0.04), (5, 600, 0.05), (23, 300, 0.008), (23, 1000, 0.004), (71, 600, 0.005)]
-    {
-        for (labels, mixes) in [(Labels::Multi, 0.4), (Labels::Multi, 1.0), (Labels::Single, 0.4)] {
+    println!("\nMany classes: standard error over the true one; means covered and false positives in %.\n");
+    for (count, patients, rarest, part) in [(5, 120, 0.04, 20), (23, 300, 0.008, 40), (71, 400, 0.006, 100)] {
+        let (studies, kinds) = (wanted() / part, [(Labels::Multi, 0.4), (Labels::Multi, 1.0), (Labels::Single, 0.4)]);
+        for (labels, mixes) in kinds {
             let world = classes::World { classes: count, patients, rarest, labels, mixes };
-            let found = world.found(if count == 71 { studies / 4 } else { studies });
-            println!("{world:?}");
-            for (scheme, found) in classes::SCHEMES.iter().zip(&found) {
+            println!("{studies} of {world:?}");
+            for (scheme, found) in classes::SCHEMES.iter().zip(&world.found(studies)) {
                 let texts = classes::WHAT.iter().zip(found).map(|(what, of)| {
-                    format!(
-                        "{what} {:.2}; {:.1}; {:.1} (of {:.0} %)",
-                        of.standard_error, of.covers, of.errs, of.measured
-                    )
+                    let classes::Found { measured, standard_error, covers, errs } = of;
+                    format!("{what} {standard_error:.2} {covers:.1} {errs:.1} (of {measured:.0} %)")
                 });
                 println!("    {:8} {}", format!("{scheme:?}"), texts.collect::<Vec<_>>().join(" | "));
             }

@@ -131,11 +131,9 @@ fn three_patients_are_measured_with_a_word_and_intervals_keep_to_their_range() {
             }
         }
     }
-    let wide = compared(&bench, &["--metric", "macro_auc", "--test", "t"]);
-    assert!(wide.iter().any(|arm| arm["test_macro_auc_high"] == 1.0), "one is cut: {wide:?}");
-
     one_seed(&bench);
     equal_seeds(&bench);
+    far_seeds(&bench);
 }
 
 /// The first seed alone: over seeds nothing is known, over records all is.
@@ -176,4 +174,27 @@ fn equal_seeds(bench: &Workbench) {
     let text = bench.run(&["compare", "--metric", "accuracy", "--test", "t"]).ok();
     assert!(text.contains("+0.125 ‡"), "{text}");
     assert!(line(&text).contains("‡: no interval and no p, as it is the same for all seeds."), "{text}");
+}
+
+/// Two seeds, one much better and one much worse than the baseline: t with one degree of freedom knows no ends.
+fn far_seeds(bench: &Workbench) {
+    let store = Connection::open(bench.results().join("ecgraft.sqlite")).unwrap();
+    let of_seed = "(SELECT min(seed) FROM trial t WHERE t.stage_id = score.stage_id)";
+    let grafted = "stage_id IN (SELECT stage_id FROM stage_input)";
+    let sql = format!(
+        "UPDATE score SET value = 0.6 + 0.3 * (2 * ({grafted}) - 1) * (2 * {of_seed} - 1)
+         WHERE split = 'test' AND metric = 'macro_auc'"
+    );
+    assert!(store.execute(&sql, []).unwrap() >= 6);
+    drop(store);
+    // 0 -+ 12.7 (0.849 / 1.414) = -+ 7.6, and 0.6 -+ 12.7 (0.424 / 1.414) = -3.2 to 4.4.
+    for test in ["t", "wilcoxon"] {
+        for arm in compared(bench, &["--test", test]) {
+            let number = |of: &str| arm[of].as_f64().unwrap();
+            assert_eq!((number("delta_low"), number("delta_high")), (-1.0, 1.0), "{test}: {arm}");
+            assert_eq!((number("test_macro_auc_low"), number("test_macro_auc_high")), (0.0, 1.0), "{test}: {arm}");
+        }
+    }
+    let text = bench.run(&["compare", "--test", "t"]).ok();
+    assert!(text.contains("[-1.000, 1.000]"), "{text}");
 }

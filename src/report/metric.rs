@@ -129,3 +129,21 @@ fn in_words(name: &str) -> String {
         other => other.replace('_', " "),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Against the definitions of docs/statistics.md.
+    #[test]
+    fn ranges_are_those_of_the_definitions() {
+        let of = |name: &str, labels| Metric::named(name).range(labels);
+        assert_eq!(of("brier", Some(Labels::Single)), (0.0, 2.0), "certain of the wrong one of two classes: 1 + 1");
+        assert_eq!(of("brier", Some(Labels::Multi)), (0.0, 1.0), "a mean over classes");
+        assert_eq!(of("brier", None), (0.0, 2.0));
+        assert_eq!(of("auc:MI", Some(Labels::Single)), (0.0, 1.0));
+        assert_eq!(of("pearson_r:hr", None), (-1.0, 1.0));
+        assert_eq!(of("r2:hr", None).1, 1.0);
+        assert_eq!(of("mae:hr", None), (0.0, f64::INFINITY));
+    }
+}
