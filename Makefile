@@ -9,6 +9,8 @@ RESULTS ?= results
 CARGO ?= cargo
 # Makes the environment of `bench-peer`; 3.11 or later.
 PYTHON ?= python3
+# How often torture and fuzz do each thing.
+N ?= 100
 # Of the toolkit whose libraries ecgraft is linked with: 13 or 12.
 CUDA ?= 13
 # Where CUDA's libraries are, if the system does not know: by default those that PyTorch brings along.
@@ -19,7 +21,7 @@ EMULATOR = $(CURDIR)/target/emulator/$(CUDA)
 WITH_EMULATOR = CARGO_TARGET_DIR=target/cuda-emulated LD_LIBRARY_PATH=$(EMULATOR) \
 	RUSTFLAGS="-L native=$(EMULATOR) -l dylib=cuda -l dylib=cublas -l dylib=nvrtc"
 
-.PHONY: experiments test verify test-cuda test-cuda-emulated test-cuda-compile carry-cuda lint doc bench bench-peer bench-cuda error-rates help
+.PHONY: experiments test verify torture fuzz test-cuda test-cuda-emulated test-cuda-compile carry-cuda lint doc bench bench-peer bench-cuda error-rates help
 
 experiments: ## Run every manifest under PATHS on DEVICE, then print the comparison
 	@$(CARGO) build --release --locked $(if $(filter cuda%,$(DEVICE)),--features cuda)
@@ -34,6 +36,12 @@ verify: ## The default study, and everything that its store says proved again
 	@rm -rf target/verify
 	@target/release/ecgraft run experiments/sample.toml --results target/verify
 	@target/release/ecgraft verify --results target/verify
+
+torture: ## N kills, full disks, power losses, flipped bits ...: what is lost and what is wrong; see docs/reliability.md
+	TORTURE=$(N) $(CARGO) test --release --locked --test torture -- --nocapture --test-threads 1
+
+fuzz: ## N mutated inputs for each parser; what fails is kept in target/fuzz
+	FUZZ=$(N) $(CARGO) test --release --locked --test fuzz -- --nocapture
 
 test-cuda-emulated: target/emulator ## The tests of the GPU, on a machine that has none: every kernel, compiled for the CPU
 	$(WITH_EMULATOR) $(CARGO) test --locked --features cuda-check --lib -- cuda
