@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use std::{env, fs, io};
 
 use ecgraft::data::{Dataset, fingerprint, load, wfdb};
-use ecgraft::manifest::{DataPath, Lead, Normalize, Signal, Source};
+use ecgraft::manifest::{DataPath, Lead, Normalize, Reading, Signal, Source};
 use rayon::prelude::*;
 
 const SAMPLE: &str = "experiments/data/ptbxl-sample";
@@ -28,7 +28,7 @@ fn main() {
 
 fn measure(folder: &Path, cache: &Path) {
     let path = DataPath { written: folder.display().to_string(), resolved: Ok(folder.into()) };
-    let source = Source::PtbXl { path, features: None, data_set: None, reading: Default::default() };
+    let source = Source::PtbXl { path, features: None, data_set: None, reading: Reading::default() };
     for (name, rate) in [("records100", 100.0), ("records500", 500.0)] {
         let records = headers(&folder.join(name));
         if records.is_empty() {

@@ -197,8 +197,11 @@ fn read(path: &Path, need: &Need<'_>) -> Result<Found> {
     Ok(found(signals, &wishes, gain, samples))
 }
 
+/// Reads a field.
+type ReadNumber = fn(&[u8]) -> Option<f32>;
+
 /// How a field is read: steps per mV, and how to read a number of steps.
-fn scale(reading: &Reading) -> (f64, fn(&[u8]) -> Option<f32>) {
+fn scale(reading: &Reading) -> (f64, ReadNumber) {
     let decimal = |field: &[u8]| std::str::from_utf8(field).ok()?.parse().ok().filter(|value: &f32| value.is_finite());
     match (reading.gain, reading.unit) {
         (Some(gain), _) => (gain, decimal),

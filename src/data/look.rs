@@ -116,46 +116,37 @@ fn sum_of_limb_leads(all: &[(Lead, &[f32])], of: [(Lead, f32); 3], piece: usize)
 /// What the user should know of a source whose records look like `looks`.
 pub(super) fn tell(looks: &[Look], signal: &Signal, reading: &Reading) -> Vec<String> {
     let mut told = Vec::new();
-    // Signals without a beat, as tests and simulators of pulses have them, look like nothing.
-    let looks: Vec<&Look> = looks.iter().filter(|look| look.leads.iter().any(|lead| lead.range > 0.0)).collect();
-    if looks.is_empty() {
-        return told;
-    }
-    match scaled(&looks) {
+    match scaled(looks) {
         Some(how) => told.push(how),
         None => {
-            told.extend(amplitudes(&looks, reading));
-            told.extend(limb_leads(&looks));
+            told.extend(amplitudes(looks, reading));
+            told.extend(limb_leads(looks));
         }
     }
-    told.extend(flat_leads(&looks));
-    let count = |is: &dyn Fn(&&Look) -> bool| looks.iter().copied().filter(|look| is(&look)).count();
+    told.extend(flat_leads(looks));
+    let count = |is: &dyn Fn(&Look) -> bool| looks.iter().filter(|look| is(look)).count();
     let unsummed = count(&|look| look.unsummed);
     if unsummed > 0 {
         told.push(format!(
-            "{unsummed} of {} headers have 0 for every checksum, which is a placeholder: their samples are not verified",
-            looked_at(looks.len())
+            "{unsummed} of {} headers looked at have 0 for every checksum, which is a placeholder: their samples are not verified",
+            looks.len()
         ));
     }
     let slower = count(&|look| look.rate < signal.sampling_rate);
     if slower > 0 {
         let lowest = looks.iter().map(|look| look.rate).fold(f64::INFINITY, f64::min);
         told.push(format!(
-            "{slower} of {} records are sampled below signal.sampling_rate ({lowest} and {} Hz): resampling gives them more samples \
+            "{slower} of {} records looked at are sampled below signal.sampling_rate ({lowest} and {} Hz): resampling gives them more samples \
              and no more detail",
-            looked_at(looks.len()),
+            looks.len(),
             signal.sampling_rate
         ));
     }
     told
 }
 
-fn looked_at(count: usize) -> String {
-    format!("{count} looked at")
-}
-
 /// Whether leads were brought to one scale each, so that there are no mV.
-fn scaled(looks: &[&Look]) -> Option<String> {
+fn scaled(looks: &[Look]) -> Option<String> {
     let leads = || looks.iter().flat_map(|look| &look.leads).filter(|lead| lead.range > 0.0);
     let all = leads().count();
     let is_most = |count: usize| all >= 12 && count as f64 >= MOST * all as f64;
@@ -170,15 +161,16 @@ fn scaled(looks: &[&Look]) -> Option<String> {
     let equal = leads().filter(|lead| (lead.range - usual).abs() <= 0.1 * EQUAL * usual).count();
     is_most(equal).then(|| {
         format!(
-            "nearly all leads of all records have one and the same range, {} \"mV\": each was scaled to it, and amplitudes are lost. \
-             Leads that are computed from others are none",
+            "nearly all leads of all records have one and the same range, {} \"mV\": each was scaled to it. Where \
+             gains do that, `gain` in the source undoes it; else amplitudes are lost, and leads that are computed from others are \
+             none",
             digits(usual)
         )
     })
 }
 
 /// Whether values are in mV.
-fn amplitudes(looks: &[&Look], reading: &Reading) -> Option<String> {
+fn amplitudes(looks: &[Look], reading: &Reading) -> Option<String> {
     let of_lead = |lead: Lead| {
         let all = looks.iter().flat_map(|look| &look.leads);
         median(all.filter(|own| own.lead == lead && own.range > 0.0).map(|own| own.amplitude))
@@ -208,10 +200,10 @@ fn amplitudes(looks: &[&Look], reading: &Reading) -> Option<String> {
         None => "the unit is probably not mV".into(),
     };
     Some(format!(
-        "the median peak-to-peak of lead {} is {} mV in {} records, where {low} to {high} mV are usual: {advice}",
+        "the median peak-to-peak of lead {} is {} mV in {} records looked at, where {low} to {high} mV are usual: {advice}",
         lead.name(),
         digits(own),
-        looked_at(looks.len())
+        looks.len()
     ))
 }
 
@@ -224,7 +216,7 @@ fn round(value: f64) -> f64 {
 }
 
 /// Whether limb leads are those of one heart.
-fn limb_leads(looks: &[&Look]) -> Option<String> {
+fn limb_leads(looks: &[Look]) -> Option<String> {
     let names = ["I + III - II", "aVR + aVL + aVF"];
     let told: Vec<String> = (0..2)
         .filter_map(|which| {
@@ -235,9 +227,9 @@ fn limb_leads(looks: &[&Look]) -> Option<String> {
                 let middle = median(known.iter().copied()).unwrap_or_default();
                 let percent = |share: f64| (100.0 * share).round();
                 format!(
-                    "{} is not 0 in {broken} of {} records (peak to peak, median over all: {} % of the largest of the three)",
+                    "{} is not 0 in {broken} of {} records looked at (peak to peak, median over all: {} % of the largest of the three)",
                     names[which],
-                    looked_at(known.len()),
+                    known.len(),
                     percent(middle)
                 )
             })
@@ -251,12 +243,12 @@ fn limb_leads(looks: &[&Look]) -> Option<String> {
     })
 }
 
-fn flat_leads(looks: &[&Look]) -> Option<String> {
+fn flat_leads(looks: &[Look]) -> Option<String> {
     let flat = |look: &Look| -> Vec<Lead> {
         let largest = look.leads.iter().map(|lead| lead.amplitude).fold(0.0, f64::max);
         look.leads.iter().filter(|lead| lead.amplitude <= FLAT * largest).map(|lead| lead.lead).collect()
     };
-    let flat: Vec<Vec<Lead>> = looks.iter().map(|look| flat(look)).filter(|leads| !leads.is_empty()).collect();
+    let flat: Vec<Vec<Lead>> = looks.iter().map(flat).filter(|leads| !leads.is_empty()).collect();
     if flat.is_empty() {
         return None;
     }
@@ -269,9 +261,9 @@ fn flat_leads(looks: &[&Look]) -> Option<String> {
     let most = flat.iter().map(Vec::len).max().unwrap_or_default();
     let most = if most > 1 { format!(", up to {most} in one record") } else { String::new() };
     Some(format!(
-        "{} of {} records have leads that are flat ({}{most}): they say nothing of the heart",
+        "{} of {} records looked at have leads that are flat ({}{most}): they say nothing of the heart",
         flat.len(),
-        looked_at(looks.len()),
+        looks.len(),
         counts.join(", ")
     ))
 }
@@ -320,7 +312,7 @@ mod tests {
     fn gains_that_are_not_per_millivolt() {
         one(
             &told(|found| scale(found, 1000.0)),
-            &["the median peak-to-peak of lead II is", "20 looked at", "0.3 to 4 mV", "`gain = 1000000`"],
+            &["the median peak-to-peak of lead II is", "20 records looked at", "0.3 to 4 mV", "`gain = 1000000`"],
         );
         // As the first headers of the Challenge 2020 had them: PTB-XL with 200 steps for 1000.
         one(
@@ -355,7 +347,7 @@ mod tests {
     fn limb_leads_that_do_not_add_up() {
         one(
             &told(|found| found.raw.signals[2].iter_mut().for_each(|value| *value *= 2.0)),
-            &["I + III - II is not 0 in", "of 20 looked at"],
+            &["I + III - II is not 0 in", "of 20 records looked at"],
         );
         one(&told(|found| found.raw.signals.swap(3, 9)), &["aVR + aVL + aVF is not 0"]);
         // Leads that are not used count too.
@@ -368,6 +360,11 @@ mod tests {
     }
 
     #[test]
+    fn a_record_without_a_signal_is_flat() {
+        one(&told(|found| scale(found, 0.0)), &["20 of 20 records looked at", "up to 12 in one record"]);
+    }
+
+    #[test]
     fn flat_leads_are_counted() {
         let flat = |found: &mut Found| {
             for lead in [6, 7, 8] {
@@ -377,14 +374,14 @@ mod tests {
         one(
             &told(flat),
             &[
-                "20 of 20 looked at records have leads that are flat (V1 in 20, V2 in 20, V3 in 20, up to 3 in one record)",
+                "20 of 20 records looked at have leads that are flat (V1 in 20, V2 in 20, V3 in 20, up to 3 in one record)",
             ],
         );
     }
 
     #[test]
     fn placeholders_and_low_rates_are_told() {
-        one(&told(|found| found.unsummed = true), &["20 of 20 looked at headers have 0 for every checksum"]);
+        one(&told(|found| found.unsummed = true), &["20 of 20 headers looked at have 0 for every checksum"]);
         one(&told(|found| found.raw.sampling_rate = 50.0), &["20 of 20", "50 and 100 Hz", "no more detail"]);
     }
 

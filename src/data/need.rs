@@ -72,8 +72,8 @@ impl<'a> Need<'a> {
     /// The first lead that is asked for and neither `there` nor computed.
     pub fn missing(&self, there: &[Lead]) -> Option<Lead> {
         let both = [Lead::I, Lead::II].iter().all(|lead| there.contains(lead));
-        let lacks = |lead: &&Lead| !there.contains(*lead) && !(is_derived(**lead) && both);
-        self.leads.into_iter().flatten().find(lacks).copied()
+        let is_had = |lead: Lead| there.contains(&lead) || is_derived(lead) && both;
+        self.leads.into_iter().flatten().copied().find(|lead| !is_had(*lead))
     }
 
     /// Whether `lead`, which is not used, is read if it can be.

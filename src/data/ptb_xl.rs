@@ -81,52 +81,9 @@ pub(super) fn list(path: &Path, features: Option<&Path>, signal: &Signal) -> Res
     let root = root(path)?;
     let statements = Statements::read(&root.join(STATEMENTS))?;
     let mut features = features.map(Features::read).transpose()?;
-
-    let table = Table::open(&root.join(DATABASE))?;
     let wanted = if signal.sampling_rate <= LOW_RATE { LOW_RATE_FILE } else { HIGH_RATE_FILE };
-    let other = if wanted == LOW_RATE_FILE { HIGH_RATE_FILE } else { LOW_RATE_FILE };
-    let (file, other_file) = (table.column(wanted)?, table.optional_column(other));
-    let id = table.column("ecg_id")?;
-    let patient = table.column("patient_id")?;
-    let codes = table.column("scp_codes")?;
-    let fold = table.column("strat_fold")?;
-    let mut person = Person { age: table.optional_column("age"), sex: table.optional_column("sex"), odd: [0; 2] };
-    let (mut records, mut intervals) = (Vec::new(), Vec::new());
-    let (mut paths, mut other_paths) = (Vec::new(), Vec::new());
-    let mut seen = HashSet::new();
-    let mut unknown = Unknown::default();
-    table.each(|row| {
-        let name = row.name(&id)?;
-        if !seen.insert(name.clone()) {
-            return Err(row.error(&id, format_args!("record {name} is there twice")));
-        }
-        let text = row.text(&codes);
-        let statements_of_record = scp_codes(&text).ok_or_else(|| {
-            row.error(&codes, format_args!("`{text}` is not of the form {{'NORM': 100.0, 'SR': 0.0}}"))
-        })?;
-        let number = row.number(&fold)?.filter(|fold| fold.fract() == 0.0 && (1.0..=10.0).contains(fold));
-        let number = number
-            .ok_or_else(|| row.error(&fold, format_args!("`{}` is not a fold; folds are 1 to 10", row.text(&fold))))?;
-        paths.push(root.join(row.name(&file)?));
-        other_paths.extend(other_file.as_ref().and_then(|column| row.name(column).ok()).map(|name| root.join(name)));
-        intervals.push(features.as_mut().and_then(|features| features.rows.remove(&name)).unwrap_or_default());
-        records.push(Record {
-            patient: row.name(&patient)?,
-            fold: Some(number as u8),
-            age: person.age(&row),
-            sex: person.sex(&row),
-            classes: statements.classes(&statements_of_record, &mut unknown),
-            recording: None,
-            id: name,
-            ..Record::default()
-        });
-        Ok(())
-    })?;
-    if records.is_empty() {
-        return Err(Error::user(format!("{}: the table has no records", root.join(DATABASE).display())));
-    }
-    statements.check(&unknown)?;
-    let mut notes: Vec<String> = unknown.note().into_iter().chain(person.notes()).collect();
+    let Rows { mut records, intervals, files, others, mut notes } =
+        Rows::read(&root, wanted, &statements, features.as_mut())?;
     let mut warnings = Vec::new();
     if let Some(features) = features {
         let origin = Origin { table: features.table, columns: features.columns, rates: &RATES };
@@ -134,9 +91,75 @@ pub(super) fn list(path: &Path, features: Option<&Path>, signal: &Signal) -> Res
         warnings.extend(admit(&mut records, &intervals, &origin)?);
         notes.extend(missing_targets(&records));
     }
-    let (files, column, note) = choose(wanted, paths, other_paths, &root, signal)?;
+    let (files, column, note) = choose(wanted, files, others, &root, signal)?;
     warnings.extend(note);
     Ok(Listing { records, files, read: wfdb::read_for, column: Some(column), notes, warnings })
+}
+
+/// What the database has, row by row.
+struct Rows {
+    /// Without targets.
+    records: Vec<Record>,
+    intervals: Vec<Intervals>,
+    /// The signals of the rate that is wanted, and of the other where the table has them.
+    files: Vec<PathBuf>,
+    others: Vec<PathBuf>,
+    notes: Vec<String>,
+}
+
+impl Rows {
+    fn read(root: &Path, wanted: &str, statements: &Statements, mut features: Option<&mut Features>) -> Result<Self> {
+        let path = root.join(DATABASE);
+        let table = Table::open(&path)?;
+        let file = table.column(wanted)?;
+        let other = table.optional_column(if wanted == LOW_RATE_FILE { HIGH_RATE_FILE } else { LOW_RATE_FILE });
+        let id = table.column("ecg_id")?;
+        let patient = table.column("patient_id")?;
+        let codes = table.column("scp_codes")?;
+        let fold = table.column("strat_fold")?;
+        let mut person = Person { age: table.optional_column("age"), sex: table.optional_column("sex"), odd: [0; 2] };
+        let (mut seen, mut unknown) = (HashSet::new(), Unknown::default());
+        let (records, intervals, files, others, notes) = Default::default();
+        let mut rows = Self { records, intervals, files, others, notes };
+        table.each(|row| {
+            let name = row.name(&id)?;
+            if !seen.insert(name.clone()) {
+                return Err(row.error(&id, format_args!("record {name} is there twice")));
+            }
+            let text = row.text(&codes);
+            let codes_of_record = scp_codes(&text).ok_or_else(|| {
+                row.error(&codes, format_args!("`{text}` is not of the form {{'NORM': 100.0, 'SR': 0.0}}"))
+            })?;
+            let fold = fold_of(&row, &fold)?;
+            rows.files.push(root.join(row.name(&file)?));
+            rows.others.extend(other.as_ref().and_then(|other| row.name(other).ok()).map(|name| root.join(name)));
+            let known = features.as_mut().and_then(|features| features.rows.remove(&name));
+            rows.intervals.push(known.unwrap_or_default());
+            rows.records.push(Record {
+                patient: row.name(&patient)?,
+                fold: Some(fold),
+                age: person.age(&row),
+                sex: person.sex(&row),
+                classes: statements.classes(&codes_of_record, &mut unknown),
+                id: name,
+                ..Record::default()
+            });
+            Ok(())
+        })?;
+        if rows.records.is_empty() {
+            return Err(Error::user(format!("{}: the table has no records", path.display())));
+        }
+        statements.check(&unknown)?;
+        rows.notes = unknown.note().into_iter().chain(person.notes()).collect();
+        Ok(rows)
+    }
+}
+
+fn fold_of(row: &Row, column: &Column) -> Result<u8> {
+    let fold = row.number(column)?.filter(|fold| fold.fract() == 0.0 && (1.0..=10.0).contains(fold));
+    let fold =
+        fold.ok_or_else(|| row.error(column, format_args!("`{}` is not a fold; folds are 1 to 10", row.text(column))))?;
+    Ok(fold as u8)
 }
 
 /// The files that are read: those of the column that is `wanted`, or the 500 Hz ones where those of 100 Hz are not all

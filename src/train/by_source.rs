@@ -25,18 +25,20 @@ pub struct SourceScore {
     pub metrics: RegressionMetrics,
 }
 
+/// A target and a source.
+type Group<'a> = (&'static str, &'a str);
+
 /// The scores of each target within each source, by target and source.
 ///
 /// # Errors
 /// Where a value is not finite.
 pub(super) fn by_source(split: &'static str, values: &[MeasuredValue]) -> Result<Vec<SourceScore>> {
-    let mut groups: BTreeMap<(&'static str, &str), (Vec<f64>, Vec<f64>)> = BTreeMap::new();
+    let mut groups: BTreeMap<Group<'_>, Vec<&MeasuredValue>> = BTreeMap::new();
     for value in values {
-        let (truth, measured) = groups.entry((value.target, &value.source)).or_default();
-        truth.push(value.truth);
-        measured.push(value.measured);
+        groups.entry((value.target, &value.source)).or_default().push(value);
     }
-    let score = |((target, source), (truth, measured)): ((&'static str, &str), (Vec<f64>, Vec<f64>))| {
+    let score = |((target, source), values): (Group<'_>, Vec<&MeasuredValue>)| {
+        let (truth, measured): (Vec<f64>, Vec<f64>) = values.iter().map(|value| (value.truth, value.measured)).unzip();
         let metrics =
             regression(&truth, &measured).map_err(|why| Error::user(format!("{target} of {source}: {why}")))?;
         let records = truth.len();

@@ -16,6 +16,14 @@ pub(super) struct Header {
     pub signals: Vec<SignalLine>,
 }
 
+impl Header {
+    /// Whether every checksum is 0, which stands for one that nobody computed: by header(5) it may where the number of
+    /// samples is not given, and some writers leave it everywhere. One that is 0 among others is a checksum.
+    pub fn has_no_checksums(&self) -> bool {
+        self.signals.iter().all(|signal| signal.checksum == Some(0))
+    }
+}
+
 /// What a header says of one signal.
 #[derive(Debug, PartialEq)]
 pub(super) struct SignalLine {

@@ -76,53 +76,26 @@ fn decode(header: &Header, folder: &Path, need: &Need<'_>) -> std::result::Resul
         return Err(Fault::Header(format!("the sampling frequency is {rate} Hz; that of an ECG is {range}")));
     }
     let wishes = wishes(header, need).map_err(Fault::Header)?;
-    let groups = groups(header).map_err(Fault::Header)?;
-    let unsummed = header.signals.iter().all(|signal| signal.checksum == Some(0));
-    let needed = need.samples(rate).unwrap_or(usize::MAX);
-    let mut signals: Vec<(Wish, Vec<f32>)> = Vec::with_capacity(wishes.len());
+    let mut signals = Vec::with_capacity(wishes.len());
     let mut samples = header.samples;
-    let mut end = usize::MAX;
-    let mut gain = f64::NAN;
     let mut first = 0;
-    for group in groups {
-        let wished = &wishes[first..][..group.len()];
+    for group in groups(header).map_err(Fault::Header)? {
+        let wishes = &wishes[first..][..group.len()];
         first += group.len();
-        if wished.iter().all(Option::is_none) {
+        if wishes.iter().all(Option::is_none) {
             continue;
         }
-        let path = folder.join(&group[0].file);
-        let bytes = fs::read(&path).map_err(|error| Fault::File(unreadable(&path, &error)))?;
-        let faulty = |why: String| Fault::File(Error::user(format!("{}: {why}", path.display())));
-        let (body, length) = body(&bytes, group, samples).map_err(faulty)?;
-        samples = Some(length);
-        let interleaved = match group[0].format {
-            Format::Int16 => body.chunks_exact(2).map(|two| i16::from_le_bytes([two[0], two[1]])).collect(),
-            Format::Packed212 => unpack(body, length * group.len()),
-        };
-        let mut own = Vec::with_capacity(length);
-        for (place, (signal, wish)) in group.iter().zip(wished).enumerate() {
-            let Some(wish) = *wish else { continue };
-            own.clear();
-            own.extend(interleaved.chunks_exact(group.len()).map(|frame| frame[place]));
-            let lead = wish.lead;
-            let decoder = match Decoder::new(header, signal, lead, need.reading) {
-                Ok(decoder) => Decoder { unsummed, ..decoder },
-                Err(_) if !wish.is_used => continue,
-                Err(why) => return Err(Fault::Header(why)),
-            };
-            match decoder.decode(&own, needed) {
-                Ok(decoded) if wish.is_used => {
-                    end = end.min(decoded.len());
-                    gain = if gain.is_nan() { decoder.gain } else { gain };
-                    signals.push((wish, decoded));
-                }
-                Ok(decoded) => signals.push((wish, decoded)),
-                Err(_) if !wish.is_used => {}
-                Err(why) => return Err(faulty(format!("lead {}: {why}", lead.name()))),
+        match decode_file(header, folder, group, wishes, samples, need) {
+            Ok((of_file, length)) => {
+                samples = Some(length);
+                signals.extend(of_file);
             }
+            Err(_) if wishes.iter().flatten().all(|wish| !wish.is_used) => {}
+            Err(fault) => return Err(fault),
         }
     }
-    sort_out(signals, end, rate, gain, unsummed).map_err(Fault::Header)
+    let unsummed = header.has_no_checksums();
+    sort_out(signals, rate, unsummed).map_err(Fault::Header)
 }
 
 /// A signal that is read.
@@ -131,6 +104,54 @@ struct Wish {
     lead: Lead,
     /// Whether a fault in it is one of the record's.
     is_used: bool,
+}
+
+/// A signal that was read.
+struct Decoded {
+    wish: Wish,
+    /// Steps per mV.
+    gain: f64,
+    /// mV.
+    samples: Vec<f32>,
+}
+
+/// The signals of one file that are wished for, and how many samples each has in the file.
+fn decode_file(
+    header: &Header,
+    folder: &Path,
+    group: &[SignalLine],
+    wishes: &[Option<Wish>],
+    samples: Option<usize>,
+    need: &Need<'_>,
+) -> std::result::Result<(Vec<Decoded>, usize), Fault> {
+    let path = folder.join(&group[0].file);
+    let bytes = fs::read(&path).map_err(|error| Fault::File(unreadable(&path, &error)))?;
+    let faulty = |why: String| Fault::File(Error::user(format!("{}: {why}", path.display())));
+    let (body, length) = body(&bytes, group, samples).map_err(faulty)?;
+    let interleaved = match group[0].format {
+        Format::Int16 => body.chunks_exact(2).map(|two| i16::from_le_bytes([two[0], two[1]])).collect(),
+        Format::Packed212 => unpack(body, length * group.len()),
+    };
+    let needed = need.samples(header.sampling_rate).unwrap_or(usize::MAX);
+    let mut signals = Vec::with_capacity(group.len());
+    let mut own = Vec::with_capacity(length);
+    for (place, (signal, wish)) in group.iter().zip(wishes).enumerate() {
+        let Some(wish) = *wish else { continue };
+        own.clear();
+        own.extend(interleaved.chunks_exact(group.len()).map(|frame| frame[place]));
+        let lead = wish.lead;
+        let decoded = Decoder::new(header, signal, lead, need.reading).map_err(Fault::Header).and_then(|decoder| {
+            let samples = decoder.decode(&own, needed);
+            let samples = samples.map_err(|why| faulty(format!("lead {}: {why}", lead.name())))?;
+            Ok(Decoded { wish, gain: decoder.gain, samples })
+        });
+        match decoded {
+            Ok(decoded) => signals.push(decoded),
+            Err(_) if !wish.is_used => {}
+            Err(fault) => return Err(fault),
+        }
+    }
+    Ok((signals, length))
 }
 
 /// Which signals are read, in the header's order.
@@ -156,30 +177,27 @@ fn wishes(header: &Header, need: &Need<'_>) -> std::result::Result<Vec<Option<Wi
 }
 
 /// Signals cut where the first that is used ends; of those that are the same lead one.
-fn sort_out(
-    signals: Vec<(Wish, Vec<f32>)>,
-    end: usize,
-    sampling_rate: f64,
-    gain: f64,
-    unsummed: bool,
-) -> std::result::Result<Found, String> {
+fn sort_out(signals: Vec<Decoded>, sampling_rate: f64, unsummed: bool) -> std::result::Result<Found, String> {
+    let used = || signals.iter().filter(|signal| signal.wish.is_used);
+    let end = used().map(|signal| signal.samples.len()).min().unwrap_or(usize::MAX);
+    let gain = used().next().map_or(f64::NAN, |signal| signal.gain);
     let mut raw = RawRecord { sampling_rate, leads: Vec::new(), signals: Vec::new() };
     let mut others: Vec<(Lead, Vec<f32>)> = Vec::new();
-    for (Wish { lead, is_used }, mut signal) in signals {
-        signal.truncate(end);
+    for Decoded { wish: Wish { lead, is_used }, mut samples, .. } in signals {
+        samples.truncate(end);
         if !is_used {
             // One that ends before is left out, and so is a second one.
-            if signal.len() == end && others.iter().all(|(other, _)| *other != lead) {
-                others.push((lead, signal));
+            if samples.len() == end && others.iter().all(|(other, _)| *other != lead) {
+                others.push((lead, samples));
             }
             continue;
         }
         let Some(place) = raw.leads.iter().position(|other| *other == lead) else {
             raw.leads.push(lead);
-            raw.signals.push(signal);
+            raw.signals.push(samples);
             continue;
         };
-        if let Some(sample) = signal.iter().zip(&raw.signals[place]).position(|(a, b)| a != b) {
+        if let Some(sample) = samples.iter().zip(&raw.signals[place]).position(|(a, b)| a != b) {
             return Err(format!("two signals are lead {}, and differ from sample {sample} on", lead.name()));
         }
     }
@@ -266,8 +284,7 @@ struct Decoder<'h> {
     rate: f64,
     /// Whether the checksum is of all samples that are read.
     summed: bool,
-    /// Whether every checksum of the header is 0: such a 0 stands for one that nobody computed. (By header(5) it may where the
-    /// number of samples is not given, and those are never checked; writers leave it everywhere.)
+    /// Whether nobody computed checksums: [`Header::has_no_checksums`].
     unsummed: bool,
     /// ADC units per mV.
     gain: f64,
@@ -291,7 +308,8 @@ impl<'h> Decoder<'h> {
                 ));
             }
         };
-        Ok(Self { signal, rate: header.sampling_rate, summed: header.samples.is_some(), unsummed: false, gain })
+        let (rate, summed) = (header.sampling_rate, header.samples.is_some());
+        Ok(Self { signal, rate, summed, unsummed: header.has_no_checksums(), gain })
     }
 
     /// `(sample - baseline) / gain` of each sample: differences of 24 bits are exact in f32, and so the
