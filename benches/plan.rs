@@ -23,7 +23,8 @@ fn main() {
     for _ in 0..3 {
         let manifests = vec![manifest.clone()];
         let start = Instant::now();
-        let plan = black_box(ecgraft::plan::expand(manifests, &fingerprints, &ecgraft::plan::Overlaps::new())).expect("the example is sound");
+        let plan = black_box(ecgraft::plan::expand(manifests, &fingerprints, &ecgraft::plan::Overlaps::new()))
+            .expect("the example is sound");
         println!("{} trials, {} stages: {:.3?}", plan.trials.len(), plan.stages.len(), start.elapsed());
     }
 }

@@ -56,7 +56,9 @@ impl<'a> LookUps<'a> {
             for (name, source) in used(&manifest) {
                 let key = self.read(source, &manifest.signal);
                 let why = match self.known.get(&key) {
-                    Some(Ok((fingerprint, _))) if !is_of(stages, fingerprint) => "the data have changed since".to_owned(),
+                    Some(Ok((fingerprint, _))) if !is_of(stages, fingerprint) => {
+                        "the data have changed since".to_owned()
+                    }
                     Some(Ok(_)) => {
                         keys.push(key);
                         "looked up again".to_owned()
@@ -132,7 +134,10 @@ fn compared(member: &Member, found: &[&Found]) -> Option<Option<String>> {
         )
     };
     let fault = fault();
-    Some((!there.any(|(patient, recording)| *patient == member.patient && *recording == member.recording)).then_some(fault))
+    Some(
+        (!there.any(|(patient, recording)| *patient == member.patient && *recording == member.recording))
+            .then_some(fault),
+    )
 }
 
 /// `looked up again in the data: ptbxl, simulated; not in the data: real (there is no such folder)`

@@ -152,7 +152,10 @@ impl Auditor<'_> {
                         && allowed.is_none()
                     {
                         let (role, judges) = (SPLITS[place], SPLITS[judge]);
-                        against.push(format!("{} is in {role} of {what} and in {judges} of the transfer", self.sets.told(first)));
+                        against.push(format!(
+                            "{} is in {role} of {what} and in {judges} of the transfer",
+                            self.sets.told(first)
+                        ));
                     }
                     across.add(&common);
                 }
@@ -218,7 +221,9 @@ impl Audit {
             None => Ok(()),
             Some(first) => {
                 let (unproved, runs) = (self.unproved, self.runs);
-                Err(Error::internal(format!("{unproved} of {runs} done runs are not proved (see above). The first: {first}")))
+                Err(Error::internal(format!(
+                    "{unproved} of {runs} done runs are not proved (see above). The first: {first}"
+                )))
             }
         }
     }

@@ -56,7 +56,9 @@ fn data_sets(manifest: &Manifest) -> String {
     for (data_set, names) in of.iter().filter(|(_, names)| names.len() > 1) {
         let (last, others) = names.split_last().map_or((&names[0], &names[..0]), |split| split);
         let names = format!("{} and {last}", others.join(", "));
-        text.push_str(&format!("  note: {names} are of one data set, {data_set}: a patient of one is the same in the other\n"));
+        text.push_str(&format!(
+            "  note: {names} are of one data set, {data_set}: a patient of one is the same in the other\n"
+        ));
     }
     if let Some(reason) = &manifest.allow_overlap {
         text.push_str(&format!("  note: people who validate or test may train what is grafted: {reason}\n"));

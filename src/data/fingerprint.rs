@@ -81,7 +81,11 @@ impl Print {
             return Err(Error::user(format!("the data changed while they were read: {path}; run again")));
         }
         // A change within one tick of the clock has left no trace but the content.
-        if self.settled { Ok(()) } else { self.check_planned(&of_content(source, &files)?).map_err(|_| changed_within()) }
+        if self.settled {
+            Ok(())
+        } else {
+            self.check_planned(&of_content(source, &files)?).map_err(|_| changed_within())
+        }
     }
 }
 

@@ -160,7 +160,8 @@ mod tests {
 
     #[test]
     fn large_values_are_told_apart_and_flat_leads_have_no_identity() {
-        let raw = |values: [f32; 3]| RawRecord { sampling_rate: 1.0, leads: vec![Lead::I], signals: vec![values.into()] };
+        let raw =
+            |values: [f32; 3]| RawRecord { sampling_rate: 1.0, leads: vec![Lead::I], signals: vec![values.into()] };
         let wanted = signal(&[Lead::I], 1.0, 3.0);
         let identity = |values| recording(&raw(values), &wanted);
         // 65.536 mV are 0 in sixteen bits.

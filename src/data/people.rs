@@ -214,7 +214,10 @@ mod tests {
         assert!([persons[0][1], persons[1][1], persons[1][2], persons[2][0], persons[2][1]].iter().all(|p| *p == one));
         let others = [one, persons[1][0], persons[0][2], persons[1][3]];
         assert_eq!(others.iter().collect::<std::collections::HashSet<_>>().len(), 4);
-        assert_eq!((recordings[0][1], recordings[1][2], recordings[2][1]), (recordings[1][1], recordings[2][0], recordings[0][0]));
+        assert_eq!(
+            (recordings[0][1], recordings[1][2], recordings[2][1]),
+            (recordings[1][1], recordings[2][0], recordings[0][0])
+        );
         assert_ne!(recordings[0][2], recordings[1][3], "flat leads prove nothing");
         // Without the third, nothing joins the first and u but y.
         let People { persons, .. } = People::of(&[&a, &b]);

@@ -79,6 +79,11 @@ mod tests {
         let found = recordings(&source, &signal, &["4".into(), "5".into(), "04".into(), "x".into()]).unwrap();
         let (record, raw) = found[0].as_ref().unwrap();
         let (expected, of) = simulator::simulate(3, 4);
-        assert!(record.recording.is_none() && *record == expected && raw.signals == of.signals && found[1..].iter().all(Option::is_none));
+        assert!(
+            record.recording.is_none()
+                && *record == expected
+                && raw.signals == of.signals
+                && found[1..].iter().all(Option::is_none)
+        );
     }
 }

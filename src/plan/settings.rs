@@ -63,7 +63,8 @@ impl Stage {
         for part in settings["mix"]["parts"].as_array_mut().into_iter().flatten() {
             part["fingerprint"] = fingerprint(plan, manifest, part["source"].as_str().unwrap_or_default());
         }
-        settings["people"] = json!(overlap::on_mix(manifest, mix, parts, &plan.fingerprints, &plan.overlaps).ok().flatten());
+        settings["people"] =
+            json!(overlap::on_mix(manifest, mix, parts, &plan.fingerprints, &plan.overlaps).ok().flatten());
     }
 
     /// A short label, such as `qrs on synthetic, cnn, seed 0` or

@@ -44,7 +44,8 @@ pub(super) fn shared_people(manifest: &Manifest, indexes: &Indexes) -> SharedPeo
 fn held_out(manifest: &Manifest, indexes: &Indexes, people: &People) -> HashSet<u32> {
     let transfer = &manifest.transfer;
     let place = indexes.keys().position(|name| *name == transfer.source);
-    let own = place.and_then(|place| people.persons.get(place)).zip(indexes.get(&transfer.source).map(|index| &**index));
+    let own =
+        place.and_then(|place| people.persons.get(place)).zip(indexes.get(&transfer.source).map(|index| &**index));
     let is_held_out = |fold: u8| transfer.validation_folds.contains(&fold) || transfer.test_folds.contains(&fold);
     let of = |(persons, index): (&Vec<u32>, &Index)| -> HashSet<u32> {
         persons.iter().zip(index.folds()).filter(|(_, fold)| is_held_out(**fold)).map(|(person, _)| *person).collect()
@@ -78,7 +79,9 @@ fn links(
         own.sort_unstable();
         own.dedup();
         let mut near = own.clone();
-        while let Some(next) = (0..names.len()).find(|next| !near.contains(next) && near.iter().any(|at| share(*at, *next))) {
+        while let Some(next) =
+            (0..names.len()).find(|next| !near.contains(next) && near.iter().any(|at| share(*at, *next)))
+        {
             near.push(next);
         }
         if near.len() == own.len() {

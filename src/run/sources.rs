@@ -41,7 +41,13 @@ impl Sources {
         names.iter().map(|name| Ok((name.clone(), self.one(manifest, name, planned, progress)?))).collect()
     }
 
-    fn one(&self, manifest: &Manifest, name: &str, planned: &Fingerprints, progress: &Progress) -> Result<Arc<Dataset>> {
+    fn one(
+        &self,
+        manifest: &Manifest,
+        name: &str,
+        planned: &Fingerprints,
+        progress: &Progress,
+    ) -> Result<Arc<Dataset>> {
         let source = source(manifest, name)?;
         let key = json(&(source, &manifest.signal))?;
         let planned = planned
@@ -50,10 +56,15 @@ impl Sources {
         let slot = super::lock(&self.slots).entry(key).or_default().clone();
         let read = || {
             let started = Instant::now();
-            let dataset = self.pool.install(|| data::load_planned(name, source, &manifest.signal, &self.cache, planned))?;
+            let dataset =
+                self.pool.install(|| data::load_planned(name, source, &manifest.signal, &self.cache, planned))?;
             let seconds = started.elapsed().as_secs_f64();
             progress.message(&format!("source {name}: {} records, {seconds:.1} s", dataset.records.len()));
-            dataset.told.iter().chain(&dataset.notes).for_each(|note| progress.message(&format!("source {name}: {note}")));
+            dataset
+                .told
+                .iter()
+                .chain(&dataset.notes)
+                .for_each(|note| progress.message(&format!("source {name}: {note}")));
             Ok(Arc::new(dataset))
         };
         slot.get_or_init(read).clone()
@@ -95,7 +106,8 @@ pub fn fingerprints(manifests: Vec<Manifest>, results: &Path) -> Fingerprinted {
             continue;
         }
         let found = manifest.used_sources().into_iter().map(|name| Ok((name.clone(), looks.print(&manifest, &name)?)));
-        let found = found.collect::<Result<Vec<_>>>().and_then(|prints| Ok((looks.shared(&manifest, &prints)?, prints)));
+        let found =
+            found.collect::<Result<Vec<_>>>().and_then(|prints| Ok((looks.shared(&manifest, &prints)?, prints)));
         match found {
             Ok((shared, prints)) => {
                 let prints = prints.into_iter().map(|(name, print)| ((manifest.name.clone(), name), print));

@@ -78,8 +78,17 @@ pub(super) fn train<D: Backend>(device: &D, shared: &Shared<'_>, index: usize) -
             let freeze = freeze.as_ref().and_then(|name| manifest.freezes.get(name));
             let graft = Graft { donors: &donors, backbones: *backbones, fusion: *fusion, freeze };
             let (settings, signal) = (&manifest.transfer, &manifest.signal);
-            let trained =
-                train::transfer(device, signal, settings, architecture, &graft, stage.seed, &split, &datasets, &mut follow)?;
+            let trained = train::transfer(
+                device,
+                signal,
+                settings,
+                architecture,
+                &graft,
+                stage.seed,
+                &split,
+                &datasets,
+                &mut follow,
+            )?;
             with_members(trained, datasets, split)
         }
     };
@@ -119,6 +128,11 @@ fn mix_data(
     let datasets = shared.sources.load(manifest, &names, &shared.plan.fingerprints, shared.progress)?;
     let held_out = manifest.allow_overlap.is_none().then_some(&manifest.transfer);
     let split = data::mix_split(name, mix, wanted, shares, held_out, &datasets, stage.seed)?;
+    if split.held_out > 0 && !shared.plan.holds_out(stage.experiment, name) {
+        let why =
+            format!("mix {name} has {} records of people of the transfer that the plan did not know", split.held_out);
+        return Err(Error::internal(why));
+    }
     Ok((datasets, split))
 }
 

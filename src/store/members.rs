@@ -99,8 +99,7 @@ pub(super) fn write(connection: &Connection, id: &str, members: &Members) -> rus
 /// Removes sets that no stage uses any more.
 pub(super) fn sweep(connection: &Connection) -> rusqlite::Result<()> {
     for table in ["record_set_word", "record_set"] {
-        connection
-            .execute(&format!("DELETE FROM {table} WHERE set_id NOT IN (SELECT set_id FROM stage_set)"), [])?;
+        connection.execute(&format!("DELETE FROM {table} WHERE set_id NOT IN (SELECT set_id FROM stage_set)"), [])?;
     }
     Ok(())
 }

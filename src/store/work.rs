@@ -45,8 +45,16 @@ pub struct Finish {
 }
 
 /// What [`Store::finish`] fills, and [`Store::forget`] empties.
-const TABLES_OF_FINDINGS: [&str; 8] =
-    ["epoch", "mix_part", "mix_target", "regression_score", "regression_prediction", "score", "prediction", "stage_set"];
+const TABLES_OF_FINDINGS: [&str; 8] = [
+    "epoch",
+    "mix_part",
+    "mix_target",
+    "regression_score",
+    "regression_prediction",
+    "score",
+    "prediction",
+    "stage_set",
+];
 
 impl Store {
     /// Where every known stage stands, by id.

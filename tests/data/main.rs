@@ -95,11 +95,9 @@ fn refused<T: std::fmt::Debug>(result: Result<T>, parts: &[&str]) {
 #[test]
 fn an_unset_variable_is_named() {
     let unset = DataPath { written: "$ECG_GONE/x".into(), resolved: Err("ECG_GONE".into()) };
-    for source in
-        [deepfake_at(unset.clone()), ptb_xl_at(unset.clone(), None), {
-            ptb_xl_at(data_path(SAMPLE.as_ref()), Some(unset.clone()))
-        }]
-    {
+    for source in [deepfake_at(unset.clone()), ptb_xl_at(unset.clone(), None), {
+        ptb_xl_at(data_path(SAMPLE.as_ref()), Some(unset.clone()))
+    }] {
         let expected = ["$ECG_GONE/x", "environment variable ECG_GONE is not set"];
         refused(ecgraft::data::fingerprint(&source, &Folder::new().0), &expected);
         refused(fresh(&source, &signal(&[Lead::I], 100.0, 10.0)), &expected);

@@ -41,7 +41,10 @@ pub fn manifest(name: &str) -> Manifest {
         allow_overlap: None,
         sources: BTreeMap::from([
             ("simulated".into(), Source::Simulator { records: 200, seed: 7 }),
-            ("ptbxl".into(), Source::PtbXl { path: data("/data/ptb-xl"), features: Some(data("/data/12sl.csv")), data_set: None }),
+            (
+                "ptbxl".into(),
+                Source::PtbXl { path: data("/data/ptb-xl"), features: Some(data("/data/12sl.csv")), data_set: None },
+            ),
         ]),
         signal: Signal {
             leads: vec![Lead::I, Lead::II],

@@ -7,5 +7,5 @@ mod header;
 mod read;
 pub mod write;
 
-pub(super) use read::{files, is_there};
 pub use read::read;
+pub(super) use read::{files, is_there};
