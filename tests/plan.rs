@@ -5,7 +5,7 @@ mod example;
 use std::collections::{BTreeMap, BTreeSet};
 
 use ecgraft::manifest::*;
-use ecgraft::plan::{Overlaps, Plan, StageKind, expand, id_of_run, id_of_settings};
+use ecgraft::plan::{Overlap, Overlaps, Plan, SharedPeople, StageKind, expand, id_of_run, id_of_settings};
 use example::{fingerprints, freeze, manifest, plan, strings};
 use serde_json::json;
 
@@ -596,4 +596,84 @@ fn a_classifier_to_be_grafted_depends_on_its_own_settings() {
     assert!(!changed(&|m| m.transfer.epochs += 1));
     assert!(!changed(&|m| m.classification.training.train_folds = vec![1]));
     assert!(!changed(&|m| m.regression.epochs += 1));
+}
+
+/// The ids of `manifest`'s stages by label, where its sources have these people in common.
+fn ids_with(manifest: &Manifest, shared: SharedPeople) -> BTreeMap<String, String> {
+    let overlaps = Overlaps::from([(manifest.name.clone(), shared)]);
+    let manifests = std::slice::from_ref(manifest);
+    ids(&expand(manifests.to_vec(), &fingerprints(manifests), &overlaps).unwrap())
+}
+
+fn changed(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>) -> BTreeSet<String> {
+    before.iter().filter(|(label, id)| after[*label] != **id).map(|(label, _)| label.clone()).collect()
+}
+
+#[test]
+fn who_is_held_out_is_in_an_id_exactly_where_a_mix_has_people_of_the_transfer() {
+    let plain = full("full");
+    let before = ids(&plan(std::slice::from_ref(&plain)));
+    let pair = |a: &str, b: &str| Overlap { sources: [a.into(), b.into()], people: 1, ..Overlap::default() };
+    let shared = SharedPeople { pairs: vec![pair("simulated", "ptbxl")], ..SharedPeople::default() };
+    // The second mix draws from the transfer's own source: nothing new.
+    let of_mix =
+        |mix: &str| -> BTreeSet<String> { before.keys().filter(|label| label.contains(mix)).cloned().collect() };
+    let after = ids_with(&plain, shared.clone());
+    assert_eq!(changed(&before, &after), of_mix("synthetic"));
+    let mut folds = plain.clone();
+    folds.transfer.test_folds = vec![8];
+    let label = "qrs on synthetic, cnn, seed 0";
+    assert_ne!(ids_with(&folds, shared.clone())[label], after[label]);
+    assert_eq!(ids_with(&folds, SharedPeople::default())[label], before[label]);
+
+    // Where it is allowed nobody is held out; where nobody would be, it says nothing, and its words never do.
+    let mut allowed = plain.clone();
+    allowed.allow_overlap = Some("to see what it does".into());
+    let free = ids(&plan(std::slice::from_ref(&allowed)));
+    assert_eq!(changed(&before, &free), of_mix("half-real"));
+    allowed.transfer.test_folds = vec![8];
+    let label = "qrs on half-real, cnn, seed 0";
+    assert_eq!(ids(&plan(std::slice::from_ref(&allowed)))[label], free[label], "whoever is tested");
+    allowed.allow_overlap = Some("other words".into());
+    assert_eq!(ids(&plan(std::slice::from_ref(&allowed)))[label], free[label]);
+    let plan = expand(vec![allowed.clone()], &fingerprints(&[allowed]), &Overlaps::new()).unwrap();
+    let stage = plan.stages.iter().find(|stage| stage.describe(&plan) == label).unwrap();
+    assert_eq!(stage.settings(&plan)["people"], json!({"allow_overlap": true}));
+    assert!(!plan.holds_out(0, "half-real") && !plan.holds_out(0, "synthetic"));
+}
+
+#[test]
+fn data_sets_and_sources_that_make_two_people_one_are_in_the_ids() {
+    let mut manifest = full("full");
+    let before = ids(&plan(std::slice::from_ref(&manifest)));
+    // A name of its own for the one collection changes nothing; for one of two of a kind it does.
+    let named = |manifest: &mut Manifest, source: &str, name: &str| match manifest.sources.get_mut(source).unwrap() {
+        Source::PtbXl { data_set, .. } => *data_set = Some(name.into()),
+        _ => panic!("no folder"),
+    };
+    named(&mut manifest, "ptbxl", "ours");
+    assert_eq!(ids(&plan(std::slice::from_ref(&manifest))), before);
+    let copy = manifest.sources["ptbxl"].clone();
+    manifest.sources.insert("other".into(), copy);
+    manifest.mixes.get_mut("half-real").unwrap().parts[0].source = "other".into();
+    let mut other = fingerprints(std::slice::from_ref(&manifest));
+    other.insert(("full".into(), "other".into()), "another folder".into());
+    let of = |manifest: &Manifest| ids(&expand(vec![manifest.clone()], &other, &Overlaps::new()).unwrap());
+    let one = of(&manifest);
+    named(&mut manifest, "other", "theirs");
+    let two = of(&manifest);
+    assert!(changed(&one, &two).iter().all(|label| label.contains("half-real")) && !changed(&one, &two).is_empty());
+    named(&mut manifest, "other", "theirs, renamed");
+    assert_eq!(of(&manifest), two, "names do not count");
+
+    let links = |mix: Option<&str>| SharedPeople {
+        linked_through: BTreeMap::from([(mix.map(str::to_owned), vec!["simulated".to_owned()])]),
+        ..SharedPeople::default()
+    };
+    let plain = full("full");
+    let transfer = changed(&before, &ids_with(&plain, links(None)));
+    assert!(transfer.len() == before.keys().filter(|label| label.contains("labels")).count());
+    assert!(transfer.iter().all(|label| label.contains("labels")));
+    let mix = changed(&before, &ids_with(&plain, links(Some("synthetic"))));
+    assert!(!mix.is_empty() && mix.iter().all(|label| label.contains("synthetic")));
 }

@@ -5,7 +5,7 @@ mod example;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use ecgraft::data::{Dataset, Datasets, Pick, Record, Shares, Split, Wanted, mix_split, transfer_split};
+use ecgraft::data::{Dataset, Datasets, Pick, Record, Recording, Shares, Split, Wanted, mix_split, transfer_split};
 use ecgraft::manifest::*;
 
 /// `count` records of patients of `per_patient` records each; folds go round by patient, classes too;
@@ -464,4 +464,111 @@ fn nobody_is_in_both_halves_of_the_sample() {
         assert!(patients(&data, &all(&split)).is_disjoint(&classifier), "{mix}");
     }
     std::fs::remove_dir_all(cache).unwrap();
+}
+
+/// `dataset` of the data set `data_set`, whose records have recordings of their own.
+fn recorded(data_set: &str, source: &str, count: usize, per_patient: usize) -> Dataset {
+    let mut own = Dataset::clone(&dataset(source, count, per_patient));
+    own.data_set = data_set.into();
+    for (index, record) in own.records.iter_mut().enumerate() {
+        record.recording = Some(recording(data_set, index));
+    }
+    own
+}
+
+fn recording(data_set: &str, index: usize) -> Recording {
+    let mut hash = [data_set.len() as u8; 32];
+    hash[..8].copy_from_slice(&(index as u64).to_be_bytes());
+    Recording::new(hash)
+}
+
+fn together(of: Vec<Dataset>) -> Datasets {
+    of.into_iter().map(|dataset| (dataset.source.clone(), Arc::new(dataset))).collect()
+}
+
+#[test]
+fn whoever_is_held_out_is_so_under_any_source_name_and_id() {
+    let whole = recorded("ptb-xl", "ptbxl", 200, 2);
+    // Another source of the data set, of other content: an excerpt, a copy with a row less.
+    let mut excerpt = recorded("ptb-xl", "excerpt", 150, 2);
+    excerpt.records.remove(3);
+    excerpt.fingerprint = "other".into();
+    // The same signals under ids and patients of another data set, all in training folds.
+    let mut renamed = recorded("ptb-xl", "renamed", 200, 2);
+    renamed.data_set = "another".into();
+    for (index, record) in renamed.records.iter_mut().enumerate() {
+        (record.id, record.patient, record.fold) = (format!("r{index}"), format!("q{index}"), Some(1));
+    }
+    for other in [excerpt, renamed] {
+        let source = other.source.clone();
+        let kept: Vec<usize> = (0..other.records.len())
+            .filter(|&index| {
+                let own = other.records[index].recording;
+                let twin = whole.records.iter().find(|record| record.recording == own).unwrap();
+                twin.fold.unwrap() < 9
+            })
+            .collect();
+        let data = together(vec![whole.clone(), other]);
+        let split = regress(&mix(None, &[(&source, None, None)]), Target::Hr, &data, 0).unwrap();
+        let chosen: Vec<usize> =
+            all(&split).iter().map(|pick| pick.record).collect::<BTreeSet<_>>().into_iter().collect();
+        assert_eq!(chosen, kept, "{source}");
+        assert_eq!(split.held_out, data[&source].records.len() - kept.len());
+        assert!(split.notes.iter().any(|note| note.contains("because the classifier is validated or tested on")));
+        // Without a transfer to keep out, everybody takes part.
+        let whole = mix(None, &[(&source, None, None)]);
+        let split = mix_split("m", &whole, Wanted::Targets(&[Target::Hr]), SHARES, None, &data, 0).unwrap();
+        assert_eq!((all(&split).len(), split.held_out), (data[&source].records.len(), 0));
+    }
+}
+
+#[test]
+fn a_recording_is_taken_once_and_a_person_is_on_one_side_of_a_mix() {
+    // The same patients in two sources, half of the recordings too.
+    let a = recorded("ptb-xl", "a", 100, 2);
+    let mut b = recorded("ptb-xl", "b", 100, 2);
+    b.fingerprint = "other".into();
+    for (index, record) in b.records.iter_mut().enumerate().filter(|(index, _)| index % 2 == 1) {
+        record.recording = Some(recording("something else", index));
+    }
+    // And one of a's own under another id and patient.
+    b.records[41].recording = Some(recording("something else", 39));
+    let data = together(vec![a, b]);
+    let parts = [("a", None, Some(vec![1, 2, 3, 4])), ("b", None, Some(vec![1, 2, 3, 4]))];
+    let split = regress(&mix(None, &parts), Target::Hr, &data, 1).unwrap();
+    let of = |source: &str| count(&all(&split), source);
+    // Folds 1 to 4 of 100 records: 40; in b, 20 are those of a, and record 41 is record 39 again, if both are in.
+    let twins = [39, 41].iter().all(|index| data["b"].records[*index].fold.unwrap() <= 4);
+    assert_eq!((of("a"), of("b")), (40, 20 - usize::from(twins)));
+    assert!(
+        split.notes.iter().any(|note| note == "20 records of b are those of an earlier part of the mix"),
+        "{:?}",
+        split.notes
+    );
+    let whose = |picks: &[Pick]| -> BTreeSet<String> {
+        picks.iter().map(|pick| data[&*pick.source].records[pick.record].patient.clone()).collect()
+    };
+    let [train, validation, test] = [&split.train, &split.validation, &split.test].map(|picks| whose(picks));
+    assert!(train.is_disjoint(&validation) && train.is_disjoint(&test) && validation.is_disjoint(&test));
+}
+
+#[test]
+fn a_classifier_meets_a_recording_once_and_a_person_in_one_split_whatever_the_ids() {
+    let mut own = recorded("ptb-xl", "ptbxl", 200, 2);
+    // Records 0 and 1, of fold 1, are the recordings of 18 (fold 10) and 16 (fold 9); 21 is 20 again, of another patient.
+    own.records[0].recording = own.records[18].recording;
+    own.records[1].recording = own.records[16].recording;
+    own.records[21].recording = own.records[20].recording;
+    own.records[21].patient = "another".into();
+    let data = together(vec![own]);
+    let split = transfer(&data, 1.0, 0);
+    let of = |picks: &[Pick]| picks.iter().map(|pick| pick.record).collect::<BTreeSet<_>>();
+    let [train, validation, test] = [of(&split.train), of(&split.validation), of(&split.test)];
+    // Patients 0 (records 0, 1), 8 (16, 17) and 9 (18, 19) are one person: who is tested.
+    assert!(test.contains(&18) && test.contains(&19) && !train.contains(&0) && !train.contains(&1));
+    assert!(!validation.contains(&16) && !validation.contains(&17));
+    assert!(train.contains(&20) && !train.contains(&21));
+    let notes = split.notes.join("\n");
+    assert!(notes.contains("4 records of ptbxl are left out because their patient is in another split"), "{notes}");
+    assert!(notes.contains("1 records of ptbxl are left out because another id has the same recording"), "{notes}");
 }

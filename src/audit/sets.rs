@@ -38,8 +38,11 @@ impl Common {
         self.first = self.first.or(other.first);
     }
 
-    /// `0 people and 0 recordings`
+    /// `0`, `2 people and 3 recordings`
     pub fn text(&self) -> String {
+        if self.people == 0 && self.recordings == 0 {
+            return "0".to_owned();
+        }
         let people = if self.people == 1 { "person" } else { "people" };
         let recordings = if self.recordings == 1 { "recording" } else { "recordings" };
         format!("{} {people} and {} {recordings}", self.people, self.recordings)

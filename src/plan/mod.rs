@@ -45,6 +45,13 @@ impl Plan {
         let manifest = self.experiments.get(experiment);
         manifest.map_or(&[], |manifest| overlap::linked_through(manifest, mix, &self.overlaps))
     }
+
+    /// Whether the ids of an experiment's stages on the mix of this name cover whom the transfer validates and tests.
+    pub fn holds_out(&self, experiment: usize, mix: &str) -> bool {
+        let found = self.experiments.get(experiment).and_then(|manifest| Some((manifest, manifest.mixes.get(mix)?)));
+        let people = found.map(|(manifest, of)| overlap::on_mix(manifest, mix, of, &self.fingerprints, &self.overlaps));
+        matches!(people, Some(Ok(Some(people))) if people.holds_out())
+    }
 }
 
 /// A pure function of its settings, data and seed: one network trained once.

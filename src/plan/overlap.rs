@@ -135,6 +135,11 @@ pub(super) fn linked_through<'o>(manifest: &Manifest, mix: Option<&str>, overlap
 }
 
 impl People {
+    /// Whether anybody is kept out.
+    pub(super) fn holds_out(&self) -> bool {
+        self.held_out.is_some()
+    }
+
     fn complete(
         mut self,
         manifest: &Manifest,

@@ -132,6 +132,11 @@ fn mix_data(
     let datasets = shared.sources.load(manifest, &names, &shared.plan.fingerprints, shared.progress)?;
     let held_out = manifest.allow_overlap.is_none().then_some(&manifest.transfer);
     let mut split = data::mix_split(name, mix, wanted, shares, held_out, &datasets, stage.seed)?;
+    if split.held_out > 0 && !shared.plan.holds_out(stage.experiment, name) {
+        let why =
+            format!("mix {name} has {} records of people of the transfer that the plan did not know", split.held_out);
+        return Err(Error::internal(why));
+    }
     split.notes.extend(warnings(&datasets, mix.parts.iter().map(|part| &*part.source)));
     Ok((datasets, split))
 }

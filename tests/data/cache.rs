@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use ecgraft::data::{Dataset, fingerprint, load};
-use ecgraft::manifest::{Lead, Normalize, Source};
+use ecgraft::manifest::{Lead, Normalize, Signal, Source};
 
 use super::{Folder, SAMPLE, ptb_xl, sample, signal};
 
@@ -129,9 +129,30 @@ fn a_second_look_does_not_read_the_files() {
     let cache = Folder::new();
     let first = fingerprint(&sample(), &cache.0).unwrap();
     let file = cache.path("fingerprints.json");
-    let text = fs::read_to_string(&file).unwrap();
-    assert!(text.contains(&first));
-    fs::write(&file, text.replace(&first, "kept")).unwrap();
+    let mut kept: serde_json::Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    let known = kept["known"].as_object_mut().unwrap().values_mut().next().unwrap();
+    assert_eq!(known["fingerprint"], first.as_str());
+    known["fingerprint"] = "kept".into();
+    // By hand: as good as deleted, and said.
+    fs::write(&file, kept.to_string()).unwrap();
+    let made_again = ecgraft::data::print(&sample(), &cache.0).unwrap();
+    assert_eq!(made_again.fingerprint, first);
+    assert!(made_again.told.unwrap().contains("fingerprints.json is not as ecgraft wrote it"));
+    let again = ecgraft::data::print(&sample(), &cache.0).unwrap();
+    assert_eq!((again.fingerprint, again.told), (first.clone(), None));
+    // With a hash that fits it is believed, and no file is read.
+    let text = fs::read_to_string(&file).unwrap().replace(&first, "kept");
+    let kept: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let known = serde_json::to_string(&kept["known"]).unwrap();
+    // In the order of its fields.
+    let (place, known) = known.split_once(":{").unwrap();
+    let fields: serde_json::Value = serde_json::from_str(&format!("{{{}", known.strip_suffix('}').unwrap())).unwrap();
+    let known = format!(
+        "{place}:{{\"listing\":{},\"fingerprint\":{},\"others\":{}}}}}",
+        fields["listing"], fields["fingerprint"], fields["others"]
+    );
+    let hash = ecgraft::seed::sha256_hex(known.as_bytes());
+    fs::write(&file, format!("{{\"sha256\":\"{hash}\",\"known\":{known}}}")).unwrap();
     assert_eq!(fingerprint(&sample(), &cache.0).unwrap(), "kept");
     fs::write(&file, "{ damaged").unwrap();
     assert_eq!(fingerprint(&sample(), &cache.0).unwrap(), first);
@@ -141,6 +162,121 @@ fn a_second_look_does_not_read_the_files() {
     let cache = Folder::new();
     fingerprint(&ptb_xl(&new.0, None), &cache.0).unwrap();
     assert!(!cache.path("fingerprints.json").exists());
+}
+
+#[test]
+fn a_cache_file_of_other_data_is_made_anew_and_both_are_told() {
+    let cache = Folder::new();
+    let (one, other) = (signal(&[Lead::II], 100.0, 10.0), signal(&[Lead::V1], 100.0, 10.0));
+    let first = load("a", &sample(), &one, &cache.0).unwrap();
+    let file = kept(&cache.0).remove(0);
+    let second = load("a", &sample(), &other, &cache.0).unwrap();
+    let others = kept(&cache.0).into_iter().find(|path| *path != file).unwrap();
+    assert!(first.told.is_empty() && second.told.is_empty());
+    let good = fs::read(&file).unwrap();
+    fs::copy(&others, &file).unwrap();
+    let again = load("a", &sample(), &one, &cache.0).unwrap();
+    assert!(same(&again, &first));
+    assert!(
+        again.told[0].ends_with("is of other data than its name says; its records are made again"),
+        "{:?}",
+        again.told
+    );
+    assert!(fs::read(&file).unwrap() == good);
+    fs::write(&file, &good[..good.len() - 9]).unwrap();
+    let again = load("a", &sample(), &one, &cache.0).unwrap();
+    assert!(
+        same(&again, &first) && again.told[0].contains("is damaged; its records are made again"),
+        "{:?}",
+        again.told
+    );
+    assert!(load("a", &sample(), &one, &cache.0).unwrap().told.is_empty());
+}
+
+#[test]
+fn an_index_of_people_is_kept_and_does_not_believe_another_file() {
+    let cache = Folder::new();
+    let print = ecgraft::data::print(&sample(), &cache.0).unwrap();
+    let index = |signal: &Signal| ecgraft::data::index(&sample(), signal, &print, &cache.0).unwrap();
+    let people = || -> Vec<PathBuf> {
+        let files = fs::read_dir(&cache.0).unwrap().map(|entry| entry.unwrap().path());
+        files.filter(|file| file.extension().is_some_and(|ending| ending == "people")).collect()
+    };
+    let (one, mut other) = (signal(&[Lead::II], 100.0, 10.0), signal(&[Lead::V1], 100.0, 10.0));
+    let (first, told) = index(&one);
+    let file = people().remove(0);
+    assert!(first.len() == 311 && told.is_none() && first.folds().contains(&10));
+    assert_ne!(index(&other).0, first, "of other leads");
+    let others = people().into_iter().find(|path| *path != file).unwrap();
+    fs::copy(&others, &file).unwrap();
+    let (again, told) = index(&one);
+    assert!(again == first && told.unwrap().contains("is of other data than its name says"));
+    let mut bytes = fs::read(&file).unwrap();
+    bytes[200] ^= 1;
+    fs::write(&file, bytes).unwrap();
+    let (again, told) = index(&one);
+    assert!(again == first && told.unwrap().contains("is damaged"));
+    assert_eq!(index(&one), (first, None));
+    // Filters and normalisation do not change who is who.
+    let before = people().len();
+    (other.bandpass, other.normalize) = (Some([0.5, 40.0]), Normalize::ZScore);
+    index(&other);
+    assert_eq!(people().len(), before);
+}
+
+/// A copy of the sample with the first record's signal under an ending of its own, and the second outside the folder.
+fn elsewhere() -> (Folder, Folder) {
+    let (folder, outside) = (copy(), Folder::new());
+    let header = fs::read_to_string(folder.path("records100/00000/00195_lr.hea")).unwrap();
+    fs::rename(folder.path("records100/00000/00195_lr.dat"), folder.path("records100/00000/00195_lr.mat")).unwrap();
+    folder.write("records100/00000/00195_lr.hea", header.replace("_lr.dat", "_lr.mat"));
+    for ending in ["hea", "dat"] {
+        let name = format!("records100/00000/00223_lr.{ending}");
+        outside.write(&format!("00223_lr.{ending}"), fs::read(folder.path(&name)).unwrap());
+        fs::remove_file(folder.path(&name)).unwrap();
+    }
+    let table = fs::read_to_string(folder.path("ptbxl_database.csv")).unwrap();
+    let place = outside.path("00223_lr");
+    folder.write("ptbxl_database.csv", table.replace("records100/00000/00223_lr", &place.to_string_lossy()));
+    (folder, outside)
+}
+
+#[test]
+fn the_files_that_are_read_are_the_files_that_are_hashed() {
+    let (folder, outside) = elsewhere();
+    let cache = Folder::new();
+    let source = ptb_xl(&folder.0, None);
+    let wanted = signal(&[Lead::II], 100.0, 10.0);
+    let first = load("a", &source, &wanted, &cache.0).unwrap();
+    for file in
+        [folder.path("records100/00000/00195_lr.mat"), outside.path("00223_lr.dat"), outside.path("00223_lr.hea")]
+    {
+        let good = fs::read(&file).unwrap();
+        let changed = match file.extension().unwrap() == "hea" {
+            true => [good.as_slice(), b"# a comment\n"].concat(),
+            // Two samples that are the same in the checksum.
+            false => {
+                let mut bytes = good.clone();
+                let lead = |sample: usize| 2 * (12 * sample + 1);
+                (bytes[lead(400)], bytes[lead(401)]) = (bytes[lead(400)] ^ 1, bytes[lead(401)] ^ 1);
+                let sum = |bytes: &[u8]| -> i32 { [400, 401].iter().map(|s| i32::from(bytes[lead(*s)])).sum() };
+                let difference = sum(&good) - sum(&bytes);
+                let at = lead(402);
+                let own = i16::from_le_bytes([bytes[at], bytes[at + 1]]) + difference as i16;
+                bytes[at..at + 2].copy_from_slice(&own.to_le_bytes());
+                bytes
+            }
+        };
+        fs::write(&file, changed).unwrap();
+        assert_ne!(fingerprint(&source, &cache.0).unwrap(), first.fingerprint, "{}", file.display());
+        let planned = ecgraft::data::load_planned("a", &source, &wanted, &cache.0, &first.fingerprint);
+        let name = file.display().to_string();
+        super::refused(planned, &["source a: the data changed since planning", &name, "run again"]);
+        fs::write(&file, good).unwrap();
+        assert_eq!(fingerprint(&source, &cache.0).unwrap(), first.fingerprint);
+    }
+    // The same bytes at a later time are the same data.
+    assert!(ecgraft::data::load_planned("a", &source, &wanted, &cache.0, &first.fingerprint).is_ok());
 }
 
 #[test]
