@@ -27,8 +27,7 @@ const SIGNALS: [(i32, &str); 4] = [
     (signal_hook::consts::SIGUSR1, "SIGUSR1"),
 ];
 #[cfg(not(unix))]
-const SIGNALS: [(i32, &str); 2] =
-    [(signal_hook::consts::SIGINT, "Ctrl-C"), (signal_hook::consts::SIGTERM, "SIGTERM")];
+const SIGNALS: [(i32, &str); 2] = [(signal_hook::consts::SIGINT, "Ctrl-C"), (signal_hook::consts::SIGTERM, "SIGTERM")];
 
 /// Listens to signals from now on. One of a closed terminal that is ignored, as under `nohup`, stays ignored.
 ///

@@ -38,13 +38,8 @@ fn claim(store: &mut Store, worker: &str, lease: Duration) -> String {
 fn finish(store: &mut Store, id: &str, worker: &str, wall_s: f64) {
     let auc = Score { split: "test", metric: "macro_auc".into(), class: None, value: Some(0.75) };
     let outcome = Outcome { wall_s, scores: vec![auc], ..Outcome::default() };
-    let finish = Finish {
-        device: "cpu".into(),
-        version: "0".into(),
-        checkpoint: None,
-        started_at: Utc::now(),
-        weights: None,
-    };
+    let finish =
+        Finish { device: "cpu".into(), version: "0".into(), checkpoint: None, started_at: Utc::now(), weights: None };
     store.finish(id, worker, &outcome, &finish).unwrap();
 }
 

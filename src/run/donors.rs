@@ -82,7 +82,9 @@ pub(super) fn fit(shared: &Shared<'_>, store: &mut Store, index: usize) -> Resul
         let mut again_and_again = lock(&shared.made_again);
         again_and_again.push(donor);
         if again_and_again.iter().filter(|known| **known == donor).count() > MADE_AGAIN {
-            return Err(error.at("weights that were made again do not fit once more; does the disk keep what is written?"));
+            return Err(
+                error.at("weights that were made again do not fit once more; does the disk keep what is written?")
+            );
         }
         drop(again_and_again);
         store.forget(&stage.id)?;

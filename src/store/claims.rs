@@ -151,7 +151,8 @@ impl Store {
             select.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect()
         })?;
         let before = std::mem::take(&mut self.seen);
-        self.seen = running.iter().map(|(id, worker, beat)| (id.clone(), look(&before, id, worker, *beat, lease))).collect();
+        self.seen =
+            running.iter().map(|(id, worker, beat)| (id.clone(), look(&before, id, worker, *beat, lease))).collect();
         let mut lost = Vec::new();
         for (id, worker, heartbeat) in running {
             let is_silent = self.seen.get(&id).is_some_and(|sign| sign.since >= lease);

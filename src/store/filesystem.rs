@@ -32,14 +32,24 @@ pub(super) struct Mount {
 
 /// Shared by several machines, or with those that a virtual machine or container runs on; locks work.
 const SHARED: [&str; 17] = [
-    "nfs", "nfs4", "cifs", "smb3", "smbfs", "ceph", "gpfs", "lustre", "gfs2", "ocfs2", "orangefs", "pvfs2", "9p", "virtiofs",
-    "vboxsf", "prl_fs", "hgfs",
+    "nfs", "nfs4", "cifs", "smb3", "smbfs", "ceph", "gpfs", "lustre", "gfs2", "ocfs2", "orangefs", "pvfs2", "9p",
+    "virtiofs", "vboxsf", "prl_fs", "hgfs",
 ];
 /// Of those that other programs serve through FUSE, the ones whose locks do not reach the other machines, or that
 /// keep whole objects, not files.
 const FUSE_WITHOUT_LOCKS: [&str; 12] = [
-    "sshfs", "s3fs", "rclone", "gcsfuse", "goofys", "blobfuse", "blobfuse2", "mount-s3", "mountpoint-s3", "curlftpfs",
-    "davfs", "httpfs",
+    "sshfs",
+    "s3fs",
+    "rclone",
+    "gcsfuse",
+    "goofys",
+    "blobfuse",
+    "blobfuse2",
+    "mount-s3",
+    "mountpoint-s3",
+    "curlftpfs",
+    "davfs",
+    "httpfs",
 ];
 /// Whose locks are between the processes of one machine alone, and nothing tells.
 const WITHOUT_LOCKS: [&str; 4] = ["afs", "beegfs", "ncpfs", "coda"];
@@ -87,7 +97,9 @@ impl Mount {
             "cifs" | "smb3" | "smbfs" if has("nobrl") => {
                 refused("it is mounted so that locks are not sent to the server (nobrl)")
             }
-            "lustre" if !has("flock") => refused("it is mounted without flock, so that machines do not see each other's locks"),
+            "lustre" if !has("flock") => {
+                refused("it is mounted without flock, so that machines do not see each other's locks")
+            }
             kind if WITHOUT_LOCKS.contains(&kind) => refused("machines do not see each other's locks there"),
             kind if SHARED.contains(&kind) => Keeping::Rollback,
             kind => match kind.strip_prefix("fuse.") {

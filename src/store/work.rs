@@ -86,7 +86,8 @@ impl Store {
     /// Where the store cannot be read.
     pub fn checksums(&self) -> Result<HashMap<String, Option<String>>> {
         self.read(|connection| {
-            let mut select = connection.prepare_cached("SELECT stage_id, weights_sha256 FROM stage WHERE status = 'done'")?;
+            let mut select =
+                connection.prepare_cached("SELECT stage_id, weights_sha256 FROM stage WHERE status = 'done'")?;
             select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
         })
     }
@@ -155,13 +156,7 @@ impl Store {
 }
 
 /// Marks a stage as done, if it is still the worker's.
-fn done(
-    connection: &Connection,
-    id: &str,
-    worker: &str,
-    outcome: &Outcome,
-    finish: &Finish,
-) -> rusqlite::Result<bool> {
+fn done(connection: &Connection, id: &str, worker: &str, outcome: &Outcome, finish: &Finish) -> rusqlite::Result<bool> {
     let notes = serde_json::Value::from(outcome.notes.clone()).to_string();
     let held = connection.execute(
         "UPDATE stage SET status = 'done', error = NULL, worker = NULL, lease_until = NULL, device = ?3, version = ?4,
