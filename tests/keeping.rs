@@ -125,7 +125,7 @@ fn a_worker_that_slept_past_its_lease_overwrites_nothing_and_stops() {
     // It lives: its heart beats.
     wait_until("its heart beats", || worker() != before);
     send(&sleeper, "-STOP");
-    let other = spawn(&bench, &[("ECGRAFT_LEASE_MS", "1200")], &["run", "--jobs", "1"]);
+    let other = spawn(&bench, &[("ECGRAFT_LEASE_MS", "1200")], &["run", "--jobs", "3", "--threads", "3"]);
     let id = |rows: &[Vec<Cell>]| rows.iter().map(|row| (text(&row[0]), text(&row[1]))).collect::<Vec<_>>();
     let asleep = id(&before);
     wait_until("the other takes over", || {
@@ -187,8 +187,11 @@ fn a_stage_that_ends_its_worker_twice_fails_and_the_rest_goes_on() {
     };
     // It comes last now: what does not wait for it comes first.
     let child = spawn(&bench, &[], &["run", "--jobs", "1"]);
-    let worker_is_new = || bench.number("SELECT count(*) FROM stages WHERE status = 'running' AND lost = 0") == 1.0;
-    wait_until("another is in work", worker_is_new);
+    let is_another = || {
+        bench.number("SELECT count(*) FROM stages WHERE lost = 1") == 1.0
+            && bench.number("SELECT count(*) FROM stages WHERE status = 'running'") == 1.0
+    };
+    wait_until("another is in work", is_another);
     assert_ne!(stage(), first);
     send(&child, "-TERM");
     child.wait_with_output().unwrap();

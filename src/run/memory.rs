@@ -9,18 +9,24 @@ use dfdx::prelude::Cpu;
 
 use super::sources::cache_folder;
 use super::{Device, Shared, cost, lock};
-use crate::manifest::{Architecture, Fusion, RecurrentConfig};
+use crate::manifest::{Architecture, Fusion, RecurrentConfig, Xresnet1dConfig};
 use crate::nn::Network;
 use crate::ops::recurrent::Cell;
 use crate::plan::{Plan, Stage, StageKind};
 use crate::{data, stop};
 
-/// What the program itself takes.
-const PROGRAM: u64 = 24 << 20;
+/// What the program itself takes, with what threads work in.
+const PROGRAM: u64 = 60_000_000;
 /// Bytes of a number.
 const NUMBER: u64 = 4;
 /// Copies of a network's values: those in training, the best, what was grafted, gradients, and the optimizer's two.
 const COPIES: u64 = 6;
+/// Memory of a training step over what is kept for its gradients: the gradients of some layers come on top.
+const OVER_KEPT: f64 = 1.25;
+/// Records in one pass where nothing is trained, and those of a last, smaller one, whose memory is not shared.
+const INFERENCE: usize = 2 * 64;
+/// Outputs of a layer's size that such a pass has at once.
+const ALIVE: usize = 4;
 
 /// What a stage needs.
 #[derive(Clone, Debug, Default)]
@@ -35,7 +41,7 @@ impl Needs {
     /// Of several at once, in bytes.
     fn together<'a>(all: impl Iterator<Item = &'a Needs>) -> u64 {
         let mut sources = BTreeMap::new();
-        let networks: u64 = all.map(|needs| (sources.extend(needs.sources.iter()), needs.network).1).sum();
+        let networks: u64 = all.inspect(|needs| sources.extend(needs.sources.iter())).map(|needs| needs.network).sum();
         PROGRAM + networks + sources.values().copied().sum::<u64>()
     }
 
@@ -70,7 +76,9 @@ pub(super) fn reckon(plan: &Plan, results: &Path, device: Device) -> Vec<Needs> 
             let signal = manifest.signal.shape();
             let key = serde_json::json!((architecture, signal)).to_string();
             let values = *values.entry(key).or_insert_with(|| values_of(architecture, signal));
-            own.network = network(plan, stage, architecture, values, device);
+            let record = (NUMBER as usize * signal.0 * signal.1).max(1) as u64;
+            let records = own.sources.values().sum::<u64>() / record;
+            own.network = network(plan, stage, architecture, (values, records), device);
         }
         needs.push(own);
     }
@@ -99,15 +107,27 @@ fn values_of(architecture: &Architecture, signal: (usize, usize)) -> u64 {
     count as u64
 }
 
-/// Bytes of a stage's network while it trains on the CPU; on a GPU the values alone, which pass through here.
-fn network(plan: &Plan, stage: &Stage, architecture: &Architecture, values: u64, device: Device) -> u64 {
+/// Bytes of a stage's network while it trains on the CPU, from the number of its values and of the records that there
+/// are; on a GPU the values alone, which pass through here.
+fn network(
+    plan: &Plan,
+    stage: &Stage,
+    architecture: &Architecture,
+    (values, records): (u64, u64),
+    device: Device,
+) -> u64 {
     let manifest = &plan.experiments[stage.experiment];
-    let (batch, backbones, probe) = match &stage.kind {
-        StageKind::Regression { .. } => (manifest.regression.batch_size, 1, false),
-        StageKind::Classification { .. } => (manifest.classification.training.batch_size, 1, false),
-        StageKind::Transfer { backbones, freeze, .. } => {
+    let mix_records = |mix: &str| manifest.mixes.get(mix).and_then(|mix| mix.records).unwrap_or(usize::MAX);
+    let records = usize::try_from(records).unwrap_or(usize::MAX);
+    let (batch, backbones, probe, records) = match &stage.kind {
+        StageKind::Regression { mix, .. } => (manifest.regression.batch_size, 1, false, records.min(mix_records(mix))),
+        StageKind::Classification { mix } => {
+            (manifest.classification.training.batch_size, 1, false, records.min(mix_records(mix)))
+        }
+        StageKind::Transfer { backbones, freeze, label_fraction, .. } => {
             let freeze = freeze.as_ref().and_then(|name| manifest.freezes.get(name));
-            (manifest.transfer.batch_size, *backbones, freeze.is_some_and(cost::is_probe))
+            let records = (records as f64 * label_fraction) as usize;
+            (manifest.transfer.batch_size, *backbones, freeze.is_some_and(cost::is_probe), records)
         }
     };
     let copies = COPIES * NUMBER * values * backbones as u64;
@@ -115,114 +135,114 @@ fn network(plan: &Plan, stage: &Stage, architecture: &Architecture, values: u64,
         return copies;
     }
     let (leads, length) = manifest.signal.shape();
-    let Kept { all, largest } = kept(architecture, leads, length);
+    let Kept { all, largest } = kept(architecture, length);
+    // The last batch of an epoch is of another size, and has memory of its own. Some validate and test.
+    let batches = (2 * batch).min((records as f64 * 0.8) as usize).max(batch.min(records));
+    let training = if probe { 0 } else { all * batches * backbones };
     let inputs = 4 * leads * length * batch;
-    let training = if probe { 0 } else { all * batch * backbones };
-    let passing = 3 * largest * batch.max(64);
-    copies + NUMBER * (inputs + training + passing) as u64
+    copies + NUMBER * (inputs + (training as f64 * OVER_KEPT) as usize + ALIVE * largest * INFERENCE) as u64
 }
 
 /// Numbers that a network makes of one record.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Kept {
     /// Those that are kept for the gradients.
     all: usize,
-    /// The most that one layer makes.
+    /// The most that a layer gives to the next.
     largest: usize,
 }
 
 impl Kept {
-    fn add(&mut self, numbers: usize) {
-        self.all += numbers;
-        self.largest = self.largest.max(numbers);
+    /// A layer that keeps its output.
+    fn layer(&mut self, output: usize) {
+        self.layer_with(output, output);
+    }
+
+    /// A layer that keeps so many numbers, for an output of so many.
+    fn layer_with(&mut self, kept: usize, output: usize) {
+        self.all += kept;
+        self.largest = self.largest.max(output);
     }
 }
 
 /// See [`Kept`].
-fn kept(architecture: &Architecture, leads: usize, length: usize) -> Kept {
+fn kept(architecture: &Architecture, length: usize) -> Kept {
     let mut kept = Kept::default();
     match architecture {
         Architecture::Cnn(config) => {
             let mut length = length;
             for outputs in &config.channels {
-                kept.add(outputs * length);
+                kept.layer(outputs * length);
                 length /= 2;
-                kept.add(outputs * length);
+                kept.layer(outputs * length);
             }
         }
         Architecture::Inception1d(config) => {
-            for block in 1..=config.depth {
-                kept.add(4 * config.filters * length);
-                if block % 3 == 0 {
-                    kept.add(4 * config.filters * length);
-                    kept.add(4 * config.filters * length);
-                }
-            }
+            // A block, and after every third the shortcut and the sum.
+            let layers = config.depth + 2 * (config.depth / 3);
+            (0..layers).for_each(|_| kept.layer(4 * config.filters * length));
         }
         Architecture::Resnet1d(config) => {
             let mut length = length;
-            kept.add(config.width * length);
+            kept.layer(config.width * length);
             for block in 0..config.blocks {
                 length = length.div_ceil(1 + usize::from(block > 0));
-                (0..4).for_each(|_| kept.add(config.width * length));
+                (0..4).for_each(|_| kept.layer(config.width * length));
             }
         }
-        Architecture::Xresnet1d(config) => {
-            let mut length = length.div_ceil(2);
-            config.stem().iter().for_each(|channels| kept.add(channels * length));
-            for (stage, blocks) in config.stages().into_iter().enumerate() {
-                length = length.div_ceil(if stage == 0 { 2 } else { 1 });
-                for block in 0..blocks {
-                    let convs = if config.has_bottlenecks() { 2 } else { 1 };
-                    let before = length;
-                    length = length.div_ceil(1 + usize::from(stage > 0 && block == 0));
-                    kept.add(config.width * before);
-                    (1..convs).for_each(|_| kept.add(config.width * length));
-                    (0..2).for_each(|_| kept.add(config.features() * length));
-                    if block == 0 {
-                        kept.add(config.features() * length);
-                    }
-                }
-            }
-        }
+        Architecture::Xresnet1d(config) => xresnet1d(&mut kept, config, length),
         Architecture::Vit(config) => {
             let patches = length / config.patch;
-            kept.add(patches * config.dim);
+            kept.layer(patches * config.dim);
             for _ in 0..config.depth {
-                kept.add(patches * (5 * config.dim + config.heads * patches));
-                kept.add(patches * (2 * config.dim + 2 * config.mlp));
+                kept.layer_with(patches * (5 * config.dim + config.heads * patches), patches * config.dim);
+                kept.layer_with(patches * (2 * config.dim + 2 * config.mlp), patches * config.mlp);
             }
         }
-        Architecture::Rnn(config) => recurrent(&mut kept, config, Cell::Rnn, length),
-        Architecture::Lstm(config) => recurrent(&mut kept, config, Cell::Lstm, length),
-        Architecture::Gru(config) => recurrent(&mut kept, config, Cell::Gru, length),
+        Architecture::Rnn(config) => recurrent(&mut kept, config, 0, length),
+        Architecture::Lstm(config) => recurrent(&mut kept, config, Cell::Lstm.gates(), length),
+        Architecture::Gru(config) => recurrent(&mut kept, config, Cell::Gru.gates(), length),
     }
-    let _ = leads;
     kept
 }
 
-fn recurrent(kept: &mut Kept, config: &RecurrentConfig, cell: Cell, length: usize) {
-    for _ in 0..config.layers {
-        kept.add(config.hidden * config.directions() * (cell.gates() + 2) * length);
+fn xresnet1d(kept: &mut Kept, config: &Xresnet1dConfig, length: usize) {
+    let mut length = length.div_ceil(2);
+    config.stem().iter().for_each(|channels| kept.layer(channels * length));
+    length = length.div_ceil(2);
+    for (stage, blocks) in config.stages().into_iter().enumerate() {
+        for block in 0..blocks {
+            kept.layer(config.width * length);
+            if stage > 0 && block == 0 {
+                length = length.div_ceil(2);
+            }
+            if config.has_bottlenecks() {
+                kept.layer(config.width * length);
+            }
+            // The last convolution, the sum with the shortcut, and where channels change the shortcut's own.
+            let wide = if block == 0 { 3 } else { 2 };
+            (0..wide).for_each(|_| kept.layer(config.features() * length));
+        }
     }
 }
 
-/// Bytes that this process could take yet, without swapping and within its control group; `None` where the system does
-/// not tell.
+/// Hidden states, and what the gates keep.
+fn recurrent(kept: &mut Kept, config: &RecurrentConfig, gates: usize, length: usize) {
+    let states = config.hidden * config.directions() * length;
+    (0..config.layers).for_each(|_| kept.layer_with(states * (2 + gates), states));
+}
+
+/// Bytes that this process could have in all, without swapping and within its control groups: what it has, and what
+/// is available. `None` where the system does not tell.
 pub(super) fn available() -> Option<u64> {
     // Tests say what there is.
     if let Some(told) = std::env::var("ECGRAFT_MEMORY").ok().and_then(|text| text.parse().ok()) {
         return Some(told);
     }
-    let meminfo = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let machine = field(&meminfo, "MemAvailable:")? * 1024;
-    Some(groups().into_iter().chain([machine]).min().unwrap_or(machine))
-}
-
-/// Bytes that this process has.
-fn own() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    field(&status, "VmRSS:").unwrap_or(0) * 1024
+    let read = |name: &str| std::fs::read_to_string(name).ok();
+    let machine = field(&read("/proc/meminfo")?, "MemAvailable:")? * 1024;
+    let own = read("/proc/self/status").and_then(|status| field(&status, "VmRSS:")).unwrap_or(0) * 1024;
+    Some(groups().into_iter().chain([machine]).min().unwrap_or(machine) + own)
 }
 
 /// The number after `name` at the start of a line.
@@ -268,7 +288,7 @@ fn left_of_group(limit: &str, used: &str, stat: &str) -> Option<u64> {
 pub(super) fn likely_reason(needs: Option<&Needs>, times: u32) -> String {
     let ended = format!("its worker ended {times} times without a word");
     let again = "`ecgraft run` tries it once more, after all others";
-    match (needs.map(Needs::alone), available().map(|left| left + own())) {
+    match (needs.map(Needs::alone), available()) {
         (Some(needs), Some(room)) if needs > room / 10 * 6 => format!(
             "{ended}, likely for want of memory: it needs about {}, and {} are available; use --jobs 1, a smaller \
              batch_size or a machine with more memory; {again}",
@@ -313,7 +333,7 @@ impl Room {
         let mut inside = lock(&self.inside);
         let all = inside.stages.iter().chain([&index]).map(|&index| &shared.memory[index]);
         let needed = Needs::together(all.chain([&inside.met]));
-        let room = available().map(|left| left + own());
+        let room = available();
         let label = || shared.plan.stages[index].describe(shared.plan);
         if let Some(room) = room.filter(|&room| needed > room) {
             if !inside.stages.is_empty() {
@@ -354,5 +374,41 @@ impl Room {
             let waited = self.left.wait_timeout(inside, Duration::from_millis(100));
             inside = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_leave_what_is_not_in_use() {
+        assert_eq!(left_of_group("1000\n", "700\n", "anon 500\ninactive_file 200\n"), Some(500));
+        assert_eq!(left_of_group("1000", "1200", ""), Some(0));
+        assert_eq!(left_of_group("max\n", "700", ""), None);
+        assert_eq!(left_of_group("9223372036854771712", "700", ""), None, "version 1, without a limit");
+        assert_eq!(left_of_group("1000", "700", "total_inactive_file 100"), Some(400));
+        assert_eq!(field("MemTotal: 5 kB\nMemAvailable:   12 kB\n", "MemAvailable:"), Some(12));
+    }
+
+    #[test]
+    fn stages_share_their_sources() {
+        let needs = |network, source: &str| Needs { network, sources: [(source.to_owned(), 10)].into() };
+        let all = [needs(1, "a"), needs(2, "a"), needs(4, "b")];
+        assert_eq!(Needs::together(all.iter()), PROGRAM + 7 + 20);
+        assert_eq!(all[1].alone(), PROGRAM + 12);
+    }
+
+    #[test]
+    fn reasons_name_what_to_do() {
+        let much = Needs { network: 1 << 60, ..Needs::default() };
+        let reason = likely_reason(Some(&much), 2);
+        if available().is_some() {
+            assert!(reason.contains("want of memory") && reason.contains("--jobs 1"), "{reason}");
+            let little = likely_reason(Some(&Needs::default()), 2);
+            assert!(little.contains("memory is likely not the reason"), "{little}");
+        }
+        assert!(likely_reason(None, 2).contains("2 times"));
+        assert_eq!([size(12_400_000), size(3_210_000_000)], ["12 MB", "3.2 GB"]);
     }
 }
