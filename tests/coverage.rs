@@ -96,7 +96,7 @@ fn a_rare_class_among_many_is_measured_as_well_as_its_patients_are_many() {
 
 /// As many as `STUDIES=N` says.
 fn wanted() -> u64 {
-    std::env::var("STUDIES").ok().and_then(|text| text.parse().ok()).unwrap_or(5 * STUDIES)
+    std::env::var("STUDIES").ok().and_then(|text| text.parse().ok()).unwrap_or(2 * STUDIES)
 }
 
 /// The tables of docs/statistics.md; `make error-rates` prints them.
@@ -134,7 +134,7 @@ fn error_rates() {
 #[ignore = "minutes; make error-rates"]
 fn error_rates_of_many_classes() {
     println!("\nMany classes: standard error over the true one; means covered and false positives in %.\n");
-    for (count, patients, rarest, part) in [(5, 120, 0.04, 20), (23, 300, 0.008, 40), (71, 400, 0.006, 100)] {
+    for (count, patients, rarest, part) in [(5, 120, 0.04, 8), (23, 300, 0.008, 16), (71, 400, 0.006, 40)] {
         let (studies, kinds) = (wanted() / part, [(Labels::Multi, 0.4), (Labels::Multi, 1.0), (Labels::Single, 0.4)]);
         for (labels, mixes) in kinds {
             let world = classes::World { classes: count, patients, rarest, labels, mixes };

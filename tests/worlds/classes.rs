@@ -105,13 +105,18 @@ impl World {
         let mixed: Vec<f64> = (0..self.classes * self.classes).map(|_| self.mixes * normal(&mut of_world)).collect();
         let apart: Vec<f64> = (0..self.classes).map(|_| 0.6 + 1.8 * of_world.random::<f64>()).collect();
         let mut sets: Vec<Vec<bool>> = (0..patients).map(|_| self.draw(&mut random)).collect();
+        let having = |sets: &[Vec<bool>], class: usize| sets.iter().filter(|set| set[class]).count();
         for class in (0..self.classes).filter(|_| whole) {
-            while sets.iter().filter(|set| set[class]).count() < 2 {
-                let set = &mut sets[random.random_range(0..patients)];
+            while having(&sets, class) < 2 {
+                let at = random.random_range(0..patients);
                 if self.labels == Labels::Single {
-                    set.fill(false);
+                    // Not taken from a class that has no more itself.
+                    if (0..self.classes).any(|other| sets[at][other] && having(&sets, other) < 3) {
+                        continue;
+                    }
+                    sets[at].fill(false);
                 }
-                set[class] = true;
+                sets[at][class] = true;
             }
         }
         let mut data = Data { names: Vec::new(), truth: Vec::new(), scores: [Vec::new(), Vec::new()] };

@@ -27,11 +27,11 @@ impl Patients {
     /// the first of equals; those without any class are one stratum. Patients who are alone in theirs are drawn together,
     /// one who is alone even so with the smallest of the other strata.
     ///
-    /// So a class of two patients is in every resample, as one of three is, which it would not be if patients were drawn from
-    /// all alike: in simulations with 23 or 71 classes such resamples have 0.75 to 0.90 of the standard error of the rarest
-    /// class's AUC, these 0.96 to 1.09. Strata of the same *set* of classes would hold more fixed than the
-    /// choice of patients does: where classes that come together change each other's scores, they have as little as 0.84 of
-    /// the standard error of a common class's AUC, these 0.93 (docs/statistics.md).
+    /// So a class of two patients whose rarest it is is in every resample, which it would not be if all were drawn alike: in
+    /// simulations with 23 or 71 classes such resamples have 0.75 to 0.90 of the standard error of the rarest class's AUC,
+    /// these 0.96 to 1.09. Strata of the same *set* of classes would hold more fixed than the choice of patients does: where
+    /// classes that come together change each other's scores, they have as little as 0.84 of the standard error of a common
+    /// class's AUC, these 0.93 (docs/statistics.md).
     ///
     /// `None` where the sizes do not fit, or there are fewer than two patients.
     pub fn new<N: AsRef<str>>(names: &[N], truth: &[bool], classes: usize) -> Option<Self> {
