@@ -9,8 +9,11 @@ use walkdir::WalkDir;
 use crate::judge::{Chance, Study, count, run, told};
 use crate::workbench::{Workbench, sample, tiny};
 
-/// Kinds of file, and which files are of them; the first that fits counts.
-const KINDS: [(&str, fn(&Path) -> bool); 9] = [
+/// What a kind of file is called, and whether a file is of it.
+type FileKind = (&'static str, fn(&Path) -> bool);
+
+/// Kinds of file; the first that fits counts.
+const KINDS: [FileKind; 9] = [
     ("store", |path| is(path, "results/ecgraft.sqlite", "")),
     ("checkpoint", |path| is(path, "results/checkpoints/", ".safetensors")),
     ("fingerprints", |path| is(path, "results/cache/", "fingerprints.json")),
