@@ -57,10 +57,10 @@ fn text(cell: &Cell) -> String {
     }
 }
 
-/// The ids and files of checkpoints of `kind`.
-fn checkpoints(bench: &Workbench, kind: &str) -> Vec<(String, PathBuf)> {
-    let rows = bench.ask(&format!("SELECT stage_id, checkpoint FROM stages WHERE kind = '{kind}' ORDER BY stage_id"));
-    rows.iter().map(|row| (text(&row[0]), bench.results().join(text(&row[1])))).collect()
+/// The checkpoints of regressions.
+fn donors(bench: &Workbench) -> Vec<PathBuf> {
+    let rows = bench.ask("SELECT checkpoint FROM stages WHERE kind = 'regression' ORDER BY stage_id");
+    rows.iter().map(|row| bench.results().join(text(&row[0]))).collect()
 }
 
 /// Files that were not finished.
@@ -72,7 +72,7 @@ fn leftovers(bench: &Workbench) -> Vec<PathBuf> {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn every_signal_that_asks_ends_a_run_in_order_and_a_second_one_at_once() {
+fn every_signal_that_asks_ends_a_run_in_order() {
     for (signal, name, code) in
         [("-INT", "Ctrl-C", 130), ("-TERM", "SIGTERM", 143), ("-HUP", "SIGHUP", 129), ("-USR1", "SIGUSR1", 138)]
     {
@@ -90,6 +90,22 @@ fn every_signal_that_asks_ends_a_run_in_order_and_a_second_one_at_once() {
         assert_eq!(bench.number("SELECT count(*) FROM stages WHERE status <> 'pending'"), 0.0, "given back");
         assert_eq!(leftovers(&bench), [] as [PathBuf; 0]);
     }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_second_signal_ends_a_run_at_once() {
+    let bench = bench("second", &study(100_000));
+    let child = spawn(&bench, &[], &["run", "--jobs", "1"]);
+    wait_until("a stage is in work", || there_are(&bench, "running", 1));
+    // Both are there before the run can do anything about the first.
+    for signal in ["-STOP", "-TERM", "-INT", "-CONT"] {
+        send(&child, signal);
+    }
+    let said = Said::of(&child.wait_with_output().unwrap());
+    assert!([Some(130), Some(143)].contains(&said.code), "{:?}", said.code);
+    assert!(!said.err.contains("stopped by"), "{}", said.err);
+    assert!(there_are(&bench, "running", 1), "nothing was put in order");
 }
 
 #[test]
@@ -213,10 +229,10 @@ fn a_stage_that_ends_its_worker_twice_fails_and_the_rest_goes_on() {
 }
 
 /// Runs `bench` again with one more arm, which needs the donors, after `harm` was done to them.
-fn mended(bench: &Workbench, harm: &dyn Fn(&[(String, PathBuf)]), says: &str) {
+fn mended(bench: &Workbench, harm: &dyn Fn(&[PathBuf]), says: &str) {
     bench.run(&["run"]).ok();
-    let donors = checkpoints(bench, "regression");
-    let before: Vec<Vec<u8>> = donors.iter().map(|(_, path)| std::fs::read(path).unwrap()).collect();
+    let donors = donors(bench);
+    let before: Vec<Vec<u8>> = donors.iter().map(|path| std::fs::read(path).unwrap()).collect();
     harm(&donors);
     // Nothing needs them: all is done, and nothing is read.
     assert!(!bench.run(&["run"]).err.contains("trained again"));
@@ -230,18 +246,18 @@ fn mended(bench: &Workbench, harm: &dyn Fn(&[(String, PathBuf)]), says: &str) {
     }
     said.ok();
     assert_eq!(bench.number("SELECT count(*) FROM runs WHERE status = 'done' AND current = 1"), 8.0);
-    let after: Vec<Vec<u8>> = donors.iter().map(|(_, path)| std::fs::read(path).unwrap()).collect();
+    let after: Vec<Vec<u8>> = donors.iter().map(|path| std::fs::read(path).unwrap()).collect();
     assert!(before == after, "made again, byte for byte");
 }
 
 #[test]
 fn a_flipped_bit_in_a_donor_is_found_and_the_donor_made_again() {
     let bench = bench("flipped", &tiny("tiny", &sample(), ""));
-    let flip = |donors: &[(String, PathBuf)]| {
-        let mut bytes = std::fs::read(&donors[0].1).unwrap();
+    let flip = |donors: &[PathBuf]| {
+        let mut bytes = std::fs::read(&donors[0]).unwrap();
         let place = bytes.len() - 7;
         bytes[place] ^= 1;
-        std::fs::write(&donors[0].1, bytes).unwrap();
+        std::fs::write(&donors[0], bytes).unwrap();
     };
     mended(&bench, &flip, "is damaged");
 }
@@ -249,8 +265,8 @@ fn a_flipped_bit_in_a_donor_is_found_and_the_donor_made_again() {
 #[test]
 fn another_stages_weights_under_a_donors_name_are_found() {
     let bench = bench("exchanged", &tiny("tiny", &sample(), ""));
-    let exchange = |donors: &[(String, PathBuf)]| {
-        std::fs::copy(&donors[0].1, &donors[1].1).unwrap();
+    let exchange = |donors: &[PathBuf]| {
+        std::fs::copy(&donors[0], &donors[1]).unwrap();
     };
     mended(&bench, &exchange, "is another stage's");
 }
@@ -258,11 +274,11 @@ fn another_stages_weights_under_a_donors_name_are_found() {
 #[test]
 fn weights_that_are_not_finite_are_found() {
     let bench = bench("nan", &tiny("tiny", &sample(), ""));
-    let poison = |donors: &[(String, PathBuf)]| {
-        let mut bytes = std::fs::read(&donors[0].1).unwrap();
+    let poison = |donors: &[PathBuf]| {
+        let mut bytes = std::fs::read(&donors[0]).unwrap();
         let place = bytes.len() - 4;
         bytes[place..].copy_from_slice(&f32::NAN.to_le_bytes());
-        std::fs::write(&donors[0].1, bytes).unwrap();
+        std::fs::write(&donors[0], bytes).unwrap();
     };
     mended(&bench, &poison, "trained again");
 }
@@ -271,7 +287,7 @@ fn weights_that_are_not_finite_are_found() {
 fn any_flipped_bit_of_a_checkpoint_is_found() {
     let bench = bench("bits", &tiny("tiny", &sample(), "").replace("seed = [0, 1]", "seed = [0]"));
     bench.run(&["run"]).ok();
-    let (_, path) = &checkpoints(&bench, "regression")[0];
+    let path = &donors(&bench)[0];
     let bytes = std::fs::read(path).unwrap();
     let read = |bytes: &[u8]| {
         let changed = bench.path.join("changed.safetensors");

@@ -64,19 +64,16 @@ pub(super) fn done(
 /// Where the store cannot be used, and where weights do not fit again and again.
 pub(super) fn fit(shared: &Shared<'_>, store: &mut Store, index: usize) -> Result<bool> {
     let plan = shared.plan;
-    let checksums = store.checksums()?;
     let mut all = true;
     for &donor in plan.stages[index].inputs() {
         let stage = &plan.stages[donor];
-        let Some(sha256) = checksums.get(&stage.id) else {
+        let Some(sha256) = store.checksum(&stage.id)? else {
             // Another worker has just forgotten it.
             all = false;
             continue;
         };
         let Err(error) = read(&shared.options.results, stage, sha256.as_deref()) else {
-            if let Some(sha256) = sha256 {
-                lock(&shared.checksums).insert(donor, sha256.clone());
-            }
+            lock(&shared.checksums).extend(sha256.map(|sha256| (donor, sha256)));
             continue;
         };
         let mut again_and_again = lock(&shared.made_again);

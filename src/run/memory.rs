@@ -196,7 +196,7 @@ fn kept(architecture: &Architecture, length: usize) -> Kept {
             kept.layer(patches * config.dim);
             for _ in 0..config.depth {
                 kept.layer_with(patches * (5 * config.dim + config.heads * patches), patches * config.dim);
-                kept.layer_with(patches * (2 * config.dim + 2 * config.mlp), patches * config.mlp);
+                kept.layer_with(patches * (config.dim + config.mlp), patches * config.mlp);
             }
         }
         Architecture::Rnn(config) => recurrent(&mut kept, config, 0, length),
@@ -229,7 +229,8 @@ fn xresnet1d(kept: &mut Kept, config: &Xresnet1dConfig, length: usize) {
 /// Hidden states, and what the gates keep.
 fn recurrent(kept: &mut Kept, config: &RecurrentConfig, gates: usize, length: usize) {
     let states = config.hidden * config.directions() * length;
-    (0..config.layers).for_each(|_| kept.layer_with(states * (2 + gates), states));
+    // What passes without training needs half as much as other layers' do.
+    (0..config.layers).for_each(|_| kept.layer_with(states * (2 + gates), states / 2));
 }
 
 /// Bytes that this process could have in all, without swapping and within its control groups: what it has, and what

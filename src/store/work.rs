@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{Store, members, now, timestamp};
 use crate::error::Error;
@@ -98,6 +98,19 @@ impl Store {
             let mut select =
                 connection.prepare_cached("SELECT stage_id, weights_sha256 FROM stage WHERE status = 'done'")?;
             select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+        })
+    }
+
+    /// Whether stage `id` is done, and then the checksum of its weights, as in [`Store::checksums`].
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn checksum(&self, id: &str) -> Result<Option<Option<String>>> {
+        self.read(|connection| {
+            connection
+                .prepare_cached("SELECT weights_sha256 FROM stage WHERE stage_id = ?1 AND status = 'done'")?
+                .query_row([id], |row| row.get(0))
+                .optional()
         })
     }
 

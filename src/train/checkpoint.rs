@@ -58,15 +58,7 @@ pub fn save<D: Backend>(net: &mut Network<D>, metadata: &BTreeMap<String, String
         return Err(Error::user(format!("{name} has a weight that is not a finite number: {advice}")));
     }
     let sha256 = digest(&tensors);
-    let mut metadata = metadata.clone();
-    metadata.insert(WEIGHTS.into(), sha256.clone());
-    metadata.insert(METADATA.into(), digest_of_metadata(&metadata));
-    let header = header(&metadata, &tensors);
-    let written = durable::write_unfinished(path, |file| {
-        file.write_all(&(header.len() as u64).to_le_bytes())?;
-        file.write_all(&header)?;
-        tensors.values().try_for_each(|(_, bytes)| file.write_all(bytes))
-    });
+    let written = durable::write_unfinished(path, |file| write(file, metadata, &sha256, &tensors));
     written.map_err(|error| Error::user(format!("cannot write the checkpoint {}: {error}", path.display())))?;
     Ok(sha256)
 }
@@ -160,6 +152,22 @@ impl Checkpoint {
     }
 }
 
+/// Writes all of a checkpoint.
+fn write(
+    file: &mut impl Write,
+    metadata: &BTreeMap<String, String>,
+    sha256: &str,
+    tensors: &Tensors<'_>,
+) -> std::io::Result<()> {
+    let mut metadata = metadata.clone();
+    metadata.insert(WEIGHTS.into(), sha256.to_owned());
+    metadata.insert(METADATA.into(), digest_of_metadata(&metadata));
+    let header = header(&metadata, tensors);
+    file.write_all(&(header.len() as u64).to_le_bytes())?;
+    file.write_all(&header)?;
+    tensors.values().try_for_each(|(_, bytes)| file.write_all(bytes))
+}
+
 /// The SHA-256 of tensors, see the module.
 fn digest(tensors: &Tensors<'_>) -> String {
     let mut hash = Sha256::new();
@@ -201,4 +209,40 @@ fn not_finite<'a>(tensors: &Tensors<'a>) -> Option<&'a str> {
 
 fn floats(bytes: &[u8]) -> impl Iterator<Item = f32> {
     bytes.as_chunks::<4>().0.iter().map(|value| f32::from_le_bytes(*value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_whole_but_not_finite_or_not_the_stages_is_refused() {
+        let folder = std::env::temp_dir().join(format!("ecgraft-proof-{}", std::process::id()));
+        let path = folder.join("a");
+        let read = |values: [f32; 3]| {
+            let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+            let tensors = Tensors::from([("head.0.weight", (&[3, 1][..], &bytes[..]))]);
+            let metadata = BTreeMap::from([(STAGE.to_owned(), "one".to_owned())]);
+            durable::write_with(&path, |file| write(file, &metadata, &digest(&tensors), &tensors)).unwrap();
+            Checkpoint::read(&path)
+        };
+        // By hand: printf 'head.0.weight F32 3x1\n\0\0\200\077\0\0\0\300\0\0\0\0' | sha256sum
+        let sha256 = "5045ce39fee9fa03946b0a15fc6dff66e45c3150e1d90a791ef4b4cd07b0c9f2";
+        let checkpoint = read([1.0, -2.0, 0.0]).unwrap();
+        checkpoint.is_of("one", Some(sha256)).unwrap();
+        for (id, sha256, says) in [
+            ("other", Some(sha256), "another stage's: of one, not other"),
+            ("one", Some("0"), "other weights"),
+            ("one", None, "other weights"),
+        ] {
+            let message = checkpoint.is_of(id, sha256).unwrap_err().message;
+            assert!(message.contains(says), "{message}");
+        }
+        for wrong in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let message = read([1.0, wrong, 0.0]).unwrap_err().message;
+            assert!(message.contains("head.0.weight has a value that is not a finite number"), "{message}");
+        }
+        read([f32::MAX, f32::MIN_POSITIVE, -0.0]).unwrap();
+        let _ = std::fs::remove_dir_all(folder);
+    }
 }
