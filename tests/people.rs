@@ -4,7 +4,7 @@ mod workbench;
 
 use std::fs;
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use ecgraft::progress::Progress;
 use ecgraft::run::{self, Device};
@@ -339,9 +339,15 @@ fn labels_that_are_exchanged_after_planning_are_noticed() {
     let text = fs::read_to_string(&table).unwrap();
     fs::write(&table, text.replace("'NORM'", "'XXXX'").replace("'IMI'", "'NORM'").replace("'XXXX'", "'IMI'")).unwrap();
     let train = |plan: &plan::Plan| {
-        let options = run::Options { results: bench.results(), device: Device::Cpu, threads: 1, jobs: 1 };
+        let options = run::Options {
+            results: bench.results(),
+            device: Device::Cpu,
+            threads: 1,
+            jobs: 1,
+            save_every: Duration::from_secs(30),
+        };
         let progress = Progress::new(plan.stages.len(), &run::costs(plan));
-        run::run(plan, &options, &progress, &AtomicBool::new(false)).unwrap()
+        run::run(plan, &options, &progress).unwrap()
     };
     let summary = train(&before);
     assert_eq!((summary.trained, summary.failed, summary.faults), (0, 1, 0));

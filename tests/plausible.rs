@@ -311,8 +311,6 @@ fn gains_are_looked_at_and_overridden() {
     let said = bench.run(&["run"]);
     assert!(!said.err.contains("peak-to-peak"), "{}", said.err);
     said.ok();
-    study(&bench, &data, "gain = 1000\nunit = \"uV\"");
-    bench.run(&["check"]).users_fault(&["it.toml:", "`gain` is in steps per mV", "one of `gain` and `unit`"]);
     study(&bench, &data, "gain = 0\nleads = { CH1 = \"V7\" }\nunreadable = \"skip\"\nat_most = 2");
     let says =
         ["`gain` is 0; it must be above 0", "unknown lead `V7`", "`skip`", "`at_most` is 2; it must be from 0 to 1"];

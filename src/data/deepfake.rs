@@ -203,7 +203,7 @@ type ReadNumber = fn(&[u8]) -> Option<f32>;
 /// How a field is read: steps per mV, and how to read a number of steps.
 fn scale(reading: &Reading) -> (f64, ReadNumber) {
     let decimal = |field: &[u8]| std::str::from_utf8(field).ok()?.parse().ok().filter(|value: &f32| value.is_finite());
-    match (reading.gain, reading.unit) {
+    match (reading.steps_per_millivolt(), reading.unit) {
         (Some(gain), _) => (gain, decimal),
         (None, Some(unit)) => (unit.per_millivolt(), decimal),
         (None, None) => (Unit::Microvolt.per_millivolt(), |field| whole_number(field).map(|value| value as f32)),

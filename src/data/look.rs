@@ -279,16 +279,19 @@ mod tests {
         Signal { leads: Lead::ALL.to_vec(), sampling_rate, duration, bandpass: None, normalize: Normalize::None }
     }
 
-    /// Twenty simulated records, each changed.
+    /// What is told of twenty simulated records, each changed.
     fn told(change: impl Fn(&mut Found)) -> Vec<String> {
-        let looks: Vec<Look> = (0..20)
+        tell(&looks(change), &signal(), &Reading::default())
+    }
+
+    fn looks(change: impl Fn(&mut Found)) -> Vec<Look> {
+        (0..20)
             .filter_map(|index| {
                 let mut found = Found { gain: 1000.0, ..Found::simulated(simulate(7, index).1) };
                 change(&mut found);
                 look(&found)
             })
-            .collect();
-        tell(&looks, &signal(), &Reading::default())
+            .collect()
     }
 
     fn scale(found: &mut Found, by: f32) {
@@ -382,7 +385,9 @@ mod tests {
     #[test]
     fn placeholders_and_low_rates_are_told() {
         one(&told(|found| found.unsummed = true), &["20 of 20 headers looked at have 0 for every checksum"]);
-        one(&told(|found| found.raw.sampling_rate = 50.0), &["20 of 20", "50 and 100 Hz", "no more detail"]);
+        let faster = Signal { sampling_rate: 1000.0, ..signal() };
+        let told = tell(&looks(|_| {}), &faster, &Reading::default());
+        one(&told, &["20 of 20 records looked at", "500 and 1000 Hz", "no more detail"]);
     }
 
     #[test]

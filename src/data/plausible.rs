@@ -202,6 +202,9 @@ struct Unit {
 const RATES: [f64; 14] =
     [100.0, 125.0, 128.0, 200.0, 240.0, 250.0, 256.0, 257.0, 300.0, 360.0, 400.0, 500.0, 512.0, 2000.0];
 
+/// Means of RR, PR, QT and QRS in adults, ms (Mason et al. 2007, rounded).
+const MEANS: [f64; 4] = [900.0, 160.0, 400.0, 95.0];
+
 /// The unit in which the medians of most columns, and that of `target`, are what they usually are.
 fn likely_unit(intervals: &[Intervals], origin: &Origin<'_>, target: Option<Target>) -> Option<Unit> {
     let medians: Vec<(Target, f64)> = Target::ALL
@@ -220,19 +223,25 @@ fn likely_unit(intervals: &[Intervals], origin: &Origin<'_>, target: Option<Targ
             return Some(Unit { name: "beats per minute".into(), factor: None });
         }
     }
-    let times = [("seconds", 1000.0), ("microseconds", 0.001)].map(|(name, factor)| (name.to_owned(), factor));
-    let rates = origin.rates.iter().chain(&RATES).filter(|rate| **rate != 1000.0);
-    let samples = rates.map(|rate| (format!("samples at {rate} Hz"), 1000.0 / rate));
-    let mut best: Option<(usize, Unit)> = None;
-    for (name, factor) in times.into_iter().chain(samples) {
-        let fit = |of: &(Target, f64)| usual(of.0, factor * of.1);
-        let score = medians.iter().filter(|of| fit(of)).count();
-        let fits_target = medians.iter().all(|of| Some(of.0) != target || fit(of));
-        if fits_target && score > best.as_ref().map_or(0, |(score, _)| *score) {
-            best = Some((score, Unit { name, factor: Some(factor) }));
-        }
-    }
-    best.map(|(_, unit)| unit)
+    let times = [("seconds".to_owned(), 1000.0), ("microseconds".to_owned(), 0.001)];
+    let samples = |rate: &f64| (format!("samples at {rate} Hz"), 1000.0 / rate);
+    let own: Vec<_> = times.into_iter().chain(origin.rates.iter().map(samples)).collect();
+    let others: Vec<_> = RATES.iter().map(samples).collect();
+    let fit = |factor: f64, of: &(Target, f64)| usual(of.0, factor * of.1);
+    // The best of some: the medians of most columns fit, and of equal ones those that are nearest to adults' means.
+    let best = |units: Vec<(String, f64)>| {
+        let fits_target = |factor: f64| medians.iter().all(|of| Some(of.0) != target || fit(factor, of));
+        let units = units.into_iter().filter(|(_, factor)| fits_target(*factor)).map(|(name, factor)| {
+            let score = medians.iter().filter(|of| fit(factor, of)).count();
+            let distance = |(target, median): &(Target, f64)| (factor * median / MEANS[*target as usize]).ln().abs();
+            (score, medians.iter().map(distance).sum::<f64>(), Unit { name, factor: Some(factor) })
+        });
+        units.filter(|(score, ..)| *score > 0).min_by(|a, b| b.0.cmp(&a.0).then(a.1.total_cmp(&b.1)))
+    };
+    let (own, others) = (best(own), best(others));
+    // Rates that the source does not have must explain more.
+    let is_own = own.as_ref().map_or(0, |own| own.0) >= others.as_ref().map_or(0, |others| others.0);
+    if is_own { own } else { others }.map(|(.., unit)| unit)
 }
 
 /// The middle of `values`; of two in the middle the mean.
@@ -317,9 +326,9 @@ mod tests {
         refused(&rows(1000.0), &[500.0], &["median is 850000.", "microseconds: times 0.001 the median is 850 ms"]);
         refused(&rows(0.1), &[100.0, 500.0], &["median is 85.", "samples at 100 Hz: times 10 the median is 850 ms"]);
         refused(
-            &rows(0.257),
+            &rows(0.25),
             &[500.0],
-            &["column qrs", "median is 24.16", "samples at 257 Hz: times 3.891 the median is 94 ms"],
+            &["column pr", "median is 40.", "samples at 250 Hz: times 4 the median is 160 ms"],
         );
         // A rate where an interval should be, and one column of another unit.
         let mut rates = rows(1.0);

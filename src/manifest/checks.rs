@@ -10,9 +10,6 @@ use super::*;
 pub(super) fn all(manifest: &Manifest, places: &Places) -> Vec<Problem> {
     let mut checks = Checks { manifest, places, problems: Vec::new() };
     checks.signal();
-    for (name, source) in &manifest.sources {
-        checks.source(name, source);
-    }
     for (name, mix) in &manifest.mixes {
         checks.mix(name, mix);
     }
@@ -52,14 +49,6 @@ impl Checks<'_> {
         } else if high >= nyquist && self.places.is_sound(&["signal", "sampling_rate"]) {
             let message = format!("the high edge, {high} Hz, is not below half the sampling rate, {nyquist} Hz");
             self.problem(&["signal", "bandpass", "1"], message);
-        }
-    }
-
-    /// A gain is per mV: a unit beside it would say the same again, or something else.
-    fn source(&mut self, name: &str, source: &Source) {
-        if source.reading().is_some_and(|reading| reading.gain.is_some() && reading.unit.is_some()) {
-            let message = "`gain` is in steps per mV, whatever the unit: give one of `gain` and `unit`".to_owned();
-            self.problem(&["sources", name, "unit"], message);
         }
     }
 

@@ -9,7 +9,7 @@ use super::Lead;
 /// How the files of a source are read.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reading {
-    /// Steps of a sample per mV, whatever the files say.
+    /// Steps of a sample per mV, or per `unit` where there is one, whatever the files say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gain: Option<f64>,
     /// The unit of the files' values, whatever they say.
@@ -36,6 +36,11 @@ impl Reading {
     /// The part of it that changes what a record is; the other part says which records there are.
     pub fn of_values(&self) -> Reading {
         Reading { gain: self.gain, unit: self.unit, leads: self.leads.clone(), ..Reading::default() }
+    }
+
+    /// Steps of a sample per mV, where the source says it.
+    pub fn steps_per_millivolt(&self) -> Option<f64> {
+        self.gain.map(|gain| gain * self.unit.map_or(1.0, Unit::per_millivolt))
     }
 
     /// The lead that a file's name stands for: as the source says, else as [`Lead::parse`] does.
@@ -141,6 +146,9 @@ mod tests {
         assert_eq!(serde_json::to_string(&Reading::default()).unwrap(), "{}");
         let other = Reading { unreadable: Unreadable::LeaveOut, gain: Some(500.0), ..Reading::default() };
         assert_eq!(serde_json::to_string(&other).unwrap(), r#"{"gain":500.0,"unreadable":"leave-out"}"#);
+        assert_eq!(other.steps_per_millivolt(), Some(500.0));
+        let per_microvolt = Reading { unit: Some(Unit::Microvolt), gain: Some(0.2), ..Reading::default() };
+        assert_eq!(per_microvolt.steps_per_millivolt(), Some(200.0));
         assert_eq!(other.of_values(), Reading { gain: Some(500.0), ..Reading::default() });
         let read: Reading = serde_json::from_str(r#"{"unit":"uV","gain":null,"leads":{"CH1":"aVR"}}"#).unwrap();
         assert_eq!(

@@ -159,6 +159,7 @@ fn units_and_gains_of_the_source() {
     for reading in [
         Reading { unit: Some(Unit::Microvolt), ..Reading::default() },
         Reading { gain: Some(1000.0), ..Reading::default() },
+        Reading { gain: Some(1.0), unit: Some(Unit::Microvolt), ..Reading::default() },
     ] {
         assert_eq!(fresh(&source(&adu.0, reading), &limb(10.0)).unwrap().signals, whole.signals);
     }

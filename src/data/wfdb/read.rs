@@ -297,7 +297,7 @@ impl<'h> Decoder<'h> {
         lead: Lead,
         reading: &Reading,
     ) -> std::result::Result<Self, String> {
-        let gain = match (reading.gain, reading.unit.or_else(|| Unit::parse(&signal.unit))) {
+        let gain = match (reading.steps_per_millivolt(), reading.unit.or_else(|| Unit::parse(&signal.unit))) {
             (Some(gain), _) => gain,
             (None, Some(unit)) => signal.gain * unit.per_millivolt(),
             (None, None) => {

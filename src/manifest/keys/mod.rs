@@ -95,7 +95,7 @@ const GAIN: Key = Key::optional(
     Type::Number(Range::above(0.0)),
     "as the files say",
     "1000.0",
-    "Steps of a sample per mV, for files that say something else; `run` tells where amplitudes look wrong.",
+    "Steps of a sample per mV (or per `unit`, where that is written), for files that say something else; `run` tells where amplitudes look wrong.",
 )
 .unit("1/mV");
 
@@ -104,7 +104,7 @@ const UNIT: Key = Key::optional(
     Type::Word(&VOLTAGE),
     "as the files say",
     "\"uV\"",
-    "The unit of the files' values, for files that say something else; not together with `gain`, which is per mV.",
+    "The unit of the files' values, or of `gain`, for files that say something else.",
 );
 
 const VOLTAGE: Words = words("unit", &[("nV", "nanovolt"), ("uV", "microvolt"), ("mV", "millivolt"), ("V", "volt")]);
