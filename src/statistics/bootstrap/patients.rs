@@ -28,8 +28,8 @@ impl Patients {
     /// one who is alone even so with the smallest of the other strata.
     ///
     /// So a class of two patients whose rarest it is is in every resample, which it would not be if all were drawn alike: in
-    /// simulations with 23 or 71 classes such resamples have 0.75 to 0.90 of the standard error of the rarest class's AUC,
-    /// these 0.96 to 1.09. Strata of the same *set* of classes would hold more fixed than the choice of patients does: where
+    /// simulations with 23 or 71 classes such resamples have 0.73 to 0.90 of the standard error of the rarest class's AUC,
+    /// these 0.95 to 1.09. Strata of the same *set* of classes would hold more fixed than the choice of patients does: where
     /// classes that come together change each other's scores, they have as little as 0.84 of the standard error of a common
     /// class's AUC, these 0.93 (docs/statistics.md).
     ///
