@@ -92,7 +92,7 @@ pub(crate) fn check(path: &Path, kind: Kind) -> Result<()> {
     let Described { name, begins, .. } = kind.described();
     let fits = match begins {
         [] => looks_like(&begin).is_none() && !begin.contains(&0),
-        begins => begins.iter().any(|known| lower(&begin).starts_with(known)),
+        begins => begins.iter().any(|known| trimmed(&begin).to_ascii_lowercase().starts_with(known)),
     };
     if fits {
         return Ok(());
@@ -103,10 +103,9 @@ pub(crate) fn check(path: &Path, kind: Kind) -> Result<()> {
     )))
 }
 
-/// The beginning without white space and a byte order mark, in lower case.
-fn lower(begin: &[u8]) -> Vec<u8> {
-    let begin = begin.strip_prefix(b"\xef\xbb\xbf").unwrap_or(begin);
-    begin.trim_ascii_start().to_ascii_lowercase()
+/// The beginning without white space and a byte order mark.
+fn trimmed(begin: &[u8]) -> &[u8] {
+    begin.strip_prefix(b"\xef\xbb\xbf").unwrap_or(begin).trim_ascii_start()
 }
 
 /// What a file that begins so seems to be, of what lies about where ecgraft is used.
@@ -123,7 +122,8 @@ fn looks_like(begin: &[u8]) -> Option<&'static str> {
     if begin.get(8) == Some(&b'{') && begin[..8].iter().skip(4).all(|byte| *byte == 0) {
         return Some("a checkpoint");
     }
-    begins.iter().find(|(known, _)| begin.starts_with(known)).map(|(_, what)| *what)
+    let is_so = |known: &&(&[u8], &str)| trimmed(begin).starts_with(known.0);
+    begins.iter().find(is_so).map(|(_, what)| *what)
 }
 
 /// Writes a file of `kind`: durably, and in place of none but one of the same kind.

@@ -116,10 +116,9 @@ fn stage(store: &Store, stage: &StoredStage, found: &mut Found) -> Result<()> {
     inputs(stage, &settings, found);
     match stage.kind.as_str() {
         _ if !is_done => Ok(()),
-        "transfer" => scores::classifier(store, stage, &settings, found),
-        "regression" => scores::regressor(store, stage, is_present, found),
-        // A classifier that is grafted has no test predictions of its own in the store.
-        _ => Ok(()),
+        "transfer" => scores::classifier(store, stage, &settings["transfer"], found),
+        "classification" => scores::classifier(store, stage, &settings["classification"]["training"], found),
+        _ => scores::regressor(store, stage, is_present, found),
     }
 }
 

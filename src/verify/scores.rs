@@ -26,7 +26,7 @@ fn shown(value: Option<f64>) -> String {
     value.map_or_else(|| "none".to_owned(), |value| value.to_string())
 }
 
-/// Compares the test scores of a transfer stage with those of its predictions.
+/// Compares the test scores of a classifier with those of its predictions; `settings` say which classes there are.
 pub(super) fn classifier(store: &Store, stage: &StoredStage, settings: &Value, found: &mut Found) -> Result<()> {
     let stored = store.test_scores(&stage.stage_id)?;
     let predictions = store.predictions_of(&stage.stage_id)?;
@@ -74,12 +74,11 @@ pub(super) fn classifier(store: &Store, stage: &StoredStage, settings: &Value, f
 
 /// The test scores of predictions, which come by record and class.
 fn computed(settings: &Value, predictions: &[PredictedClass]) -> std::result::Result<Vec<Score>, String> {
-    let transfer = &settings["transfer"];
     let understood = |what: &str, error: serde_json::Error| format!("the settings' {what}: {error}");
     let classes: Vec<Superclass> =
-        serde_json::from_value(transfer["classes"].clone()).map_err(|error| understood("classes", error))?;
+        serde_json::from_value(settings["classes"].clone()).map_err(|error| understood("classes", error))?;
     let labels: Labels =
-        serde_json::from_value(transfer["labels"].clone()).map_err(|error| understood("labels", error))?;
+        serde_json::from_value(settings["labels"].clone()).map_err(|error| understood("labels", error))?;
     let (mut probabilities, mut truth) = (Vec::new(), Vec::new());
     for record in predictions.chunk_by(|one, next| one.record_id == next.record_id) {
         let id = &record[0].record_id;
