@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use std::{env, fs, io};
 
-use ecgraft::data::{Dataset, fingerprint, load, wfdb};
+use ecgraft::data::{Dataset, fingerprint, load, look_up, wfdb};
 use ecgraft::manifest::{DataPath, Lead, Normalize, Reading, Signal, Source};
 use rayon::prelude::*;
 
@@ -53,9 +53,11 @@ fn measure(folder: &Path, cache: &Path) {
         let plain = signal(None, Normalize::None);
         let full = signal(Some([0.5, 40.0]), Normalize::ZScore);
         let first = best(1, || drop(fingerprint(&source, cache).expect("sound")));
-        println!("  {:<44}{:>9.1} ms", "fingerprint, from the files' content", first.as_secs_f64() * 1e3);
+        println!("  {:<48}{:>9.1} ms", "fingerprint, from the files' content", first.as_secs_f64() * 1e3);
         let again = best(RUNS, || drop(fingerprint(&source, cache).expect("sound")));
-        println!("  {:<44}{:>9.1} ms", "fingerprint, a second look", again.as_secs_f64() * 1e3);
+        println!("  {:<48}{:>9.1} ms", "fingerprint, a second look", again.as_secs_f64() * 1e3);
+        let identify = || drop(look_up(&source, &plain).expect("sound"));
+        say("decoded and identified, for the index of people", count, bytes, best(RUNS, identify));
         let read = |signal: &Signal| load("bench", &source, signal, cache).expect("sound");
         if let Err(error) = load("bench", &source, &plain, cache) {
             println!("  not loaded: {error}");
@@ -79,7 +81,7 @@ fn measure(folder: &Path, cache: &Path) {
 fn say(what: &str, records: usize, bytes: u64, time: Duration) {
     let (ms, per_second) = (time.as_secs_f64() * 1e3, records as f64 / time.as_secs_f64());
     let rate = bytes as f64 / 1e6 / time.as_secs_f64();
-    println!("  {what:<44}{ms:>9.1} ms {per_second:>9.0} records/s {rate:>8.1} MB/s");
+    println!("  {what:<48}{ms:>9.1} ms {per_second:>9.0} records/s {rate:>8.1} MB/s");
 }
 
 fn best(runs: usize, mut job: impl FnMut()) -> Duration {
