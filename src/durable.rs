@@ -2,7 +2,7 @@
 //!
 //! A file is written beside its place under a name of its own, synced, put in its place by renaming, and then its
 //! folder is synced: whoever reads the place sees the old content or the new, and what was told to be there after
-//! [`write`] returned is there when the machine comes back.
+//! [`write()`] returned is there when the machine comes back.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
