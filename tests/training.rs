@@ -235,7 +235,9 @@ fn run_with_ends(bench: &Workbench, whole: Duration, signal: &str, more: &[&str]
         if output.status.success() {
             return went_on;
         }
-        assert!(!is_over || output.status.code() == Some(130), "{said}");
+        // A stage that was killed several times is given up for this run, and tried again by the next.
+        let given_up = output.status.code() == Some(2) && said.contains("without a word");
+        assert!(!is_over || output.status.code() == Some(130) || given_up, "{said}");
     }
     unreachable!()
 }
@@ -289,6 +291,10 @@ fn damaged_progress_is_told_and_passed_over() {
     assert_eq!(said.err.matches("begins anew").count(), stages.len(), "{}", said.err);
     said.ok();
     assert!((found(&bench), weights(&bench)) == expected);
+    // Of a stage that is done there is none.
+    let left = bench.write(&format!("results/progress/{}", stages[0]), "left behind");
+    bench.run(&["run"]).ok();
+    assert!(!left.exists());
     let wrong = bench.run(&["run", "--save-every", "-1"]);
     assert_eq!(wrong.code, Some(2), "{}", wrong.err);
 }

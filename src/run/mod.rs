@@ -126,7 +126,11 @@ pub fn run(plan: &Plan, options: &Options, progress: &Progress) -> Result<Summar
     };
     keeper::release_lost(&shared, &mut store)?;
     let found = donors::done(&mut store, plan, &options.results, &pool(options.threads)?, progress)?;
-    found.iter().for_each(|&index| progress.already_done(index));
+    for &index in &found {
+        progress.already_done(index);
+        // Of a process that was killed between its last two acts.
+        forget_progress(&shared, &plan.stages[index].id);
+    }
     lock(&shared.summary).found = found.len();
     let todo = shared.order.len() - found.len();
     if todo == 0 {

@@ -67,9 +67,9 @@ impl Kernel for Cuda {
 
     fn norm(&self, mut clip: Table) -> OnCuda<f64> {
         let (table, grid) = clip.upload()?;
-        let mut norm = self.sum()?;
+        let mut norm = sum::Kernel::sum(self)?;
         clip.measured(&table, grid, 1.0, &mut norm)?;
-        self.total(&norm)
+        sum::Kernel::total(self, &norm)
     }
 
     fn settle(&self, clip: &mut Table, most: f64, norms: &mut Self::Sum) -> OnCuda<bool> {

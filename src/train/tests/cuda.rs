@@ -96,7 +96,8 @@ fn noise_has_its_moments_and_depends_on_record_and_epoch_alone() {
         assert_ne!(noisy(&[2], 6), whole[2 * size..3 * size]);
         // Noise moves with the record that it was added to.
         let (first, then) = ([list[0].clone(), shifting()], list[0].clone());
-        let augments = |list| Augments { list, sampling_rate: 100.0, randomness: &randomness(), epoch: 5 };
+        let randomness = randomness();
+        let augments = |list| Augments { list, sampling_rate: 100.0, randomness: &randomness, epoch: 5 };
         let moved = changed(examples, &[9], &augments(&first));
         let still = changed(examples, &[9], &augments(std::slice::from_ref(&then)));
         let by = (-20..=20isize).find(|by| {
