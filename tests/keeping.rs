@@ -111,18 +111,24 @@ fn a_second_signal_ends_a_run_at_once() {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_signal_is_heard_while_data_are_read() {
-    // Some minutes of simulation.
-    let bench = bench("reading", &study(2).replace("records = 40", "records = 300000"));
-    let child = spawn(&bench, &[], &["run"]);
-    wait_until("a stage is claimed", || there_are(&bench, "running", 1));
-    std::thread::sleep(Duration::from_millis(300));
-    send(&child, "-TERM");
-    let sent = Instant::now();
-    let said = Said::of(&child.wait_with_output().unwrap());
-    assert!(sent.elapsed() < Duration::from_secs(2), "{:?}", sent.elapsed());
-    assert_eq!(said.code, Some(143), "{}", said.err);
-    assert!(said.err.contains("stopped by SIGTERM; what is finished is kept"), "{}", said.err);
-    assert_eq!(bench.number("SELECT count(*) FROM stages WHERE status <> 'pending'"), 0.0, "given back");
+    // Some minutes of simulation before the plan stands, and some seconds after it.
+    for (name, records, planned) in [("planning", "300000", false), ("reading", "20000", true)] {
+        let bench = bench(name, &study(2).replace("records = 40", &format!("records = {records}")));
+        let child = spawn(&bench, &[], &["run"]);
+        if planned {
+            wait_until("a stage is claimed", || there_are(&bench, "running", 1));
+        }
+        std::thread::sleep(Duration::from_millis(if planned { 300 } else { 1500 }));
+        send(&child, "-TERM");
+        let sent = Instant::now();
+        let said = Said::of(&child.wait_with_output().unwrap());
+        assert!(sent.elapsed() < Duration::from_secs(2), "{name}: {:?}", sent.elapsed());
+        assert_eq!(said.code, Some(143), "{name}: {}", said.err);
+        assert!(said.err.contains("stopped by SIGTERM; what is finished is kept"), "{name}: {}", said.err);
+        if planned {
+            assert_eq!(bench.number("SELECT count(*) FROM stages WHERE status <> 'pending'"), 0.0, "given back");
+        }
+    }
 }
 
 #[test]

@@ -279,8 +279,8 @@ fn a_stage_has_one_worker_and_waits_for_its_inputs() {
     assert_eq!(one.claim("a", LEASE).unwrap(), Claim::Stage(regressions[0].id.clone()));
     for _ in 0..4 {
         assert!(other.renew(&regressions[1].id, "b", LEASE).unwrap());
-        assert!(one.release_lost(LEASE, |_| false, why).unwrap().is_empty());
-        let lost = other.release_lost(lease, |_| false, why).unwrap();
+        assert!(one.release_lost(LEASE, |_| false, why, |_| None).unwrap().is_empty());
+        let lost = other.release_lost(lease, |_| false, why, |_| None).unwrap();
         assert!(lost.iter().all(|lost| lost.stage == regressions[0].id && lost.times == 1 && !lost.failed), "{lost:?}");
         std::thread::sleep(lease / 2);
     }
@@ -291,14 +291,15 @@ fn a_stage_has_one_worker_and_waits_for_its_inputs() {
     assert_eq!(folder.ask("SELECT count(*) FROM regression"), [[Cell::Integer(1)].to_vec()]);
 
     // A dead worker's stage is free at once; the second time it fails, and those behind it come first.
-    let lost = other.release_lost(LEASE, |worker| worker == "b", why).unwrap();
+    let lost = other.release_lost(LEASE, |worker| worker == "b", why, |_| None).unwrap();
     assert_eq!((lost.len(), &lost[0].stage, lost[0].failed), (1, &regressions[1].id, false));
     assert_eq!(one.statuses().unwrap()[&regressions[1].id], StageStatus::Pending);
     let Claim::Stage(next) = one.claim("a", LEASE).unwrap() else { panic!("there is work") };
     let transfer = plan.stages.iter().find(|stage| stage.id == next).unwrap();
     assert!(!transfer.inputs().is_empty(), "what no worker was lost with");
     assert_eq!(one.claim("b", LEASE).unwrap(), Claim::Stage(regressions[1].id.clone()));
-    let lost = other.release_lost(LEASE, |worker| worker == "b", |_, times| format!("{times} times")).unwrap();
+    let lost =
+        other.release_lost(LEASE, |worker| worker == "b", |_, times| format!("{times} times"), |_| None).unwrap();
     assert!(lost[0].failed && lost[0].times == 2);
     assert_eq!(
         folder.ask("SELECT error, lost FROM stages WHERE status = 'failed'"),

@@ -4,6 +4,7 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
+use super::need::Found;
 use super::signal::{RawRecord, prepare};
 use super::simulator;
 use crate::manifest::{Lead, Normalize, Signal};
@@ -63,6 +64,19 @@ pub(super) fn recording(raw: &RawRecord, signal: &Signal) -> Option<Recording> {
         hash.update(&bytes);
     }
     varies.then(|| Recording(hash.finalize().into()))
+}
+
+/// The identity of a record as it was found: also by leads that were read beside those that are used.
+pub(super) fn of_found(found: &Found, signal: &Signal) -> Option<Recording> {
+    if found.others.is_empty() {
+        return recording(&found.raw, signal);
+    }
+    let mut whole = found.raw.clone();
+    for (lead, samples) in &found.others {
+        whole.leads.push(*lead);
+        whole.signals.push(samples.clone());
+    }
+    recording(&whole, signal)
 }
 
 /// The identity of a simulated record: that of the signals which `ecgraft simulate` writes of it, at the rate that a

@@ -74,7 +74,7 @@ pub fn look_up(source: &Source, signal: &Signal) -> Result<Vec<Record>> {
     let identified = |(record, file): (Record, &std::path::PathBuf)| {
         // Once asked to stop, nothing more is read.
         let found = stop::check().and_then(|()| read(file, &need));
-        let recording = found.ok().and_then(|found| identity::recording(&found.raw, signal));
+        let recording = found.ok().and_then(|found| identity::of_found(&found, signal));
         Record { recording, ..record }
     };
     let records = listing.records.into_par_iter().zip(&files).map(identified).collect();

@@ -132,7 +132,7 @@ fn from_files(listing: Listing, signal: &Signal, reading: &Reading) -> Result<(P
             Some(column) if !wfdb::is_there(&files[index]) => missing(error, column),
             _ => error,
         });
-        let recording = found.as_ref().ok().and_then(|found| identity::recording(&found.raw, signal));
+        let recording = found.as_ref().ok().and_then(|found| identity::of_found(found, signal));
         (Record { recording, ..records[index].clone() }, found)
     })?;
     warnings.extend(tell(&prepared.looks, signal, reading));

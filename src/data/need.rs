@@ -78,7 +78,10 @@ impl<'a> Need<'a> {
 
     /// Whether `lead`, which is not used, is read if it can be.
     pub fn wants(&self, lead: Lead) -> bool {
+        // Of a limb lead that follows from I and II these tell whose recording it is.
+        let tells = || self.leads.is_some_and(|leads| leads.iter().any(|lead| is_derived(*lead)));
         match self.others {
+            _ if [Lead::I, Lead::II].contains(&lead) && tells() => true,
             Others::None => false,
             Others::Limb => Lead::LIMB.contains(&lead),
             Others::All => true,

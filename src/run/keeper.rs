@@ -63,7 +63,11 @@ fn beat(shared: &Shared<'_>, store: &mut Store, lease: Duration) -> Result<()> {
 pub(super) fn release_lost(shared: &Shared<'_>, store: &mut Store) -> Result<()> {
     let index = |id: &str| shared.order.iter().position(|known| known == id);
     let why = |id: &str, times: u32| memory::likely_reason(index(id).map(|index| &shared.memory[index]), times);
-    for Lost { stage, times, failed } in store.release_lost(lease(), process::is_gone, why)? {
+    let progress = |id: &str| {
+        let file = shared.options.results.join(super::progress_path(id));
+        file.metadata().and_then(|found| found.modified()).ok().map(chrono::DateTime::from)
+    };
+    for Lost { stage, times, failed } in store.release_lost(lease(), process::is_gone, why, progress)? {
         let Some(index) = index(&stage) else { continue };
         let label = shared.plan.stages[index].describe(shared.plan);
         match failed {

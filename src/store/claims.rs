@@ -7,9 +7,10 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use chrono::{DateTime, Utc};
 use rusqlite::{OptionalExtension, params};
 
-use super::{Store, now};
+use super::{Store, now, timestamp};
 use crate::Result;
 
 /// What a worker that asks for work is told.
@@ -134,7 +135,8 @@ impl Store {
 
     /// Takes stages from workers of which `is_gone` says so, and from those that gave no sign of life for a whole
     /// `lease` while this store looked on: it must be asked several times within one. A stage that loses its second
-    /// worker fails, for the reason that `why` gives.
+    /// worker fails, for the reason that `why` gives; workers that saved its progress, by `progress` since they began,
+    /// do not count: it comes to its end all the same.
     ///
     /// # Errors
     /// Where the store cannot be read or written.
@@ -143,6 +145,7 @@ impl Store {
         lease: Duration,
         is_gone: impl Fn(&str) -> bool,
         why: impl Fn(&str, u32) -> String,
+        progress: impl Fn(&str) -> Option<DateTime<Utc>>,
     ) -> Result<Vec<Lost>> {
         let running: Vec<(String, String, i64)> = self.read(|connection| {
             let mut select = connection.prepare_cached(
@@ -157,27 +160,27 @@ impl Store {
         for (id, worker, heartbeat) in running {
             let is_silent = self.seen.get(&id).is_some_and(|sign| sign.since >= lease);
             if is_silent || is_gone(&worker) {
-                lost.extend(self.lose(&id, &worker, heartbeat, &why)?);
+                let saved = progress(&id).map(timestamp);
+                lost.extend(self.lose((&id, &worker, heartbeat), &why, saved)?);
             }
         }
         Ok(lost)
     }
 
-    /// Takes stage `id` from `worker`, if its last sign of life is still `heartbeat`.
+    /// Takes a stage from its worker, if its last sign of life is still the one given; its progress was `saved` last.
     fn lose(
         &mut self,
-        id: &str,
-        worker: &str,
-        heartbeat: i64,
+        (id, worker, heartbeat): (&str, &str, i64),
         why: &impl Fn(&str, u32) -> String,
+        saved: Option<String>,
     ) -> Result<Option<Lost>> {
         self.write(|connection| {
             let times: Option<u32> = connection
                 .query_row(
-                    "UPDATE stage SET lost = lost + 1, worker = NULL, lease_until = NULL, started_at = NULL, status = 'pending'
+                    "UPDATE stage SET lost = CASE WHEN ?4 > started_at THEN 1 ELSE lost + 1 END, worker = NULL, lease_until = NULL, started_at = NULL, status = 'pending'
                      WHERE stage_id = ?1 AND coalesce(worker, '') = ?2 AND heartbeat = ?3 AND status = 'running'
                      RETURNING lost",
-                    params![id, worker, heartbeat],
+                    params![id, worker, heartbeat, saved],
                     |row| row.get(0),
                 )
                 .optional()?;

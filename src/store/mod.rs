@@ -1,6 +1,7 @@
 //! The SQLite store: schema, migrations, writing, reading. The only module that speaks SQL.
 
 use std::collections::HashMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ErrorCode, ffi};
@@ -113,8 +114,13 @@ fn failure(path: &Path, error: &rusqlite::Error) -> Error {
         let mount = path.parent().and_then(filesystem::of);
         mount.map_or_else(String::new, |mount| format!(": the folder is on {}", mount.describe()))
     };
+    let is_full = || path.parent().is_some_and(is_full);
     let path = path.display();
     match error.sqlite_error_code() {
+        // Where the disk is full SQLite fails in many ways, in those of locks too.
+        Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen) if is_full() => {
+            Error::user(format!("{path}: the disk is full ({error}); what was finished before is kept"))
+        }
         Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => Error::user(format!(
             "{path}: the store cannot be written here ({error}); make the folder writable or choose another with --results"
         )),
@@ -138,6 +144,14 @@ fn failure(path: &Path, error: &rusqlite::Error) -> Error {
         Some(ErrorCode::SystemIoFailure) => Error::user(format!("{path}: the disk does not obey: {error}")),
         _ => Error::internal(format!("{path}: {error}")),
     }
+}
+
+/// Whether `folder` has no room for a page or two.
+fn is_full(folder: &Path) -> bool {
+    let probe = crate::durable::unfinished(&folder.join("room"));
+    let written = std::fs::write(&probe, [0; 1 << 15]);
+    let _ = std::fs::remove_file(&probe);
+    written.is_err_and(|error| matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded))
 }
 
 /// The present time as the store writes it: RFC 3339, UTC, milliseconds.
