@@ -263,7 +263,8 @@ fn a_study_that_is_stopped_and_killed_ends_where_it_would_have() {
         within += run_with_ends(&bench, whole, signal, more);
         assert!(found(&bench) == expected.0, "{signal} {more:?}: other results");
         assert!(weights(&bench) == expected.1, "{signal} {more:?}: other weights");
-        let kept = std::fs::read_dir(bench.results().join("progress")).unwrap();
+        // There is no folder where nothing was ever saved.
+        let kept = std::fs::read_dir(bench.results().join("progress")).into_iter().flatten();
         let kept: Vec<_> = kept.map(|file| file.unwrap().path()).filter(|path| !is_unfinished(path)).collect();
         assert!(kept.is_empty(), "{kept:?}");
     }
