@@ -118,7 +118,7 @@ mod tests {
             "name = \"m\"\n{more}\n[sources.a]\nkind = \"simulator\"\n[sources.b]\nkind = \"ptb-xl\"\ndata_set = \"b\"\n\
              [sources.c]\nkind = \"ptb-xl\"\nfeatures = \"x\"\n[sources.d]\nkind = \"ptb-xl\"\nfeatures = \"x\"\n\
              [mixes.one]\nparts = [{{ source = \"a\" }}]\n[mixes.two]\nparts = [{{ source = \"c\" }}, {{ source = \"d\" }}]\n\
-             [architectures.cnn]\n[transfer]\nsource = \"b\"\n[trials]\nfrom = [[\"hr\"]]\n"
+             [architectures.cnn]\nkind = \"cnn\"\n[transfer]\nsource = \"b\"\n[trials]\nfrom = [[\"hr\"]]\n"
         );
         crate::manifest::parse("m.toml".as_ref(), &text, &|_| Some("x".into())).unwrap()
     }
