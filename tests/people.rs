@@ -200,8 +200,11 @@ fn two_collections_of_one_layout_are_told_apart_by_name() {
     assert!(said.contains("folder and same share 30 people and 30 recordings"), "{said}");
     assert!(!said.contains("other and") && !said.contains("and other"), "{said}");
     let named = clashing.replace("simulator_features.csv\"", "simulator_features.csv\"\ndata_set = \"simulated\"");
-    for rate in ["sampling_rate = 50", "sampling_rate = 250"] {
-        bench.write("study.toml", &study(&named).replace("sampling_rate = 50", rate));
+    // The real ones have no signals above 100 Hz.
+    bench.run(&["simulate", "elsewhere", "--records", "40", "--seed", "9"]).ok();
+    let [few, elsewhere] = ["few", "elsewhere"].map(|name| bench.path.join(name).display().to_string());
+    for (rate, real) in [("sampling_rate = 50", &few), ("sampling_rate = 250", &elsewhere)] {
+        bench.write("study.toml", &study(&named).replace("sampling_rate = 50", rate).replace(&few, real));
         let said = bench.run(&["plan", "study.toml"]).ok();
         assert!(said.contains("folder and same share 30 people and 30 recordings"), "{rate}: {said}");
         assert!(!said.contains("real"), "{rate}: {said}");
