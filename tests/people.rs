@@ -51,8 +51,11 @@ fn features() -> String {
     format!("features = \"{}/features/ecgdeli_features.csv\"", sample().display())
 }
 
+/// Changes a row, of which it is given the number and the columns, and says whether it is to be there.
+type Change<'a> = &'a dyn Fn(usize, &[String], &mut Vec<String>) -> bool;
+
 /// A table in PTB-XL's layout in a folder of its own, whose signals are those of the sample.
-fn excerpt(bench: &Workbench, name: &str, change: &dyn Fn(usize, &[String], &mut Vec<String>) -> bool) {
+fn excerpt(bench: &Workbench, name: &str, change: Change<'_>) {
     let mut reader = csv::Reader::from_path(sample().join("ptbxl_database.csv")).unwrap();
     let columns: Vec<String> = reader.headers().unwrap().iter().map(str::to_owned).collect();
     let mut writer = csv::Writer::from_writer(Vec::new());
@@ -128,7 +131,6 @@ fn two_names_of_one_folder_are_one_data_set() {
 /// The copies that a public report found to train on test patients.
 #[test]
 fn an_excerpt_a_copy_and_renamed_signals_are_the_same_people() {
-    type Change<'a> = &'a dyn Fn(usize, &[String], &mut Vec<String>) -> bool;
     // Test signals listed again as training records of others, beside the training records themselves.
     let again = |_: usize, columns: &[String], row: &mut Vec<String>| {
         let id = get(columns, row, "ecg_id").to_owned();

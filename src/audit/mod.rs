@@ -61,11 +61,14 @@ struct Part<'a> {
     sets: [i64; 3],
 }
 
+/// Runs whose stages have all sets in common, and these stages.
+type Group<'a> = (Vec<&'a Run>, Vec<Part<'a>>);
+
 impl Auditor<'_> {
     fn experiment(&mut self, store: &Store, name: &str, runs: &[&Run], look_ups: &mut LookUps<'_>) -> Result<()> {
         let stages = store.stages(name)?;
         // Runs of the same sets have the same proof.
-        let mut groups: BTreeMap<Vec<[i64; 3]>, (Vec<&Run>, Vec<Part<'_>>)> = BTreeMap::new();
+        let mut groups: BTreeMap<Vec<[i64; 3]>, Group<'_>> = BTreeMap::new();
         let (mut text, mut unproved, mut used) = (String::new(), 0, Vec::new());
         for run in runs {
             match self.parts(run, &stages) {

@@ -252,7 +252,7 @@ fn people_of(dataset: &Dataset, who: &Who<'_>, records: &[usize]) -> Vec<(u32, V
         own.push(index);
     }
     let mut people: Vec<_> = people.into_iter().collect();
-    people.sort_unstable_by(|(_, (a, _)), (_, (b, _))| a.cmp(b));
+    people.sort_unstable_by_key(|(_, (name, _))| *name);
     people.into_iter().map(|(person, (_, records))| (person, records)).collect()
 }
 
