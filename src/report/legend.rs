@@ -217,7 +217,7 @@ fn of_test(comparison: &Comparison) -> String {
     match comparison.test {
         Test::Bootstrap => format!(
             "In brackets is its 95% interval, which covers the choice of test records and the spread over seeds: {} \
-             bootstrap resamples of the patients, stratified by class and the same for all networks, and the variance of the \
+             bootstrap resamples of the patients, stratified by rarest class and the same for all networks, and the variance of the \
              seeds; of the records alone where there is one seed.",
             comparison.resamples
         ),
