@@ -6,8 +6,8 @@ use cudarc::nvrtc::result as nvrtc;
 use cudarc::nvrtc::sys;
 use sha2::{Digest, Sha256};
 
-use crate::Result;
 use crate::error::Error;
+use crate::{Result, durable};
 
 /// One file of kernels, or one of the forms that it is compiled in.
 pub(super) struct Source {
@@ -97,9 +97,7 @@ pub(super) fn compiled([major, minor]: [i32; 2], cache: &Path) -> Result<(Vec<Pa
                 ))
             })?;
             // Another process may be at it too: whoever comes last wins, with the same bytes.
-            let partial = file.with_extension(format!("{}.partial", std::process::id()));
-            let written = std::fs::write(&partial, binary).and_then(|()| std::fs::rename(&partial, &file));
-            written.map_err(|error| Error::user(format!("{}: {error}", file.display())))?;
+            durable::write(&file, &binary).map_err(|error| Error::user(format!("{}: {error}", file.display())))?;
         }
         Ok(file)
     };
