@@ -38,7 +38,7 @@ verify: ## The default study, and everything that its store says proved again
 	@target/release/ecgraft verify --results target/verify
 
 torture: ## N kills, full disks, power losses, flipped bits ...: what is lost and what is wrong; see docs/reliability.md
-	TORTURE=$(N) $(CARGO) test --release --locked --test torture -- --nocapture --test-threads 1
+	TORTURE=$(N) $(CARGO) test --release --locked --test suite torture:: -- --nocapture --test-threads 1
 
 fuzz: ## N mutated inputs for each parser; what fails is kept in target/fuzz
 	FUZZ=$(N) $(CARGO) test --release --locked --test fuzz -- --nocapture
@@ -81,7 +81,7 @@ doc: ## The library's documentation, warnings denied
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --release --locked --no-deps
 
 error-rates: ## How often tests err and intervals cover, in simulations: the tables of docs/statistics.md; STUDIES=N
-	$(CARGO) test --release --locked --test coverage -- --ignored --nocapture --test-threads 1
+	$(CARGO) test --release --locked --test suite coverage:: -- --ignored --nocapture --test-threads 1
 
 bench: ## Benchmarks of ecgraft alone; see benches/README.md
 	$(CARGO) bench --locked

@@ -1,11 +1,9 @@
 //! What is wrong is told in one message that names it; what is right goes on.
 
-mod workbench;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use workbench::{Workbench, sample, tiny};
+use crate::workbench::{Workbench, sample, tiny};
 
 /// A copy of some of the bundled records: a few of each fold.
 fn small_copy(bench: &Workbench, name: &str) -> PathBuf {

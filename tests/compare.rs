@@ -1,15 +1,13 @@
 //! `ecgraft compare` on a small study, as a user asks it; and what is put together of runs made by hand.
 
-mod workbench;
-
 use std::collections::HashMap;
 
+use crate::workbench::{Workbench, sample, tiny};
 use ecgraft::manifest::Labels;
 use ecgraft::report::format::{Markdown, Table, Typst};
 use ecgraft::report::{Delta, Format, Key, Metric, Pivot, Selection, Shape, Sort, Test, TestEvidence, compare};
 use ecgraft::store::{Run, Store, TestPredictions};
 use ecgraft::train::metrics::classification;
-use workbench::{Workbench, sample, tiny};
 
 /// Two experiments, with several labels and with one, and everything that is asked of them.
 #[test]

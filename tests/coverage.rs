@@ -4,11 +4,9 @@
 //! percentage points. Chance is of fixed seeds: the shares are the same at every run. `make error-rates` writes the tables of
 //! docs/statistics.md.
 
-mod worlds;
-
+use crate::worlds::arms::{Study, WORLD, World};
+use crate::worlds::{classes, clusters, share};
 use ecgraft::manifest::Labels;
-use worlds::arms::{Study, WORLD, World};
-use worlds::{classes, clusters, share};
 
 const STUDIES: u64 = 4000;
 

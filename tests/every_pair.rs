@@ -1,11 +1,9 @@
 //! Every architecture with every graft and freeze, from manifest to table, on the bundled records.
 
-mod workbench;
-
 use std::collections::BTreeMap;
 
+use crate::workbench::{Workbench, sample};
 use ecgraft::store::Cell;
-use workbench::{Workbench, sample};
 
 /// The smallest sensible settings of a kind.
 fn settings(kind: &str) -> &'static str {

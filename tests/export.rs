@@ -1,16 +1,13 @@
 //! What is exported is what the store has, and other programs read it.
 
-mod example;
-mod workbench;
-
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::workbench::{Workbench, sample, tiny};
 use ecgraft::store::{Cell, Store};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
-use workbench::{Workbench, sample, tiny};
 
 fn study(name: &str) -> Workbench {
     let bench = Workbench::new(name);
@@ -66,7 +63,10 @@ fn what_is_not_ours_is_left_alone() {
     bench.run(&["export", "--csv", "tables"]).users_fault(&["there are no results yet"]);
     assert!(!bench.path.join("tables").exists());
     bench.run(&["export"]).users_fault(&["--parquet"]);
-    Store::open(&bench.results()).unwrap().register(&example::plan(&[example::manifest("study")])).unwrap();
+    Store::open(&bench.results())
+        .unwrap()
+        .register(&crate::example::plan(&[crate::example::manifest("study")]))
+        .unwrap();
     bench.write("tables/runs.csv", "mine\n");
     bench.run(&["export", "--csv", "tables"]).users_fault(&["tables/runs.csv", "left as it is", "name another folder"]);
     assert_eq!(names(&bench.path.join("tables")), BTreeSet::from(["runs.csv".to_owned()]));
@@ -164,7 +164,7 @@ fn python(test: &str, modules: &[&str]) -> Option<PathBuf> {
     let has_all = Command::new(&python).args(["-c", &imports]).output().is_ok_and(|said| said.status.success());
     if !has_all {
         let (python, modules) = (python.display(), modules.join(", "));
-        workbench::skipped(test, &format!("{python} has not all of {modules}; PYTHON= names another"));
+        crate::workbench::skipped(test, &format!("{python} has not all of {modules}; PYTHON= names another"));
     }
     has_all.then_some(python)
 }
@@ -172,7 +172,7 @@ fn python(test: &str, modules: &[&str]) -> Option<PathBuf> {
 /// Runs `script` in the folder of `bench`.
 fn run_python(python: &Path, bench: &Workbench, script: &str, arguments: &[&str]) -> String {
     let output = Command::new(python).arg("-c").arg(script).args(arguments).current_dir(&bench.path).output().unwrap();
-    workbench::Said::of(&output).ok()
+    crate::workbench::Said::of(&output).ok()
 }
 
 #[test]
@@ -282,7 +282,7 @@ print(len(said), 'probabilities')
 fn study_with_a_failure(name: &str) -> Workbench {
     let bench = study(name);
     let mut store = Store::open(&bench.results()).unwrap();
-    let plan = example::plan(&[example::manifest("study")]);
+    let plan = crate::example::plan(&[crate::example::manifest("study")]);
     store.register(&plan).unwrap();
     store.want(&[plan.stages[0].id.clone()]).unwrap();
     store.claim("w", std::time::Duration::from_secs(30)).unwrap();

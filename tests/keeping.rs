@@ -1,13 +1,11 @@
 //! What is kept stays whole: whatever ends a run, whatever happens to its files, and whoever else is at work.
 
-mod workbench;
-
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::workbench::{Said, Workbench, sample, tiny};
 use ecgraft::store::Cell;
-use workbench::{Said, Workbench, sample, tiny};
 
 /// Patience with a machine that has much to do.
 const PATIENCE: Duration = Duration::from_secs(120);

@@ -1,12 +1,10 @@
 //! The report as one HTML file, and figures as files, through the command.
 
-mod workbench;
-
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::workbench::{Workbench, sample, tiny};
 use ecgraft::store::Cell;
-use workbench::{Workbench, sample, tiny};
 
 /// A study of seconds, its results, and what is in the manifest beside it.
 fn studied(name: &str, more: &str) -> Workbench {
@@ -363,13 +361,13 @@ fn printed(browser: &Path, bench: &Workbench, page: &Path) -> Option<Vec<Vec<Str
 fn printed_no_ecg_is_cut_and_no_heading_is_left_alone() {
     let test = "printed_no_ecg_is_cut_and_no_heading_is_left_alone";
     let Some(browser) = chromium() else {
-        return workbench::skipped(test, "no chromium is on the path, and CHROMIUM is not set");
+        return crate::workbench::skipped(test, "no chromium is on the path, and CHROMIUM is not set");
     };
     let bench = studied("printed", "");
     bench.run(&["report", "-o", "report.html"]).ok();
     let html = std::fs::read_to_string(bench.path.join("report.html")).unwrap();
     let Some(pages) = printed(&browser, &bench, &bench.path.join("report.html")) else {
-        return workbench::skipped(test, "pdftotext is not on the path");
+        return crate::workbench::skipped(test, "pdftotext is not on the path");
     };
     let headings: Vec<&str> = ["<h2", "<h3", "<summary"]
         .into_iter()

@@ -1,15 +1,13 @@
 //! Nobody trains what they validate or test, whatever their sources are called: planned, run, kept and audited.
 
-mod workbench;
-
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::workbench::{Workbench, sample};
 use ecgraft::progress::Progress;
 use ecgraft::run::{self, Device};
 use ecgraft::{manifest, plan};
-use workbench::{Workbench, sample};
 
 /// A classifier that is grafted under one of the same kind: of `mix`, tested on `transfer`. Networks of a moment.
 fn study(name: &str, top: &str, sources: &str, parts: &str) -> String {

@@ -1,12 +1,10 @@
 //! What is trained, and what is shared.
 
-mod example;
-
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::example::{fingerprints, freeze, manifest, plan, strings};
 use ecgraft::manifest::*;
 use ecgraft::plan::{Overlap, Overlaps, Plan, SharedPeople, StageKind, expand, id_of_run, id_of_settings};
-use example::{fingerprints, freeze, manifest, plan, strings};
 use serde_json::json;
 
 /// A manifest whose trials touch everything it defines.
@@ -376,7 +374,7 @@ fn two_names_of_one_freeze_are_one_trial() {
 
 #[test]
 fn a_part_is_hashed_by_what_is_written_of_it_and_spaces_do_not_count() {
-    let mut part = example::part("ptbxl", Some(0.5), None);
+    let mut part = crate::example::part("ptbxl", Some(0.5), None);
     let json = serde_json::to_value(&part).unwrap();
     // The form of the first versions: ids of their manifests hold.
     assert_eq!(json, serde_json::json!({"source": "ptbxl", "share": 0.5, "folds": null}));
@@ -526,7 +524,7 @@ fn donors_of_every_form_are_trained_once_and_fusions_are_arms() {
     let mut manifest = manifest("forms");
     let both = Donor::Regression(Targets::of(&[Target::Hr, Target::Qrs]));
     manifest.regression.targets.push(Targets::of(&[Target::Qrs, Target::Hr]));
-    manifest.mixes.insert("real".into(), Mix { records: None, parts: vec![example::part("ptbxl", None, None)] });
+    manifest.mixes.insert("real".into(), Mix { records: None, parts: vec![crate::example::part("ptbxl", None, None)] });
     manifest.trials.mix = strings(&["real"]);
     manifest.trials.from = vec![
         vec![both.clone()],
@@ -559,7 +557,7 @@ fn donors_of_every_form_are_trained_once_and_fusions_are_arms() {
     // Baselines as large as the grafts of two.
     let mut matched = fused.clone();
     matched.trials.matched_scratch = true;
-    let sizes = example::plan(&[matched]).trials.into_iter().filter(|trial| trial.graft.is_empty());
+    let sizes = crate::example::plan(&[matched]).trials.into_iter().filter(|trial| trial.graft.is_empty());
     let sizes: Vec<String> = sizes.map(|trial| trial.graft_label()).collect();
     assert_eq!(sizes, ["scratch x2", "gate(scratch x2)", "mean(scratch x2)"]);
     // None where no graft of that size is left.
@@ -569,7 +567,7 @@ fn donors_of_every_form_are_trained_once_and_fusions_are_arms() {
         Exclude { from: Some(vec![Target::Hr.into(), Target::Qrs.into()]), ..Exclude::default() },
         Exclude { from: Some(vec![both, Donor::CLASSIFICATION]), fusion: Some(Fusion::Mean), ..Exclude::default() },
     ];
-    let sizes = example::plan(&[fewer]).trials.into_iter().filter(|trial| trial.graft.is_empty());
+    let sizes = crate::example::plan(&[fewer]).trials.into_iter().filter(|trial| trial.graft.is_empty());
     assert_eq!(sizes.map(|trial| trial.graft_label()).collect::<Vec<_>>(), ["scratch x2", "gate(scratch x2)"]);
     fused.trials.exclude = vec![Exclude { fusion: Some(Fusion::Concat), ..Exclude::default() }];
     assert_eq!(expand(vec![fused.clone()], &fingerprints(&[fused]), &Overlaps::new()).unwrap().trials.len(), 6);
@@ -578,7 +576,7 @@ fn donors_of_every_form_are_trained_once_and_fusions_are_arms() {
 #[test]
 fn a_classifier_to_be_grafted_depends_on_its_own_settings() {
     let mut first = manifest("first");
-    first.mixes.insert("real".into(), Mix { records: None, parts: vec![example::part("ptbxl", None, None)] });
+    first.mixes.insert("real".into(), Mix { records: None, parts: vec![crate::example::part("ptbxl", None, None)] });
     first.trials.mix = strings(&["real"]);
     first.trials.from = vec![vec![Donor::CLASSIFICATION]];
     let donor = |manifest: &Manifest| {

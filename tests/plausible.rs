@@ -1,12 +1,10 @@
 //! What cannot be is told, with its place and its likely cause; what can be left out is left out and listed.
 
-mod workbench;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::workbench::{Workbench, tiny};
 use ecgraft::store::Cell;
-use workbench::{Workbench, tiny};
 
 const FEATURES: &str = "features/ecgdeli_features.csv";
 

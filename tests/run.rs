@@ -1,14 +1,12 @@
 //! A study from manifest to table, as a user sees it.
 
-mod workbench;
-
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use crate::workbench::{Said, Workbench, sample, tiny};
 use ecgraft::store::Cell;
-use workbench::{Said, Workbench, sample, tiny};
 
 #[test]
 fn a_study_runs_once_and_is_found_done() {

@@ -1,7 +1,5 @@
 //! Who trains, who validates, who tests.
 
-mod example;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -60,12 +58,12 @@ fn mix(records: Option<usize>, parts: &[Part<'_>]) -> Mix {
 const SHARES: Shares = Shares { validation: 0.1, test: 0.1, epochs: 20 };
 
 fn regress(mix: &Mix, target: Target, datasets: &Datasets, seed: u64) -> ecgraft::Result<Split> {
-    let manifest = example::manifest("m");
+    let manifest = crate::example::manifest("m");
     mix_split("half", mix, Wanted::Targets(&[target]), SHARES, Some(&manifest.transfer), datasets, seed)
 }
 
 fn transfer(datasets: &Datasets, fraction: f64, seed: u64) -> Split {
-    let transfer = Transfer { labels: Labels::Multi, ..example::manifest("m").transfer };
+    let transfer = Transfer { labels: Labels::Multi, ..crate::example::manifest("m").transfer };
     transfer_split(&transfer, datasets, fraction, seed).unwrap()
 }
 
@@ -159,7 +157,7 @@ fn more_than_there_is_and_nothing_at_all_are_told() {
     let one = datasets(&[("simulated", 1, 1)]);
     let error = regress(&mix(None, &[("simulated", None, None)]), Target::Hr, &one, 0).unwrap_err();
     assert!(error.message.contains("1 records with a known hr of 1 patients are too few"), "{error}");
-    let mut transfer = example::manifest("m").transfer;
+    let mut transfer = crate::example::manifest("m").transfer;
     transfer.labels = Labels::Multi;
     let ten = datasets(&[("ptbxl", 9, 1)]); // patients 0 to 8: folds 1 to 9
     let error = transfer_split(&transfer, &ten, 1.0, 0).unwrap_err();
@@ -221,7 +219,7 @@ fn fractions_are_nested_by_patient_and_stratified() {
 #[test]
 fn single_labels_keep_records_of_exactly_one_class() {
     let data = datasets(&[("ptbxl", 1000, 1)]);
-    let transfer = Transfer { labels: Labels::Single, ..example::manifest("m").transfer };
+    let transfer = Transfer { labels: Labels::Single, ..crate::example::manifest("m").transfer };
     let split = transfer_split(&transfer, &data, 1.0, 0).unwrap();
     for pick in all(&split) {
         assert_eq!(data["ptbxl"].records[pick.record].classes.iter().filter(|has| **has).count(), 1);
@@ -239,7 +237,7 @@ fn single_labels_keep_records_of_exactly_one_class() {
 #[test]
 fn classifiers_that_are_grafted_see_the_classes_of_their_mix_and_nobody_held_out() {
     let data = datasets(&[("ptbxl", 300, 2)]);
-    let transfer = example::manifest("m").transfer;
+    let transfer = crate::example::manifest("m").transfer;
     let whole = mix(None, &[("ptbxl", None, None)]);
     let split = |labels| {
         let wanted = Wanted::Classes(&[Superclass::Norm, Superclass::Sttc], labels);
@@ -374,7 +372,7 @@ fn the_composition_says_what_a_mix_is_made_of() {
 
     // Of a network of several targets each is told; QRS is not known of every tenth record. A classifier has none.
     let whole = Mix { records: None, parts: vec![with("simulated", "hr < 60")] };
-    let transfer = example::manifest("m").transfer;
+    let transfer = crate::example::manifest("m").transfer;
     let several = Wanted::Targets(&[Target::Hr, Target::Qrs]);
     let split = mix_split("m", &whole, several, SHARES, Some(&transfer), &data, 0).unwrap();
     let known: Vec<_> = split.composition[0].targets.iter().map(|of| (of.target, of.known, of.sd)).collect();
@@ -401,7 +399,7 @@ fn a_curriculum_gives_each_training_record_its_epochs() {
 
     // All of a small part validates: none is left to train in the first epochs.
     mix.parts[0].max_records = Some(1);
-    let manifest = example::manifest("m");
+    let manifest = crate::example::manifest("m");
     let shares = Shares { validation: 0.9, test: 0.0, ..SHARES };
     let wanted = Wanted::Targets(&[Target::Hr]);
     let error = mix_split("half", &mix, wanted, shares, Some(&manifest.transfer), &data, 0).unwrap_err();

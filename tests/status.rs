@@ -1,24 +1,21 @@
 //! How far a study is, as its user sees it.
 
-mod example;
-mod workbench;
-
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use crate::workbench::{Said, Workbench, sample, tiny};
 use chrono::Utc;
 use ecgraft::plan::{Plan, Stage, StageKind};
 use ecgraft::store::{Claim, Finish, Store};
 use ecgraft::train::{Outcome, Score};
-use workbench::{Said, Workbench, sample, tiny};
 
 const LEASE: Duration = Duration::from_secs(30);
 
 /// Two regressions and then two transfers, written down and not begun.
 fn study(bench: &Workbench) -> (Plan, Store) {
-    let mut manifest = example::manifest("study");
+    let mut manifest = crate::example::manifest("study");
     manifest.trials.seed = vec![0, 1];
-    let plan = example::plan(&[manifest]);
+    let plan = crate::example::plan(&[manifest]);
     let mut store = Store::open(&bench.results()).unwrap();
     store.register(&plan).unwrap();
     let (regressions, transfers): (Vec<&Stage>, Vec<&Stage>) =
@@ -122,7 +119,7 @@ fn a_run_is_watched_to_its_end_by_another_process() {
 fn a_terminal_is_redrawn_in_place_and_left_by_ctrl_c() {
     if Command::new("script").arg("--version").output().is_err() {
         let test = "a_terminal_is_redrawn_in_place_and_left_by_ctrl_c";
-        workbench::skipped(test, "there is no `script` to make a terminal");
+        crate::workbench::skipped(test, "there is no `script` to make a terminal");
         return;
     }
     let bench = Workbench::new("screen");

@@ -1,24 +1,21 @@
 //! What is written is found again, once, whole, by whoever asks.
 
-mod example;
-mod workbench;
-
 use std::time::Duration;
 
+use crate::workbench::Workbench;
 use chrono::Utc;
 use ecgraft::data::{PartOfMix, TargetOfPart};
 use ecgraft::plan::{Plan, Stage, StageKind};
 use ecgraft::store::{Cell, Claim, Finish, StageStatus, Store, Weights};
 use ecgraft::train::metrics::RegressionMetrics;
 use ecgraft::train::{EpochValue, MeasuredValue, Outcome, Prediction, RegressionScore, Score};
-use workbench::Workbench;
 
 const LEASE: Duration = Duration::from_secs(30);
 
 fn plan() -> Plan {
-    let mut manifest = example::manifest("study");
+    let mut manifest = crate::example::manifest("study");
     manifest.trials.seed = vec![0, 1];
-    example::plan(&[manifest])
+    crate::example::plan(&[manifest])
 }
 
 fn order(plan: &Plan) -> Vec<String> {
@@ -375,9 +372,9 @@ fn an_edited_manifest_keeps_what_was_trained_and_forgets_what_was_not() {
     let mut store = Store::open(&folder.results()).unwrap();
     store.register(&first).unwrap();
     finish_all(&mut store, &first);
-    let mut manifest = example::manifest("study");
+    let mut manifest = crate::example::manifest("study");
     manifest.trials.seed = vec![1, 2];
-    let second = example::plan(&[manifest]);
+    let second = crate::example::plan(&[manifest]);
     store.register(&second).unwrap();
     let seeds =
         |store: &Store| store.runs().unwrap().iter().map(|run| (run.seed, run.status.clone())).collect::<Vec<_>>();
@@ -452,14 +449,14 @@ fn a_store_of_the_first_version_keeps_what_it_has_and_learns_the_new() {
     .unwrap();
     drop(old);
     // A classifier to be grafted, which the first version had no word for.
-    let mut manifest = example::manifest("new");
+    let mut manifest = crate::example::manifest("new");
     manifest.mixes.insert(
         "real".into(),
-        ecgraft::manifest::Mix { records: None, parts: vec![example::part("ptbxl", None, None)] },
+        ecgraft::manifest::Mix { records: None, parts: vec![crate::example::part("ptbxl", None, None)] },
     );
     manifest.trials.mix = vec!["real".into()];
     manifest.trials.from = vec![vec![ecgraft::manifest::Donor::CLASSIFICATION]];
-    let plan = example::plan(&[manifest]);
+    let plan = crate::example::plan(&[manifest]);
     let mut store = Store::open(&folder.results()).unwrap();
     store.register(&plan).unwrap();
     finish_all(&mut store, &plan);

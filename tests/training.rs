@@ -1,14 +1,12 @@
 //! How stages are trained, as users see it: schedules that wait for each other, stages that go on after a stop,
 //! trainings that come to nothing.
 
-mod workbench;
-
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use crate::workbench::{Workbench, sample, tiny};
 use ecgraft::store::Cell;
-use workbench::{Workbench, sample, tiny};
 
 /// Twelve frozen epochs and little patience, at a reduced size. `broken` is no good once it thaws.
 fn late_thaw() -> String {

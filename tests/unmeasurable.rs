@@ -1,13 +1,11 @@
 //! What cannot be measured is said and not printed, in every format: from one patient, one seed, or what does not vary.
 
-mod workbench;
-
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use crate::workbench::{Workbench, sample, tiny};
 use rusqlite::Connection;
 use serde_json::Value;
-use workbench::{Workbench, sample, tiny};
 
 /// The bundled records, of which so many patients of the test fold have MI: what others have is made NORM.
 fn with_mi_patients(bench: &Workbench, wanted: usize) -> PathBuf {

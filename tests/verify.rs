@@ -1,9 +1,7 @@
 //! What the store says is proved again from what it keeps, and one changed value is found, whichever it is.
 
-mod workbench;
-
+use crate::workbench::{Workbench, sample, tiny};
 use ecgraft::store::Cell;
-use workbench::{Workbench, sample, tiny};
 
 /// Three experiments: several labels, one label, and grafts of all kinds.
 fn studied(name: &str) -> Workbench {

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use walkdir::WalkDir;
 
-use crate::judge::{Chance, Study, count, run, told};
+use super::judge::{Chance, Study, count, run, told};
 use crate::workbench::{Workbench, sample, tiny};
 
 /// What a kind of file is called, and whether a file is of it.

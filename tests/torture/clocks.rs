@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::judge::{PATIENCE, Study, command, count, start, told};
-use crate::many::wait_for_work;
+use super::judge::{PATIENCE, Study, command, count, start, told};
+use super::many::wait_for_work;
 use crate::workbench::{Workbench, skipped};
 
 /// Longer than a lease, and what it takes to see that it is over.

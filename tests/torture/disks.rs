@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::judge::{Chance, Study, count, no_table, run, told};
+use super::judge::{Chance, Study, count, no_table, run, told};
 use crate::workbench::{Workbench, skipped};
 
 /// A file system that is taken away at the end.

@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::judge::{Chance, PATIENCE, Study, command, count, run, start, told};
+use super::judge::{Chance, PATIENCE, Study, command, count, run, start, told};
 use crate::workbench::{Workbench, sample, skipped, tiny};
 
 /// At most so many kills of one study, then it is left alone.

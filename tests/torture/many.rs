@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use crate::judge::{Chance, PATIENCE, Running, Study, command, count, run, start, told};
+use super::judge::{Chance, PATIENCE, Running, Study, command, count, run, start, told};
 use crate::workbench::Workbench;
 
 /// Longer than a lease, and what it takes to see that it is over.

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::disks::Mounted;
-use crate::judge::{Chance, Study, command, count, no_table, run, start, told};
+use super::disks::Mounted;
+use super::judge::{Chance, Study, command, count, no_table, run, start, told};
 use crate::workbench::{Workbench, skipped};
 
 /// Copies of one run's image.
@@ -82,7 +82,7 @@ fn copies(
         }
         copies.push(path);
     }
-    assert!(running.ended_within(crate::judge::PATIENCE));
+    assert!(running.ended_within(super::judge::PATIENCE));
     Ok(copies)
 }
 

@@ -7,7 +7,6 @@
 //!
 //! `cargo test` does a few of each; `make torture N=1000` does as many as it is asked for, and says what it found in lines that
 //! begin with `torture:`. What needs root, strace, faketime or a loop device is skipped by name where that is missing.
-#![cfg(unix)]
 
 mod bits;
 mod clocks;
@@ -16,5 +15,3 @@ mod judge;
 mod kills;
 mod many;
 mod power;
-#[path = "../workbench/mod.rs"]
-mod workbench;

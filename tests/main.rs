@@ -1,0 +1,36 @@
+//! Everything at the boundary a user touches: one binary, so that the crate is linked with its tests once.
+//!
+//! Apart from it are `fuzz`, which counts what is allocated, and `gpu`, which is carried to a machine that has one.
+
+mod example;
+mod workbench;
+mod worlds;
+
+mod bad_input;
+mod compare;
+mod coverage;
+mod data;
+mod every_pair;
+mod export;
+mod guide;
+mod keeping;
+mod manifest;
+mod metrics;
+mod page;
+mod people;
+mod plan;
+mod plausible;
+mod progress;
+mod report;
+mod run;
+mod signal;
+mod simulator;
+mod split;
+mod statistics;
+mod status;
+mod store;
+#[cfg(unix)]
+mod torture;
+mod training;
+mod unmeasurable;
+mod verify;
