@@ -2,31 +2,21 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use super::Results;
-use crate::output::{self, Kind as File};
-use crate::report;
+use crate::output::{self, Kind};
+use crate::report::figure::{FIGURES, Figure, Scope, Subject, names_of, plot};
 use crate::{Error, Result};
 
 /// Draw a figure of an experiment, as SVG, PNG or PDF
 #[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  ecgraft plot label-efficiency evidence -o evidence.svg
-  ecgraft plot roc --run 3f2a > roc.svg
-  ecgraft plot forest evidence -o forest.pdf
-  ecgraft plot ecg --record 9174 -o ecg.png
-
-ROC curves are of the seeds of one arm, beside those of its baseline; calibration and confusion are of one
-run, an ECG is of a record it was tested on; regression-scatter and bland-altman are of the networks grafted into that
-run, or of those of the lowest seed where it has none. Without --run it is the arm with the highest mean test macro AUC,
-and the best of its seeds. learning-curves, loss and regression-loss are of all runs, or with --run of that one and of what
-is grafted into it; label-efficiency and forest are of all and take no --run.")]
+#[command(after_help = help())]
 pub struct Options {
     /// What is drawn
-    #[arg(value_enum)]
-    kind: Kind,
+    #[arg(value_parser = figures())]
+    kind: &'static dyn Figure,
     /// The experiment [default: the only one there is]
     #[arg(value_name = "NAME")]
     experiment: Option<String>,
@@ -43,30 +33,32 @@ pub struct Options {
     results: Results,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Kind {
-    /// Test macro AUC over the share of the labels
-    LabelEfficiency,
-    /// Differences from the network trained from scratch, with their intervals
-    Forest,
-    /// Validation macro AUC by epoch
-    LearningCurves,
-    /// Loss of the classifiers by epoch
-    Loss,
-    /// Loss of the networks that are grafted by epoch
-    RegressionLoss,
-    /// What regressions measured over what is true, target by target
-    RegressionScatter,
-    /// Differences of measured and true values over their means, target by target
-    BlandAltman,
-    /// Sensitivity over 1 - specificity, class by class
-    Roc,
-    /// Stated probabilities against what came true, class by class
-    Calibration,
-    /// True against predicted classes
-    Confusion,
-    /// A test record on ECG paper, 25 mm/s and 10 mm/mV, with true and predicted classes
-    Ecg,
+fn help() -> String {
+    format!(
+        "\
+Examples:
+  ecgraft plot label-efficiency evidence -o evidence.svg
+  ecgraft plot roc --run 3f2a > roc.svg
+  ecgraft plot forest evidence -o forest.pdf
+  ecgraft plot ecg --record 9174 -o ecg.png
+
+ROC curves are of the seeds of one arm, beside those of its baseline; calibration and confusion are of one
+run, an ECG is of a record it was tested on; regression-scatter and bland-altman are of the networks grafted into that
+run, or of those of the lowest seed where it has none. Without --run it is the arm with the highest mean test macro AUC,
+and the best of its seeds. {} are of all runs, or with --run of that one and of what
+is grafted into it; {} are of all and take no --run.",
+        names_of(|figure| figure.scope() == Scope::Runs),
+        names_of(|figure| matches!(figure.scope(), Scope::Experiment(_)))
+    )
+}
+
+/// The figures by their names.
+fn figures() -> impl TypedValueParser<Value = &'static dyn Figure> {
+    let values = FIGURES.iter().map(|figure| PossibleValue::new(figure.name()).help(figure.about()));
+    PossibleValuesParser::new(values).try_map(|name| {
+        let found = FIGURES.iter().copied().find(|figure| figure.name() == name);
+        found.ok_or_else(|| Error::internal(format!("{name} is not among the figures")))
+    })
 }
 
 /// Runs the command.
@@ -75,34 +67,22 @@ enum Kind {
 /// A user error where there are no results, no such experiment or run, nothing to draw, or the file cannot be written.
 pub fn run(options: Options) -> Result<()> {
     let format = match &options.output {
-        None => File::Svg,
-        Some(path) => File::of(path, &[File::Svg, File::Png, File::Pdf])?,
+        None => Kind::Svg,
+        Some(path) => Kind::of(path, &[Kind::Svg, Kind::Png, Kind::Pdf])?,
     };
     if let Some(path) = &options.output {
         output::check(path, format)?;
     }
-    let (dir, name, run) = (&options.results.dir, options.experiment.as_deref(), options.run.as_deref());
-    let plot = |kind| report::plot(dir, kind, name, run);
-    if options.record.is_some() && !matches!(options.kind, Kind::Ecg) {
-        return Err(Error::user("--record is for `ecgraft plot ecg`"));
-    }
-    let figure = match options.kind {
-        Kind::LabelEfficiency => plot(report::Kind::LabelEfficiency),
-        Kind::Forest => plot(report::Kind::Forest),
-        Kind::LearningCurves => plot(report::Kind::LearningCurves),
-        Kind::Loss => plot(report::Kind::Loss),
-        Kind::RegressionLoss => plot(report::Kind::RegressionLoss),
-        Kind::RegressionScatter => plot(report::Kind::RegressionScatter),
-        Kind::BlandAltman => plot(report::Kind::BlandAltman),
-        Kind::Roc => plot(report::Kind::Roc),
-        Kind::Calibration => plot(report::Kind::Calibration),
-        Kind::Confusion => plot(report::Kind::Confusion),
-        Kind::Ecg => report::ecg(dir, name, run, options.record.as_deref()),
-    }?;
+    let subject = Subject {
+        experiment: options.experiment.as_deref(),
+        run: options.run.as_deref(),
+        record: options.record.as_deref(),
+    };
+    let drawing = plot(&options.results.dir, options.kind, &subject)?;
     let content = match format {
-        File::Png => figure.png()?,
-        File::Pdf => figure.pdf()?,
-        _ => figure.svg().into_bytes(),
+        Kind::Png => drawing.png()?,
+        Kind::Pdf => drawing.pdf()?,
+        _ => drawing.svg().into_bytes(),
     };
     match options.output {
         None => super::print(&String::from_utf8_lossy(&content)),

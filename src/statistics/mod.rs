@@ -16,21 +16,30 @@
 //! What they cannot say they do not: a [`Difference`] that rests on one patient, on one seed where seeds matter, or on values
 //! that do not vary has an [`Unmeasurable`] in place of interval and p-value.
 //!
-//! [`holm`] corrects a family of p-values; [`ranks`] compares arms across data sets.
+//! [`holm`] corrects a family of p-values; [`ranks`] compares arms across data sets. What figures show is counted here too:
+//! [`roc_curve`], [`calibration_bins`], [`confusion_matrix`], [`Agreement`].
 
+mod agreement;
 pub mod bootstrap;
+mod calibration;
+mod confusion;
 pub mod delong;
 pub mod distributions;
 mod holm;
 pub mod mcnemar;
 pub mod ranks;
+mod roc;
 mod sides;
 mod spread;
 mod unmeasurable;
 pub mod wilcoxon;
 
+pub use agreement::Agreement;
+pub use calibration::{Bin, calibration_bins, wilson_interval};
+pub use confusion::confusion_matrix;
 pub use distributions::t_quantile;
 pub use holm::holm;
+pub use roc::roc_curve;
 pub use sides::{Rests, Sides};
 pub use spread::{Difference, Spread, Tested};
 pub use unmeasurable::{FEW_PATIENTS, LEAST_PATIENTS, Side, Support, Unmeasurable};

@@ -13,7 +13,6 @@ mod claims;
 mod evidence;
 mod filesystem;
 mod members;
-mod mlflow;
 mod open;
 mod predictions;
 mod proof;
@@ -31,7 +30,6 @@ pub use evidence::{
     LearningCurves, PredictionsOfRun, Series, StoredManifest, TestError, TestedRecord, TrainedStage, TrainedStages,
 };
 pub use members::{Member, RecordSet, SPLITS, StageSets};
-pub use mlflow::{MlflowExperiment, MlflowMetric, MlflowRun, MlflowStatus, MlflowStore};
 pub use predictions::{Found, TestPredictions};
 pub use proof::{StoredRun, StoredStage};
 pub use query::{Cell, Rows};

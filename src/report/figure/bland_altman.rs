@@ -1,44 +1,48 @@
 //! Agreement of measured with true values (Bland and Altman 1986), target by target.
 
-use super::Figure;
-use super::axis::Axis;
-use super::panel::Panel;
-use super::scatter::{Measured, Panels};
-use super::style::DASHES;
+use super::chart::axis::Axis;
+use super::chart::panel::Panel;
+use super::chart::records::Panels;
+use super::chart::style::DASHES;
+use super::{Drawing, Figure, Input, Measured, Scope, Section};
+use crate::statistics::Agreement;
 
-/// Size of one panel, px.
-const SIZE: [f64; 2] = [340.0, 220.0];
-/// How many standard deviations the limits are from the bias (Bland and Altman 1986): the normal quantile of 95%.
-const Z: f64 = 1.96;
+/// A panel for each target: difference (measured - true) over the mean of both, a dot a record, with lines at the bias and at
+/// the limits of agreement.
+pub(super) struct BlandAltman;
 
-/// How far measured values are from true ones, in their unit: bpm or ms.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Agreement {
-    /// Mean of the differences, measured - true.
-    bias: f64,
-    /// Bias -+ 1.96 standard deviations of the differences (n - 1 in the denominator); `None` below two records.
-    limits: Option<[f64; 2]>,
-}
+impl Figure for BlandAltman {
+    fn name(&self) -> &'static str {
+        "bland-altman"
+    }
 
-impl Agreement {
-    /// Of truth and measured value of each record; `None` without records, and where a value is not finite.
-    fn of(pairs: &[(f64, f64)]) -> Option<Self> {
-        let n = pairs.len() as f64;
-        let differences = || pairs.iter().map(|(truth, measured)| measured - truth);
-        let bias = differences().sum::<f64>() / n;
-        let squares: f64 = differences().map(|difference| (difference - bias).powi(2)).sum();
-        let half = Z * (squares / (n - 1.0)).sqrt();
-        let limits = (pairs.len() > 1).then_some([bias - half, bias + half]);
-        (squares.is_finite() && bias.is_finite()).then_some(Self { bias, limits })
+    fn about(&self) -> &'static str {
+        "Differences of measured and true values over their means, target by target"
+    }
+
+    fn scope(&self) -> Scope {
+        Scope::Run
+    }
+
+    fn section(&self) -> Option<Section> {
+        Some(Section::Measurements)
+    }
+
+    fn draw(&self, input: &Input<'_>) -> Result<Drawing, String> {
+        let title = format!("{}: differences of measured and true values", input.name);
+        bland_altman(title, &input.results.measured)
+            .ok_or_else(|| "no regression is done yet of which each test record's value is kept".to_owned())
     }
 }
 
-/// A panel for each target: difference (measured - true) over the mean of both, a dot a record, with lines at the bias and at
-/// the limits of agreement. `None` without records.
-pub fn bland_altman(title: String, measured: &[Measured]) -> Option<Figure> {
-    let mut panels = Panels::new(measured, SIZE);
+/// Size of one panel, px.
+const SIZE: [f64; 2] = [340.0, 220.0];
+
+/// `None` without records.
+fn bland_altman(title: String, measured: &[Measured]) -> Option<Drawing> {
+    let mut panels = Panels::new(measured.iter().map(|of| of.network.as_str()).collect(), SIZE);
     for (number, of) in measured.iter().enumerate() {
-        let Some(agreement) = Agreement::of(&of.pairs) else { continue };
+        let Some(agreement) = Agreement::from_pairs(&of.pairs) else { continue };
         let points = of.pairs.iter().map(|(truth, measured)| (truth.midpoint(*measured), measured - truth));
         let lines = [agreement.bias].into_iter().chain(agreement.limits.into_iter().flatten());
         let x = Axis::linear(points.clone().map(|point| point.0), SIZE[0]);
@@ -79,20 +83,8 @@ mod tests {
     use super::*;
     use crate::manifest::Target;
 
-    /// By hand: differences 2, -1, 5, -2 have the mean 1; their deviations 1, -2, 4, -3 have squares of the sum 30, so that
-    /// the standard deviation is sqrt(30 / 3) = 3.16228 and the limits are 1 -+ 6.19806.
+    /// The bias of all is 1 and the limits are 1 -+ 6.19806, as in the test of [`Agreement`].
     const PAIRS: [(f64, f64); 4] = [(100.0, 102.0), (90.0, 89.0), (110.0, 115.0), (95.0, 93.0)];
-
-    #[test]
-    fn bias_and_limits_are_those_worked_out_by_hand() {
-        let found = Agreement::of(&PAIRS).unwrap();
-        let [low, high] = found.limits.unwrap();
-        assert!((found.bias - 1.0).abs() < 1e-12, "{found:?}");
-        assert!((low + 5.19806).abs() < 1e-5 && (high - 7.19806).abs() < 1e-5, "{found:?}");
-        assert_eq!(Agreement::of(&[(80.0, 78.0)]), Some(Agreement { bias: -2.0, limits: None }));
-        assert_eq!(Agreement::of(&[(80.0, 81.5), (60.0, 61.5)]).unwrap().limits, Some([1.5, 1.5]));
-        assert_eq!((Agreement::of(&[]), Agreement::of(&[(1.0, f64::NAN)])), (None, None));
-    }
 
     #[test]
     fn the_figure_says_and_draws_them() {

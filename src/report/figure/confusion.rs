@@ -1,16 +1,42 @@
 //! True against predicted classes.
 
-use super::Figure;
-use super::panel::Grid;
-use super::svg::{Svg, fitted};
+use super::chart::panel::Grid;
+use super::chart::svg::{Svg, fitted};
+use super::gather::{THRESHOLD, is_predicted};
+use super::{Drawing, Figure, Input, Scope, Section};
+use crate::statistics::confusion_matrix;
 use crate::store::PredictionsOfRun;
+
+/// One matrix of all classes where each record has one; one of two by two for each class where it may have several.
+pub(super) struct Confusion;
+
+impl Figure for Confusion {
+    fn name(&self) -> &'static str {
+        "confusion"
+    }
+
+    fn about(&self) -> &'static str {
+        "True against predicted classes"
+    }
+
+    fn scope(&self) -> Scope {
+        Scope::Run
+    }
+
+    fn section(&self) -> Option<Section> {
+        Some(Section::Detail)
+    }
+
+    fn draw(&self, input: &Input<'_>) -> Result<Drawing, String> {
+        let (title, tested) = input.best_run(self.name()).ok_or("no run is done yet")?;
+        confusion(title, tested).ok_or_else(|| "no run is done yet".to_owned())
+    }
+}
 
 /// Size of a cell, px.
 const CELL: [f64; 2] = [74.0, 46.0];
 /// Matrices of two by two in a line.
 const COLUMNS: usize = 4;
-/// A probability at or above this is a yes, where a record may have several classes.
-const THRESHOLD: f64 = 0.5;
 
 /// Counts, a row for each truth and a column for each prediction.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,66 +45,71 @@ struct Matrix {
     counts: Vec<Vec<usize>>,
 }
 
-/// One matrix of all classes where each record has one; one of two by two for each class where it may have several.
 /// `None` without records.
-pub fn confusion(title: String, tested: &PredictionsOfRun) -> Option<Figure> {
+fn confusion(title: String, tested: &PredictionsOfRun) -> Option<Drawing> {
     if tested.records.is_empty() || tested.classes.is_empty() {
         return None;
     }
-    let records = tested.records.len();
     let mut svg = Svg::default();
-    let (size, rule, words) = if tested.single_label {
-        let matrix = whole(tested);
-        let side = tested.classes.len() as f64;
-        let (left, top) = (118.0, 56.0);
-        svg.group("panel", left, top);
-        svg.text("small", "middle", CELL[0] * side / 2.0, -34.0, "predicted class");
-        svg.upwards(-100.0, CELL[1] * side / 2.0, "true class");
-        draw(&mut svg, &matrix);
-        svg.end();
-        let rule = "The prediction is the class of the highest probability.".to_owned();
-        ([left + CELL[0] * side + 18.0, top + CELL[1] * side + 12.0], rule, said("", &matrix))
+    let (size, words, rule) = if tested.single_label {
+        let (size, words) = of_all_classes(&mut svg, tested);
+        (size, words, "The prediction is the class of the highest probability.".to_owned())
     } else {
-        let [width, height] = [2.0 * CELL[0], 2.0 * CELL[1]];
-        let grid = Grid { columns: COLUMNS, size: [width + 46.0, height - 10.0], count: tested.classes.len() };
-        let mut words = Vec::new();
-        for (class, name) in tested.classes.iter().enumerate() {
-            let (left, top) = grid.origin(class);
-            let matrix = one(tested, class);
-            svg.group("panel", left + 22.0, top + 12.0);
-            svg.text("title", "start", 0.0, -28.0, name);
-            draw(&mut svg, &matrix);
-            svg.end();
-            words.push(said(&format!("{name}: "), &matrix));
-        }
-        let rule = format!("Predicted is a class whose probability is at least {THRESHOLD}.");
-        (grid.extent(), rule, words.join(" "))
+        let (size, words) = of_each_class(&mut svg, tested);
+        (size, words, format!("Predicted is a class whose probability is at least {THRESHOLD}."))
     };
+    let records = tested.records.len();
     let note = format!("n = {records} test records; below each count its share of the row. {rule}");
     let [width, height] = size;
-    Some(Figure::new(title, format!("Confusion matrix. {words}"), [width.max(420.0), height + 6.0], svg, &note))
+    Some(Drawing::new(title, format!("Confusion matrix. {words}"), [width.max(420.0), height + 6.0], svg, &note))
+}
+
+/// Draws one matrix: its size, px, and its counts in words.
+fn of_all_classes(svg: &mut Svg, tested: &PredictionsOfRun) -> ([f64; 2], String) {
+    let matrix = whole(tested);
+    let side = tested.classes.len() as f64;
+    let (left, top) = (118.0, 56.0);
+    svg.group("panel", left, top);
+    svg.text("small", "middle", CELL[0] * side / 2.0, -34.0, "predicted class");
+    svg.upwards(-100.0, CELL[1] * side / 2.0, "true class");
+    draw(svg, &matrix);
+    svg.end();
+    ([left + CELL[0] * side + 18.0, top + CELL[1] * side + 12.0], said("", &matrix))
+}
+
+/// Draws a matrix of two by two for each class: the size of all, px, and their counts in words.
+fn of_each_class(svg: &mut Svg, tested: &PredictionsOfRun) -> ([f64; 2], String) {
+    let [width, height] = [2.0 * CELL[0], 2.0 * CELL[1]];
+    let grid = Grid { columns: COLUMNS, size: [width + 46.0, height - 10.0], count: tested.classes.len() };
+    let mut words = Vec::new();
+    for (class, name) in tested.classes.iter().enumerate() {
+        let (left, top) = grid.origin(class);
+        let matrix = one(tested, class);
+        svg.group("panel", left + 22.0, top + 12.0);
+        svg.text("title", "start", 0.0, -28.0, name);
+        draw(svg, &matrix);
+        svg.end();
+        words.push(said(&format!("{name}: "), &matrix));
+    }
+    (grid.extent(), words.join(" "))
 }
 
 /// Rows and columns are the classes. A record without a class, or with several, counts under its first; without any, nowhere.
 fn whole(tested: &PredictionsOfRun) -> Matrix {
-    let side = tested.classes.len();
-    let mut counts = vec![vec![0; side]; side];
-    for record in &tested.records {
-        let Some(truth) = record.labels.iter().position(|label| *label) else { continue };
-        counts[truth][record.highest()] += 1;
-    }
+    let truth = |labels: &[bool]| labels.iter().position(|label| *label);
+    let pairs = tested.records.iter().filter_map(|record| Some((truth(&record.labels)?, record.highest())));
+    let counts = confusion_matrix(tested.classes.len(), pairs);
     Matrix { names: [tested.classes.clone(), tested.classes.clone()], counts }
 }
 
 /// Has it, has it not.
 fn one(tested: &PredictionsOfRun, class: usize) -> Matrix {
-    let mut counts = vec![vec![0; 2]; 2];
-    for record in &tested.records {
-        let (truth, predicted) = (record.labels[class], record.probabilities[class] >= THRESHOLD);
-        counts[usize::from(!truth)][usize::from(!predicted)] += 1;
-    }
+    let pairs = tested.records.iter().map(|record| {
+        let predicted = is_predicted(tested, record, class);
+        (usize::from(!record.labels[class]), usize::from(!predicted))
+    });
     let names = |yes: &str, no: &str| vec![yes.to_owned(), no.to_owned()];
-    Matrix { names: [names("true", "not true"), names("predicted", "not pred.")], counts }
+    Matrix { names: [names("true", "not true"), names("predicted", "not pred.")], counts: confusion_matrix(2, pairs) }
 }
 
 fn draw(svg: &mut Svg, matrix: &Matrix) {

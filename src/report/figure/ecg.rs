@@ -2,8 +2,36 @@
 
 use std::fmt::Write;
 
-use super::Figure;
-use super::svg::Svg;
+use super::chart::svg::Svg;
+use super::{Drawing, Figure, Input, Scope, Section, Trace};
+
+/// A record with 12 leads of 10 s as three rows of four leads and lead II below; any other a row a lead. Where waves are
+/// too high for 10 mm/mV, or for a printed page, the scale is halved, as ECG machines do; the pulse at the left of each
+/// row is 1 mV.
+pub(super) struct Ecg;
+
+impl Figure for Ecg {
+    fn name(&self) -> &'static str {
+        "ecg"
+    }
+
+    fn about(&self) -> &'static str {
+        "A test record on ECG paper, 25 mm/s and 10 mm/mV, with true and predicted classes"
+    }
+
+    fn scope(&self) -> Scope {
+        Scope::Record
+    }
+
+    fn section(&self) -> Option<Section> {
+        Some(Section::Examples)
+    }
+
+    fn draw(&self, input: &Input<'_>) -> Result<Drawing, String> {
+        let example = input.example.ok_or("no record was tested")?;
+        Ok(ecg(example.title.clone(), example.sampling_rate, &example.traces, &example.note))
+    }
+}
 
 /// px.
 const MILLIMETRE: f64 = 96.0 / 25.4;
@@ -25,15 +53,6 @@ const PAGE: [[&str; 4]; 3] = [["I", "aVR", "V1", "V4"], ["II", "aVL", "V2", "V5"
 /// The lead that is drawn in full below.
 const RHYTHM: &str = "II";
 
-/// Samples of a lead, mV.
-#[derive(Clone, Debug)]
-pub struct Trace {
-    /// `I`, `aVR`, `V1` ...
-    pub lead: &'static str,
-    /// mV.
-    pub samples: Vec<f32>,
-}
-
 /// A piece of a lead in a row.
 struct Piece<'a> {
     lead: &'a str,
@@ -42,12 +61,10 @@ struct Piece<'a> {
     samples: &'a [f32],
 }
 
-/// A record with 12 leads of 10 s as three rows of four leads and lead II below; any other a row a lead. `rate` is in
-/// Hz, `note` goes below. Where waves are too high for 10 mm/mV, or for a printed page, the scale is halved, as ECG machines do; the pulse at
-/// the left of each row is 1 mV.
-pub fn ecg(title: String, rate: f64, traces: &[Trace], note: &str) -> Figure {
+/// `rate` is in Hz, `note` goes below.
+fn ecg(title: String, rate: f64, traces: &[Trace], note: &str) -> Drawing {
     let rows = rows(rate, traces);
-    let layouts = GAINS.map(|gain| Layout::of(&rows, gain));
+    let layouts = GAINS.map(|gain| Layout::at_gain(&rows, gain));
     let last = GAINS.len() - 1;
     let Layout { gain, zeros, height, .. } = layouts.iter().find(|layout| layout.fits()).unwrap_or(&layouts[last]);
     let seconds =
@@ -68,7 +85,7 @@ pub fn ecg(title: String, rate: f64, traces: &[Trace], note: &str) -> Figure {
     let note = format!("{note} 25 mm/s, {gain} mm/mV; the pulse at the left is 1 mV.");
     let leads: Vec<&str> = rows.iter().flatten().map(|piece| piece.lead).collect();
     let description = format!("ECG of one record, n = 1, {seconds:.1} s, leads {}.", leads.join(", "));
-    Figure::new(title, description, [wide, high], svg, &note)
+    Drawing::new(title, description, [wide, high], svg, &note)
 }
 
 /// Where rows lie at a gain.
@@ -84,7 +101,7 @@ struct Layout {
 }
 
 impl Layout {
-    fn of(rows: &[Vec<Piece<'_>>], gain: f64) -> Layout {
+    fn at_gain(rows: &[Vec<Piece<'_>>], gain: f64) -> Layout {
         let (mut zeros, mut highest, mut top) = (Vec::new(), 0.0_f64, 3.0);
         for row in rows {
             let values = || row.iter().flat_map(|piece| piece.samples).copied().map(f64::from);

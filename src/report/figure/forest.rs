@@ -1,13 +1,40 @@
 //! Differences from the baseline, with their intervals, one below the other.
 
-use super::Figure;
-use super::axis::Axis;
-use super::svg::{Svg, fitted, width};
+use super::chart::axis::Axis;
+use super::chart::svg::{Svg, fitted, width};
+use super::{Drawing, Figure, Input, Scope, Section};
 use crate::plan::percent;
-use crate::report::Test;
-use crate::report::arms::{Arm, Experiment};
-use crate::report::legend;
-use crate::{Error, Result};
+use crate::report::{Arm, Experiment, Test, legend};
+
+/// Test macro AUC less the baseline's, an arm a line, those of one architecture and share of the labels together.
+pub(super) struct Forest;
+
+impl Figure for Forest {
+    fn name(&self) -> &'static str {
+        "forest"
+    }
+
+    fn about(&self) -> &'static str {
+        "Differences from the network trained from scratch, with their intervals"
+    }
+
+    fn scope(&self) -> Scope {
+        Scope::Experiment("the differences of all arms")
+    }
+
+    fn section(&self) -> Option<Section> {
+        Some(Section::Differences)
+    }
+
+    fn anchor(&self) -> &'static str {
+        "differences"
+    }
+
+    fn draw(&self, input: &Input<'_>) -> Result<Drawing, String> {
+        let (test, resamples) = input.results.test;
+        forest(input.results.experiment, test, resamples)
+    }
+}
 
 /// What the intervals cover, in words for the reader.
 fn covers(test: Test, resamples: usize) -> String {
@@ -49,21 +76,15 @@ fn estimate(arm: &Arm) -> Option<Estimate> {
     Some(Estimate { mean: difference.mean, interval: difference.interval(), pairs: difference.pairs })
 }
 
-/// Test macro AUC less the baseline's, an arm a line, those of one architecture and share of the labels together;
-/// differences are those of `test`, with so many resamples of the patients.
-///
-/// # Errors
-/// A user error where no arm has a difference.
-pub fn forest(experiment: &Experiment, test: Test, resamples: usize) -> Result<Figure> {
+/// Differences are those of `test`, with so many resamples of the patients.
+fn forest(experiment: &Experiment, test: Test, resamples: usize) -> Result<Drawing, String> {
     let rows: Vec<(&Arm, Estimate)> = experiment.arms.iter().filter_map(|arm| Some((arm, estimate(arm)?))).collect();
     let ends = rows.iter().flat_map(|(_, estimate)| {
         let (low, high) = estimate.interval.unwrap_or((estimate.mean, estimate.mean));
         [low, high, 0.0]
     });
-    let Some(x) = Axis::linear(ends, WIDTH) else {
-        let why = "no arm has a difference from a baseline yet: that needs a seed that is done in both";
-        return Err(Error::user(format!("{}: {why}", experiment.name)));
-    };
+    let why = "no arm has a difference from a baseline yet: that needs a seed that is done in both";
+    let x = Axis::linear(ends, WIDTH).ok_or(why)?;
     let names = rows.iter().map(|(arm, _)| width(&arm.name())).fold(0.0, f64::max).min(WIDEST);
     let left = names + 24.0;
     let groups = rows.chunk_by(|(a, _), (b, _)| group(a) == group(b));
@@ -78,31 +99,41 @@ pub fn forest(experiment: &Experiment, test: Test, resamples: usize) -> Result<F
     let mut line = 0.0;
     for rows in groups {
         if let Some((arm, _)) = rows.first() {
-            let baseline = experiment.arms.iter().find(|other| other.is_baseline() && group(other) == group(arm));
-            let auc = baseline.and_then(|arm| arm.macro_auc).map(|auc| format!(" (baseline {:.3})", auc.mean));
-            let (architecture, labels) = group(arm);
-            let title = format!("{architecture}, {} of the labels{}", percent(labels), auc.unwrap_or_default());
-            svg.text("title", "start", 8.0 - left, LINE * (line + 0.7), &title);
+            svg.text("title", "start", 8.0 - left, LINE * (line + 0.7), &heading(experiment, arm));
             line += 1.0;
         }
         frame(&mut svg, &x, LINE * line, LINE * rows.len() as f64);
         for (arm, estimate) in rows {
-            draw(&mut svg, &x, LINE * (line + 0.5), arm, estimate, left);
+            let y = LINE * (line + 0.5);
+            svg.text("small", "end", -10.0, y + 4.0, &fitted(&arm.name(), left - 24.0));
+            draw(&mut svg, &x, y, estimate);
             line += 1.0;
         }
     }
     svg.end();
     let title = format!("{}: difference in test macro AUC from the network trained from scratch", experiment.name);
     let size = [left + WIDTH + NUMBERS, 8.0 + height + 46.0];
+    Ok(Drawing::new(title, description(&rows), size, svg, &note(&rows, test, resamples)))
+}
+
+/// What the arms of one group are, and the macro AUC of their baseline.
+fn heading(experiment: &Experiment, arm: &Arm) -> String {
+    let baseline = experiment.arms.iter().find(|other| other.is_baseline() && group(other) == group(arm));
+    let auc = baseline.and_then(|arm| arm.macro_auc).map(|auc| format!(" (baseline {:.3})", auc.mean));
+    let (architecture, labels) = group(arm);
+    format!("{architecture}, {} of the labels{}", percent(labels), auc.unwrap_or_default())
+}
+
+/// What n and bars are, and why some have none.
+fn note(rows: &[(&Arm, Estimate)], test: Test, resamples: usize) -> String {
     let note = match rows.iter().any(|(_, estimate)| estimate.interval.is_some()) {
         true => format!("n is the number of seeds. Filled: the interval excludes 0. {}", covers(test, resamples)),
         false => "n is the number of seeds.".to_owned(),
     };
-    let note = match legend::why_not(rows.iter().filter_map(|(arm, _)| arm.delta.difference()?.why_not())) {
+    match legend::why_not(rows.iter().filter_map(|(arm, _)| arm.delta.difference()?.why_not())) {
         Some(why) => format!("{note} Without a bar: no interval, as {why}."),
         None => note,
-    };
-    Ok(Figure::new(title, description(&rows), size, svg, &note))
+    }
 }
 
 /// What a baseline and its grafts have in common.
@@ -122,9 +153,9 @@ fn frame(svg: &mut Svg, x: &Axis, top: f64, height: f64) {
     ));
 }
 
-fn draw(svg: &mut Svg, x: &Axis, y: f64, arm: &Arm, estimate: &Estimate, left: f64) {
+/// A line's difference and interval, and its numbers beside them.
+fn draw(svg: &mut Svg, x: &Axis, y: f64, estimate: &Estimate) {
     let at = x.place(estimate.mean);
-    svg.text("small", "end", -10.0, y + 4.0, &fitted(&arm.name(), left - 24.0));
     svg.push(format_args!("<g class=\"c0\">"));
     let apart = match estimate.interval {
         Some((low, high)) => {
@@ -155,7 +186,7 @@ fn description(rows: &[(&Arm, Estimate)]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::arms::Delta;
+    use crate::report::Delta;
     use crate::statistics::{Difference, Tested, Unmeasurable};
 
     fn arm(graft: &str, delta: Delta) -> Arm {
@@ -186,6 +217,6 @@ mod tests {
         // The axis goes from -0.03 to 0.05 and 5% of that further on both sides: 0 lies at (0.03 + 0.004) / 0.088 of it.
         assert!(svg.contains(&format!("class=\"reference\" d=\"M{:.1} ", 400.0 * 0.034 / 0.088)), "{svg}");
         let none = forest(&experiment(vec![arm("scratch", Delta::Baseline)]), Test::T, 0).unwrap_err();
-        assert!(none.message.contains("no arm has a difference"));
+        assert!(none.contains("no arm has a difference"));
     }
 }

@@ -1,19 +1,45 @@
 //! The macro AUC over the share of the labels.
 
-use super::axis::Axis;
-use super::legend::{Entry, legend};
-use super::panel::{Grid, LEFT, Panel};
-use super::style::{COLOURS, DASHES};
-use super::svg::Svg;
-use super::{Figure, distinct};
+use super::chart::axis::Axis;
+use super::chart::legend::{Entry, legend};
+use super::chart::panel::{Grid, LEFT, Panel};
+use super::chart::style::{COLOURS, DASHES};
+use super::chart::svg::Svg;
+use super::kind::distinct;
+use super::{Drawing, Figure, Input, Scope, Section};
 use crate::plan::percent;
-use crate::report::arms::{Arm, Experiment};
+use crate::report::{Arm, Experiment};
 use crate::statistics::Spread;
-use crate::{Error, Result};
 
 /// Size of one panel, px.
 const WIDTH: f64 = 250.0;
 const HEIGHT: f64 = 230.0;
+
+/// Test macro AUC over the share of the labels, a panel for each architecture and freeze: a line for each
+/// graft and mix, and for the baselines; bars are 95% t intervals over seeds.
+pub(super) struct LabelEfficiency;
+
+impl Figure for LabelEfficiency {
+    fn name(&self) -> &'static str {
+        "label-efficiency"
+    }
+
+    fn about(&self) -> &'static str {
+        "Test macro AUC over the share of the labels"
+    }
+
+    fn scope(&self) -> Scope {
+        Scope::Experiment("every arm at every share of the labels")
+    }
+
+    fn section(&self) -> Option<Section> {
+        Some(Section::LabelEfficiency)
+    }
+
+    fn draw(&self, input: &Input<'_>) -> Result<Drawing, String> {
+        label_efficiency(input.results.experiment)
+    }
+}
 
 /// Arms that differ in label fraction only.
 struct Curve<'a> {
@@ -44,20 +70,13 @@ impl Key<'_> {
     }
 }
 
-/// Test macro AUC over the share of the labels, a panel for each architecture and freeze: a line for each
-/// graft and mix, and for the baselines; bars are 95% t intervals over seeds.
-///
-/// # Errors
-/// A user error where no arm has a macro AUC.
-pub fn label_efficiency(experiment: &Experiment) -> Result<Figure> {
+fn label_efficiency(experiment: &Experiment) -> Result<Drawing, String> {
     let curves = curves(experiment);
     let ends = curves.iter().flat_map(|curve| &curve.points).flat_map(|(_, spread)| {
         let (low, high) = interval(spread);
         [low, high]
     });
-    let Some(y) = Axis::linear(ends, HEIGHT) else {
-        return Err(Error::user(format!("{}: no run is done yet that has a macro AUC", experiment.name)));
-    };
+    let y = Axis::linear(ends, HEIGHT).ok_or("no run is done yet that has a macro AUC")?;
     let fractions: Vec<f64> = curves.iter().flat_map(|curve| curve.points.iter().map(|point| point.0)).collect();
     let x = Axis::logarithmic(&fractions, WIDTH);
     let key = Key {
@@ -86,20 +105,14 @@ pub fn label_efficiency(experiment: &Experiment) -> Result<Figure> {
                 curve.arm.architecture == *architecture
                     && (curve.arm.freeze.is_none() || curve.arm.freeze.as_deref() == *freeze)
             };
-            let here: Vec<&Curve<'_>> = curves.iter().filter(here).collect();
-            for (number, curve) in here.iter().enumerate() {
-                // Side by side, so that bars do not hide each other.
-                let step = if x.ticks.len() == 1 { 12.0 } else { 2.5 };
-                let aside = (number as f64 - (here.len() as f64 - 1.0) / 2.0) * step;
-                draw(&mut svg, curve, &key, &panel, aside);
-            }
+            side_by_side(&mut svg, &curves.iter().filter(here).collect::<Vec<_>>(), &key, &panel);
             svg.end();
         }
     }
     let [width, mut height] = grid.extent();
     height += legend(&mut svg, &key_entries(&curves, &key), [LEFT, height], width - LEFT);
     let title = format!("{}: test macro AUC by share of the labels", experiment.name);
-    Ok(Figure::new(title, description(&curves), [width, height], svg, &note(experiment)))
+    Ok(Drawing::new(title, description(&curves), [width, height], svg, &note(experiment)))
 }
 
 /// What bars are and how many seeds and records the numbers are of.
@@ -168,6 +181,15 @@ fn key_entries(curves: &[Curve<'_>], key: &Key<'_>) -> Vec<Entry> {
     entries
 }
 
+/// The lines of a panel, a little beside one another so that bars do not hide each other.
+fn side_by_side(svg: &mut Svg, curves: &[&Curve<'_>], key: &Key<'_>, panel: &Panel<'_>) {
+    let step = if panel.x.ticks.len() == 1 { 12.0 } else { 2.5 };
+    for (number, curve) in curves.iter().enumerate() {
+        let aside = (number as f64 - (curves.len() as f64 - 1.0) / 2.0) * step;
+        draw(svg, curve, key, panel, aside);
+    }
+}
+
 fn draw(svg: &mut Svg, curve: &Curve<'_>, key: &Key<'_>, panel: &Panel<'_>, aside: f64) {
     let at = |fraction: f64, value: f64| {
         let (x, y) = panel.at(fraction, value);
@@ -193,7 +215,7 @@ fn interval(spread: &Spread) -> (f64, f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::arms::Runs;
+    use crate::report::Runs;
 
     fn arm(graft: &str, mix: Option<&str>, freeze: Option<&str>, fraction: f64, mean: f64, sd: Option<f64>) -> Arm {
         let spread = Spread { n: if sd.is_some() { 4 } else { 1 }, mean, sd };
@@ -239,7 +261,7 @@ mod tests {
     fn nothing_done_is_told() {
         let mut empty = arm("scratch", None, None, 1.0, 0.5, None);
         empty.macro_auc = None;
-        assert!(label_efficiency(&experiment(vec![empty])).unwrap_err().message.contains("no run is done"));
+        assert!(label_efficiency(&experiment(vec![empty])).unwrap_err().contains("no run is done"));
         let one = label_efficiency(&experiment(vec![arm("scratch", None, None, 1.0, 0.5, None)])).unwrap().svg();
         assert!(!one.contains("NaN") && !one.contains("inf"));
     }

@@ -1,131 +1,53 @@
 //! Figures as SVG: no script, no fonts of their own; colours follow the reader's light or dark page.
 //!
-//! Every figure is a pure function of its numbers, in a file of its own.
+//! One file is one [`Figure`], and a line of the list below makes it known: to `ecgraft plot` and its help, and to the
+//! section of the report that it names. What figures have in common is beside them:
+//!
+//! | | |
+//! |---|---|
+//! | `kind` | the trait, and what a figure is of |
+//! | `gather` | what there is to draw: results of an experiment, runs, records |
+//! | `chart` | axes, panels, keys, colours, SVG |
+//! | `drawing`, `render` | what is drawn, as SVG, PNG and PDF |
+//! | `plot` | one figure of one experiment, out of the store |
+//!
+//! Figures only draw: what they show is counted and computed in [`crate::statistics`] and where metrics are.
 
-use svg::{Svg, escaped, wrapped};
-
-use crate::Result;
-
-mod axis;
-mod bland_altman;
-mod calibration;
-mod confusion;
-mod ecg;
-mod forest;
-mod label_efficiency;
-mod learning;
-mod legend;
-mod panel;
+mod chart;
+mod drawing;
+mod gather;
+mod kind;
+mod plot;
 mod render;
-mod roc;
-mod scatter;
-pub(super) mod style;
-pub(super) mod svg;
 
-pub use bland_altman::bland_altman;
-pub use calibration::calibration;
-pub use confusion::confusion;
-pub use ecg::{Trace, ecg};
-pub use forest::forest;
-pub use label_efficiency::label_efficiency;
-pub use learning::{Course, Curve, learning};
-pub use roc::{Tested, roc};
-pub use scatter::{Measured, scatter};
+pub(super) use chart::{style, svg};
+pub use drawing::Drawing;
+pub use gather::{Example, ExperimentResults, Input, Measured, Shown, Trace};
+pub(super) use gather::{examples, stage_name};
+pub use kind::{Figure, Scope, Section, names_of};
+pub use plot::{Subject, plot};
 
-/// Height of a line of the note, px.
-const NOTE_LINE: f64 = 15.0;
-/// Height of a line of the title of a figure that stands alone, and how much wider it is than small text.
-const HEADING_LINE: f64 = 20.0;
-const HEADING_WIDTH: f64 = 1.6;
+/// Declares the figures' modules and lists them.
+macro_rules! figures {
+    ($($(#[$only:meta])* $file:ident::$figure:ident,)*) => {
+        $($(#[$only])* mod $file;)*
 
-/// A drawing, with what it shows in words.
-#[derive(Clone, Debug)]
-pub struct Figure {
-    /// What it shows, in a line.
-    pub title: String,
-    /// The same for who does not see it: axes, lines, and the numbers that matter.
-    pub description: String,
-    width: f64,
-    height: f64,
-    body: String,
+        /// All figures, in the order of `ecgraft plot --help`.
+        pub static FIGURES: &[&dyn Figure] = &[$($(#[$only])* &$file::$figure,)*];
+    };
 }
 
-impl Figure {
-    /// A figure of this size, px, with `note` in lines below: what n is, what bars are.
-    fn new(title: String, description: String, [width, height]: [f64; 2], body: Svg, note: &str) -> Figure {
-        let mut body = body;
-        let lines = wrapped(note, width - 16.0);
-        for (number, line) in lines.iter().enumerate() {
-            body.text("small", "start", 8.0, height + NOTE_LINE * (number as f64 + 0.8), line);
-        }
-        let height = height + NOTE_LINE * lines.len() as f64 + 8.0;
-        Figure { title, description: format!("{description} {note}"), width, height, body: body.0 }
-    }
-
-    /// Its height without a title, px.
-    pub(super) fn height(&self) -> f64 {
-        self.height
-    }
-
-    /// As part of an HTML page that has the figures' style, its ids beginning with `id`.
-    pub(super) fn inline(&self, id: &str) -> String {
-        let Figure { width, height, body, .. } = self;
-        let (title, description) = (escaped(&self.title), escaped(&self.description));
-        format!(
-            "<svg class=\"figure\" role=\"img\" aria-labelledby=\"{id}-title\" aria-describedby=\"{id}-text\" \
-             viewBox=\"0 0 {width:.0} {height:.0}\" width=\"{width:.0}\" height=\"{height:.0}\">\n\
-             <title id=\"{id}-title\">{title}</title><desc id=\"{id}-text\">{description}</desc>\n{body}</svg>\n"
-        )
-    }
-
-    /// As an SVG file of its own, with its title above; light or dark as the reader's page is.
-    pub fn svg(&self) -> String {
-        self.alone(&style::alone())
-    }
-
-    /// As a PNG file on white, two pixels to the px of the SVG.
-    ///
-    /// # Errors
-    /// A user error where no fonts are installed.
-    pub fn png(&self) -> Result<Vec<u8>> {
-        render::png(&self.alone(&style::light()))
-    }
-
-    /// As a PDF file of one page, 96 px of the SVG to the inch: ECGs are in true size.
-    ///
-    /// # Errors
-    /// A user error where no fonts are installed.
-    pub fn pdf(&self) -> Result<Vec<u8>> {
-        render::pdf(&self.alone(&style::light()))
-    }
-
-    fn alone(&self, style: &str) -> String {
-        let Figure { width, body, .. } = self;
-        let mut heading = Svg::default();
-        let lines = wrapped(&self.title, (width - 16.0) / HEADING_WIDTH);
-        for (number, line) in lines.iter().enumerate() {
-            heading.text("heading", "start", 8.0, HEADING_LINE * (number as f64 + 1.0), line);
-        }
-        let above = HEADING_LINE * lines.len() as f64 + 14.0;
-        let (heading, height) = (heading.0, self.height + above);
-        let (title, description) = (escaped(&self.title), escaped(&self.description));
-        format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" width=\"{width:.0}\" \
-             height=\"{height:.0}\" role=\"img\" aria-labelledby=\"title\" aria-describedby=\"text\">\n\
-             <title id=\"title\">{title}</title><desc id=\"text\">{description}</desc>\n<style>{style}</style>\n\
-             <rect class=\"page\" width=\"100%\" height=\"100%\"/>\n\
-             {heading}<g transform=\"translate(0 {above:.0})\">\n{body}</g>\n</svg>\n"
-        )
-    }
-}
-
-/// Each once, in the order of first appearance.
-fn distinct<'a>(all: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
-    let mut found = Vec::new();
-    for item in all {
-        if !found.contains(&item) {
-            found.push(item);
-        }
-    }
-    found
+figures! {
+    label_efficiency::LabelEfficiency,
+    forest::Forest,
+    learning_curves::LearningCurves,
+    loss::Loss,
+    regression_loss::RegressionLoss,
+    regression_scatter::RegressionScatter,
+    bland_altman::BlandAltman,
+    roc::Roc,
+    calibration::Calibration,
+    confusion::Confusion,
+    ecg::Ecg,
+    #[cfg(test)] toy::Toy,
 }

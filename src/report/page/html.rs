@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::report::figure::Figure;
+use crate::report::figure::Drawing;
 use crate::report::figure::svg::escaped;
 
 /// Height of a figure's caption, px: with it links arrive where they should before figures are drawn.
@@ -41,7 +41,7 @@ impl Html {
     }
 
     /// A figure. What is wider than the page is scrolled, with the keyboard too.
-    pub fn figure(&mut self, id: &str, figure: &Figure) {
+    pub fn figure(&mut self, id: &str, figure: &Drawing) {
         let title = escaped(&figure.title);
         self.push(format_args!(
             "<figure id=\"{id}\" class=\"late\" style=\"contain-intrinsic-size: auto {:.0}px\"><figcaption class=\"faint\">{title}</figcaption>\n\

@@ -3,41 +3,41 @@
 use std::fmt::Write;
 
 use super::html::Html;
-use crate::report::evidence::{Evidence, stage_name};
 use crate::report::figure::svg::escaped;
+use crate::report::figure::{ExperimentResults, stage_name};
 use crate::report::format::{NONE, decimals};
 use crate::report::runs::{arm, minute, short};
 use crate::store::{Run, TestError, TrainedStage};
 
 /// The runs of all experiments, in the order of their plans.
-pub(super) fn list(html: &mut Html, evidence: &[Evidence<'_>]) {
+pub(super) fn list(html: &mut Html, all: &[ExperimentResults<'_>]) {
     html.heading(2, "runs", "Runs");
     html.push(format_args!(
         "<p class=\"screen\">Each line unfolds to where the run comes from; the arrow keys go from line to line. <a href=\"#manifests\">Past the \
          list</a>.</p>"
     ));
-    filters(html, evidence);
+    filters(html, all);
     html.push(format_args!(
         "<div class=\"head\" aria-hidden=\"true\"><span>run</span><span>arm</span><span>seed</span><span>status</span>\
          <span>macro AUC</span><span>time, s</span></div>\n<div id=\"list\">"
     ));
-    let several = evidence.len() > 1;
-    for (number, evidence) in (1..).zip(evidence) {
-        for run in &evidence.runs {
-            one(html, number, several, evidence, run);
+    let several = all.len() > 1;
+    for (number, found) in (1..).zip(all) {
+        for run in &found.runs {
+            one(html, number, several, found, run);
         }
     }
     html.push(format_args!("</div>"));
 }
 
-fn filters(html: &mut Html, evidence: &[Evidence<'_>]) {
+fn filters(html: &mut Html, all: &[ExperimentResults<'_>]) {
     html.push(format_args!(
         "<form id=\"filters\" class=\"filters\" hidden><label>Words <input name=\"words\" type=\"search\" autocomplete=\"off\"></label>"
     ));
-    if evidence.len() > 1 {
+    if all.len() > 1 {
         html.push(format_args!("<label>Experiment <select name=\"experiment\"><option value=\"\">all</option>"));
-        for (number, evidence) in (1..).zip(evidence) {
-            html.push(format_args!("<option value=\"{number}\">{}</option>", escaped(&evidence.experiment.name)));
+        for (number, found) in (1..).zip(all) {
+            html.push(format_args!("<option value=\"{number}\">{}</option>", escaped(&found.experiment.name)));
         }
         html.push(format_args!("</select></label>"));
     }
@@ -51,7 +51,7 @@ fn filters(html: &mut Html, evidence: &[Evidence<'_>]) {
     ));
 }
 
-fn one(html: &mut Html, number: usize, several: bool, evidence: &Evidence<'_>, run: &Run) {
+fn one(html: &mut Html, number: usize, several: bool, found: &ExperimentResults<'_>, run: &Run) {
     let number_or_none = |value: Option<f64>| value.map_or_else(|| NONE.to_owned(), |value| decimals(value, 3));
     let data = |name: &str, value: Option<String>| {
         value.map_or_else(String::new, |value| format!(" data-{name}=\"{}\"", escaped(&value)))
@@ -77,7 +77,7 @@ fn one(html: &mut Html, number: usize, several: bool, evidence: &Evidence<'_>, r
             let _ = write!(html.0, "<dt>{name}</dt><dd>{}</dd>", escaped(&value));
         }
     };
-    let stage = evidence.stages.by_id.get(&run.stage_id);
+    let stage = found.stages.by_id.get(&run.stage_id);
     item("run", Some(run.run_id.clone()));
     item("error", run.error.clone());
     item("accuracy", run.test_accuracy.map(|value| decimals(value, 3)));
@@ -89,8 +89,8 @@ fn one(html: &mut Html, number: usize, several: bool, evidence: &Evidence<'_>, r
     item("data", Some(run.data_fingerprint.clone()));
     item("stage", Some(run.stage_id.clone()));
     item("weights", stage.and_then(|stage| stage.checkpoint.clone()));
-    let inputs = evidence.stages.grafts.get(&run.stage_id).into_iter().flatten();
-    for input in inputs.filter_map(|id| evidence.stages.by_id.get(id)) {
+    let inputs = found.stages.grafts.get(&run.stage_id).into_iter().flatten();
+    for input in inputs.filter_map(|id| found.stages.by_id.get(id)) {
         item("grafted from", Some(provenance(input)));
     }
     for note in stage.map(|stage| stage.notes.as_slice()).unwrap_or_default() {

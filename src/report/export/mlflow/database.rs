@@ -81,7 +81,7 @@ impl MlflowStore {
         let begin = || {
             let connection = Connection::open(path)?;
             connection.execute_batch("PRAGMA journal_mode = MEMORY; BEGIN")?;
-            connection.execute_batch(include_str!("mlflow.sql"))?;
+            connection.execute_batch(include_str!("schema.sql"))?;
             Ok(connection)
         };
         let connection = begin().map_err(|error| failure(path, &error))?;

@@ -1,43 +1,97 @@
-//! Test records on ECG paper, with what the network said of them.
+//! Test records as their source has them, with what the network said of them.
 
 use std::path::Path;
 
-use super::evidence::Evidence;
-use super::figure::{Figure, Trace, ecg};
+use super::{ExperimentResults, is_predicted};
 use crate::data::signal::{RawRecord, prepare};
 use crate::data::{fingerprint, recordings};
-use crate::manifest::{self, Lead, Normalize, Signal};
-use crate::store::{PredictionsOfRun, Store, TestedRecord};
+use crate::manifest::{self, Lead, Manifest, Normalize, Signal, Source};
+use crate::store::{PredictionsOfRun, Run, Store, TestedRecord};
 
 /// Records of each kind: best, middling, worst.
 const OF_EACH: usize = 2;
-/// A probability at or above this is a yes, where a record may have several classes.
-const THRESHOLD: f64 = 0.5;
 /// Nearest to certainty, for logarithms.
 const CERTAIN: f64 = 1e-12;
 
-/// Drawn records.
-pub(super) struct Examples {
+/// Samples of a lead, mV.
+#[derive(Clone, Debug)]
+pub struct Trace {
+    /// `I`, `aVR`, `V1` ...
+    pub lead: &'static str,
+    /// mV.
+    pub samples: Vec<f32>,
+}
+
+/// A test record.
+#[derive(Clone, Debug)]
+pub struct Example {
+    /// Which it is, with its true and predicted classes.
+    pub title: String,
+    /// Hz.
+    pub sampling_rate: f64,
+    /// Its leads.
+    pub traces: Vec<Trace>,
+    /// The probabilities of all classes.
+    pub note: String,
+}
+
+/// Chosen test records.
+pub(in crate::report) struct Examples {
     /// Which they are and how they were chosen.
     pub note: String,
-    pub figures: Vec<Figure>,
+    pub records: Vec<Example>,
 }
 
 /// Test records of the run that is shown: the two that it judges best, two in the middle and the two that it judges worst,
 /// or the one called `record`, read from the run's source. The error is a part of a sentence that says why there are none.
-pub(super) fn examples(
+pub(in crate::report) fn examples(
     results: &Path,
     store: &Store,
-    evidence: &Evidence<'_>,
+    found: &ExperimentResults<'_>,
     record: Option<&str>,
 ) -> Result<Examples, String> {
-    let best = evidence.shown.as_ref().and_then(|shown| Some((shown, shown.best()?)));
+    let best = found.shown.as_ref().and_then(|shown| Some((shown, shown.best()?)));
     let (shown, (run, predictions)) = best.ok_or("no run is done yet")?;
-    let stored = store.manifest(&run.manifest_sha256).map_err(|error| error.message)?;
-    let read = manifest::parse(Path::new(&stored.path), &stored.text, &|name| std::env::var(name).ok());
-    let read = read.map_err(|_| "this version of ecgraft does not read the run's manifest".to_owned())?;
+    let read = manifest_of(store, run)?;
     let name = &predictions.source;
     let source = read.sources.get(name).ok_or_else(|| format!("the manifest has no source {name}"))?;
+    check_source(results, name, source, run)?;
+    let chosen = match record {
+        None => chosen(predictions),
+        Some(id) => match predictions.records.iter().find(|record| record.id == id) {
+            Some(record) => vec![record],
+            None => return Err(format!("record {id} is not among the test records of run {}", run.run_id)),
+        },
+    };
+    let ids: Vec<String> = chosen.iter().map(|record| record.id.clone()).collect();
+    let raw = recordings(source, &read.signal, &ids)
+        .map_err(|error| format!("the records of source {name} cannot be read ({error})"))?;
+    let mut records = Vec::new();
+    for (tested, raw) in chosen.iter().zip(raw) {
+        let Some((_, raw)) = raw else { return Err(format!("source {name} has no record {} any more", tested.id)) };
+        let [verdict, note] = verdict(predictions, tested);
+        let title = format!("{}: ECG {} of {name}. {verdict}", found.experiment.name, tested.id);
+        records.push(Example { title, sampling_rate: raw.sampling_rate, traces: traces(&raw)?, note });
+    }
+    let note = format!(
+        "Records of {name} as the source has them, with what {}, seed {}, said of them: the {OF_EACH} of the smallest log loss, \
+         {OF_EACH} in the middle and the {OF_EACH} of the largest, of {} test records.",
+        shown.name(),
+        run.seed,
+        predictions.records.len()
+    );
+    Ok(Examples { note, records })
+}
+
+/// The manifest that `run` was planned from, as it was then.
+fn manifest_of(store: &Store, run: &Run) -> Result<Manifest, String> {
+    let stored = store.manifest(&run.manifest_sha256).map_err(|error| error.message)?;
+    manifest::parse(Path::new(&stored.path), &stored.text, &|name| std::env::var(name).ok())
+        .map_err(|_| "this version of ecgraft does not read the run's manifest".to_owned())
+}
+
+/// Says why the records of `source`, called `name`, are not those that `run` was tested on.
+fn check_source(results: &Path, name: &str, source: &Source, run: &Run) -> Result<(), String> {
     if let Some(variable) = source.paths().into_iter().find_map(|path| path.resolved.as_ref().err()) {
         return Err(format!("the records are in source {name}, and ${variable} is not set"));
     }
@@ -47,31 +101,7 @@ pub(super) fn examples(
     if print != run.data_fingerprint {
         return Err(format!("the data of source {name} have changed since the run was tested on them"));
     }
-    let chosen = match record {
-        None => chosen(predictions),
-        Some(id) => match predictions.records.iter().find(|record| record.id == id) {
-            Some(record) => vec![record],
-            None => return Err(format!("record {id} is not among the test records of run {}", run.run_id)),
-        },
-    };
-    let ids: Vec<String> = chosen.iter().map(|record| record.id.clone()).collect();
-    let found = recordings(source, &read.signal, &ids)
-        .map_err(|error| format!("the records of source {name} cannot be read ({error})"))?;
-    let mut figures = Vec::new();
-    for (tested, found) in chosen.iter().zip(found) {
-        let Some((_, raw)) = found else { return Err(format!("source {name} has no record {} any more", tested.id)) };
-        let [verdict, all] = verdict(predictions, tested);
-        let title = format!("{}: ECG {} of {name}. {verdict}", evidence.experiment.name, tested.id);
-        figures.push(ecg(title, raw.sampling_rate, &traces(&raw)?, &all));
-    }
-    let note = format!(
-        "Records of {name} as the source has them, with what {}, seed {}, said of them: the {OF_EACH} of the smallest log loss, \
-         {OF_EACH} in the middle and the {OF_EACH} of the largest, of {} test records.",
-        shown.name(),
-        run.seed,
-        predictions.records.len()
-    );
-    Ok(Examples { note, figures })
+    Ok(())
 }
 
 /// The records at both ends and in the middle of those sorted by log loss; all where they are few.
@@ -104,11 +134,8 @@ fn verdict(predictions: &PredictionsOfRun, record: &TestedRecord) -> [String; 2]
     let classes = || predictions.classes.iter().zip(&record.probabilities).zip(&record.labels).enumerate();
     let truth: Vec<&str> =
         classes().filter(|(_, (_, label))| **label).map(|(_, ((name, _), _))| name.as_str()).collect();
-    let is_predicted = |place: usize, probability: f64| {
-        if predictions.single_label { place == record.highest() } else { probability >= THRESHOLD }
-    };
     let said: Vec<String> = classes()
-        .filter(|(place, ((_, probability), _))| is_predicted(*place, **probability))
+        .filter(|(place, _)| is_predicted(predictions, record, *place))
         .map(|(_, ((name, probability), _))| format!("{name} ({probability:.2})"))
         .collect();
     let all: Vec<String> = classes().map(|(_, ((name, probability), _))| format!("{name} {probability:.2}")).collect();

@@ -4,10 +4,10 @@
 const RULES: &str = include_str!("figure.css");
 
 /// Colours that differ for colour-blind readers too (Okabe and Ito 2008) are `--c0` to `--c5`.
-pub(in crate::report) const COLOURS: usize = 6;
+pub(crate) const COLOURS: usize = 6;
 
 /// Line styles.
-pub(super) const DASHES: [&str; 4] = ["", "6 3", "2 3", "9 3 2 3"];
+pub(crate) const DASHES: [&str; 4] = ["", "6 3", "2 3", "9 3 2 3"];
 
 /// What the variables of [`RULES`] stand for on a light page and on paper, and on a dark page.
 const VARIABLES: [(&str, &str, &str); 13] = [
@@ -27,12 +27,12 @@ const VARIABLES: [(&str, &str, &str); 13] = [
 ];
 
 /// Declarations of the variables, for the light page or the dark.
-pub(in crate::report) fn variables(dark: bool) -> String {
+pub(crate) fn variables(dark: bool) -> String {
     VARIABLES.map(|(name, light, night)| format!("{name}: {};", if dark { night } else { light })).join(" ")
 }
 
 /// The rules for figures that are part of a page which declares the variables: of `svg.figure` only.
-pub(in crate::report) fn inline() -> String {
+pub(crate) fn inline() -> String {
     let scoped = |line: &str| {
         let (selectors, rule) = line.split_once(" {").unwrap_or((line, "}"));
         let selectors: Vec<String> = selectors.split(", ").map(|selector| format!("svg.figure {selector}")).collect();
@@ -42,12 +42,12 @@ pub(in crate::report) fn inline() -> String {
 }
 
 /// The rules for a figure on paper: light, and without variables, which not every viewer knows.
-pub(super) fn light() -> String {
+pub(crate) fn light() -> String {
     resolved(false)
 }
 
 /// The rules for a figure that stands alone, and follows the reader's light or dark page.
-pub(super) fn alone() -> String {
+pub(crate) fn alone() -> String {
     format!("{}@media (prefers-color-scheme: dark) {{\n{}}}", resolved(false), resolved(true))
 }
 

@@ -1,39 +1,18 @@
-//! SVG to PNG and PDF, with the fonts of the system.
+//! SVG read, with the fonts of the system.
 
 use std::sync::{Arc, OnceLock};
 
-use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::{Options, Tree, fontdb};
 
+use super::DPI;
 use crate::{Error, Result};
 
-/// Pixels to a px.
-const SCALE: f32 = 2.0;
-/// px to an inch.
-const DPI: f32 = 96.0;
 /// What is taken of the fonts that there are: the first of these, or any.
 const FAMILIES: [&str; 7] =
     ["Helvetica Neue", "Segoe UI", "Noto Sans", "Liberation Sans", "Arial", "DejaVu Sans", "FreeSans"];
 
-/// The picture on white as a PNG file.
-pub(super) fn png(svg: &str) -> Result<Vec<u8>> {
-    let tree = read(svg)?;
-    let [width, height] = [tree.size().width(), tree.size().height()].map(|side| (side * SCALE).ceil() as u32);
-    let too_large =
-        || Error::user(format!("the figure is too large for a PNG ({width} x {height} pixels); write an SVG"));
-    let mut picture = Pixmap::new(width, height).ok_or_else(too_large)?;
-    resvg::render(&tree, Transform::from_scale(SCALE, SCALE), &mut picture.as_mut());
-    picture.encode_png().map_err(|error| Error::internal(format!("the figure does not become a PNG: {error}")))
-}
-
-/// The picture as a PDF file of one page.
-pub(super) fn pdf(svg: &str) -> Result<Vec<u8>> {
-    let page = svg2pdf::PageOptions { dpi: DPI };
-    svg2pdf::to_pdf(&read(svg)?, svg2pdf::ConversionOptions::default(), page)
-        .map_err(|error| Error::internal(format!("the figure does not become a PDF: {error}")))
-}
-
-fn read(svg: &str) -> Result<Tree> {
+/// The picture, for both kinds.
+pub(super) fn read(svg: &str) -> Result<Tree> {
     let options = Options { fontdb: fonts()?, dpi: DPI, ..Options::default() };
     Tree::from_str(svg, &options).map_err(|error| Error::internal(format!("the figure is no SVG: {error}")))
 }

@@ -9,9 +9,10 @@ use serde_json::Value;
 use super::folder::{Folder, unwritable};
 use crate::error::Error;
 use crate::report::runs::arm;
-use crate::store::{
-    MlflowExperiment, MlflowMetric, MlflowRun, MlflowStatus, MlflowStore, Run, RunDetail, StageDetail, Store,
-};
+use crate::store::{Run, RunDetail, StageDetail, Store};
+use database::{MlflowExperiment, MlflowMetric, MlflowRun, MlflowStatus, MlflowStore};
+
+mod database;
 use crate::{Result, seed};
 
 const DATABASE: &str = "mlflow.db";

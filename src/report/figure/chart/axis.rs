@@ -3,7 +3,7 @@
 use crate::plan::percent;
 
 /// An axis: where values lie on it, and where it has ticks.
-pub(super) struct Axis {
+pub(crate) struct Axis {
     low: f64,
     high: f64,
     length: f64,
@@ -22,7 +22,7 @@ enum Labels {
 impl Axis {
     /// From below the smallest of `values` to above the largest, with ticks at multiples of 1, 2 or 5 times
     /// a power of ten; none without finite values.
-    pub(super) fn linear(values: impl Iterator<Item = f64>, length: f64) -> Option<Self> {
+    pub(crate) fn linear(values: impl Iterator<Item = f64>, length: f64) -> Option<Self> {
         let (low, high) = values
             .filter(|value| value.is_finite())
             .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
@@ -36,7 +36,7 @@ impl Axis {
     }
 
     /// From `low` to `high`, which is above it, with ticks as of [`Axis::linear`].
-    pub(super) fn between(low: f64, high: f64, length: f64) -> Self {
+    pub(crate) fn between(low: f64, high: f64, length: f64) -> Self {
         let power = 10f64.powf(((high - low) / 5.0).log10().floor());
         let step =
             [1.0, 2.0, 5.0, 10.0].into_iter().map(|factor| factor * power).find(|step| (high - low) / step <= 6.0);
@@ -50,7 +50,7 @@ impl Axis {
     }
 
     /// Epochs from 1 to `last`: ticks at whole numbers.
-    pub(super) fn epochs(last: usize, length: f64) -> Self {
+    pub(crate) fn epochs(last: usize, length: f64) -> Self {
         let step = [1, 2, 5, 10, 20, 50, 100, 200, 500].into_iter().find(|step| last / step <= 6).unwrap_or(1000);
         let ticks = (step..=last).step_by(step).map(|tick| tick as f64).collect();
         let high = last.max(2) as f64 + 0.3;
@@ -58,7 +58,7 @@ impl Axis {
     }
 
     /// Of shares, with a tick at each of `values`, which are above 0; their logarithms are evenly spaced, away from the ends.
-    pub(super) fn logarithmic(values: &[f64], length: f64) -> Self {
+    pub(crate) fn logarithmic(values: &[f64], length: f64) -> Self {
         let mut ticks = values.to_vec();
         ticks.sort_by(f64::total_cmp);
         ticks.dedup();
@@ -68,18 +68,18 @@ impl Axis {
     }
 
     /// How far from the start, px.
-    pub(super) fn place(&self, value: f64) -> f64 {
+    pub(crate) fn place(&self, value: f64) -> f64 {
         let value = if self.logarithmic { value.ln() } else { value };
         (value - self.low) / (self.high - self.low) * self.length
     }
 
     /// Its length, px.
-    pub(super) fn length(&self) -> f64 {
+    pub(crate) fn length(&self) -> f64 {
         self.length
     }
 
     /// A tick's label.
-    pub(super) fn text(&self, tick: f64) -> String {
+    pub(crate) fn text(&self, tick: f64) -> String {
         match self.labels {
             // What is a rounding error below 0 is 0.
             Labels::Decimals(decimals) => format!("{:.decimals$}", if tick.abs() < 1e-12 { 0.0 } else { tick }),

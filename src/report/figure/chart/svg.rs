@@ -7,7 +7,7 @@ const LETTER: f64 = 6.1;
 
 /// SVG elements one after another.
 #[derive(Default)]
-pub(super) struct Svg(pub String);
+pub(crate) struct Svg(pub String);
 
 impl Svg {
     /// Adds an element, or a piece of one, in a line of its own. Writing to a text does not fail.
@@ -58,7 +58,7 @@ impl Svg {
 }
 
 /// Text as XML and HTML have it.
-pub(in crate::report) fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {
@@ -77,12 +77,12 @@ pub(in crate::report) fn escaped(text: &str) -> String {
 }
 
 /// About how wide small text is, px.
-pub(super) fn width(text: &str) -> f64 {
+pub(crate) fn width(text: &str) -> f64 {
     LETTER * text.chars().count() as f64
 }
 
 /// The words, cut where they need more than `room` px.
-pub(super) fn fitted(text: &str, room: f64) -> String {
+pub(crate) fn fitted(text: &str, room: f64) -> String {
     let letters = (room / LETTER) as usize;
     if text.chars().count() <= letters {
         return text.to_owned();
@@ -91,7 +91,7 @@ pub(super) fn fitted(text: &str, room: f64) -> String {
 }
 
 /// The words in lines of at most `room` px of small text.
-pub(super) fn wrapped(text: &str, room: f64) -> Vec<String> {
+pub(crate) fn wrapped(text: &str, room: f64) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
         match lines.last_mut() {

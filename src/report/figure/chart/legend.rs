@@ -10,7 +10,7 @@ const GAP: f64 = 20.0;
 
 /// One line or mark, and what it is.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Entry {
+pub(crate) struct Entry {
     /// `base`, or `c` and the colour's number.
     pub class: String,
     pub dash: &'static str,
@@ -18,7 +18,7 @@ pub(super) struct Entry {
 }
 
 /// Draws the key from `left`, `top` in a room of `room` px; how high it is.
-pub(super) fn legend(svg: &mut Svg, entries: &[Entry], [left, top]: [f64; 2], room: f64) -> f64 {
+pub(crate) fn legend(svg: &mut Svg, entries: &[Entry], [left, top]: [f64; 2], room: f64) -> f64 {
     let (mut x, mut row) = (0.0, 0);
     for entry in entries {
         let wide = SAMPLE + width(&entry.text);

@@ -4,14 +4,14 @@ use super::axis::Axis;
 use super::svg::{Svg, fitted, width as words};
 
 /// Room right of a panel, below it for ticks and the axis' name, and above it for a title, px.
-pub(super) const GAP: f64 = 26.0;
-pub(super) const BELOW: f64 = 46.0;
-pub(super) const ABOVE: f64 = 46.0;
+pub(crate) const GAP: f64 = 26.0;
+pub(crate) const BELOW: f64 = 46.0;
+pub(crate) const ABOVE: f64 = 46.0;
 /// Room for the ticks and the name of the left axis, px.
-pub(super) const LEFT: f64 = 58.0;
+pub(crate) const LEFT: f64 = 58.0;
 
 /// One pair of axes, its origin at the top left of the frame.
-pub(super) struct Panel<'a> {
+pub(crate) struct Panel<'a> {
     pub x: &'a Axis,
     pub y: &'a Axis,
     /// What is on the axes, with units.
@@ -61,7 +61,7 @@ impl Panel<'_> {
 }
 
 /// Where panels of one size lie, so many in a line.
-pub(super) struct Grid {
+pub(crate) struct Grid {
     pub columns: usize,
     pub size: [f64; 2],
     pub count: usize,

@@ -1,0 +1,18 @@
+//! What figures are drawn from: all that the store has of one experiment, and example records out of their source.
+
+mod decision;
+mod epochs;
+mod examples;
+mod input;
+mod measured;
+mod results;
+mod shown;
+
+pub(super) use decision::{THRESHOLD, is_predicted};
+pub(in crate::report) use examples::examples;
+pub use examples::{Example, Trace};
+pub use input::Input;
+pub use measured::Measured;
+pub use results::ExperimentResults;
+pub(in crate::report) use results::stage_name;
+pub use shown::Shown;

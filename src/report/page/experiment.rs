@@ -1,0 +1,149 @@
+//! One experiment, section by section.
+
+use std::path::Path;
+
+use super::grafted::grafted;
+use super::html::Html;
+use crate::report::figure::{ExperimentResults, Figure, Input, Scope, Section, examples, names_of};
+use crate::report::format::NONE;
+use crate::report::sheet::{Cell, Sheet};
+use crate::report::{Comparison, Experiment, legend};
+use crate::store::Store;
+
+/// Writes what is under a heading; ids begin with the text.
+type Write = fn(&mut Html, &str, &Origin<'_>, &ExperimentResults<'_>);
+
+/// The headings of an experiment, in order: what their ids end with, their words, and what is under them.
+pub(super) const HEADINGS: [(&str, &str, Write); 6] = [
+    ("arms", "Arms", arms),
+    ("labels", "Label efficiency", |html, id, _, found| figures(html, id, Section::LabelEfficiency, &found.input())),
+    ("forest", "Differences from the baseline", |html, id, _, found| {
+        figures(html, id, Section::Differences, &found.input());
+    }),
+    ("detail", "One arm in detail", detail),
+    ("curves", "Learning curves", by_epoch),
+    ("examples", "Example ECGs", example_records),
+];
+
+/// Where the page comes from.
+pub(super) struct Origin<'a> {
+    /// The folder of results.
+    pub results: &'a Path,
+    pub store: &'a Store,
+    pub comparison: &'a Comparison,
+}
+
+/// All of one experiment; ids of its parts begin with `id`.
+pub(super) fn experiment(html: &mut Html, id: &str, origin: &Origin<'_>, found: &ExperimentResults<'_>) {
+    html.heading(2, id, &found.experiment.name);
+    for (end, title, write) in HEADINGS {
+        html.heading(3, &format!("{id}-{end}"), title);
+        write(html, id, origin, found);
+    }
+}
+
+/// The figures of a section, each or why there is none.
+pub(super) fn figures(html: &mut Html, id: &str, section: Section, input: &Input<'_>) {
+    for figure in section.figures() {
+        match figure.draw(input) {
+            Ok(drawing) => html.figure(&format!("{id}-{}", figure.anchor()), &drawing),
+            Err(why) => html.paragraph(&format!("{}: {why}", input.results.experiment.name)),
+        }
+    }
+}
+
+/// The comparison table and its legend.
+fn arms(html: &mut Html, _: &str, origin: &Origin<'_>, found: &ExperimentResults<'_>) {
+    table(html, origin.comparison, found.experiment);
+    legend::of_experiment(origin.comparison, found.experiment).iter().for_each(|line| html.paragraph(line));
+}
+
+fn table(html: &mut Html, comparison: &Comparison, experiment: &Experiment) {
+    let Sheet { heads, rows } = Sheet::of(comparison, experiment);
+    let cell = |cell: Cell| match cell {
+        Cell::Text(text) => text,
+        Cell::Mean(of) => {
+            let sd = of.sd.map_or_else(|| NONE.to_owned(), |sd| sd.trim_start_matches("± ").to_owned());
+            format!("{} ± {sd}{}", of.mean, if of.best { " *" } else { "" })
+        }
+        Cell::Difference(of) => {
+            let parts = [Some(of.mean), of.interval, of.pairs, of.apart.then(|| "†".to_owned())];
+            parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+        }
+    };
+    let first = heads.iter().position(|head| head.text == "labels").unwrap_or(heads.len());
+    let texts: Vec<&str> = heads.iter().map(|head| head.text.as_str()).collect();
+    let rows: Vec<_> = rows
+        .into_iter()
+        .zip(&experiment.arms)
+        .map(|(row, arm)| (if arm.is_baseline() { "base" } else { "" }, row.into_iter().map(cell).collect()))
+        .collect();
+    html.table(&format!("Arms of {}", experiment.name), &texts, first, &rows);
+}
+
+/// Which arm and which run are shown, and their figures.
+fn detail(html: &mut Html, id: &str, _: &Origin<'_>, found: &ExperimentResults<'_>) {
+    if let Some(shown) = &found.shown {
+        let is_of_run = |figure: &dyn Figure| figure.scope() == Scope::Run && figure.section() == Some(Section::Detail);
+        let seed = shown.best().map_or_else(String::new, |(run, _)| {
+            let names = capitalised(&names_of(is_of_run));
+            format!(" {names} are of its run with the highest test macro AUC, seed {}.", run.seed)
+        });
+        html.paragraph(&format!(
+            "Shown is the arm with the highest mean test macro AUC: {}.{seed} Having been chosen by the test records, it looks \
+             better here than it would on new ones. `ecgraft plot roc --run RUN` draws another.",
+            shown.name()
+        ));
+    }
+    figures(html, id, Section::Detail, &found.input());
+}
+
+fn capitalised(words: &str) -> String {
+    let mut letters = words.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// Learning curves, and those of the networks that are grafted.
+fn by_epoch(html: &mut Html, id: &str, _: &Origin<'_>, found: &ExperimentResults<'_>) {
+    learning_curves(html, id, found);
+    grafted(html, id, found);
+}
+
+/// Learning curves, folded away, of the arms of each architecture and share of the labels.
+fn learning_curves(html: &mut Html, id: &str, found: &ExperimentResults<'_>) {
+    let mut drawn = 0;
+    for (number, (name, arms)) in (1..).zip(found.groups()) {
+        let input = Input { name: &name, arms, ..found.input() };
+        let figures = Section::LearningCurves.figures();
+        let figures: Vec<_> = figures.filter_map(|figure| Some((figure.anchor(), figure.draw(&input).ok()?))).collect();
+        if figures.is_empty() {
+            continue;
+        }
+        html.fold("figures", &name);
+        for (end, drawing) in &figures {
+            html.figure(&format!("{id}-learning{number}-{end}"), drawing);
+        }
+        html.end_fold();
+        drawn += 1;
+    }
+    if drawn == 0 {
+        html.paragraph("No run is done yet.");
+    }
+}
+
+/// Test records, one after the other, or why there are none.
+fn example_records(html: &mut Html, id: &str, origin: &Origin<'_>, found: &ExperimentResults<'_>) {
+    let examples = match examples(origin.results, origin.store, found, None) {
+        Ok(examples) => examples,
+        Err(why) => return html.paragraph(&format!("There are none: {why}.")),
+    };
+    html.paragraph(&examples.note);
+    for (number, example) in (1..).zip(&examples.records) {
+        let input = Input { example: Some(example), ..found.input() };
+        for figure in Section::Examples.figures() {
+            if let Ok(drawing) = figure.draw(&input) {
+                html.figure(&format!("{id}-{}{number}", figure.anchor()), &drawing);
+            }
+        }
+    }
+}
