@@ -30,5 +30,6 @@ pub mod store;
 pub mod terminal;
 pub mod train;
 pub mod verify;
+pub mod words;
 
 pub use error::{Error, Result};

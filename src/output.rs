@@ -44,6 +44,11 @@ impl Kind {
         Described { name, endings, begins }
     }
 
+    /// The usual ending of its names.
+    pub(crate) fn ending(self) -> &'static str {
+        self.described().endings[0]
+    }
+
     /// The kind of `kinds` that the ending of `path` names; a name without one is of the only kind there is.
     ///
     /// # Errors

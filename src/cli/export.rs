@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Arg, ArgGroup, ArgMatches, Args, Command, FromArgMatches, value_parser};
 
 use super::Results;
 use crate::Result;
-use crate::report::export;
+use crate::report::export::{EXPORTS, Export};
 use crate::store::Store;
 
 /// Write all results for other programs: Parquet, CSV, or an MLflow database
@@ -14,23 +14,41 @@ use crate::store::Store;
 #[command(after_help = help())]
 pub struct Options {
     #[command(flatten)]
-    formats: Formats,
+    exports: Exports,
     #[command(flatten)]
     results: Results,
 }
 
-#[derive(Debug, Args)]
-#[group(required = true, multiple = true)]
-struct Formats {
-    /// A folder for Parquet files
-    #[arg(long, value_name = "DIR")]
-    parquet: Option<PathBuf>,
-    /// A folder for CSV files
-    #[arg(long, value_name = "DIR")]
-    csv: Option<PathBuf>,
-    /// A folder for an MLflow database and artifacts
-    #[arg(long, value_name = "DIR")]
-    mlflow: Option<PathBuf>,
+/// The exports that are asked for, each with its folder: a flag for each that there is.
+#[derive(Debug)]
+struct Exports(Vec<(&'static dyn Export, PathBuf)>);
+
+impl Args for Exports {
+    fn augment_args(command: Command) -> Command {
+        let names = EXPORTS.iter().map(|export| export.name());
+        let flag = |export: &&dyn Export| {
+            let flag = Arg::new(export.name()).long(export.name()).help(export.about());
+            flag.value_name("DIR").value_parser(value_parser!(PathBuf))
+        };
+        let group = ArgGroup::new("exports").args(names).required(true).multiple(true);
+        command.args(EXPORTS.iter().map(flag)).group(group)
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for Exports {
+    fn from_arg_matches(matches: &ArgMatches) -> std::result::Result<Self, clap::Error> {
+        let asked = |export: &&'static dyn Export| Some((*export, matches.get_one::<PathBuf>(export.name())?.clone()));
+        Ok(Self(EXPORTS.iter().filter_map(asked).collect()))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> std::result::Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
 }
 
 fn help() -> String {
@@ -52,13 +70,8 @@ which may have notes of yours.",
 /// # Errors
 /// A user error where there are no results, or a folder cannot be written or has other files of these names.
 pub fn run(options: Options) -> Result<()> {
-    let Formats { parquet, csv, mlflow } = options.formats;
-    let results = &options.results.dir;
-    let folders = [(parquet, export::parquet as fn(&_, &_) -> _), (csv, export::csv), (mlflow, export::mlflow)];
-    for (folder, write) in folders {
-        if let Some(folder) = folder {
-            super::print(&write(results, &folder)?)?;
-        }
+    for (export, folder) in options.exports.0 {
+        super::print(&export.write(&options.results.dir, &folder)?)?;
     }
     Ok(())
 }

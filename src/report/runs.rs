@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::format::{NONE, csv, decimals, json};
+use super::format::{NONE, decimals, json};
 use super::layout::{self, fitting, indented, squeezed, wrapped};
 use crate::manifest::glob_matches;
 use crate::plan::percent;
 use crate::progress::duration;
 use crate::store::Run;
+use crate::words::csv;
 use crate::{Error, Result};
 
 /// Letters of a run's id that are shown.
@@ -77,7 +78,7 @@ impl ListFormat {
         let rows = || runs.iter().map(|run| Row::of(run));
         match self {
             ListFormat::Table { columns } => table(runs, columns),
-            ListFormat::Csv => csv(&Row::default(), rows()),
+            ListFormat::Csv => csv::records(&Row::default(), rows()),
             ListFormat::Json => json(&rows().collect::<Vec<_>>()),
         }
     }

@@ -1,4 +1,4 @@
-//! A view as Parquet.
+//! Views as Parquet.
 
 use std::fs::File;
 use std::path::Path;
@@ -10,9 +10,29 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
 use parquet::schema::parser::parse_message_type;
 
+use super::Export;
 use super::folder::unwritable;
+use super::tables::tables;
+use crate::output::Kind;
 use crate::store::{Cell, Column, ColumnKind, Views};
 use crate::{Result, run};
+
+/// Every view as a Parquet file. Columns of times (`..._at`) are timestamps in UTC, in ms.
+pub(super) struct Parquet;
+
+impl Export for Parquet {
+    fn name(&self) -> &'static str {
+        "parquet"
+    }
+
+    fn about(&self) -> &'static str {
+        "A folder for Parquet files"
+    }
+
+    fn write(&self, results: &Path, folder: &Path) -> Result<String> {
+        tables(results, folder, Kind::Parquet, write)
+    }
+}
 
 /// Rows that are written at once; readers take as many at a time.
 const GROUP: usize = 100_000;
@@ -20,7 +40,7 @@ const GROUP: usize = 100_000;
 type Done<T> = std::result::Result<T, ParquetError>;
 
 /// Writes `view` to `path`: how many rows.
-pub(super) fn write(views: &Views<'_>, view: &str, columns: &[Column], path: &Path) -> Result<usize> {
+fn write(views: &Views<'_>, view: &str, columns: &[Column], path: &Path) -> Result<usize> {
     let fault = |error: ParquetError| unwritable(path, &error);
     let file = File::create(path).map_err(|error| unwritable(path, &error))?;
     let fields: String = columns.iter().map(field).collect();

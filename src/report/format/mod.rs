@@ -12,7 +12,6 @@ mod markdown;
 mod table;
 mod typst;
 
-pub(super) use csv::csv;
 pub(super) use json::json;
 
 pub use csv::Csv;

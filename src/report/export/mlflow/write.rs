@@ -1,0 +1,210 @@
+//! What the store has, run by run.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::database::{MlflowExperiment, MlflowMetric, MlflowRun, MlflowStore};
+use super::entry::{entry, id, milliseconds, pretty, status};
+use crate::Result;
+use crate::error::Error;
+use crate::report::export::Export;
+use crate::report::export::folder::{Folder, unwritable};
+use crate::report::runs::arm;
+use crate::store::{Run, RunDetail, StageDetail, Store};
+use crate::words::csv;
+
+const DATABASE: &str = "mlflow.db";
+const ARTIFACTS: &str = "mlflow-artifacts";
+
+/// The runs that manifests ask for, and the stages that they are grafted from, as an MLflow database; an experiment is one
+/// there too. A database that is there already is not replaced: MLflow keeps notes and runs of its own in one.
+pub(in crate::report::export) struct Mlflow;
+
+impl Export for Mlflow {
+    fn name(&self) -> &'static str {
+        "mlflow"
+    }
+
+    fn about(&self) -> &'static str {
+        "A folder for an MLflow database and artifacts"
+    }
+
+    fn write(&self, results: &Path, folder: &Path) -> Result<String> {
+        write(results, folder)
+    }
+}
+
+/// Returns what was written and how it is opened.
+fn write(results: &Path, folder: &Path) -> Result<String> {
+    let store = Store::open_read_only(results)?;
+    // All is read as it stands at this moment.
+    let _moment = store.views()?;
+    if folder.join(DATABASE).exists() {
+        return Err(Error::user(format!(
+            "{}: there is an MLflow database already, perhaps with notes of yours; remove it, or name another folder",
+            folder.join(DATABASE).display()
+        )));
+    }
+    let mut target = Folder::open(folder, &[ARTIFACTS.to_owned()], None)?;
+    target.mark(results, &[])?;
+    let mut writer = Writer {
+        store: &store,
+        database: MlflowStore::create(&target.file(DATABASE))?,
+        root: folder.join(ARTIFACTS),
+        experiments: 0,
+        runs: 0,
+        donors: 0,
+    };
+    let runs = store.runs()?;
+    for of in runs.chunk_by(|one, next| one.experiment == next.experiment) {
+        writer.experiment(of)?;
+    }
+    let Writer { database, experiments, runs, donors, .. } = writer;
+    database.finish()?;
+    let counted = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+    let counts =
+        [counted(experiments, "experiment"), counted(runs, "run"), counted(donors, "grafted network")].join(", ");
+    let written = target.finish(results, &[format!("{DATABASE}: {counts}"), format!("{ARTIFACTS}/")])?;
+    Ok(format!(
+        "{written}open it with `mlflow ui --backend-store-uri sqlite:///{DATABASE}` in that folder, wherever it is moved\n"
+    ))
+}
+
+/// A database under way.
+struct Writer<'a> {
+    store: &'a Store,
+    database: MlflowStore,
+    /// Where artifacts are.
+    root: PathBuf,
+    experiments: usize,
+    runs: usize,
+    donors: usize,
+}
+
+impl Writer<'_> {
+    /// One experiment, with all its runs.
+    fn experiment(&mut self, runs: &[Run]) -> Result<()> {
+        let Some(first) = runs.first() else { return Ok(()) };
+        let starts = runs.iter().filter_map(|run| milliseconds(run.started_at.as_deref())).min();
+        let ends = runs.iter().filter_map(|run| milliseconds(run.finished_at.as_deref())).max();
+        let number = self.database.experiment(&MlflowExperiment {
+            // MLflow has one of this name.
+            name: if first.experiment == "Default" { "Default (ecgraft)".into() } else { first.experiment.clone() },
+            artifacts: ARTIFACTS.to_owned(),
+            times: [starts, ends],
+            tags: vec![("ecgraft.manifest_sha256".into(), first.manifest_sha256.clone())],
+        })?;
+        self.experiments += 1;
+        let mut known = HashSet::new();
+        for run in runs {
+            let detail = self.store.detail(run.clone())?;
+            for stage in &detail.stages {
+                if stage.kind != "transfer" && known.insert(stage.stage_id.clone()) {
+                    self.donor(number, &detail, stage)?;
+                    self.donors += 1;
+                }
+            }
+            self.run(number, &detail)?;
+            self.runs += 1;
+        }
+        Ok(())
+    }
+
+    /// A trial, which is its transfer stage.
+    fn run(&mut self, experiment: i64, detail: &RunDetail) -> Result<()> {
+        let run = &detail.run;
+        let Some(stage) = detail.stages.iter().find(|stage| stage.kind == "transfer") else { return Ok(()) };
+        let donors = detail.stages.iter().filter(|stage| stage.kind != "transfer");
+        let grafts: Vec<String> = donors.map(|donor| id(&donor.stage_id, &run.experiment)).collect();
+        let own = [
+            ("architecture", Some(run.architecture.clone())),
+            ("graft", Some(run.graft.clone())),
+            ("mix", run.mix.clone()),
+            ("freeze", run.freeze.clone()),
+            ("label_fraction", Some(run.label_fraction.to_string())),
+            ("seed", Some(run.seed.to_string())),
+            ("grafted_runs", Some(grafts.join(",")).filter(|ids| !ids.is_empty())),
+        ];
+        let name = format!("{}, seed {}", arm(run), run.seed);
+        let mut entry = entry(&run.run_id, &run.experiment, name, stage, &own);
+        entry.status = status(&run.status);
+        entry.tags.push(("ecgraft.run_id".into(), run.run_id.clone()));
+        if stage.error.is_none() {
+            // Of the stage it would have been grafted from.
+            entry.tags.extend(run.error.iter().map(|error| ("ecgraft.error".to_owned(), error.clone())));
+        }
+        for score in &detail.scores {
+            let class = score.class.as_ref().map(|class| format!("/{class}")).unwrap_or_default();
+            // Curves are of the validation records too.
+            let split = if score.split == "test" { "test" } else { "best_epoch" };
+            let key = format!("{split}/{}{class}", score.metric);
+            entry.metrics.extend(score.value.map(|value| MlflowMetric { key, step: 0, value }));
+        }
+        let mut files = vec![("manifest.toml", detail.manifest_text.clone()), ("settings.json", pretty(stage))];
+        let predictions = self.store.predictions_of(&stage.stage_id)?;
+        if !predictions.is_empty() {
+            let rows = predictions.iter().map(|row| {
+                [row.record_id.clone(), row.class.clone(), row.probability.to_string(), u8::from(row.label).to_string()]
+            });
+            files.push(("predictions.csv", csv::table(["record_id", "class", "probability", "label"], rows)));
+        }
+        self.write(experiment, stage, entry, &files)
+    }
+
+    /// A stage that runs are grafted from.
+    fn donor(&mut self, experiment: i64, detail: &RunDetail, stage: &StageDetail) -> Result<()> {
+        let run = &detail.run;
+        let target = stage.target.as_deref().unwrap_or(&stage.kind);
+        let mix = stage.mix.as_deref().unwrap_or_default();
+        let name = format!("{target} on {mix}, {}, seed {}", run.architecture, stage.seed);
+        let own = [
+            ("architecture", Some(run.architecture.clone())),
+            ("mix", stage.mix.clone()),
+            ("target", stage.target.clone()),
+            ("seed", Some(stage.seed.to_string())),
+        ];
+        let mut entry = entry(&stage.stage_id, &run.experiment, name, stage, &own);
+        for of in &stage.measured {
+            let split = if of.split == "test" { "test" } else { "best_epoch" };
+            let values = [("mae", Some(of.mae)), ("rmse", Some(of.rmse)), ("r2", of.r2), ("pearson_r", of.pearson_r)];
+            for (metric, value) in values {
+                let key = format!("{split}/{metric}/{}", of.target);
+                entry.metrics.extend(value.map(|value| MlflowMetric { key, step: 0, value }));
+            }
+        }
+        let mut files = vec![("manifest.toml", detail.manifest_text.clone()), ("settings.json", pretty(stage))];
+        let values = self.store.measured_of(&stage.stage_id)?;
+        if !values.is_empty() {
+            let heads = ["target", "source", "record_id", "patient", "truth", "measured"];
+            let rows = values.into_iter().map(|of| {
+                [of.target, of.source, of.record_id, of.patient, of.truth.to_string(), of.measured.to_string()]
+            });
+            files.push(("regression_predictions.csv", csv::table(heads, rows)));
+        }
+        self.write(experiment, stage, entry, &files)
+    }
+
+    /// Adds the curves of the stage, writes the artifacts, and the entry.
+    fn write(
+        &mut self,
+        experiment: i64,
+        stage: &StageDetail,
+        mut entry: MlflowRun,
+        files: &[(&str, String)],
+    ) -> Result<()> {
+        for point in self.store.curves(&stage.stage_id)? {
+            let key = format!("{}/{}", point.split, point.metric);
+            entry.metrics.extend(point.value.map(|value| MlflowMetric { key, step: point.epoch, value }));
+        }
+        let folder = self.root.join(&entry.id);
+        fs::create_dir_all(&folder).map_err(|error| unwritable(&folder, &error))?;
+        for (name, text) in files {
+            let path = folder.join(name);
+            fs::write(&path, text).map_err(|error| unwritable(&path, &error))?;
+        }
+        // From the database's folder on, where MLflow is started: so that all of it can be moved.
+        entry.artifacts = format!("{ARTIFACTS}/{}", entry.id);
+        self.database.run(experiment, &entry)
+    }
+}

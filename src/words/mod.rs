@@ -1,0 +1,3 @@
+//! Words and digits: how numbers, times and lines are written, for every room that writes any.
+
+pub mod csv;
