@@ -104,3 +104,22 @@ pub(super) const VIEWS: [&str; 12] = [
     "scores",
     "predictions",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What helps and exports list is what there is.
+    #[test]
+    fn the_list_of_views_is_that_of_the_schema() {
+        let results = std::env::temp_dir().join(format!("ecgraft-views-{}", std::process::id()));
+        let store = Store::open(&results).unwrap();
+        let found = store.query("SELECT name FROM sqlite_schema WHERE type = 'view' ORDER BY name").unwrap();
+        let found: Vec<String> = found.rows.iter().flatten().map(Cell::to_string).collect();
+        let mut listed = VIEWS;
+        listed.sort_unstable();
+        assert_eq!(found, listed);
+        drop(store);
+        std::fs::remove_dir_all(&results).unwrap();
+    }
+}

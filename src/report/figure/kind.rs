@@ -98,3 +98,26 @@ pub(super) fn distinct<'a>(all: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     }
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_told_apart_and_described_in_a_line() {
+        for figure in FIGURES {
+            let same = |other: &&&dyn Figure| other.name() == figure.name();
+            assert_eq!(FIGURES.iter().filter(same).count(), 1, "{figure:?}");
+            assert!(figure.name().chars().all(|letter| letter.is_ascii_lowercase() || letter == '-'), "{figure:?}");
+            let about = figure.about();
+            assert!(!about.is_empty() && !about.ends_with('.') && !about.contains('\n'), "{figure:?}: {about}");
+        }
+    }
+
+    #[test]
+    fn lists_of_names_are_sentences() {
+        assert_eq!(names_of(|figure| figure.scope() == Scope::Record), "ecg");
+        assert_eq!(names_of(|figure| figure.scope() == Scope::Runs), "learning-curves, loss and regression-loss");
+        assert_eq!(names_of(|_| false), "");
+    }
+}

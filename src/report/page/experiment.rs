@@ -147,3 +147,19 @@ fn example_records(html: &mut Html, id: &str, origin: &Origin<'_>, found: &Exper
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::figure::FIGURES;
+
+    /// Ids of a page are there once: those of figures are no heading's, and no other figure's.
+    #[test]
+    fn ids_differ() {
+        let shown = || FIGURES.iter().filter(|figure| figure.section().is_some()).map(|figure| figure.anchor());
+        for anchor in shown() {
+            assert!(HEADINGS.iter().all(|(id, ..)| *id != anchor), "{anchor} is a heading's");
+            assert_eq!(shown().filter(|other| *other == anchor).count(), 1, "{anchor} is there twice");
+        }
+    }
+}
