@@ -74,6 +74,8 @@ target/nvrtc/made:
 
 lint: ## Formatting and clippy, warnings denied
 	$(CARGO) fmt --check
+	@# It does not find the files that macros declare: those of figures, exports and other lists.
+	rustfmt --edition 2024 --check $$(find src -name '*.rs')
 	$(CARGO) clippy --release --locked --all-targets -- -D warnings
 	CARGO_TARGET_DIR=target/cuda-check $(CARGO) clippy --locked --features cuda-check --all-targets -- -D warnings
 

@@ -405,3 +405,12 @@ fn runs_are_listed_with_the_errors_of_those_that_failed() {
     let error = Filter { experiment: Some("second".into()), ..Filter::default() }.apply(&runs).unwrap_err();
     assert!(error.message.ends_with("there are first_look"), "{}", error.message);
 }
+
+/// The walks of `docs/adding` show files as they are.
+#[test]
+fn the_figure_of_the_walk_is_the_one_that_is_tested() {
+    let walk = include_str!("../docs/adding/figure.md");
+    let toy = include_str!("../src/report/figure/toy.rs");
+    let (figure, _) = toy.split_once("\n#[cfg(test)]").unwrap();
+    assert!(walk.contains(figure), "docs/adding/figure.md does not show src/report/figure/toy.rs as it is");
+}
