@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::report::layout;
 use crate::store::{Cell, Rows, Store};
 use crate::terminal;
+use crate::words::csv;
 
 /// Ask the store in SQL (reading only)
 #[derive(Debug, Args)]
@@ -45,7 +46,7 @@ pub fn run(options: Options) -> Result<()> {
     let rows = Store::open_read_only(&options.results.dir)?.query(&options.sql)?;
     super::print(&match options.format {
         ListFormat::Table => table(&rows),
-        ListFormat::Csv => csv(&rows)?,
+        ListFormat::Csv => csv::table(&rows.columns, rows.rows.iter().map(|row| row.iter().map(Cell::to_string))),
         ListFormat::Json => json(&rows)?,
     })
 }
@@ -73,18 +74,6 @@ fn table(rows: &Rows) -> String {
 fn short(value: f64) -> String {
     let rounded: f64 = format!("{value:.5e}").parse().unwrap_or(value);
     rounded.to_string()
-}
-
-fn csv(rows: &Rows) -> Result<String> {
-    let wrong =
-        |error: &dyn std::fmt::Display| Error::internal(format!("the answer cannot be written as CSV: {error}"));
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(&rows.columns).map_err(|error| wrong(&error))?;
-    for row in &rows.rows {
-        writer.write_record(row.iter().map(Cell::to_string)).map_err(|error| wrong(&error))?;
-    }
-    let bytes = writer.into_inner().map_err(|error| wrong(&error))?;
-    String::from_utf8(bytes).map_err(|error| wrong(&error))
 }
 
 fn json(rows: &Rows) -> Result<String> {

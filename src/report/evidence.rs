@@ -1,11 +1,10 @@
 //! All that the figures of one experiment are made of.
 
-use super::Test;
-use super::arms::{Arm, Comparison, Experiment};
 use super::figure::{self, Course, Curve, Figure, Measured, Tested};
+use crate::compare::{Arm, Comparison, Experiment, SignificanceTest};
 use crate::manifest::Target;
-use crate::plan::percent;
 use crate::store::{LearningCurves, PredictionsOfRun, Run, Store, TrainedStage, TrainedStages};
+use crate::words::number::percent;
 use crate::{Error, Result};
 
 /// What can be drawn of an experiment.
@@ -52,7 +51,7 @@ impl Kind {
 pub(super) struct Evidence<'a> {
     pub experiment: &'a Experiment,
     /// How its differences were tested, and with how many resamples of the patients.
-    test: (Test, usize),
+    test: (SignificanceTest, usize),
     /// Its runs, in the order of the plan.
     pub runs: Vec<&'a Run>,
     curves: LearningCurves,

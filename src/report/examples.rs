@@ -7,12 +7,11 @@ use super::figure::{Figure, Trace, ecg};
 use crate::data::signal::{RawRecord, prepare};
 use crate::data::{fingerprint, recordings};
 use crate::manifest::{self, Lead, Normalize, Signal};
+use crate::metrics::decision::{is_yes, most_probable};
 use crate::store::{PredictionsOfRun, Store, TestedRecord};
 
 /// Records of each kind: best, middling, worst.
 const OF_EACH: usize = 2;
-/// A probability at or above this is a yes, where a record may have several classes.
-const THRESHOLD: f64 = 0.5;
 /// Nearest to certainty, for logarithms.
 const CERTAIN: f64 = 1e-12;
 
@@ -105,7 +104,7 @@ fn verdict(predictions: &PredictionsOfRun, record: &TestedRecord) -> [String; 2]
     let truth: Vec<&str> =
         classes().filter(|(_, (_, label))| **label).map(|(_, ((name, _), _))| name.as_str()).collect();
     let is_predicted = |place: usize, probability: f64| {
-        if predictions.single_label { place == record.highest() } else { probability >= THRESHOLD }
+        if predictions.single_label { place == most_probable(&record.probabilities) } else { is_yes(probability) }
     };
     let said: Vec<String> = classes()
         .filter(|(place, ((_, probability), _))| is_predicted(*place, **probability))

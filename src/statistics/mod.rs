@@ -18,6 +18,7 @@
 //!
 //! [`holm`] corrects a family of p-values; [`ranks`] compares arms across data sets.
 
+mod auc;
 pub mod bootstrap;
 pub mod delong;
 pub mod distributions;
@@ -29,8 +30,9 @@ mod spread;
 mod unmeasurable;
 pub mod wilcoxon;
 
+pub use auc::auc;
 pub use distributions::t_quantile;
 pub use holm::holm;
 pub use sides::{Rests, Sides};
-pub use spread::{Difference, Spread, Tested};
+pub use spread::{Difference, Spread, Tested, mean};
 pub use unmeasurable::{FEW_PATIENTS, LEAST_PATIENTS, Side, Support, Unmeasurable};

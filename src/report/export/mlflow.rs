@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::folder::{Folder, unwritable};
+use crate::compare::ArmName;
 use crate::error::Error;
-use crate::report::runs::arm;
 use crate::store::{
     MlflowExperiment, MlflowMetric, MlflowRun, MlflowStatus, MlflowStore, Run, RunDetail, StageDetail, Store,
 };
@@ -112,7 +112,7 @@ impl Export<'_> {
             ("seed", Some(run.seed.to_string())),
             ("grafted_runs", Some(grafts.join(",")).filter(|ids| !ids.is_empty())),
         ];
-        let name = format!("{}, seed {}", arm(run), run.seed);
+        let name = format!("{}, seed {}", ArmName::from(run).short(), run.seed);
         let mut entry = entry(&run.run_id, &run.experiment, name, stage, &own);
         entry.status = status(&run.status);
         entry.tags.push(("ecgraft.run_id".into(), run.run_id.clone()));

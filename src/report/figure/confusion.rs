@@ -3,14 +3,13 @@
 use super::Figure;
 use super::panel::Grid;
 use super::svg::{Svg, fitted};
+use crate::metrics::decision::{THRESHOLD, is_yes, most_probable};
 use crate::store::PredictionsOfRun;
 
 /// Size of a cell, px.
 const CELL: [f64; 2] = [74.0, 46.0];
 /// Matrices of two by two in a line.
 const COLUMNS: usize = 4;
-/// A probability at or above this is a yes, where a record may have several classes.
-const THRESHOLD: f64 = 0.5;
 
 /// Counts, a row for each truth and a column for each prediction.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,7 +64,7 @@ fn whole(tested: &PredictionsOfRun) -> Matrix {
     let mut counts = vec![vec![0; side]; side];
     for record in &tested.records {
         let Some(truth) = record.labels.iter().position(|label| *label) else { continue };
-        counts[truth][record.highest()] += 1;
+        counts[truth][most_probable(&record.probabilities)] += 1;
     }
     Matrix { names: [tested.classes.clone(), tested.classes.clone()], counts }
 }
@@ -74,7 +73,7 @@ fn whole(tested: &PredictionsOfRun) -> Matrix {
 fn one(tested: &PredictionsOfRun, class: usize) -> Matrix {
     let mut counts = vec![vec![0; 2]; 2];
     for record in &tested.records {
-        let (truth, predicted) = (record.labels[class], record.probabilities[class] >= THRESHOLD);
+        let (truth, predicted) = (record.labels[class], is_yes(record.probabilities[class]));
         counts[usize::from(!truth)][usize::from(!predicted)] += 1;
     }
     let names = |yes: &str, no: &str| vec![yes.to_owned(), no.to_owned()];

@@ -3,24 +3,24 @@
 use super::Figure;
 use super::axis::Axis;
 use super::svg::{Svg, fitted, width};
-use crate::plan::percent;
-use crate::report::Test;
-use crate::report::arms::{Arm, Experiment};
+use crate::compare::SignificanceTest;
+use crate::compare::{Arm, Experiment};
 use crate::report::legend;
+use crate::words::number::percent;
 use crate::{Error, Result};
 
 /// What the intervals cover, in words for the reader.
-fn covers(test: Test, resamples: usize) -> String {
+fn covers(test: SignificanceTest, resamples: usize) -> String {
     let over = match test {
-        Test::Bootstrap => format!(
+        SignificanceTest::Bootstrap => format!(
             "Bars are 95% intervals: they cover the choice of test records ({resamples} bootstrap resamples of the patients) and \
              the spread over seeds, paired by seed"
         ),
-        Test::DeLong | Test::McNemar => {
+        SignificanceTest::DeLong | SignificanceTest::McNemar => {
             "Bars are 95% intervals over the choice of test records, of probabilities averaged over the seeds"
                 .to_owned()
         }
-        Test::T | Test::Wilcoxon => {
+        SignificanceTest::T | SignificanceTest::Wilcoxon => {
             "Bars are 95% t intervals of the differences paired by seed, n - 1 degrees of freedom: they \
                                      cover the spread over seeds only, not the choice of test records"
                 .to_owned()
@@ -49,12 +49,12 @@ fn estimate(arm: &Arm) -> Option<Estimate> {
     Some(Estimate { mean: difference.mean, interval: difference.interval(), pairs: difference.pairs })
 }
 
-/// Test macro AUC less the baseline's, an arm a line, those of one architecture and share of the labels together;
+/// SignificanceTest macro AUC less the baseline's, an arm a line, those of one architecture and share of the labels together;
 /// differences are those of `test`, with so many resamples of the patients.
 ///
 /// # Errors
 /// A user error where no arm has a difference.
-pub fn forest(experiment: &Experiment, test: Test, resamples: usize) -> Result<Figure> {
+pub fn forest(experiment: &Experiment, test: SignificanceTest, resamples: usize) -> Result<Figure> {
     let rows: Vec<(&Arm, Estimate)> = experiment.arms.iter().filter_map(|arm| Some((arm, estimate(arm)?))).collect();
     let ends = rows.iter().flat_map(|(_, estimate)| {
         let (low, high) = estimate.interval.unwrap_or((estimate.mean, estimate.mean));
@@ -155,7 +155,7 @@ fn description(rows: &[(&Arm, Estimate)]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::arms::Delta;
+    use crate::compare::Delta;
     use crate::statistics::{Difference, Tested, Unmeasurable};
 
     fn arm(graft: &str, delta: Delta) -> Arm {
@@ -178,14 +178,14 @@ mod tests {
             arm("not apart", paired(3, 0.02, Some((-0.01, 0.05)))),
             arm("one", paired(1, 0.04, None)),
         ];
-        let svg = forest(&experiment(arms), Test::Bootstrap, 2000).unwrap().svg();
+        let svg = forest(&experiment(arms), SignificanceTest::Bootstrap, 2000).unwrap().svg();
         let count = |what: &str| svg.matches(what).count();
         assert_eq!((count("class=\"dot\""), count("class=\"hollow\""), count("class=\"bar\"")), (1, 2, 2));
         assert!(svg.contains("-0.020 [-0.030, -0.010], n = 3<") && svg.contains("+0.040, n = 1<"));
         assert!(svg.contains("cnn&lt;, 30% of the labels") && svg.contains("a &amp; b"));
         // The axis goes from -0.03 to 0.05 and 5% of that further on both sides: 0 lies at (0.03 + 0.004) / 0.088 of it.
         assert!(svg.contains(&format!("class=\"reference\" d=\"M{:.1} ", 400.0 * 0.034 / 0.088)), "{svg}");
-        let none = forest(&experiment(vec![arm("scratch", Delta::Baseline)]), Test::T, 0).unwrap_err();
+        let none = forest(&experiment(vec![arm("scratch", Delta::Baseline)]), SignificanceTest::T, 0).unwrap_err();
         assert!(none.message.contains("no arm has a difference"));
     }
 }

@@ -6,9 +6,9 @@ use super::panel::{Grid, LEFT, Panel};
 use super::style::{COLOURS, DASHES};
 use super::svg::Svg;
 use super::{Figure, distinct};
-use crate::plan::percent;
-use crate::report::arms::{Arm, Experiment};
+use crate::compare::{Arm, Experiment};
 use crate::statistics::Spread;
+use crate::words::number::percent;
 use crate::{Error, Result};
 
 /// Size of one panel, px.
@@ -193,7 +193,7 @@ fn interval(spread: &Spread) -> (f64, f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::arms::Runs;
+    use crate::compare::Runs;
 
     fn arm(graft: &str, mix: Option<&str>, freeze: Option<&str>, fraction: f64, mean: f64, sd: Option<f64>) -> Arm {
         let spread = Spread { n: if sd.is_some() { 4 } else { 1 }, mean, sd };

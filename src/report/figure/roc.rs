@@ -6,8 +6,8 @@ use super::legend::{Entry, legend};
 use super::panel::{Grid, LEFT, Panel};
 use super::style::DASHES;
 use super::svg::Svg;
+use crate::statistics::auc;
 use crate::store::PredictionsOfRun;
-use crate::train::metrics::auc;
 
 /// Size of one panel, px, and panels in a line.
 const SIZE: [f64; 2] = [196.0, 196.0];

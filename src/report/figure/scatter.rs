@@ -5,7 +5,7 @@ use super::panel::{Grid, Panel};
 use super::svg::Svg;
 use super::{Figure, distinct};
 use crate::manifest::Target;
-use crate::train::metrics;
+use crate::metrics;
 
 /// Size of one panel, px, and panels in a line.
 const SIZE: [f64; 2] = [260.0, 260.0];

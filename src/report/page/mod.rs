@@ -6,15 +6,17 @@ use std::path::Path;
 use html::Html;
 
 use super::evidence::{Evidence, Kind, stage_name};
+use super::examples;
 use super::figure::style;
 use super::figure::svg::escaped;
-use super::format::{NONE, decimals};
+use super::format::NONE;
 use super::legend::{self, Signs};
 use super::sheet::{Cell, Sheet};
-use super::{Comparison, Experiment, Question, compare, examples};
 use crate::Result;
+use crate::compare::{Comparison, Experiment, Question, compare};
 use crate::statistics::Spread;
 use crate::store::{Store, StoredManifest, TestError};
+use crate::words::number::{decimals, percent};
 
 mod html;
 mod runs;
@@ -138,7 +140,7 @@ fn summary(html: &mut Html, comparison: &Comparison, evidence: &[Evidence<'_>]) 
         "The highest arm is the one with the highest mean over its seeds. It was found with the same test records that its \
          number is of, so that the number flatters it.",
     );
-    for line in legend::of_signs(comparison, &Signs { best: "*", apart: "†" }) {
+    for line in legend::signs(comparison, &Signs { best: "*", apart: "†" }) {
         html.paragraph(&line);
     }
 }
@@ -146,9 +148,8 @@ fn summary(html: &mut Html, comparison: &Comparison, evidence: &[Evidence<'_>]) 
 fn summary_row(evidence: &Evidence<'_>) -> Vec<String> {
     let Experiment { name, arms, runs, test_set, .. } = evidence.experiment;
     let baselines = arms.iter().filter(|arm| arm.is_baseline()).filter_map(|arm| Some((arm, arm.macro_auc?)));
-    let baselines = baselines.map(|(arm, auc)| {
-        format!("{} ({}, {})", decimals(auc.mean, 3), arm.architecture, crate::plan::percent(arm.label_fraction))
-    });
+    let baselines = baselines
+        .map(|(arm, auc)| format!("{} ({}, {})", decimals(auc.mean, 3), arm.architecture, percent(arm.label_fraction)));
     let differences = || arms.iter().filter_map(|arm| arm.delta.difference());
     let apart = |up: bool| {
         arms.iter()
@@ -198,7 +199,7 @@ fn experiment(
 
     html.heading(3, &place(0), title(0));
     arms(html, comparison, experiment);
-    for line in legend::of_experiment(comparison, experiment) {
+    for line in legend::experiment(comparison, experiment) {
         html.paragraph(&line);
     }
     html.heading(3, &place(1), title(1));
@@ -245,7 +246,7 @@ fn one(html: &mut Html, id: &str, evidence: &Evidence<'_>, kind: Kind) {
 
 /// The comparison table.
 fn arms(html: &mut Html, comparison: &Comparison, experiment: &Experiment) {
-    let Sheet { heads, rows } = Sheet::of(comparison, experiment);
+    let Sheet { heads, rows } = Sheet::from_experiment(comparison, experiment);
     let cell = |cell: Cell| match cell {
         Cell::Text(text) => text,
         Cell::Mean(of) => {
@@ -314,7 +315,7 @@ fn measured(html: &mut Html, id: &str, evidence: &Evidence<'_>) {
         "Errors on the test records of the mixes, mean ± standard deviation over seeds (bpm for hr, ms for others).",
     );
     let spread = |values: Vec<f64>| {
-        let of = Spread::of(&values)?;
+        let of = Spread::from_values(&values)?;
         Some(format!("{:.1} ± {}", of.mean, of.sd.map_or_else(|| NONE.to_owned(), |sd| format!("{sd:.1}"))))
     };
     let rows: Vec<(&str, Vec<String>)> = groups
