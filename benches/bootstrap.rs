@@ -5,8 +5,9 @@
 use std::time::Instant;
 
 use ecgraft::manifest::Labels;
+use ecgraft::metrics::{NamedMetric, Predictions};
 use ecgraft::seed::stream;
-use ecgraft::statistics::bootstrap::{Measure, Metric, Patients, resampled};
+use ecgraft::statistics::bootstrap::{Measure, Patients, resampled};
 use rand::RngExt;
 
 const NETWORKS: usize = 50;
@@ -27,17 +28,19 @@ fn main() {
     };
     let networks: Vec<Vec<f64>> = (0..NETWORKS).map(|_| scores()).collect();
     let patients = Patients::new(&names, &truth, CLASSES).expect("sizes fit");
-    for metric in [Metric::MacroAuc, Metric::Accuracy, Metric::MacroF1] {
+    for metric in ["macro_auc", "accuracy", "macro_f1"].map(NamedMetric::parse) {
         let begun = Instant::now();
-        let measure =
-            |scores: &Vec<f64>| Measure::new(metric, Labels::Single, CLASSES, scores, &truth).expect("sizes fit");
-        let measures: Vec<Measure> = networks.iter().map(measure).collect();
+        let measure = |scores: &Vec<f64>| {
+            let predictions = Predictions::of_scores(Labels::Single, CLASSES, scores, &truth).expect("sizes fit");
+            metric.measure(&predictions, &["A", "B", "C", "D", "E"]).expect("it can be resampled")
+        };
+        let measures: Vec<Box<dyn Measure>> = networks.iter().map(measure).collect();
         let prepared = begun.elapsed();
         let found = resampled(&measures, &patients, RESAMPLES, 0);
         let whole = begun.elapsed();
         let value = measures[0].value().unwrap_or(f64::NAN);
         println!(
-            "{metric:?} {value:.3}: {whole:.2?}, of which {prepared:.2?} to sort; {} values",
+            "{metric} {value:.3}: {whole:.2?}, of which {prepared:.2?} to sort; {} values",
             found.len() * RESAMPLES
         );
     }

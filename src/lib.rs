@@ -11,10 +11,12 @@
 
 pub mod audit;
 pub mod cli;
+pub mod compare;
 pub mod data;
 pub mod durable;
 pub mod error;
 pub mod manifest;
+pub mod metrics;
 pub mod nn;
 pub mod ops;
 mod output;

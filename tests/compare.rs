@@ -3,11 +3,14 @@
 use std::collections::HashMap;
 
 use crate::workbench::{Workbench, sample, tiny};
+use ecgraft::compare::{
+    Delta, Key, Pivot, Selection, Shape, SignificanceTest, Sort, TestResults, compare, usual_metrics,
+};
 use ecgraft::manifest::Labels;
+use ecgraft::metrics::{NamedMetric, Predictions};
+use ecgraft::report::Format;
 use ecgraft::report::format::{Markdown, Table, Typst};
-use ecgraft::report::{Delta, Format, Key, Metric, Pivot, Selection, Shape, Sort, Test, TestEvidence, compare};
 use ecgraft::store::{Run, Store, TestPredictions};
-use ecgraft::train::metrics::classification;
 
 /// Two experiments, with several labels and with one, and everything that is asked of them.
 #[test]
@@ -30,7 +33,8 @@ fn a_study_is_compared_in_many_ways() {
         let patients = if set.labels == Labels::Multi { 70 } else { 42 };
         assert_eq!(set.patients.iter().collect::<std::collections::HashSet<_>>().len(), patients);
         for (stage, probabilities) in &set.stages {
-            let found = classification(set.labels, set.classes.len(), probabilities, &set.truth).unwrap();
+            let found = Predictions::of_network(set.labels, set.classes.len(), probabilities, &set.truth).unwrap();
+            let value = |metric: &str| NamedMetric::parse(metric).value(&found, &set.classes);
             let score = |metric: &str, class: &str| {
                 let sql = format!(
                     "SELECT value FROM scores WHERE stage_id = '{stage}' AND split = 'test' AND metric = '{metric}'
@@ -38,15 +42,15 @@ fn a_study_is_compared_in_many_ways() {
                 );
                 bench.number(&sql)
             };
-            assert_eq!(found.macro_auc.unwrap(), score("macro_auc", ""));
-            assert_eq!(found.accuracy, score("accuracy", ""));
-            assert_eq!(found.macro_f1.unwrap(), score("macro_f1", ""));
-            for (class, of) in set.classes.iter().zip(&found.per_class) {
-                if let Some(auc) = of.auc {
+            for metric in ["macro_auc", "accuracy", "macro_f1"] {
+                assert_eq!(value(metric).unwrap(), score(metric, ""));
+            }
+            for class in &set.classes {
+                if let Some(auc) = value(&format!("auc:{class}")) {
                     assert_eq!(auc, score("auc", class));
                 }
             }
-            assert!((found.brier - score("brier", "")).abs() < 1e-12);
+            assert!((value("brier").unwrap() - score("brier", "")).abs() < 1e-12);
         }
     }
     assert_eq!(bench.number("SELECT count(*) FROM predictions WHERE patient IS NULL"), 0.0);
@@ -227,16 +231,16 @@ fn conditions_leave_baselines_to_compare_with() {
 
 #[test]
 fn rows_are_sorted_best_first_and_errors_least_first() {
-    let order = |sort: Sort, metrics: Vec<Metric>, values: HashMap<String, f64>| -> Vec<String> {
+    let order = |sort: Sort, metrics: Vec<NamedMetric>, values: HashMap<String, f64>| -> Vec<String> {
         let values = [(metrics[0].clone(), values)].into();
         let by = vec![Key::Freeze];
         let found = compare(&runs(), &Selection { sort: Some(sort), metrics, values, by, ..selection() });
         found.experiments[0].arms.iter().map(|arm| arm.freeze.clone().unwrap_or_default()).collect()
     };
-    assert_eq!(order(Sort::Metric(0), Metric::usual(), HashMap::new()), ["none", "", "probe"]);
-    assert_eq!(order(Sort::Difference, Metric::usual(), HashMap::new()), ["none", "probe", ""], "no difference: last");
+    assert_eq!(order(Sort::Metric(0), usual_metrics(), HashMap::new()), ["none", "", "probe"]);
+    assert_eq!(order(Sort::Difference, usual_metrics(), HashMap::new()), ["none", "probe", ""], "no difference: last");
     let brier = runs().iter().map(|run| (run.stage_id.clone(), run.test_macro_auc.unwrap())).collect();
-    assert_eq!(order(Sort::Metric(0), vec![Metric::named("brier")], brier), ["probe", "", "none"]);
+    assert_eq!(order(Sort::Metric(0), vec![NamedMetric::parse("brier")], brier), ["probe", "", "none"]);
 }
 
 #[test]
@@ -304,17 +308,18 @@ fn records_and_seeds_are_in_the_interval() {
     };
     let mut runs = runs;
     for (run, (_, probabilities)) in runs.iter_mut().zip(&set.stages) {
-        let found = classification(Labels::Single, 2, probabilities, &truth).unwrap();
+        let found = Predictions::of_network(Labels::Single, 2, probabilities, &truth).unwrap();
+        let value = |metric: &str| NamedMetric::parse(metric).value(&found, &set.classes);
         (run.test_macro_auc, run.test_accuracy, run.test_macro_f1) =
-            (found.macro_auc, Some(found.accuracy), found.macro_f1);
+            (value("macro_auc"), value("accuracy"), value("macro_f1"));
     }
-    let asked = |test: Test, set: &TestPredictions, resamples: usize, metric: &str| {
-        let metrics = vec![Metric::named(metric)];
-        let evidence = TestEvidence::new(vec![set.clone()], &metrics, resamples);
-        compare(&runs, &Selection { test, evidence, metrics, ..selection() })
+    let asked = |test: SignificanceTest, set: &TestPredictions, resamples: usize, metric: &str| {
+        let metrics = vec![NamedMetric::parse(metric)];
+        let test_results = TestResults::new(vec![set.clone()], &metrics, resamples);
+        compare(&runs, &Selection { test, test_results, metrics, ..selection() })
     };
-    for test in [Test::Bootstrap, Test::DeLong] {
-        let found = asked(test, &set, if test == Test::Bootstrap { 500 } else { 0 }, "macro_auc");
+    for test in [SignificanceTest::Bootstrap, SignificanceTest::DeLong] {
+        let found = asked(test, &set, if test == SignificanceTest::Bootstrap { 500 } else { 0 }, "macro_auc");
         let arm = &found.experiments[0].arms[1];
         let Delta::Paired(difference) = &arm.delta else { panic!("{test:?}: {:?}", arm.delta) };
         let (low, high) = difference.interval().unwrap();
@@ -324,16 +329,16 @@ fn records_and_seeds_are_in_the_interval() {
         );
         assert!(arm.holm.unwrap() >= difference.p().unwrap());
     }
-    let found = asked(Test::McNemar, &set, 0, "accuracy");
+    let found = asked(SignificanceTest::McNemar, &set, 0, "accuracy");
     assert!(found.experiments[0].arms[1].delta.difference().unwrap().p().unwrap() <= 1.0);
     // The same patient for every two records: the interval is of fewer, and the text says so.
-    let alone = asked(Test::Bootstrap, &set, 500, "macro_auc");
+    let alone = asked(SignificanceTest::Bootstrap, &set, 500, "macro_auc");
     set.patients = (0..40).map(|record| format!("patient {}", record / 4)).collect();
-    let text = Table::default().write(&asked(Test::Bootstrap, &set, 500, "macro_auc"));
+    let text = Table::default().write(&asked(SignificanceTest::Bootstrap, &set, 500, "macro_auc"));
     assert!(text.contains("The test records are of 10 patients."), "{text}");
     assert!(!Table::default().write(&alone).contains("patients."));
     set.patients_known = false;
-    let text = Table::default().write(&asked(Test::Bootstrap, &set, 500, "macro_auc"));
+    let text = Table::default().write(&asked(SignificanceTest::Bootstrap, &set, 500, "macro_auc"));
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(text.contains("each counts as a patient of its own"), "{text}");
 }

@@ -1,9 +1,8 @@
 //! Metrics against scikit-learn's (`fixtures/metrics/make.py`), and properties that hold for any data.
 
 use ecgraft::manifest::Labels;
-use ecgraft::statistics::bootstrap::{Measure, Metric};
-use ecgraft::train::Score;
-use ecgraft::train::metrics::{ClassificationMetrics, Confusion, auc, classification, regression};
+use ecgraft::metrics::{ClassScore, Confusion, NamedMetric, Over, Predictions, regression};
+use ecgraft::statistics::auc;
 use rand::RngExt;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
@@ -29,10 +28,26 @@ fn labels(case: &Value) -> Labels {
     }
 }
 
-fn measured(case: &Value) -> (usize, ClassificationMetrics) {
+fn measured(case: &Value) -> (usize, Predictions) {
     let classes = case["classes"].as_u64().unwrap() as usize;
     let truth: Vec<bool> = numbers(&case["truth"]).iter().map(|y| *y == 1.0).collect();
-    (classes, classification(labels(case), classes, &numbers(&case["probabilities"]), &truth).unwrap())
+    (classes, Predictions::of_network(labels(case), classes, &numbers(&case["probabilities"]), &truth).unwrap())
+}
+
+/// Classes by their places.
+fn names(classes: usize) -> Vec<String> {
+    (0..classes).map(|class| class.to_string()).collect()
+}
+
+/// A metric as it is written on the command line.
+fn value(predictions: &Predictions, metric: &str) -> Option<f64> {
+    NamedMetric::parse(metric).value(predictions, &names(predictions.classes().len()))
+}
+
+/// All that is of one class.
+fn per_class(predictions: &Predictions) -> Vec<ClassScore> {
+    let scores = predictions.scores(&names(predictions.classes().len()));
+    scores.into_iter().filter(|score| score.class.is_some()).collect()
 }
 
 /// Both absent, or both there and equal.
@@ -51,33 +66,23 @@ fn classification_is_scikit_learns() {
     for case in cases("classification.json") {
         let (name, expected) = (case["name"].as_str().unwrap(), &case["expected"]);
         let (classes, found) = measured(&case);
-        for (metric, value) in [
-            ("records", Some(found.records as f64)),
-            ("macro_auc", found.macro_auc),
-            ("accuracy", Some(found.accuracy)),
-            ("subset_accuracy", Some(found.subset_accuracy)),
-            ("macro_f1", found.macro_f1),
-            ("macro_precision", found.macro_precision),
-            ("macro_recall", found.macro_recall),
-            ("brier", Some(found.brier)),
-            ("expected_calibration_error", Some(found.expected_calibration_error)),
-        ] {
-            assert_close(&format!("{name}: {metric}"), value, &expected[metric]);
+        assert_eq!(Some(found.records() as u64), expected["records"].as_u64());
+        for metric in
+            ["macro_auc", "accuracy", "subset_accuracy", "macro_f1", "macro_precision", "macro_recall", "brier"]
+        {
+            assert_close(&format!("{name}: {metric}"), value(&found, metric), &expected[metric]);
         }
-        assert_eq!(found.per_class.len(), classes);
-        for (class, found) in found.per_class.iter().enumerate() {
+        assert_close(&format!("{name}: ece"), value(&found, "ece"), &expected["expected_calibration_error"]);
+        assert_eq!(found.classes(), 0..classes);
+        for class in found.classes() {
             let expected = &expected["per_class"][class];
-            for (metric, value) in [
-                ("positives", Some(found.positives as f64)),
-                ("auc", found.auc),
-                ("f1", found.f1),
-                ("precision", found.precision),
-                ("recall", found.recall),
-            ] {
-                assert_close(&format!("{name}: {metric} of class {class}"), value, &expected[metric]);
+            assert_close(name, Some(found.positives(class) as f64), &expected["positives"]);
+            for metric in ["auc", "f1", "precision", "recall"] {
+                let what = format!("{name}: {metric} of class {class}");
+                assert_close(&what, value(&found, &format!("{metric}:{class}")), &expected[metric]);
             }
         }
-        let confusion = match found.confusion {
+        let confusion = match found.confusion() {
             Confusion::Single(counts) => serde_json::json!(counts),
             Confusion::Multi(tables) => serde_json::json!(tables),
         };
@@ -86,7 +91,9 @@ fn classification_is_scikit_learns() {
             let classes = expected["per_class"].as_array().unwrap();
             classes.iter().filter(|class| !class[metric].is_null()).count()
         };
-        assert_eq!((found.classes_counted, found.auc_classes_counted), (known("f1"), known("auc")), "{name}");
+        let scores = found.scores(&names(classes));
+        let counted = ["classes_counted", "auc_classes_counted"].map(|metric| score(&scores, metric, None).unwrap());
+        assert_eq!(counted, [known("f1") as f64, known("auc") as f64], "{name}");
     }
 }
 
@@ -141,13 +148,13 @@ fn order_of_records_does_not_matter() {
         rows.shuffle(&mut random);
         let probabilities: Vec<f64> = rows.iter().flat_map(|(p, _)| p.iter().copied()).collect();
         let truth: Vec<bool> = rows.iter().flat_map(|(_, y)| y.iter().map(|y| *y == 1.0)).collect();
-        let shuffled = classification(labels(&case), classes, &probabilities, &truth).unwrap();
+        let shuffled = Predictions::of_network(labels(&case), classes, &probabilities, &truth).unwrap();
 
-        assert_eq!(shuffled.per_class, found.per_class);
-        assert_eq!(shuffled.confusion, found.confusion);
-        assert_eq!(shuffled.accuracy, found.accuracy);
-        assert!((shuffled.brier - found.brier).abs() < 1e-12);
-        assert!((shuffled.expected_calibration_error - found.expected_calibration_error).abs() < 1e-12);
+        assert_eq!(per_class(&shuffled), per_class(&found));
+        assert_eq!(shuffled.confusion(), found.confusion());
+        assert_eq!(value(&shuffled, "accuracy"), value(&found, "accuracy"));
+        assert!((value(&shuffled, "brier").unwrap() - value(&found, "brier").unwrap()).abs() < 1e-12);
+        assert!((value(&shuffled, "ece").unwrap() - value(&found, "ece").unwrap()).abs() < 1e-12);
     }
 }
 
@@ -158,17 +165,17 @@ fn single_precision_is_welcome() {
         let (classes, found) = measured(&case);
         let probabilities: Vec<f32> = numbers(&case["probabilities"]).iter().map(|p| *p as f32).collect();
         let truth: Vec<bool> = numbers(&case["truth"]).iter().map(|y| *y == 1.0).collect();
-        let single = classification(labels(&case), classes, &probabilities, &truth).unwrap();
-        assert_eq!(single.per_class, found.per_class);
-        assert_eq!(single.confusion, found.confusion);
-        assert!((single.brier - found.brier).abs() < 1e-6);
+        let single = Predictions::of_network(labels(&case), classes, &probabilities, &truth).unwrap();
+        assert_eq!(per_class(&single), per_class(&found));
+        assert_eq!(single.confusion(), found.confusion());
+        assert!((value(&single, "brier").unwrap() - value(&found, "brier").unwrap()).abs() < 1e-6);
     }
 }
 
 #[test]
 fn bad_input_is_refused_with_its_place() {
     let refused = |labels, classes, probabilities: &[f64], truth: &[bool]| {
-        classification(labels, classes, probabilities, truth).unwrap_err()
+        Predictions::of_network(labels, classes, probabilities, truth).unwrap_err()
     };
     let (single, multi) = (Labels::Single, Labels::Multi);
     let truth = [true, false, false, true];
@@ -196,8 +203,10 @@ fn bad_input_is_refused_with_its_place() {
     assert_eq!(auc(&[f64::NAN, 0.5], &[true, false]), None);
 }
 
-fn score(scores: &[Score], metric: &str, class: Option<&str>) -> Option<f64> {
-    let mut found = scores.iter().filter(|score| score.metric == metric && score.class == class);
+/// The score of a class, A being the first.
+fn score(scores: &[ClassScore], metric: &str, class: Option<&str>) -> Option<f64> {
+    let place = class.map(|class| usize::from(class.as_bytes()[0] - b'A'));
+    let mut found = scores.iter().filter(|score| score.metric == metric && score.class == place);
     let score = found.next().unwrap_or_else(|| panic!("no {metric} of {class:?}"));
     assert!(found.next().is_none(), "two rows of {metric} of {class:?}");
     score.value
@@ -211,9 +220,8 @@ fn scores_are_rows_for_the_store() {
     let truth: Vec<bool> = truth.iter().map(|y| *y == 1).collect();
     let classes = ["A", "B", "C", "D"];
 
-    let found = classification(Labels::Single, 4, &probabilities.concat(), &truth).unwrap();
-    let scores = found.scores("test", &classes);
-    assert!(scores.iter().all(|score| score.split == "test"));
+    let found = Predictions::of_network(Labels::Single, 4, &probabilities.concat(), &truth).unwrap();
+    let scores = found.scores(&classes);
     assert_eq!(score(&scores, "accuracy", None), Some(0.5));
     assert_eq!(score(&scores, "classes_counted", None), Some(3.0));
     assert_eq!(score(&scores, "macro_recall", None), Some(0.5)); // (1 + 1/2 + 0) / 3
@@ -226,8 +234,8 @@ fn scores_are_rows_for_the_store() {
     assert_eq!(score(&scores, "confusion:B", Some("C")), Some(1.0));
     assert_eq!(scores.len(), 11 + 4 * 5 + 4 * 4);
 
-    let found = classification(Labels::Multi, 4, &probabilities.concat(), &truth).unwrap();
-    let scores = found.scores("validation", &classes);
+    let found = Predictions::of_network(Labels::Multi, 4, &probabilities.concat(), &truth).unwrap();
+    let scores = found.scores(&classes);
     let table = ["tn", "fp", "fn", "tp"].map(|metric| score(&scores, metric, Some("B")));
     assert_eq!(table, [2.0, 0.0, 1.0, 1.0].map(Some));
     assert_eq!(score(&scores, "accuracy", None), Some(13.0 / 16.0)); // wrong: A and B of the second, C of the last
@@ -242,27 +250,27 @@ fn measures_of_the_bootstrap_are_the_metrics() {
         let (classes, found) = measured(&case);
         let truth: Vec<bool> = numbers(&case["truth"]).iter().map(|y| *y == 1.0).collect();
         let probabilities = numbers(&case["probabilities"]);
-        let check = |metric: Metric, expected: Option<f64>| {
-            let measure = Measure::new(metric, labels(&case), classes, &probabilities, &truth).unwrap();
-            match (measure.value(), expected) {
+        let (places, of_case) =
+            (names(classes), Predictions::of_scores(labels(&case), classes, &probabilities, &truth));
+        let check = |metric: &str| {
+            let measure = NamedMetric::parse(metric).measure(of_case.as_ref().unwrap(), &places).unwrap();
+            match (measure.value(), value(&found, metric)) {
                 (Some(value), Some(expected)) => {
-                    assert!((value - expected).abs() < 1e-12, "{metric:?}: {value}, {expected}")
+                    assert!((value - expected).abs() < 1e-12, "{metric}: {value}, {expected}")
                 }
-                (value, expected) => assert_eq!(value, expected, "{metric:?} of {}", case["name"]),
+                (value, expected) => assert_eq!(value, expected, "{metric} of {}", case["name"]),
             }
         };
-        check(Metric::MacroAuc, found.macro_auc);
-        check(Metric::Accuracy, Some(found.accuracy));
-        check(Metric::SubsetAccuracy, Some(found.subset_accuracy));
-        check(Metric::MacroF1, found.macro_f1);
-        check(Metric::MacroPrecision, found.macro_precision);
-        check(Metric::MacroRecall, found.macro_recall);
-        check(Metric::Brier, Some(found.brier));
-        for (class, of) in found.per_class.iter().enumerate() {
-            check(Metric::Auc(class), of.auc);
-            check(Metric::F1(class), of.f1);
-            check(Metric::Precision(class), of.precision);
-            check(Metric::Recall(class), of.recall);
+        for (named, metric) in NamedMetric::of_classifiers() {
+            if !metric.tests(None).bootstrap {
+                continue;
+            }
+            match metric.over() {
+                Over::Classes if named.of.is_some() => {
+                    places.iter().for_each(|class| check(&format!("{}:{class}", named.name)));
+                }
+                _ => check(&named.name),
+            }
         }
     }
 }

@@ -4,8 +4,9 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ecgraft::progress::{Board, Progress, duration};
+use ecgraft::progress::{Board, Progress};
 use ecgraft::terminal::Size;
+use ecgraft::words::time::duration;
 
 /// What was written, to be looked at.
 #[derive(Clone, Default)]

@@ -1,8 +1,9 @@
 //! Comparisons, lists of runs and the formats they are written in, from runs made by hand.
 
+use ecgraft::compare::{Arm, Comparison, Delta, Selection, compare, select};
+use ecgraft::report::Format;
 use ecgraft::report::format::{Csv, Json, Latex, Markdown, Table};
 use ecgraft::report::runs::{Filter, ListFormat};
-use ecgraft::report::{Comparison, Delta, Format, Selection, compare, select};
 use ecgraft::statistics::Unmeasurable;
 use ecgraft::store::{Run, TestClass, TestSet};
 
@@ -90,13 +91,15 @@ fn means_spreads_and_the_paired_difference_are_right() {
 
     // Means by hand; sd = sqrt(sum (x - mean)^2 / (n - 1)): scratch AUC sqrt((1 + 1 + 0) 1e-4 / 2) = 0.01,
     // grafted AUC sqrt((4/9 + 1/9 + 1/9) 1e-4 / 2) = 0.01 / sqrt(3); the others with numpy.std(ddof=1).
+    let spread = |arm: &Arm, metric: usize| arm.metrics[metric].as_ref().map(|summary| summary.spread);
+    assert_eq!((base.macro_auc, graft.macro_auc), (spread(base, 0), spread(graft, 0)));
     for (spread, mean, sd) in [
         (base.macro_auc, 0.81, 0.01),
-        (base.accuracy, 0.72, 0.02),
-        (base.macro_f1, 0.63, 0.03),
+        (spread(base, 1), 0.72, 0.02),
+        (spread(base, 2), 0.63, 0.03),
         (graft.macro_auc, 2.54 / 3.0, 0.01 / 3f64.sqrt()),
-        (graft.accuracy, 0.76, 0.026457513110645932),
-        (graft.macro_f1, 0.65, 0.04),
+        (spread(graft, 1), 0.76, 0.026457513110645932),
+        (spread(graft, 2), 0.65, 0.04),
     ] {
         let spread = spread.unwrap();
         assert_eq!(spread.n, 3);
@@ -136,7 +139,7 @@ fn pairs_need_both_seeds_done_and_an_auc() {
     runs[1].test_macro_auc = None; // seed 1, grafted: not defined
     let comparison = compared(&runs);
     let arm = &comparison.experiments[0].arms[1];
-    assert_eq!((arm.macro_auc.unwrap().n, arm.accuracy.unwrap().n, arm.without_auc), (2, 3, 1));
+    assert_eq!((arm.macro_auc.unwrap().n, arm.metrics[1].as_ref().unwrap().spread.n, arm.without_auc), (2, 3, 1));
     // Differences 0.04 and 0.04.
     let difference = arm.delta.difference().unwrap();
     assert_eq!(difference.pairs, 2);

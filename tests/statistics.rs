@@ -1,10 +1,11 @@
 //! Statistics against SciPy's, statsmodels' and pROC's (`fixtures/statistics/make.py`).
 
+use crate::worlds::measure;
 use ecgraft::manifest::Labels;
-use ecgraft::statistics::bootstrap::{Measure, Metric, Patients, crossed, resampled};
+use ecgraft::statistics::bootstrap::{Measure, Patients, crossed, resampled};
 use ecgraft::statistics::delong::{Area, area, area_by_patient, delong};
 use ecgraft::statistics::distributions::*;
-use ecgraft::statistics::mcnemar::{mcnemar, of_counts};
+use ecgraft::statistics::mcnemar::{from_counts, mcnemar};
 use ecgraft::statistics::ranks::friedman;
 use ecgraft::statistics::wilcoxon::wilcoxon;
 use ecgraft::statistics::{Difference, Rests, Sides, Spread, Unmeasurable, holm};
@@ -95,7 +96,7 @@ fn delong_is_procs() {
 fn mcnemar_is_statsmodels() {
     for case in reference("mcnemar") {
         let count = |name: &str| case[name].as_u64().unwrap();
-        let found = of_counts(count("only_first"), count("only_second"));
+        let found = from_counts(count("only_first"), count("only_second"));
         let expected = |name: &str| case[name].as_f64().unwrap();
         close("exact", found.exact, expected("exact"), 1e-9);
         if count("only_first") + count("only_second") > 0 {
@@ -181,11 +182,11 @@ fn friedman_is_scipys_and_nemenyis_difference_is_demsars() {
 #[test]
 fn the_paired_t_test_is_scipys() {
     // scipy 1.17.1: ttest_rel([0.84, 0.85, 0.85], [0.80, 0.82, 0.81]) and its confidence_interval(0.95)
-    let found = Difference::of(&[0.84 - 0.80, 0.85 - 0.82, 0.85 - 0.81]).unwrap();
+    let found = Difference::from_pairs(&[0.84 - 0.80, 0.85 - 0.82, 0.85 - 0.81]).unwrap();
     close("p", found.p().unwrap(), 0.008163401865824335, 1e-9);
     close("low", found.interval().unwrap().0, 0.02232449090083523, 1e-9);
-    assert_eq!(Difference::of(&[0.1]).unwrap().tested, Err(Unmeasurable::OneSeed));
-    assert!(Difference::of(&[]).is_none() && Spread::of(&[]).is_none());
+    assert_eq!(Difference::from_pairs(&[0.1]).unwrap().tested, Err(Unmeasurable::OneSeed));
+    assert!(Difference::from_pairs(&[]).is_none() && Spread::from_values(&[]).is_none());
 }
 
 /// Records of 40 patients, two for every third, of three classes, with scores that know something of them.
@@ -210,8 +211,8 @@ fn resamples_do_not_depend_on_threads_or_their_number() {
     let (names, scores, truth) = example();
     let patients = Patients::new(&names, &truth, 3).unwrap();
     assert_eq!((patients.count(), patients.strata(), patients.degrees()), (40, 3, 37));
-    let measures: Vec<Measure> = [Metric::MacroAuc, Metric::MacroF1, Metric::Accuracy, Metric::Brier]
-        .map(|metric| Measure::new(metric, Labels::Single, 3, &scores, &truth).unwrap())
+    let measures: Vec<Box<dyn Measure>> = ["macro_auc", "macro_f1", "accuracy", "brier"]
+        .map(|metric| measure(metric, Labels::Single, 3, &scores, &truth).unwrap())
         .into();
     let with = |threads: usize, resamples: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
@@ -237,9 +238,9 @@ fn the_bootstrap_agrees_with_delong() {
         area_by_patient(&pick(&scores), &has, patients.of_records()).unwrap()
     };
     let macro_area = Area::mean(&[column(0), column(1), column(2)]).unwrap();
-    let measure = Measure::new(Metric::MacroAuc, Labels::Single, 3, &scores, &truth).unwrap();
-    close("area", measure.value().unwrap(), macro_area.auc, 1e-12);
-    let resamples = resampled(&[measure], &patients, 20_000, 0);
+    let area = measure("macro_auc", Labels::Single, 3, &scores, &truth).unwrap();
+    close("area", area.value().unwrap(), macro_area.auc, 1e-12);
+    let resamples = resampled(&[area], &patients, 20_000, 0);
     let found = crossed(&[macro_area.auc], &resamples, patients.degrees() as f64, Some((0.0, 1.0))).unwrap();
     let ratio = found.standard_error / macro_area.variance().sqrt();
     assert!((ratio - 1.0).abs() < 0.08, "{ratio}");
@@ -250,11 +251,11 @@ fn what_cannot_be_resampled_is_none() {
     let (names, scores, truth) = example();
     assert!(Patients::new(&names, &truth, 2).is_none() && Patients::new(&names, &truth, 0).is_none());
     assert!(Patients::new(&["one", "one"], &[true, false], 1).is_none(), "one patient");
-    assert!(Measure::new(Metric::Auc(3), Labels::Single, 3, &scores, &truth).is_none());
-    assert!(Measure::new(Metric::MacroAuc, Labels::Single, 3, &scores[1..], &truth).is_none());
-    assert!(Measure::new(Metric::MacroAuc, Labels::Single, 3, &[], &[]).is_none());
-    assert!(Measure::new(Metric::MacroAuc, Labels::Single, 1, &[f64::NAN], &[true]).is_none());
-    assert_eq!(Measure::new(Metric::MacroAuc, Labels::Multi, 1, &[0.5, 0.5], &[true, true]).unwrap().value(), None);
+    assert!(measure("auc:3", Labels::Single, 3, &scores, &truth).is_none());
+    assert!(measure("macro_auc", Labels::Single, 3, &scores[1..], &truth).is_none());
+    assert!(measure("macro_auc", Labels::Single, 3, &[], &[]).is_none());
+    assert!(measure("macro_auc", Labels::Single, 1, &[f64::NAN], &[true]).is_none());
+    assert_eq!(measure("macro_auc", Labels::Multi, 1, &[0.5, 0.5], &[true, true]).unwrap().value(), None);
     let share = Some((0.0, 1.0));
     for (observed, resampled) in
         [(vec![], vec![]), (vec![0.5], vec![vec![0.5; 19]]), (vec![0.5], vec![vec![f64::NAN; 50]])]
@@ -279,21 +280,21 @@ fn values_that_do_not_vary_have_no_interval_and_no_p() {
         // 0.04 three ways, apart by rounding: sd 4e-17.
         vec![0.84 - 0.80, 0.85 - 0.81, 0.29 - 0.25],
     ] {
-        assert_eq!(Difference::of(&same).unwrap().tested, Err(Unmeasurable::SameForSeeds), "{same:?}");
-        assert_eq!(Spread::of(&same).unwrap().interval(), Err(Unmeasurable::SameForSeeds), "{same:?}");
+        assert_eq!(Difference::from_pairs(&same).unwrap().tested, Err(Unmeasurable::SameForSeeds), "{same:?}");
+        assert_eq!(Spread::from_values(&same).unwrap().interval(), Err(Unmeasurable::SameForSeeds), "{same:?}");
     }
-    let least = Difference::of(&[0.125, 0.125 + 1e-9]).unwrap();
+    let least = Difference::from_pairs(&[0.125, 0.125 + 1e-9]).unwrap();
     assert!(least.p().unwrap() > 0.0 && least.interval().unwrap().1 > 0.125);
 }
 
 #[test]
 fn a_difference_goes_no_further_than_its_metric() {
-    let wide = Difference::of(&[0.1, -0.5]).unwrap();
+    let wide = Difference::from_pairs(&[0.1, -0.5]).unwrap();
     // -0.2 -+ 12.7062 (0.424264 / 1.41421) = -0.2 -+ 3.811861
     close("low", wide.interval().unwrap().0, -4.01186142, 1e-8);
-    assert_eq!(wide.clone().of_metric_within((0.0, 1.0)).interval(), Some((-1.0, 1.0)));
-    assert_eq!(wide.clone().of_metric_within((0.0, 2.0)).interval(), Some((-2.0, 2.0)));
-    assert_eq!(wide.clone().of_metric_within((0.0, f64::INFINITY)).interval(), wide.interval());
+    assert_eq!(wide.clone().cut_to((0.0, 1.0)).interval(), Some((-1.0, 1.0)));
+    assert_eq!(wide.clone().cut_to((0.0, 2.0)).interval(), Some((-2.0, 2.0)));
+    assert_eq!(wide.clone().cut_to((0.0, f64::INFINITY)).interval(), wide.interval());
 }
 
 #[test]

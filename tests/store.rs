@@ -5,9 +5,9 @@ use std::time::Duration;
 use crate::workbench::Workbench;
 use chrono::Utc;
 use ecgraft::data::{PartOfMix, TargetOfPart};
+use ecgraft::metrics::RegressionMetrics;
 use ecgraft::plan::{Plan, Stage, StageKind};
 use ecgraft::store::{Cell, Claim, Finish, StageStatus, Store, Weights};
-use ecgraft::train::metrics::RegressionMetrics;
 use ecgraft::train::{EpochValue, MeasuredValue, Outcome, Prediction, RegressionScore, Score};
 
 const LEASE: Duration = Duration::from_secs(30);

@@ -68,7 +68,9 @@ fn what_a_run_leaves_behind_is_proved() {
     let errors = 5.0 * count("SELECT count(*) FROM regression WHERE split = 'test'");
     let measured = count("SELECT count(*) FROM regression_predictions");
     assert!(said.contains(&format!("{errors} test scores of regressions from {measured} measured values")), "{said}");
-    assert!(said.contains("predictions of these records are not kept"), "{said}");
+    let by_source = 7.0 * count("SELECT count(*) FROM source_scores WHERE split = 'test'");
+    assert!(said.contains(&format!("{by_source} test scores of regressions by source")), "{said}");
+    assert!(by_source > 0.0 && said.contains("predictions of these records are not kept"), "{said}");
     assert!(scores > 500.0 && measured > 50.0, "{said}");
 
     keep_checksums(&bench);
@@ -131,6 +133,16 @@ const CHANGES: &[Change] = &[
     (
         "UPDATE regression_score SET records = records + 1 WHERE split = 'test' AND target = 'qrs'",
         &["test records of qrs is stored as"],
+    ),
+    ("UPDATE source_score SET bias = bias + 1e-9 WHERE split = 'test'", &["test bias of", "within"]),
+    ("UPDATE source_score SET sd = NULL WHERE split = 'test' AND target = 'hr'", &["test sd of hr within", "stored as none"]),
+    ("UPDATE source_score SET rmse = rmse * 1.000001 WHERE split = 'test'", &["test rmse of", "within"]),
+    ("UPDATE source_score SET records = records + 1 WHERE split = 'test'", &["test records of", "within"]),
+    ("UPDATE source_score SET source = 'elsewhere' WHERE split = 'test'", &["within elsewhere"]),
+    (
+        "DELETE FROM source_score WHERE split = 'test' AND (stage_id, target, source) = (SELECT stage_id, target, source
+         FROM source_score WHERE split = 'test' AND target = 'qrs' LIMIT 1)",
+        &["was measured of test records of", "no test score of it is stored"],
     ),
     ("DELETE FROM regression_prediction", &["cannot be had from what it measured"]),
     (

@@ -12,7 +12,7 @@ use std::path::Path;
 
 use self::data::LookUps;
 use self::sets::{Common, Sets};
-use crate::report::select;
+use crate::compare::select;
 use crate::store::{Run, SPLITS, StageSets, Store, TrainedStage, TrainedStages};
 use crate::{Error, Result};
 

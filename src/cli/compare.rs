@@ -3,29 +3,14 @@
 use clap::{Args, ValueEnum};
 
 use super::Results;
-use crate::report::{self, Key, Pivot, Question, Shape, format};
-use crate::{Error, Result};
+use crate::Result;
+use crate::compare::{Key, Pivot, Question, Shape, SignificanceTest, metrics_in_words};
+use crate::report::{self, format};
+use crate::words::text::filled;
 
 /// Compare arms: mean and spread over seeds, and the difference from the network trained from scratch
 #[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  ecgraft compare
-  ecgraft compare 'freeze*' --format markdown > table.md
-  ecgraft compare --only label_fraction=0.1 --only freeze=none,probe --sort difference
-  ecgraft compare --metric auc:MI,brier --test bootstrap --resamples 10000
-  ecgraft compare --rows graft,mix --columns freeze --cells difference
-  ecgraft compare synthetic-to-real --results /data/results --format csv
-
-Runs that are not done are left out, and counted below the table. CSV and JSON have all digits, and the
-intervals of all means. --metric takes what the views `scores` and `regression` have: macro_auc, accuracy,
-subset_accuracy, macro_f1, macro_precision, macro_recall, brier, ece; auc, f1, precision, recall of a class,
-as auc:MI; mae, rmse, r2, pearson_r of the grafted networks, as mae:hr.
-
-Tests. bootstrap covers test records (by patient) and seeds, and is done unless another is asked for or more
-than 1,000 runs are compared; then, or where the store has no predictions, it is t: paired over seeds.
-wilcoxon is over seeds too. delong (AUC) and mcnemar (accuracy, mid-p) cover records only, of the networks'
-mean probabilities. p-values are corrected by Holm's method for all differences shown.")]
+#[command(after_help = after_help())]
 pub struct Options {
     /// Experiments, by name or glob [default: all]
     #[arg(value_name = "NAME_GLOB")]
@@ -50,7 +35,7 @@ pub struct Options {
     cells: Cells,
     /// How differences are tested [default: bootstrap up to 1,000 runs, else t]
     #[arg(long, value_enum)]
-    test: Option<Test>,
+    test: Option<SignificanceTest>,
     /// Resamples of the patients
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(20..=1_000_000), default_value = "2000")]
     resamples: u32,
@@ -91,18 +76,31 @@ enum Cells {
     Difference,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Test {
-    /// Over test records, by patient, and seeds
-    Bootstrap,
-    /// Over seeds: paired t
-    T,
-    /// Over seeds: signed ranks
-    Wilcoxon,
-    /// Over test records, for the AUC
-    Delong,
-    /// Over test records, for accuracy
-    Mcnemar,
+fn after_help() -> String {
+    // A line has as many characters as fit beside the others.
+    const COLUMNS: usize = 107;
+    let metrics = format!(
+        "Runs that are not done are left out, and counted below the table. CSV and JSON have all digits, and the intervals of \
+         all means. --metric takes what the views `scores` and `regression` have: {}.",
+        metrics_in_words()
+    );
+    format!(
+        "\
+Examples:
+  ecgraft compare
+  ecgraft compare 'freeze*' --format markdown > table.md
+  ecgraft compare --only label_fraction=0.1 --only freeze=none,probe --sort difference
+  ecgraft compare --metric auc:MI,brier --test bootstrap --resamples 10000
+  ecgraft compare --rows graft,mix --columns freeze --cells difference
+  ecgraft compare synthetic-to-real --results /data/results --format csv
+
+{}
+Tests. bootstrap covers test records (by patient) and seeds, and is done unless another is asked for or more
+than 1,000 runs are compared; then, or where the store has no predictions, it is t: paired over seeds.
+wilcoxon is over seeds too. delong (AUC) and mcnemar (accuracy, mid-p) cover records only, of the networks'
+mean probabilities. p-values are corrected by Holm's method for all differences shown.",
+        filled(&metrics, COLUMNS)
+    )
 }
 
 /// Runs the command.
@@ -118,25 +116,15 @@ pub fn run(options: Options) -> Result<()> {
         Format::Latex => &format::Latex,
         Format::Typst => &format::Typst,
     };
-    let test = options.test.map(|test| match test {
-        Test::Bootstrap => report::Test::Bootstrap,
-        Test::T => report::Test::T,
-        Test::Wilcoxon => report::Test::Wilcoxon,
-        Test::Delong => report::Test::DeLong,
-        Test::Mcnemar => report::Test::McNemar,
-    });
-    if let Some(key) = options.rows.iter().find(|key| options.columns.contains(key)) {
-        return Err(Error::user(format!("{} cannot be in --rows and in --columns", key.name())));
-    }
     let differences = options.cells == Cells::Difference;
     let (rows, columns) = (options.rows, options.columns);
-    let pivot = (!rows.is_empty()).then_some(Pivot { rows, columns, differences });
+    let pivot = if rows.is_empty() { None } else { Some(Pivot::new(rows, columns, differences)?) };
     let question = Question {
         experiments: options.experiments,
         only: options.only,
         metrics: options.metrics,
         by: options.by,
-        test,
+        test: options.test,
         resamples: usize::try_from(options.resamples).ok(),
         sort: options.sort,
         shape: Shape { intervals: options.intervals, ranks: options.ranks, pivot },

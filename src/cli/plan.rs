@@ -7,11 +7,12 @@ use clap::Args;
 
 use super::planned;
 use crate::Result;
-use crate::plan::{Plan, StageKind, percent};
+use crate::plan::{Plan, StageKind};
 use crate::report::layout;
 use crate::run::{self, Device};
 use crate::store::{StageStatus, Store};
 use crate::terminal;
+use crate::words::number::percent;
 
 /// Show the trials of manifests, the distinct stages they share, what is done and what will run
 #[derive(Debug, Args)]

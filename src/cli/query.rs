@@ -46,7 +46,7 @@ pub fn run(options: Options) -> Result<()> {
     let rows = Store::open_read_only(&options.results.dir)?.query(&options.sql)?;
     super::print(&match options.format {
         ListFormat::Table => table(&rows),
-        ListFormat::Csv => csv(&rows),
+        ListFormat::Csv => csv::table(&rows.columns, rows.rows.iter().map(|row| row.iter().map(Cell::to_string))),
         ListFormat::Json => json(&rows)?,
     })
 }
@@ -74,10 +74,6 @@ fn table(rows: &Rows) -> String {
 fn short(value: f64) -> String {
     let rounded: f64 = format!("{value:.5e}").parse().unwrap_or(value);
     rounded.to_string()
-}
-
-fn csv(rows: &Rows) -> String {
-    csv::table(&rows.columns, rows.rows.iter().map(|row| row.iter().map(Cell::to_string)))
 }
 
 fn json(rows: &Rows) -> Result<String> {

@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::planned;
+use crate::compare::Question;
 use crate::error::{Blame, Error};
 use crate::progress::Progress;
 use crate::run::{self, Device};
@@ -80,7 +81,7 @@ pub fn run(options: Options) -> Result<()> {
     stop::at_once();
 
     let experiments = plan.experiments.iter().map(|manifest| manifest.name.clone()).collect();
-    let question = report::Question { experiments, ..report::Question::default() };
+    let question = Question { experiments, ..Question::default() };
     super::print(&report::comparison(&options.results.dir, &question, &report::format::Table::for_stdout())?)?;
     match (summary.faults, summary.failed) {
         (0, 0) => broken.into_result("cannot run (see above); the others are done"),

@@ -7,7 +7,7 @@ use clap::Args;
 use super::Results;
 use crate::store::Store;
 use crate::verify::{Found, verify};
-use crate::{Error, Result, report};
+use crate::{Error, Result, compare};
 
 /// Prove what the store says: ids from settings, test scores from predictions, weights by their checksums
 #[derive(Debug, Args)]
@@ -34,7 +34,7 @@ pub fn run(options: Options) -> Result<()> {
     let store = Store::open_read_only(results)?;
     let experiments = match &options.experiments[..] {
         [] => None,
-        globs => Some(report::select(&store.runs()?, globs).map_err(|error| error.at(results.display()))?),
+        globs => Some(compare::select(&store.runs()?, globs).map_err(|error| error.at(results.display()))?),
     };
     let found = verify(results, &store, experiments.as_deref())?;
     super::print(&summary(&found))?;
@@ -59,6 +59,8 @@ fn summary(found: &Found) -> String {
     let Found { scores, probabilities, errors, measured, .. } = found;
     line(*probabilities, format!("{scores} test scores of classifiers from {probabilities} probabilities"));
     line(*measured, format!("{errors} test scores of regressions from {measured} measured values"));
+    let by_source = found.errors_by_source;
+    line(by_source, format!("{by_source} test scores of regressions by source from the same values"));
     line(found.checkpoints, format!("{} checkpoints by their checksums", found.checkpoints));
     let Found { unproved, without_checksum, gone, other_versions, regressions_without_values: without, .. } = found;
     if unproved + without_checksum + gone + other_versions + without == 0 {

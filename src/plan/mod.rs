@@ -13,7 +13,6 @@ mod settings;
 mod stored;
 
 pub use overlap::{Overlap, Overlaps, SharedPeople};
-pub use settings::percent;
 pub(crate) use stored::check as check_settings;
 pub use stored::{id_of_run, id_of_settings};
 

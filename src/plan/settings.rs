@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{NUMERIC_VERSION, Plan, Stage, StageKind, identity, overlap};
 use crate::manifest::{Donor, Manifest, graft_label};
+use crate::words::number::percent;
 
 impl Stage {
     /// The whole resolved settings, for provenance: all that the id covers, and the names used in the
@@ -140,12 +141,6 @@ impl Stage {
             StageKind::Transfer { .. } => None,
         }
     }
-}
-
-/// A share as people read it: `10%`, `12.5%`.
-pub fn percent(share: f64) -> String {
-    // Products such as 0.07 * 100 are off in the last digits.
-    format!("{}%", (share * 1e10).round() / 1e8)
 }
 
 /// The object of `settings` with its name; `null` where there are none.

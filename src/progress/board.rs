@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::{about, duration, whole};
 use crate::terminal::Size;
+use crate::words::text::{cut, letters, plain};
+use crate::words::time::{about, duration, whole};
 
 /// How slowly the time left follows what is seen.
 const SMOOTHING: Duration = Duration::from_secs(10);
@@ -272,25 +273,4 @@ fn told(work: &Work, now: Duration) -> [String; 3] {
     let left = work.left(now).filter(|_| epoch < work.of);
     let left = left.map(|left| format!("at most {} left", about(left))).unwrap_or_default();
     [format!("epoch {epoch}/{}", work.of), left, work.text.clone()]
-}
-
-/// One line, without characters that move the cursor.
-pub(crate) fn plain(text: &str) -> String {
-    text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
-}
-
-pub(crate) fn letters(text: &str) -> usize {
-    text.chars().count()
-}
-
-/// At most `columns` characters, the last an ellipsis where some are missing.
-pub(crate) fn cut(text: &str, columns: usize) -> String {
-    if letters(text) <= columns {
-        return text.to_owned();
-    }
-    let mut cut: String = text.chars().take(columns.saturating_sub(1)).collect();
-    if columns > 0 {
-        cut.push('…');
-    }
-    cut
 }

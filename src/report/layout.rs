@@ -4,8 +4,6 @@ use comfy_table::{
     CellAlignment, ColumnConstraint, ContentArrangement, ContentLineStyle, LineStyle, Table, TableStyle, Width,
 };
 
-/// No line of text is longer, however wide the screen.
-const TEXT_COLUMNS: usize = 100;
 /// A column of text is not made narrower than this.
 const NARROWEST_COLUMN: usize = 14;
 
@@ -97,31 +95,4 @@ pub(crate) fn coloured(table: &str) -> String {
     // Two blanks part the cells.
     let line = |line: &str| line.split("  ").map(cell).collect::<Vec<_>>().join("  ") + "\n";
     table.lines().map(line).collect()
-}
-
-/// The text in lines of at most `columns` characters, and of what reads well.
-pub(crate) fn wrapped(text: &str, columns: Option<usize>) -> String {
-    let columns = columns.map_or(TEXT_COLUMNS, |columns| columns.min(TEXT_COLUMNS));
-    let mut lines = String::new();
-    let mut length = 0;
-    for word in text.split_whitespace() {
-        let letters = word.chars().count();
-        if length > 0 && length + 1 + letters > columns {
-            lines.push('\n');
-            length = 0;
-        }
-        if length > 0 {
-            lines.push(' ');
-            length += 1;
-        }
-        lines.push_str(word);
-        length += letters;
-    }
-    lines + "\n"
-}
-
-/// Like [`wrapped`], every line two blanks to the right.
-pub(crate) fn indented(text: &str, columns: Option<usize>) -> String {
-    let lines = wrapped(text, columns.map(|columns| columns.saturating_sub(2).max(20)));
-    lines.lines().map(|line| format!("  {line}\n")).collect()
 }

@@ -1,9 +1,9 @@
 //! What the signs in a table mean, in plain English.
 
-use super::arms::{Comparison, Delta, Experiment};
 use super::format::{EARLY, UNMEASURABLE};
-use super::test::Test;
-use super::{ranks, sheet};
+use super::sheet;
+use crate::compare::{Arm, Comparison, Delta, Experiment, Ranks, SignificanceTest, rank};
+use crate::metrics::NamedMetric;
 use crate::statistics::Unmeasurable;
 use crate::store::TestSet;
 
@@ -16,7 +16,7 @@ pub(super) struct Signs {
 }
 
 /// What is to be said of one table: how much of it is done, and what is missing.
-pub(super) fn of_experiment(comparison: &Comparison, experiment: &Experiment) -> Vec<String> {
+pub(super) fn experiment(comparison: &Comparison, experiment: &Experiment) -> Vec<String> {
     let mut lines = Vec::new();
     let runs = &experiment.runs;
     if runs.done < runs.planned {
@@ -30,14 +30,14 @@ pub(super) fn of_experiment(comparison: &Comparison, experiment: &Experiment) ->
         lines.push(line);
     }
     let undefined: usize = experiment.arms.iter().map(|arm| arm.without_auc).sum();
-    if undefined > 0 && comparison.metrics.iter().any(|metric| metric.name == "macro_auc") {
+    if undefined > 0 && comparison.metrics.iter().any(|metric| metric.is_mean_auc()) {
         let (runs, have) = if undefined == 1 { ("run", "has") } else { ("runs", "have") };
         lines.push(format!(
             "{undefined} done {runs} {have} no macro AUC, as no class was both present and absent among the test records: \
              left out of its mean and of Δ."
         ));
     }
-    lines.extend(of_early_epochs(experiment));
+    lines.extend(early_epochs(experiment));
     if experiment.arms.iter().any(|arm| arm.delta == Delta::NoBaseline) {
         lines.push("Δ is — where there is no baseline from scratch with the same architecture and labels.".to_owned());
     }
@@ -47,14 +47,14 @@ pub(super) fn of_experiment(comparison: &Comparison, experiment: &Experiment) ->
             "Overlap is allowed: people who validate or test may have trained the grafted networks ({reason})."
         ));
     }
-    lines.extend(experiment.test_set.iter().map(of_test_set));
-    lines.extend(of_few_patients(comparison, experiment));
+    lines.extend(experiment.test_set.iter().map(test_set));
+    lines.extend(few_patients(comparison, experiment));
     lines.extend(experiment.notes.iter().cloned());
     lines
 }
 
 /// Which arms have runs whose weights are of an epoch before all that thaws had thawed.
-fn of_early_epochs(experiment: &Experiment) -> Option<String> {
+fn early_epochs(experiment: &Experiment) -> Option<String> {
     let marked: Vec<_> = experiment.arms.iter().filter(|arm| arm.frozen_at_best[0] > 0).collect();
     let sum = |place: usize| marked.iter().map(|arm| arm.frozen_at_best[place]).sum::<usize>();
     let [frozen, thawing] = [sum(0), sum(1)];
@@ -71,7 +71,7 @@ fn of_early_epochs(experiment: &Experiment) -> Option<String> {
 }
 
 /// How many records were tested, and which classes could not be measured.
-fn of_test_set(test: &TestSet) -> String {
+fn test_set(test: &TestSet) -> String {
     let counts: Vec<String> = test.classes.iter().map(|class| format!("{} {}", class.positives, class.name)).collect();
     let mut line = format!("{} test records: {}.", test.records, counts.join(", "));
     let (measured, absent): (Vec<_>, Vec<_>) = test.classes.iter().partition(|class| class.has_auc);
@@ -88,12 +88,30 @@ fn of_test_set(test: &TestSet) -> String {
 }
 
 /// What the signs mean, once for all tables: what was compared, how it was tested, and what was corrected for.
-pub(super) fn of_signs(comparison: &Comparison, signs: &Signs) -> Vec<String> {
-    let arms = || comparison.experiments.iter().flat_map(|experiment| &experiment.arms);
-    if arms().all(|arm| arm.seeds.done == 0) {
+pub(super) fn signs(comparison: &Comparison, signs: &Signs) -> Vec<String> {
+    if arms(comparison).all(|arm| arm.seeds.done == 0) {
         return Vec::new();
     }
     let Some(metric) = comparison.metrics.first() else { return Vec::new() };
+    let mut lines = numbers(comparison, metric);
+    lines.extend(difference(comparison, metric));
+    let marks = marks(comparison, signs);
+    if !marks.is_empty() {
+        lines.push(marks.join(" "));
+    }
+    lines.extend(unmeasurable(comparison));
+    if comparison.shape.ranks {
+        lines.extend(ranks(comparison));
+    }
+    lines
+}
+
+fn arms(comparison: &Comparison) -> impl Iterator<Item = &Arm> {
+    comparison.experiments.iter().flat_map(|experiment| &experiment.arms)
+}
+
+/// What the numbers of a table are.
+fn numbers(comparison: &Comparison, metric: &NamedMetric) -> Vec<String> {
     let pivot = comparison.shape.pivot.as_ref();
     let mut lines = Vec::new();
     if let Some(pivot) = pivot {
@@ -109,25 +127,30 @@ pub(super) fn of_signs(comparison: &Comparison, signs: &Signs) -> Vec<String> {
         }
         lines.push(line);
     }
-    if arms().any(|arm| arm.seeds.done > arm.distinct_seeds) {
+    if arms(comparison).any(|arm| arm.seeds.done > arm.distinct_seeds) {
         lines.push("Runs of one row and seed are averaged first; its seeds are what is counted.".to_owned());
     }
-    let differences = || arms().filter_map(|arm| arm.delta.difference());
-    if differences().next().is_some() {
-        let from = "the network trained from scratch with the same architecture, labels and seed";
-        let delta = metric.difference_heading();
-        let delta = delta.trim_end_matches(" vs scratch");
-        lines.push(match comparison.test {
-            Test::DeLong | Test::McNemar => {
-                format!("{delta} is the difference in {} from {from}. {}", metric.in_text(), of_test(comparison))
-            }
-            _ => format!(
-                "{delta} is the mean difference in {} from {from} (paired by seed). {}",
-                metric.in_text(),
-                of_test(comparison)
-            ),
-        });
-    }
+    lines
+}
+
+/// What Δ is, where there is any.
+fn difference(comparison: &Comparison, metric: &NamedMetric) -> Option<String> {
+    arms(comparison).find_map(|arm| arm.delta.difference())?;
+    let from = "the network trained from scratch with the same architecture, labels and seed";
+    let delta = metric.difference_heading();
+    let delta = delta.trim_end_matches(" vs scratch");
+    let (what, test) = (metric.in_text(), test_in_words(comparison));
+    Some(match comparison.test {
+        SignificanceTest::DeLong | SignificanceTest::McNemar => {
+            format!("{delta} is the difference in {what} from {from}. {test}")
+        }
+        _ => format!("{delta} is the mean difference in {what} from {from} (paired by seed). {test}"),
+    })
+}
+
+/// What is marked as best, and as significant.
+fn marks(comparison: &Comparison, signs: &Signs) -> Vec<String> {
+    let pivot = comparison.shape.pivot.as_ref();
     let mut marks = Vec::new();
     let any_best = |experiment| sheet::best(comparison, experiment).iter().any(Option::is_some);
     if comparison.experiments.iter().any(any_best) {
@@ -144,23 +167,16 @@ pub(super) fn of_signs(comparison: &Comparison, signs: &Signs) -> Vec<String> {
             1 => "p is not corrected, being the only one shown".to_owned(),
             family => format!("p is corrected by Holm's method for all {family} differences shown; intervals are not"),
         };
-        let marked =
-            if arms().any(|arm| arm.is_apart()) { format!("{}: p below 0.05. ", signs.apart) } else { String::new() };
+        let is_marked = arms(comparison).any(Arm::is_apart);
+        let marked = if is_marked { format!("{}: p below 0.05. ", signs.apart) } else { String::new() };
         marks.push(format!("{marked}{family}."));
     }
-    if !marks.is_empty() {
-        lines.push(marks.join(" "));
-    }
-    lines.extend(of_unmeasurable(comparison));
-    if comparison.shape.ranks {
-        lines.push(ranks::in_words(comparison));
-    }
-    lines
+    marks
 }
 
 /// What has no interval and no p-value, and why.
-fn of_unmeasurable(comparison: &Comparison) -> Option<String> {
-    let arms = || comparison.experiments.iter().flat_map(|experiment| &experiment.arms);
+fn unmeasurable(comparison: &Comparison) -> Option<String> {
+    let arms = || arms(comparison);
     let differences = arms().filter_map(|arm| arm.delta.difference()?.why_not());
     let means = arms().flat_map(|arm| &arm.metrics).filter_map(|summary| summary.as_ref()?.interval.as_ref().err());
     let (differences, means) = (why_not(differences), why_not(means).filter(|_| comparison.shape.intervals));
@@ -193,7 +209,7 @@ pub(super) fn why_not<'a>(reasons: impl Iterator<Item = &'a Unmeasurable>) -> Op
 }
 
 /// That the intervals of a table rest on few patients.
-fn of_few_patients(comparison: &Comparison, experiment: &Experiment) -> Option<String> {
+fn few_patients(comparison: &Comparison, experiment: &Experiment) -> Option<String> {
     let differences = experiment.arms.iter().filter_map(|arm| {
         let difference = arm.delta.difference()?;
         difference.support.as_ref().filter(|_| difference.tested.is_ok())
@@ -213,25 +229,51 @@ fn of_few_patients(comparison: &Comparison, experiment: &Experiment) -> Option<S
 }
 
 /// Which test was done, and what its interval covers.
-fn of_test(comparison: &Comparison) -> String {
+fn test_in_words(comparison: &Comparison) -> String {
     match comparison.test {
-        Test::Bootstrap => format!(
+        SignificanceTest::Bootstrap => format!(
             "In brackets is its 95% interval, which covers the choice of test records and the spread over seeds: {} \
              bootstrap resamples of the patients, stratified by rarest class and the same for all networks, and the variance of the \
              seeds; of the records alone where there is one seed.",
             comparison.resamples
         ),
-        Test::T => "In brackets is its 95% t interval, n - 1 degrees of freedom, and p is of the paired t test. They cover the \
+        SignificanceTest::T => "In brackets is its 95% t interval, n - 1 degrees of freedom, and p is of the paired t test. They cover the \
                     spread over seeds only and do not account for the choice of test records; `--test bootstrap` does."
             .to_owned(),
-        Test::Wilcoxon => "p is of Wilcoxon's signed-rank test over seeds, exact, which cannot be below 2^(1 - n) with n seeds. \
+        SignificanceTest::Wilcoxon => "p is of Wilcoxon's signed-rank test over seeds, exact, which cannot be below 2^(1 - n) with n seeds. \
                            In brackets is the 95% t interval. They cover the spread over seeds only."
             .to_owned(),
-        Test::DeLong => "Probabilities are averaged over the seeds first, then compared: p and the 95% interval in brackets are \
+        SignificanceTest::DeLong => "Probabilities are averaged over the seeds first, then compared: p and the 95% interval in brackets are \
                          of DeLong's test, by patient. They cover the choice of test records only."
             .to_owned(),
-        Test::McNemar => "Probabilities are averaged over the seeds first; Δ is the difference in the share of records that are \
+        SignificanceTest::McNemar => "Probabilities are averaged over the seeds first; Δ is the difference in the share of records that are \
                           right, and p is of McNemar's test (mid-p), which covers the choice of test records only."
             .to_owned(),
     }
+}
+
+/// Friedman's test of the arms over data sets, and Nemenyi's critical difference, in a few sentences.
+fn ranks(comparison: &Comparison) -> Option<String> {
+    let metric = comparison.metrics.first()?;
+    let Ranks { names, data_sets, friedman } = rank(comparison);
+    let Some(found) = friedman else {
+        return Some(format!(
+            "There are no ranks: they take two data sets (experiment, architecture and labels) that have two arms in common; \
+             there are {data_sets} with {} in common.",
+            names.len()
+        ));
+    };
+    let mut order: Vec<usize> = (0..names.len()).collect();
+    order.sort_by(|&a, &b| found.ranks[a].total_cmp(&found.ranks[b]));
+    let ranked: Vec<String> = order.iter().map(|&at| format!("{} {:.2}", names[at], found.ranks[at])).collect();
+    Some(format!(
+        "Mean ranks by {} over {} data sets (experiment, architecture and labels), 1 the best: {}. Friedman's test that all are \
+         equal: chi-squared {:.2}, p {:.3}. Ranks that differ by at least {:.2} differ at 5% (Nemenyi).",
+        metric.in_text(),
+        found.blocks,
+        ranked.join(", "),
+        found.statistic,
+        found.p,
+        found.critical_difference
+    ))
 }

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::format::{NONE, decimals, json};
-use super::layout::{self, fitting, indented, squeezed, wrapped};
+use super::format::{NONE, json};
+use super::layout::{self, fitting, squeezed};
+use crate::compare::{ArmName, select};
 use crate::manifest::glob_matches;
-use crate::plan::percent;
-use crate::progress::duration;
 use crate::store::Run;
 use crate::words::csv;
+use crate::words::number::decimals;
+use crate::words::text::{indented, wrapped};
+use crate::words::time::{duration, minute};
 use crate::{Error, Result};
 
 /// Letters of a run's id that are shown.
@@ -32,7 +34,7 @@ impl Filter {
     /// A user error, with the names there are, where no experiment has such a name.
     pub fn apply<'a>(&self, runs: &'a [Run]) -> Result<Vec<&'a Run>> {
         if let Some(glob) = &self.experiment {
-            super::select(runs, std::slice::from_ref(glob))?;
+            select(runs, std::slice::from_ref(glob))?;
         } else if runs.is_empty() {
             return Err(Error::user("there are no runs yet; `ecgraft run` makes them"));
         }
@@ -75,7 +77,7 @@ pub enum ListFormat {
 impl ListFormat {
     /// The whole text, with a line break at its end.
     pub fn write(self, runs: &[&Run]) -> String {
-        let rows = || runs.iter().map(|run| Row::of(run));
+        let rows = || runs.iter().map(|run| Row::from(*run));
         match self {
             ListFormat::Table { columns } => table(runs, columns),
             ListFormat::Csv => csv::records(&Row::default(), rows()),
@@ -122,7 +124,7 @@ fn built(runs: &[&Run], experiment: bool, times: bool) -> comfy_table::Table {
         let cells = [
             short(run).to_owned(),
             run.experiment.clone(),
-            arm(run),
+            ArmName::from(*run).short(),
             run.seed.to_string(),
             run.status.clone(),
             run.test_macro_auc.map_or_else(none, |auc| decimals(auc, 3)),
@@ -137,7 +139,7 @@ fn built(runs: &[&Run], experiment: bool, times: bool) -> comfy_table::Table {
 /// A run in a line or two.
 fn item(run: &Run, columns: Option<usize>) -> String {
     let auc = run.test_macro_auc.map(|auc| format!(", macro AUC {}", decimals(auc, 3))).unwrap_or_default();
-    let text = format!("{}, {}, seed {}", run.experiment, arm(run), run.seed);
+    let text = format!("{}, {}, seed {}", run.experiment, ArmName::from(run).short(), run.seed);
     format!("{} {}{auc}\n{}", short(run), run.status, indented(&text, columns))
 }
 
@@ -158,25 +160,9 @@ fn errors(runs: &[&Run], columns: Option<usize>) -> String {
     lines.collect()
 }
 
-/// `cnn, hr+qrs from synthetic, freeze probe, 10% labels`
-pub(super) fn arm(run: &Run) -> String {
-    let labels = percent(run.label_fraction);
-    let architecture = &run.architecture;
-    match (&run.mix, &run.freeze) {
-        (Some(mix), Some(freeze)) => {
-            format!("{architecture}, {} from {mix}, freeze {freeze}, {labels} labels", run.graft)
-        }
-        _ => format!("{architecture} from {}, {labels} labels", run.graft),
-    }
-}
-
+/// The beginning of its id.
 pub(super) fn short(run: &Run) -> &str {
     run.run_id.get(..SHORT_ID).unwrap_or(&run.run_id)
-}
-
-/// RFC 3339 to the minute: `2026-05-04 13:37`.
-pub(super) fn minute(time: &str) -> String {
-    time.get(..16).unwrap_or(time).replace('T', " ")
 }
 
 /// One run for machines.
@@ -206,8 +192,8 @@ struct Row<'a> {
     frozen_at_best: Option<bool>,
 }
 
-impl<'a> Row<'a> {
-    fn of(run: &'a Run) -> Self {
+impl<'a> From<&'a Run> for Row<'a> {
+    fn from(run: &'a Run) -> Self {
         Self {
             run_id: &run.run_id,
             experiment: &run.experiment,

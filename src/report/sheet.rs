@@ -1,9 +1,10 @@
 //! A comparison as a grid of cells, for every format that people read.
 
-use super::arms::{Arm, Comparison, Delta, Experiment, Pivot};
-use super::format::{NONE, UNMEASURABLE, brackets, decimals, seeds, signed};
-use super::{Key, Metric};
+use super::format::{NONE, UNMEASURABLE, seeds};
+use crate::compare::{Arm, Comparison, Delta, Experiment, Key, Pivot};
+use crate::metrics::NamedMetric;
 use crate::statistics::{Difference, Spread};
+use crate::words::number::{brackets, decimals, signed};
 
 /// One table.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,15 +57,15 @@ pub(super) struct Shown {
 
 impl Sheet {
     /// The table of an experiment.
-    pub fn of(comparison: &Comparison, experiment: &Experiment) -> Self {
+    pub fn from_experiment(comparison: &Comparison, experiment: &Experiment) -> Self {
         match &comparison.shape.pivot {
             Some(pivot) => Self::pivoted(comparison, experiment, pivot),
-            None => Self::of_arms(comparison, experiment),
+            None => Self::by_arms(comparison, experiment),
         }
     }
 
     /// A row for each arm.
-    fn of_arms(comparison: &Comparison, experiment: &Experiment) -> Self {
+    fn by_arms(comparison: &Comparison, experiment: &Experiment) -> Self {
         let left = |text: String| Head { text, right: false };
         let right = |text: &str| Head { text: text.to_owned(), right: true };
         let key =
@@ -78,8 +79,8 @@ impl Sheet {
         let best = best(comparison, experiment);
         let row = |arm: &Arm| {
             let mut cells: Vec<Cell> = keys(comparison, arm).into_iter().map(Cell::Text).collect();
-            for (number, metric) in comparison.metrics.iter().enumerate() {
-                cells.push(mean(comparison, arm, number, metric, best[number], false));
+            for number in 0..comparison.metrics.len() {
+                cells.push(mean(comparison, arm, number, best[number], false));
             }
             cells.extend(comparison.tested().map(|metric| difference(arm, metric, None)));
             cells.extend(tested.then(|| Cell::Text(p(arm))));
@@ -124,7 +125,7 @@ impl Sheet {
         let cell = |row: &Vec<String>, (place, column): (usize, &Vec<String>)| match at(row, column) {
             None => Cell::Text(String::new()),
             Some(arm) if pivot.differences => difference(arm, metric, best[place]),
-            Some(arm) => mean(comparison, arm, 0, metric, best[place], arm.is_apart()),
+            Some(arm) => mean(comparison, arm, 0, best[place], arm.is_apart()),
         };
         let rows = rows.iter().map(|row| {
             let keys = row.iter().cloned().map(Cell::Text);
@@ -156,27 +157,21 @@ pub(super) fn p(arm: &Arm) -> String {
 
 /// The best means of the metrics; `None` where fewer than two arms have one.
 pub(super) fn best(comparison: &Comparison, experiment: &Experiment) -> Vec<Option<f64>> {
-    let of = |(number, metric): (usize, &Metric)| {
+    let of = |(number, metric): (usize, &NamedMetric)| {
         let means = experiment.arms.iter().filter_map(|arm| Some(arm.metrics.get(number)?.as_ref()?.spread.mean));
         best_of(metric, means.collect())
     };
     comparison.metrics.iter().enumerate().map(of).collect()
 }
 
-fn best_of(metric: &Metric, values: Vec<f64>) -> Option<f64> {
+fn best_of(metric: &NamedMetric, values: Vec<f64>) -> Option<f64> {
     (values.len() > 1).then(|| values.into_iter().reduce(|a, b| metric.better(a, b)))?
 }
 
 /// Metric number `number` of an arm.
-pub(super) fn mean(
-    comparison: &Comparison,
-    arm: &Arm,
-    number: usize,
-    metric: &Metric,
-    best: Option<f64>,
-    apart: bool,
-) -> Cell {
-    let Some(summary) = arm.metrics.get(number).and_then(Option::as_ref) else { return Cell::Text(NONE.to_owned()) };
+pub(super) fn mean(comparison: &Comparison, arm: &Arm, number: usize, best: Option<f64>, apart: bool) -> Cell {
+    let (metric, summary) = (comparison.metrics.get(number), arm.metrics.get(number).and_then(Option::as_ref));
+    let Some((metric, summary)) = metric.zip(summary) else { return Cell::Text(NONE.to_owned()) };
     let Spread { mean, sd, .. } = summary.spread;
     let interval = comparison.shape.intervals.then(|| match &summary.interval {
         Ok(interval) => brackets(*interval, metric.digits()),
@@ -192,7 +187,7 @@ pub(super) fn mean(
 }
 
 /// The difference of an arm.
-pub(super) fn difference(arm: &Arm, metric: &Metric, best: Option<f64>) -> Cell {
+pub(super) fn difference(arm: &Arm, metric: &NamedMetric, best: Option<f64>) -> Cell {
     let Some(difference) = arm.delta.difference() else {
         return Cell::Text(if arm.delta == Delta::Baseline { "baseline" } else { NONE }.to_owned());
     };

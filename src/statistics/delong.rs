@@ -1,5 +1,6 @@
 //! DeLong's test, by patient: do two classifiers rank the same records equally well?
 
+use super::auc::placements;
 use super::distributions::{normal_p, normal_quantile};
 use super::unmeasurable::{LEAST_PATIENTS, Unmeasurable, varies};
 
@@ -73,28 +74,6 @@ pub fn area_by_patient(scores: &[f64], positive: &[bool], patients: &[usize]) ->
     let (own, other) = ((factor(with) - both).max(0.0).sqrt(), (factor(without) - both).max(0.0).sqrt());
     let influence = sums.into_iter().flat_map(|(a, b)| [both.sqrt() * (a + b), own * a, other * b]).collect();
     Some(Area { auc, influence })
-}
-
-/// The area, and of each record V10 if it is positive and V01 if it is negative. A record's midrank among all less that
-/// among its own kind is the same number times those of the other kind.
-fn placements(scores: &[f64], positive: &[bool]) -> (f64, Vec<f64>) {
-    let m = positive.iter().filter(|has| **has).count() as f64;
-    let n = positive.len() as f64 - m;
-    let mut order: Vec<usize> = (0..scores.len()).collect();
-    order.sort_by(|&a, &b| scores[a].total_cmp(&scores[b]));
-    let mut shares = vec![0.0; scores.len()];
-    let (mut below, mut seen, mut wins) = (0.0, 0.0, 0.0);
-    for tied in order.chunk_by(|&a, &b| scores[a] == scores[b]) {
-        let with = tied.iter().filter(|&&at| positive[at]).count() as f64;
-        let without = tied.len() as f64 - with;
-        for &at in tied {
-            shares[at] = if positive[at] { (below + 0.5 * without) / n } else { (m - seen - 0.5 * with) / m };
-        }
-        wins += with * (below + 0.5 * without);
-        below += without;
-        seen += with;
-    }
-    (wins / (m * n), shares)
 }
 
 impl Area {

@@ -26,11 +26,11 @@ pub struct McNemar {
 /// ```
 pub fn mcnemar(first: &[bool], second: &[bool]) -> Option<McNemar> {
     let count = |wanted: bool| first.iter().zip(second).filter(|(a, b)| a != b && **a == wanted).count() as u64;
-    (first.len() == second.len()).then(|| of_counts(count(true), count(false)))
+    (first.len() == second.len()).then(|| from_counts(count(true), count(false)))
 }
 
 /// McNemar's test of the two counts of discordant records.
-pub fn of_counts(only_first: u64, only_second: u64) -> McNemar {
+pub fn from_counts(only_first: u64, only_second: u64) -> McNemar {
     let (fewer, all) = (only_first.min(only_second), only_first + only_second);
     // log C(all, k) - all log 2
     let factorial = |k: u64| statrs::function::gamma::ln_gamma(k as f64 + 1.0);

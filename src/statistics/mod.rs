@@ -20,6 +20,7 @@
 //! [`roc_curve`], [`calibration_bins`], [`confusion_matrix`], [`Agreement`].
 
 mod agreement;
+mod auc;
 pub mod bootstrap;
 mod calibration;
 mod confusion;
@@ -35,11 +36,12 @@ mod unmeasurable;
 pub mod wilcoxon;
 
 pub use agreement::Agreement;
+pub use auc::auc;
 pub use calibration::{Bin, calibration_bins, wilson_interval};
 pub use confusion::confusion_matrix;
 pub use distributions::t_quantile;
 pub use holm::holm;
 pub use roc::roc_curve;
 pub use sides::{Rests, Sides};
-pub use spread::{Difference, Spread, Tested};
+pub use spread::{Difference, Spread, Tested, mean};
 pub use unmeasurable::{FEW_PATIENTS, LEAST_PATIENTS, Side, Support, Unmeasurable};

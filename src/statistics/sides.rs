@@ -71,8 +71,8 @@ impl Sides {
         let all = || vec![Support { patients: self.patients, side: Side::All }];
         let sides = match rests {
             Rests::Records => all(),
-            Rests::Both(class) => self.of(class).flat_map(|class| [class.positive(), class.negative()]).collect(),
-            Rests::With(class) => self.of(class).map(Class::positive).collect(),
+            Rests::Both(class) => self.classes(class).flat_map(|class| [class.positive(), class.negative()]).collect(),
+            Rests::With(class) => self.classes(class).map(Class::positive).collect(),
         };
         sides.into_iter().filter(|side| side.patients > 0).min_by_key(|side| side.patients)
     }
@@ -88,8 +88,8 @@ impl Sides {
     pub fn degrees(&self, rests: Rests<'_>) -> f64 {
         let sides: Vec<usize> = match rests {
             Rests::Records => vec![self.patients],
-            Rests::Both(class) => self.of(class).flat_map(|class| [class.with, class.without]).collect(),
-            Rests::With(class) => self.of(class).map(|class| class.with).collect(),
+            Rests::Both(class) => self.classes(class).flat_map(|class| [class.with, class.without]).collect(),
+            Rests::With(class) => self.classes(class).map(|class| class.with).collect(),
         };
         let (mut sum, mut squares) = (0.0, 0.0);
         for n in sides.into_iter().filter(|n| *n >= LEAST_PATIENTS).map(|n| n as f64) {
@@ -100,7 +100,7 @@ impl Sides {
     }
 
     /// The class of this name, or every class that some record has.
-    fn of<'a>(&'a self, wanted: Option<&'a str>) -> impl Iterator<Item = &'a Class> {
+    fn classes<'a>(&'a self, wanted: Option<&'a str>) -> impl Iterator<Item = &'a Class> {
         let meant = move |class: &&Class| wanted.is_none_or(|name| class.name == name);
         self.classes.iter().filter(meant).filter(|class| class.with > 0)
     }

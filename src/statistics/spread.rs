@@ -19,14 +19,9 @@ pub struct Spread {
 
 impl Spread {
     /// Mean and standard deviation of `values`; `None` where there are none.
-    pub fn of(values: &[f64]) -> Option<Self> {
-        let n = values.len();
-        if n == 0 {
-            return None;
-        }
-        let mean = values.iter().sum::<f64>() / n as f64;
-        let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-        Some(Self { n, mean, sd: (n > 1).then(|| (squares / (n - 1) as f64).sqrt()) })
+    pub fn from_values(values: &[f64]) -> Option<Self> {
+        let Moments { n, mean, variance } = Moments::from_values(values.iter().copied());
+        (n > 0).then(|| Self { n, mean, sd: variance.map(f64::sqrt) })
     }
 
     /// The 95% t interval of the mean, low and high: mean -+ t(0.975, n - 1) sd / sqrt(n).
@@ -45,6 +40,32 @@ impl Spread {
             Some(sd) if !varies(sd, self.mean, ROUNDING) => Err(Unmeasurable::SameForSeeds),
             Some(sd) => Ok(sd / (self.n as f64).sqrt()),
         }
+    }
+}
+
+/// The mean of some numbers; `None` where there are none.
+pub fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let (sum, count) = values.fold((0.0, 0usize), |(sum, count), value| (sum + value, count + 1));
+    (count > 0).then(|| sum / count as f64)
+}
+
+/// Number, mean and variance of some numbers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moments {
+    pub n: usize,
+    /// NaN without numbers.
+    pub mean: f64,
+    /// The sample variance, n - 1 in the denominator; `None` of fewer than two.
+    pub variance: Option<f64>,
+}
+
+impl Moments {
+    pub fn from_values(values: impl Iterator<Item = f64> + Clone) -> Self {
+        // As `sum` does it: the mean of zeros below 0 is one.
+        let (n, sum) = values.clone().fold((0, -0.0), |(n, sum), value| (n + 1, sum + value));
+        let mean = sum / n as f64;
+        let squares: f64 = values.map(|value| (value - mean).powi(2)).sum();
+        Self { n, mean, variance: (n > 1).then(|| squares / (n - 1) as f64) }
     }
 }
 
@@ -74,8 +95,8 @@ impl Difference {
     /// The mean of `differences`, with the t interval and the paired t test, pairs - 1 degrees of freedom;
     /// `None` where there are none. One pair has neither interval nor p-value; nor have differences that are all the same
     /// but for rounding, 0 or not: that seeds did not matter here is no measure of how much they could.
-    pub fn of(differences: &[f64]) -> Option<Self> {
-        let spread = Spread::of(differences)?;
+    pub fn from_pairs(differences: &[f64]) -> Option<Self> {
+        let spread = Spread::from_values(differences)?;
         let tested = spread.standard_error().and_then(|error| {
             let p = t_p(spread.mean / error, (spread.n - 1) as f64);
             Ok(Tested { interval: Some(spread.interval()?), p })
@@ -100,7 +121,7 @@ impl Difference {
 
     /// The same difference, its interval cut where it goes further than a metric with these ends can differ.
     #[must_use]
-    pub fn of_metric_within(mut self, (low, high): (f64, f64)) -> Self {
+    pub fn cut_to(mut self, (low, high): (f64, f64)) -> Self {
         if let Ok(Tested { interval: Some(interval), .. }) = &mut self.tested {
             *interval = (interval.0.max(low - high), interval.1.min(high - low));
         }

@@ -32,14 +32,6 @@ pub struct TestedRecord {
     pub labels: Vec<bool>,
 }
 
-impl TestedRecord {
-    /// The place of the class with the highest probability; the first of equals.
-    pub fn highest(&self) -> usize {
-        let better = |best: usize, place: usize| self.probabilities[place] > self.probabilities[best];
-        (0..self.probabilities.len()).fold(0, |best, place| if better(best, place) { place } else { best })
-    }
-}
-
 /// A manifest as it was read.
 #[derive(Clone, Debug)]
 #[allow(missing_docs)]

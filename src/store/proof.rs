@@ -2,7 +2,7 @@
 
 use rusqlite::{Row, params};
 
-use super::{ClassScore, MeasuredTarget, StageStatus, Store, work};
+use super::{ClassScore, MeasuredSource, MeasuredTarget, StageStatus, Store, read, work};
 use crate::Result;
 
 /// A stage with what its id, its inputs and its weights are proved by.
@@ -136,6 +136,15 @@ impl Store {
             })?;
             rows.collect()
         })
+    }
+
+    /// How well a regression measured the records of each source, in all splits; nothing of a stage that was trained
+    /// before it was kept.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn errors_by_source(&self, stage: &str) -> Result<Vec<MeasuredSource>> {
+        self.read(|connection| read::of_sources(connection, stage))
     }
 }
 

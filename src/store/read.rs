@@ -380,7 +380,7 @@ fn composition(connection: &Connection, stage: &str) -> rusqlite::Result<Vec<Mix
 }
 
 /// What a stage measured within each source.
-fn of_sources(connection: &Connection, stage: &str) -> rusqlite::Result<Vec<MeasuredSource>> {
+pub(super) fn of_sources(connection: &Connection, stage: &str) -> rusqlite::Result<Vec<MeasuredSource>> {
     let mut select = connection.prepare_cached(
         "SELECT target, split, source, records, mae, bias, sd, rmse, r2, pearson_r FROM source_score WHERE stage_id = ?1
          ORDER BY split DESC, target, source",

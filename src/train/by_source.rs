@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::MeasuredValue;
-use super::metrics::{RegressionMetrics, regression};
+use crate::metrics::{RegressionMetrics, bias, regression};
+use crate::statistics::Spread;
 use crate::{Error, Result};
 
 /// How well one target was measured on the records of one source in one split, in bpm or ms.
@@ -42,10 +43,8 @@ pub(super) fn by_source(split: &'static str, values: &[MeasuredValue]) -> Result
         let metrics =
             regression(&truth, &measured).map_err(|why| Error::user(format!("{target} of {source}: {why}")))?;
         let records = truth.len();
-        let errors = || measured.iter().zip(&truth).map(|(measured, truth)| measured - truth);
-        let bias = errors().sum::<f64>() / records as f64;
-        let squares = errors().map(|error| (error - bias).powi(2)).sum::<f64>();
-        let sd = (records > 1).then(|| (squares / (records - 1) as f64).sqrt());
+        let none = || Error::internal("a source without records was scored");
+        let Spread { mean: bias, sd, .. } = bias(&truth, &measured).ok_or_else(none)?;
         Ok(SourceScore { target, split, source: source.to_owned(), records, bias, sd, metrics })
     };
     groups.into_iter().map(score).collect()

@@ -1,7 +1,6 @@
 //! Stage + dataset in, weights, curves and metrics out.
 
 pub mod checkpoint;
-pub mod metrics;
 
 mod augment;
 mod by_source;
@@ -37,6 +36,7 @@ use std::collections::BTreeMap;
 
 use crate::data::{Datasets, Members, PartOfMix, Split};
 use crate::manifest::{Architecture, Signal};
+use crate::metrics::RegressionMetrics;
 use crate::nn::Network;
 use crate::ops::Lend;
 
@@ -140,7 +140,7 @@ pub struct RegressionScore {
     /// Number of records.
     pub records: usize,
     /// The metrics.
-    pub metrics: metrics::RegressionMetrics,
+    pub metrics: RegressionMetrics,
 }
 
 /// What a regression measured of one test record whose truth is known, in the target's unit: bpm or ms.

@@ -6,14 +6,14 @@ use crate::Result;
 use crate::data::{Datasets, Pick, Record};
 use crate::error::Error;
 use crate::manifest::{Freeze, Fusion, Regression, RegressionLoss, Target};
+use crate::metrics::{self, RegressionMetrics};
 use crate::nn::Network;
 use crate::ops::Backend;
 
 use super::by_source::by_source;
 use super::examples::{Examples, Objective, Scaling, Truth};
 use super::fit::{Fit, Judgement, Recipe};
-use super::metrics::RegressionMetrics;
-use super::{MeasuredValue, Outcome, RegressionScore, Trained, Training, Watch, metrics};
+use super::{MeasuredValue, Outcome, RegressionScore, Trained, Training, Watch};
 
 /// A target in the network's units: (value - mean) / sd.
 #[derive(Clone, Copy, Debug)]

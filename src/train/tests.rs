@@ -448,7 +448,7 @@ fn one_network_measures_several_targets_and_passes_over_what_is_not_known() {
     for score in test {
         let values: Vec<_> = trained.outcome.measured.iter().filter(|value| value.target == score.target).collect();
         let (truth, measured): (Vec<f64>, Vec<f64>) = values.iter().map(|value| (value.truth, value.measured)).unzip();
-        assert_eq!(metrics::regression(&truth, &measured).as_ref(), Ok(&score.metrics));
+        assert_eq!(crate::metrics::regression(&truth, &measured).as_ref(), Ok(&score.metrics));
         for value in values {
             let of = datasets[&value.source].records.iter().find(|record| record.id == value.record_id).unwrap();
             let place = ["hr", "pr"].iter().position(|name| *name == value.target).unwrap();

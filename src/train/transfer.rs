@@ -6,14 +6,15 @@ use crate::Result;
 use crate::data::{Datasets, Pick, Record};
 use crate::error::Error;
 use crate::manifest::{ClassWeights, Freeze, Fusion, Labels, StoppingMetric, Superclass, Transfer, TransferLoss};
+use crate::metrics::registry::{Accuracy, Auc, F1};
+use crate::metrics::{ClassifierMetric, Predictions};
 use crate::nn::Network;
 use crate::ops::loss::Form;
 use crate::ops::{Backend, Lend};
 
 use super::examples::{Examples, Objective, Scaling, Truth};
 use super::fit::{Fit, Judgement, Recipe};
-use super::metrics::{self, ClassMetrics, ClassificationMetrics};
-use super::{Outcome, Prediction, Trained, Training, Watch};
+use super::{Outcome, Prediction, Score, Trained, Training, Watch};
 
 /// What a classifier starts from.
 #[derive(Debug)]
@@ -63,7 +64,10 @@ pub fn transfer<D: Backend>(
         let outputs = fit.evaluate(examples, watch)?;
         let probabilities = probabilities(&outputs, classes.len(), settings.labels);
         let measured = measure(&probabilities, &examples.truth, classes.len(), settings.labels)?;
-        scores.extend(measured.scores(name, &names));
+        scores.extend(measured.scores(&names).into_iter().map(|score| {
+            let class = score.class.map(|class| names[class]);
+            Score { split: name, metric: score.metric, class, value: score.value }
+        }));
         if name == "test" {
             absent = without_auc(&measured, &names);
             predictions = listed(datasets, picks, classes, &probabilities)?;
@@ -145,17 +149,19 @@ fn judgement(
     let (loss, _) = objective.loss(&validation.truth, &every)?.of(outputs);
     let (classes, labels) = (settings.classes.len(), settings.labels);
     let measured = measure(&probabilities(outputs, classes, labels), &validation.truth, classes, labels)?;
-    let auc = measured.macro_auc.unwrap_or(f64::NAN);
-    let mut values = vec![("loss", loss), ("accuracy", measured.accuracy)];
-    values.extend(measured.macro_auc.map(|auc| ("macro_auc", auc)));
-    values.extend(measured.macro_f1.map(|f1| ("macro_f1", f1)));
+    let value = |metric: &dyn ClassifierMetric| measured.value(metric, None);
+    let (auc, accuracy, f1) = (value(&Auc), value(&Accuracy), value(&F1));
+    let mut values = vec![("loss", loss)];
+    values.extend(accuracy.map(|accuracy| ("accuracy", accuracy)));
+    values.extend(auc.map(|auc| ("macro_auc", auc)));
+    values.extend(f1.map(|f1| ("macro_f1", f1)));
     let score = match watched(settings) {
         StoppingMetric::Loss => -loss,
-        StoppingMetric::MacroAuc => auc,
-        StoppingMetric::Accuracy => measured.accuracy,
-        StoppingMetric::MacroF1 => measured.macro_f1.unwrap_or(f64::NAN),
+        StoppingMetric::MacroAuc => auc.unwrap_or(f64::NAN),
+        StoppingMetric::Accuracy => accuracy.unwrap_or(f64::NAN),
+        StoppingMetric::MacroF1 => f1.unwrap_or(f64::NAN),
     };
-    let text = measured.macro_auc.map_or_else(|| format!("loss {loss:.3}"), |auc| format!("AUC {auc:.3}"));
+    let text = auc.map_or_else(|| format!("loss {loss:.3}"), |auc| format!("AUC {auc:.3}"));
     Ok(Judgement { score, values, text })
 }
 
@@ -172,12 +178,13 @@ fn grafted<D: Backend>(training: &Training<'_, D>, graft: &Graft<'_, D>, outputs
 }
 
 /// The classes called `names` that cannot be told from the others on the test records, one sentence each.
-fn without_auc(measured: &ClassificationMetrics, names: &[&str]) -> Vec<String> {
-    let absent = measured.per_class.iter().zip(names).filter(|(class, _)| class.auc.is_none());
-    let sentence = |(class, name): (&ClassMetrics, &&str)| {
+fn without_auc(measured: &Predictions, names: &[&str]) -> Vec<String> {
+    let absent = names.iter().enumerate().filter(|(class, _)| measured.value(&Auc, Some(*class)).is_none());
+    let sentence = |(class, name): (usize, &&str)| {
         format!(
             "class {name} has no AUC on the test records: {} of {} have it; macro AUC leaves it out",
-            class.positives, measured.records
+            measured.positives(class),
+            measured.records()
         )
     };
     absent.map(sentence).collect()
@@ -257,8 +264,8 @@ fn probabilities(outputs: &[f32], classes: usize, labels: Labels) -> Vec<f32> {
     }
 }
 
-fn measure(probabilities: &[f32], truth: &Truth, classes: usize, labels: Labels) -> Result<ClassificationMetrics> {
-    metrics::classification(labels, classes, probabilities, &one_hot(truth, classes)).map_err(Error::user)
+fn measure(probabilities: &[f32], truth: &Truth, classes: usize, labels: Labels) -> Result<Predictions> {
+    Predictions::of_network(labels, classes, probabilities, &one_hot(truth, classes)).map_err(Error::user)
 }
 
 fn listed(

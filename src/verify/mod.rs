@@ -10,6 +10,7 @@ use crate::Result;
 use crate::plan::{NUMERIC_VERSION, id_of_run, id_of_settings};
 use crate::store::{StageStatus, Store, StoredRun, StoredStage};
 
+mod errors;
 mod scores;
 mod weights;
 
@@ -36,6 +37,8 @@ pub struct Found {
     pub errors: usize,
     /// See `errors`.
     pub measured: usize,
+    /// Test errors of regressions within one source that agree.
+    pub errors_by_source: usize,
     /// Regressions of which no values were kept when they were trained.
     pub regressions_without_values: usize,
     /// Validation scores and values of learning curves: predictions of these records are not kept.
@@ -118,7 +121,7 @@ fn stage(store: &Store, stage: &StoredStage, found: &mut Found) -> Result<()> {
         _ if !is_done => Ok(()),
         "transfer" => scores::classifier(store, stage, &settings["transfer"], found),
         "classification" => scores::classifier(store, stage, &settings["classification"]["training"], found),
-        _ => scores::regressor(store, stage, is_present, found),
+        _ => errors::regressor(store, stage, is_present, found),
     }
 }
 

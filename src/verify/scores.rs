@@ -1,16 +1,15 @@
-//! Scores again, from stored predictions.
+//! Scores of classifiers again, from stored predictions.
 
 use serde_json::Value;
 
 use super::Found;
 use crate::Result;
 use crate::manifest::{Labels, Superclass};
-use crate::store::{ClassScore, MeasuredRecord, MeasuredTarget, PredictedClass, Store, StoredStage};
-use crate::train::Score;
-use crate::train::metrics::{classification, regression};
+use crate::metrics::{self, Predictions};
+use crate::store::{ClassScore, PredictedClass, Store, StoredStage};
 
 /// Whether a stored number is the computed one, a sum over so many terms in another order.
-fn agree(stored: Option<f64>, computed: Option<f64>, terms: usize) -> bool {
+pub(super) fn agree(stored: Option<f64>, computed: Option<f64>, terms: usize) -> bool {
     match (stored, computed) {
         (Some(stored), Some(computed)) => {
             let rounding = f64::EPSILON * terms.max(16) as f64 * stored.abs().max(1.0);
@@ -22,7 +21,7 @@ fn agree(stored: Option<f64>, computed: Option<f64>, terms: usize) -> bool {
 }
 
 /// `0.5`, or `none`
-fn shown(value: Option<f64>) -> String {
+pub(super) fn shown(value: Option<f64>) -> String {
     value.map_or_else(|| "none".to_owned(), |value| value.to_string())
 }
 
@@ -45,23 +44,10 @@ pub(super) fn classifier(store: &Store, stage: &StoredStage, settings: &Value, f
         }
     };
     for score in &computed {
-        let class = score.class.map_or_else(String::new, |class| format!(" of {class}"));
-        let is_same = |other: &&ClassScore| other.metric == *score.metric && other.class.as_deref() == score.class;
-        let place = || format!("stage {}: test {}{class}", stage.stage_id, score.metric);
-        match stored.iter().find(is_same) {
-            Some(other) if agree(other.value, score.value, predictions.len()) => found.scores += 1,
-            Some(other) => {
-                let (stored, computed) = (shown(other.value), shown(score.value));
-                found.disagree(format!("{} is stored as {stored}, and {computed} from its predictions", place()));
-            }
-            None => {
-                found.disagree(format!("{} is not stored, and {} from its predictions", place(), shown(score.value)))
-            }
-        }
+        compare(stage, score, &stored, predictions.len(), found);
     }
     for other in &stored {
-        let is_known = |score: &Score| score.metric == other.metric && score.class == other.class.as_deref();
-        if !computed.iter().any(is_known) {
+        if !computed.iter().any(|score| score.is_of(other)) {
             let class = other.class.as_ref().map_or_else(String::new, |class| format!(" of {class}"));
             let (id, metric, value) = (&stage.stage_id, &other.metric, shown(other.value));
             found.disagree(format!(
@@ -72,8 +58,35 @@ pub(super) fn classifier(store: &Store, stage: &StoredStage, settings: &Value, f
     Ok(())
 }
 
+/// A score by the name of its class.
+struct Computed {
+    metric: String,
+    class: Option<String>,
+    value: Option<f64>,
+}
+
+impl Computed {
+    fn is_of(&self, stored: &ClassScore) -> bool {
+        self.metric == stored.metric && self.class == stored.class
+    }
+}
+
+/// Compares a score of `terms` probabilities with what is stored of it.
+fn compare(stage: &StoredStage, score: &Computed, stored: &[ClassScore], terms: usize, found: &mut Found) {
+    let class = score.class.as_ref().map_or_else(String::new, |class| format!(" of {class}"));
+    let place = || format!("stage {}: test {}{class}", stage.stage_id, score.metric);
+    match stored.iter().find(|other| score.is_of(other)) {
+        Some(other) if agree(other.value, score.value, terms) => found.scores += 1,
+        Some(other) => {
+            let (stored, computed) = (shown(other.value), shown(score.value));
+            found.disagree(format!("{} is stored as {stored}, and {computed} from its predictions", place()));
+        }
+        None => found.disagree(format!("{} is not stored, and {} from its predictions", place(), shown(score.value))),
+    }
+}
+
 /// The test scores of predictions, which come by record and class.
-fn computed(settings: &Value, predictions: &[PredictedClass]) -> std::result::Result<Vec<Score>, String> {
+fn computed(settings: &Value, predictions: &[PredictedClass]) -> std::result::Result<Vec<Computed>, String> {
     let understood = |what: &str, error: serde_json::Error| format!("the settings' {what}: {error}");
     let classes: Vec<Superclass> =
         serde_json::from_value(settings["classes"].clone()).map_err(|error| understood("classes", error))?;
@@ -106,59 +119,14 @@ fn computed(settings: &Value, predictions: &[PredictedClass]) -> std::result::Re
             truth[row..].iter_mut().enumerate().for_each(|(place, has)| *has = Some(place) == first);
         }
     }
-    let names: Vec<&'static str> = classes.iter().map(|class| class.name()).collect();
-    Ok(classification(labels, classes.len(), &probabilities, &truth)?.scores("test", &names))
-}
-
-/// Compares the test errors of a regression stage with those of what it measured.
-pub(super) fn regressor(store: &Store, stage: &StoredStage, is_present: bool, found: &mut Found) -> Result<()> {
-    let stored = store.test_errors(&stage.stage_id)?;
-    let values = store.measured_of(&stage.stage_id)?;
-    found.measured += values.len();
-    if values.is_empty() && !is_present {
-        found.regressions_without_values += usize::from(!stored.is_empty());
-        return Ok(());
-    }
-    let of = |target: &str| values.iter().filter(|value| value.target == target).collect::<Vec<_>>();
-    for score in &stored {
-        compare(stage, score, &of(&score.target), found);
-    }
-    let is_stored = |value: &&MeasuredRecord| stored.iter().any(|score| score.target == value.target);
-    if let Some(value) = values.iter().find(|value| !is_stored(value)) {
-        let (id, target) = (&stage.stage_id, &value.target);
-        found.disagree(format!("stage {id}: {target} was measured of test records, and no test score of it is stored"));
-    }
-    Ok(())
-}
-
-fn compare(stage: &StoredStage, score: &MeasuredTarget, values: &[&MeasuredRecord], found: &mut Found) {
-    let (id, target) = (&stage.stage_id, &score.target);
-    let (truth, measured): (Vec<f64>, Vec<f64>) = values.iter().map(|value| (value.truth, value.measured)).unzip();
-    let metrics = match regression(&truth, &measured) {
-        Ok(metrics) => metrics,
-        Err(why) => {
-            found.disagree(format!(
-                "stage {id}: its test scores of {target} cannot be had from what it measured: {why}"
-            ));
-            return;
-        }
+    let names: Vec<&str> = classes.iter().map(|class| class.name()).collect();
+    let predictions = Predictions::of_network(labels, classes.len(), &probabilities, &truth)?;
+    let named = |score: metrics::ClassScore| Computed {
+        metric: score.metric.into_owned(),
+        class: score.class.map(|class| names[class].to_owned()),
+        value: score.value,
     };
-    for (metric, stored, computed) in [
-        ("records", Some(score.records as f64), Some(values.len() as f64)),
-        ("mae", Some(score.mae), Some(metrics.mae)),
-        ("rmse", Some(score.rmse), Some(metrics.rmse)),
-        ("r2", score.r2, metrics.r2),
-        ("pearson_r", score.pearson_r, metrics.pearson_r),
-    ] {
-        if agree(stored, computed, values.len()) {
-            found.errors += 1;
-        } else {
-            let (stored, computed) = (shown(stored), shown(computed));
-            found.disagree(format!(
-                "stage {id}: test {metric} of {target} is stored as {stored}, and {computed} from what it measured"
-            ));
-        }
-    }
+    Ok(predictions.scores(&names).into_iter().map(named).collect())
 }
 
 #[cfg(test)]

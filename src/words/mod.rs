@@ -1,3 +1,6 @@
 //! Words and digits: how numbers, times and lines are written, for every room that writes any.
 
 pub mod csv;
+pub mod number;
+pub mod text;
+pub mod time;

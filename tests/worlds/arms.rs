@@ -2,7 +2,7 @@
 
 use ecgraft::manifest::Labels;
 use ecgraft::seed::stream;
-use ecgraft::statistics::bootstrap::{Measure, Metric, Patients, crossed, resampled};
+use ecgraft::statistics::bootstrap::{Measure, Patients, crossed, resampled};
 use ecgraft::statistics::delong::{area, delong};
 use ecgraft::statistics::distributions::normal_p;
 use ecgraft::statistics::mcnemar::mcnemar;
@@ -10,7 +10,7 @@ use ecgraft::statistics::{Difference, Rests, Sides};
 use rand::RngExt;
 use rayon::prelude::*;
 
-use super::{has, normal};
+use super::{has, measure, normal};
 
 const RESAMPLES: usize = 200;
 
@@ -80,8 +80,8 @@ impl World {
         let patients = Patients::new(&names, &truth, 1).unwrap();
         let by_design = Sides::new(&names, &["class"], &truth).degrees(Rests::Both(None));
         let degrees = by_design.min(patients.degrees() as f64);
-        let measure = |of: &Vec<f64>| Measure::new(Metric::MacroAuc, Labels::Multi, 1, of, &truth).unwrap();
-        let measures: Vec<Measure> = scores.iter().map(measure).collect();
+        let measure = |of: &Vec<f64>| measure("macro_auc", Labels::Multi, 1, of, &truth).unwrap();
+        let measures: Vec<Box<dyn Measure>> = scores.iter().map(measure).collect();
         let values: Vec<f64> = measures.iter().map(|measure| measure.value().unwrap()).collect();
         let resamples = resampled(&measures, &patients, RESAMPLES, random.random());
         let (first, second) = resamples.split_at(self.seeds);
@@ -100,7 +100,7 @@ impl World {
             rejects: difference.p < 0.05,
             covers_difference: has(difference.interval, true_difference),
             covers_mean: has(mean.interval, self.truth(0)),
-            seeds_cover_difference: Difference::of(&differences)
+            seeds_cover_difference: Difference::from_pairs(&differences)
                 .and_then(|found| found.interval())
                 .is_some_and(|interval| has(interval, true_difference)),
             delong_rejects: delong(&areas[0], &areas[1]).is_ok_and(|found| found.p < 0.05),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ecgraft::manifest::Labels;
 use ecgraft::seed::stream;
-use ecgraft::statistics::bootstrap::{Measure, Metric, Patients, crossed, resampled};
+use ecgraft::statistics::bootstrap::{Measure, Patients, crossed, resampled};
 use ecgraft::statistics::{Rests, Sides};
 use rand::RngExt;
 use rayon::prelude::*;
@@ -141,7 +141,7 @@ impl World {
     /// Of the macro AUC, and of the rarest and the commonest class.
     fn truth(&self) -> [f64; 3] {
         let data = self.data(u64::MAX, MANY, false);
-        let of = |class| measure(&data, 0, self.classes, class).value().unwrap();
+        let of = |class| area(&data, 0, self.classes, class).value().unwrap();
         three(&(0..self.classes).map(of).collect::<Vec<f64>>())
     }
 
@@ -165,9 +165,9 @@ impl World {
 
     fn study(&self, number: u64, truth: [f64; 3]) -> Study {
         let data = self.data(number, self.patients, true);
-        let measures: Vec<Measure> = (0..2)
+        let measures: Vec<Box<dyn Measure>> = (0..2)
             .flat_map(|network| (0..self.classes).map(move |class| (network, class)))
-            .map(|(network, class)| measure(&data, network, self.classes, class))
+            .map(|(network, class)| area(&data, network, self.classes, class))
             .collect();
         let values: Vec<f64> = measures.iter().map(|measure| measure.value().unwrap()).collect();
         let [first, second] = [three(&values[..self.classes]), three(&values[self.classes..])];
@@ -211,13 +211,19 @@ fn three(areas: &[f64]) -> [f64; 3] {
     [mean(&defined), areas[areas.len() - 1], areas[0]]
 }
 
-fn measure(data: &Data, network: usize, classes: usize, class: usize) -> Measure {
-    Measure::new(Metric::Auc(class), Labels::Multi, classes, &data.scores[network], &data.truth).unwrap()
+fn area(data: &Data, network: usize, classes: usize, class: usize) -> Box<dyn Measure> {
+    super::measure(&format!("auc:{class}"), Labels::Multi, classes, &data.scores[network], &data.truth).unwrap()
 }
 
 impl Scheme {
     /// The areas on the resamples, and the degrees of freedom of each of [`WHAT`].
-    fn resampled(self, world: &World, data: &Data, measures: &[Measure], seed: u64) -> (Vec<Vec<f64>>, [f64; 3]) {
+    fn resampled(
+        self,
+        world: &World,
+        data: &Data,
+        measures: &[Box<dyn Measure>],
+        seed: u64,
+    ) -> (Vec<Vec<f64>>, [f64; 3]) {
         let classes = world.classes;
         if self == Scheme::Rarest {
             let patients = Patients::new(&data.names, &data.truth, classes).unwrap();

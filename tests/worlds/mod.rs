@@ -5,6 +5,9 @@ pub mod arms;
 pub mod classes;
 pub mod clusters;
 
+use ecgraft::manifest::Labels;
+use ecgraft::metrics::{NamedMetric, Predictions};
+use ecgraft::statistics::bootstrap::Measure;
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 
@@ -28,4 +31,16 @@ pub fn mean(values: &[f64]) -> f64 {
 pub fn variance(values: &[f64]) -> f64 {
     let mean = mean(values);
     values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (values.len() as f64 - 1.0)
+}
+
+/// The metric called so, to be resampled; classes are called by their places.
+pub fn measure(
+    metric: &str,
+    labels: Labels,
+    classes: usize,
+    scores: &[f64],
+    truth: &[bool],
+) -> Option<Box<dyn Measure>> {
+    let names: Vec<String> = (0..classes).map(|class| class.to_string()).collect();
+    NamedMetric::parse(metric).measure(&Predictions::of_scores(labels, classes, scores, truth)?, &names)
 }

@@ -2,8 +2,8 @@
 
 use super::chart::panel::Grid;
 use super::chart::svg::{Svg, fitted};
-use super::gather::{THRESHOLD, is_predicted};
 use super::{Drawing, Figure, Input, Scope, Section};
+use crate::metrics::decision::{THRESHOLD, is_yes, most_probable};
 use crate::statistics::confusion_matrix;
 use crate::store::PredictionsOfRun;
 
@@ -97,7 +97,8 @@ fn of_each_class(svg: &mut Svg, tested: &PredictionsOfRun) -> ([f64; 2], String)
 /// Rows and columns are the classes. A record without a class, or with several, counts under its first; without any, nowhere.
 fn whole(tested: &PredictionsOfRun) -> Matrix {
     let truth = |labels: &[bool]| labels.iter().position(|label| *label);
-    let pairs = tested.records.iter().filter_map(|record| Some((truth(&record.labels)?, record.highest())));
+    let pairs =
+        tested.records.iter().filter_map(|record| Some((truth(&record.labels)?, most_probable(&record.probabilities))));
     let counts = confusion_matrix(tested.classes.len(), pairs);
     Matrix { names: [tested.classes.clone(), tested.classes.clone()], counts }
 }
@@ -105,7 +106,7 @@ fn whole(tested: &PredictionsOfRun) -> Matrix {
 /// Has it, has it not.
 fn one(tested: &PredictionsOfRun, class: usize) -> Matrix {
     let pairs = tested.records.iter().map(|record| {
-        let predicted = is_predicted(tested, record, class);
+        let predicted = is_yes(record.probabilities[class]);
         (usize::from(!record.labels[class]), usize::from(!predicted))
     });
     let names = |yes: &str, no: &str| vec![yes.to_owned(), no.to_owned()];

@@ -3,8 +3,9 @@
 use super::chart::axis::Axis;
 use super::chart::svg::{Svg, fitted, width};
 use super::{Drawing, Figure, Input, Scope, Section};
-use crate::plan::percent;
-use crate::report::{Arm, Experiment, Test, legend};
+use crate::compare::{Arm, Experiment, SignificanceTest};
+use crate::report::legend;
+use crate::words::number::percent;
 
 /// Test macro AUC less the baseline's, an arm a line, those of one architecture and share of the labels together.
 pub(super) struct Forest;
@@ -37,17 +38,17 @@ impl Figure for Forest {
 }
 
 /// What the intervals cover, in words for the reader.
-fn covers(test: Test, resamples: usize) -> String {
+fn covers(test: SignificanceTest, resamples: usize) -> String {
     let over = match test {
-        Test::Bootstrap => format!(
+        SignificanceTest::Bootstrap => format!(
             "Bars are 95% intervals: they cover the choice of test records ({resamples} bootstrap resamples of the patients) and \
              the spread over seeds, paired by seed"
         ),
-        Test::DeLong | Test::McNemar => {
+        SignificanceTest::DeLong | SignificanceTest::McNemar => {
             "Bars are 95% intervals over the choice of test records, of probabilities averaged over the seeds"
                 .to_owned()
         }
-        Test::T | Test::Wilcoxon => {
+        SignificanceTest::T | SignificanceTest::Wilcoxon => {
             "Bars are 95% t intervals of the differences paired by seed, n - 1 degrees of freedom: they \
                                      cover the spread over seeds only, not the choice of test records"
                 .to_owned()
@@ -77,7 +78,7 @@ fn estimate(arm: &Arm) -> Option<Estimate> {
 }
 
 /// Differences are those of `test`, with so many resamples of the patients.
-fn forest(experiment: &Experiment, test: Test, resamples: usize) -> Result<Drawing, String> {
+fn forest(experiment: &Experiment, test: SignificanceTest, resamples: usize) -> Result<Drawing, String> {
     let rows: Vec<(&Arm, Estimate)> = experiment.arms.iter().filter_map(|arm| Some((arm, estimate(arm)?))).collect();
     let ends = rows.iter().flat_map(|(_, estimate)| {
         let (low, high) = estimate.interval.unwrap_or((estimate.mean, estimate.mean));
@@ -125,7 +126,7 @@ fn heading(experiment: &Experiment, arm: &Arm) -> String {
 }
 
 /// What n and bars are, and why some have none.
-fn note(rows: &[(&Arm, Estimate)], test: Test, resamples: usize) -> String {
+fn note(rows: &[(&Arm, Estimate)], test: SignificanceTest, resamples: usize) -> String {
     let note = match rows.iter().any(|(_, estimate)| estimate.interval.is_some()) {
         true => format!("n is the number of seeds. Filled: the interval excludes 0. {}", covers(test, resamples)),
         false => "n is the number of seeds.".to_owned(),
@@ -186,7 +187,7 @@ fn description(rows: &[(&Arm, Estimate)]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::Delta;
+    use crate::compare::Delta;
     use crate::statistics::{Difference, Tested, Unmeasurable};
 
     fn arm(graft: &str, delta: Delta) -> Arm {
@@ -209,14 +210,14 @@ mod tests {
             arm("not apart", paired(3, 0.02, Some((-0.01, 0.05)))),
             arm("one", paired(1, 0.04, None)),
         ];
-        let svg = forest(&experiment(arms), Test::Bootstrap, 2000).unwrap().svg();
+        let svg = forest(&experiment(arms), SignificanceTest::Bootstrap, 2000).unwrap().svg();
         let count = |what: &str| svg.matches(what).count();
         assert_eq!((count("class=\"dot\""), count("class=\"hollow\""), count("class=\"bar\"")), (1, 2, 2));
         assert!(svg.contains("-0.020 [-0.030, -0.010], n = 3<") && svg.contains("+0.040, n = 1<"));
         assert!(svg.contains("cnn&lt;, 30% of the labels") && svg.contains("a &amp; b"));
         // The axis goes from -0.03 to 0.05 and 5% of that further on both sides: 0 lies at (0.03 + 0.004) / 0.088 of it.
         assert!(svg.contains(&format!("class=\"reference\" d=\"M{:.1} ", 400.0 * 0.034 / 0.088)), "{svg}");
-        let none = forest(&experiment(vec![arm("scratch", Delta::Baseline)]), Test::T, 0).unwrap_err();
+        let none = forest(&experiment(vec![arm("scratch", Delta::Baseline)]), SignificanceTest::T, 0).unwrap_err();
         assert!(none.contains("no arm has a difference"));
     }
 }

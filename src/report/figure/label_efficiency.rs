@@ -7,9 +7,9 @@ use super::chart::style::{COLOURS, DASHES};
 use super::chart::svg::Svg;
 use super::kind::distinct;
 use super::{Drawing, Figure, Input, Scope, Section};
-use crate::plan::percent;
-use crate::report::{Arm, Experiment};
+use crate::compare::{Arm, Experiment};
 use crate::statistics::Spread;
+use crate::words::number::percent;
 
 /// Size of one panel, px.
 const WIDTH: f64 = 250.0;
@@ -215,7 +215,7 @@ fn interval(spread: &Spread) -> (f64, f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::Runs;
+    use crate::compare::Runs;
 
     fn arm(graft: &str, mix: Option<&str>, freeze: Option<&str>, fraction: f64, mean: f64, sd: Option<f64>) -> Arm {
         let spread = Spread { n: if sd.is_some() { 4 } else { 1 }, mean, sd };

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{Drawing, ExperimentResults, Figure, Scope, examples, names_of};
-use crate::report::{Question, compare, select};
+use crate::compare::{Question, compare, select};
 use crate::store::Store;
 use crate::{Error, Result};
 

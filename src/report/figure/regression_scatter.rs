@@ -4,7 +4,7 @@ use super::chart::axis::Axis;
 use super::chart::panel::Panel;
 use super::chart::records::Panels;
 use super::{Drawing, Figure, Input, Measured, Scope, Section};
-use crate::train::metrics;
+use crate::metrics;
 
 /// Size of one panel, px.
 const SIZE: [f64; 2] = [260.0, 260.0];

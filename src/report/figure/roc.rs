@@ -6,9 +6,8 @@ use super::chart::panel::{Grid, LEFT, Panel};
 use super::chart::style::DASHES;
 use super::chart::svg::Svg;
 use super::{Drawing, Figure, Input, Scope, Section};
-use crate::statistics::roc_curve;
+use crate::statistics::{auc, roc_curve};
 use crate::store::PredictionsOfRun;
-use crate::train::metrics::auc;
 
 /// A panel for each class, a line for each seed of an arm in colour, and of its baseline with dashes.
 pub(super) struct Roc;

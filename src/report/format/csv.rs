@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Format, columns, rows};
-use crate::report::Comparison;
+use crate::compare::Comparison;
 use crate::words::csv;
 
 /// Comma-separated values.
@@ -17,6 +17,6 @@ impl Format for Csv {
             Value::String(text) => text,
             other => other.to_string(),
         };
-        csv::table(columns(comparison), rows(comparison).map(|row| row.into_iter().map(cell).collect::<Vec<_>>()))
+        csv::table(columns(comparison), rows(comparison).map(|row| row.into_iter().map(cell)))
     }
 }

@@ -3,7 +3,7 @@
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::{Format, Row, rows};
-use crate::report::Comparison;
+use crate::compare::Comparison;
 
 /// JavaScript object notation.
 #[derive(Clone, Copy, Debug, Default)]

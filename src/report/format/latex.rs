@@ -1,9 +1,9 @@
 //! LaTeX: a booktabs `tabular` for each experiment, its caption in comments above it.
 
 use super::Format;
+use crate::compare::{Comparison, Experiment};
 use crate::report::legend::{self, Signs};
 use crate::report::sheet::{Cell, Mean, Sheet, Shown};
-use crate::report::{Comparison, Experiment};
 
 /// LaTeX with the booktabs package.
 #[derive(Clone, Copy, Debug, Default)]
@@ -11,10 +11,10 @@ pub struct Latex;
 
 impl Format for Latex {
     fn write(&self, comparison: &Comparison) -> String {
-        let signs = legend::of_signs(comparison, &Signs { best: "Bold", apart: "†" });
+        let signs = legend::signs(comparison, &Signs { best: "Bold", apart: "†" });
         let tables = comparison.experiments.iter().map(|experiment| {
             let caption: Vec<String> = std::iter::once(format!("{}.", experiment.name))
-                .chain(legend::of_experiment(comparison, experiment))
+                .chain(legend::experiment(comparison, experiment))
                 .chain(signs.iter().cloned())
                 .collect();
             let caption: String = caption.iter().map(|line| format!("% {}\n", escape(line))).collect();
@@ -25,7 +25,7 @@ impl Format for Latex {
 }
 
 fn tabular(comparison: &Comparison, experiment: &Experiment) -> String {
-    let Sheet { heads, rows } = Sheet::of(comparison, experiment);
+    let Sheet { heads, rows } = Sheet::from_experiment(comparison, experiment);
     let columns: String = heads.iter().map(|head| if head.right { 'r' } else { 'l' }).collect();
     let head = line(heads.iter().map(|head| escape(&head.text)));
     let rows: String = rows.iter().map(|row| line(row.iter().map(cell))).collect();

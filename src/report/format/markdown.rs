@@ -1,9 +1,9 @@
 //! Markdown: a pipe table for each experiment, as GitHub shows it, and what the signs mean.
 
 use super::Format;
+use crate::compare::{Comparison, Experiment};
 use crate::report::legend::{self, Signs};
 use crate::report::sheet::{Cell, Head, Mean, Sheet, Shown};
-use crate::report::{Comparison, Experiment};
 
 /// GitHub's Markdown.
 #[derive(Clone, Copy, Debug, Default)]
@@ -14,19 +14,19 @@ impl Format for Markdown {
         let mut text = String::new();
         for experiment in &comparison.experiments {
             text.push_str(&format!("### {}\n\n{}\n", escape(&experiment.name), table(comparison, experiment)));
-            for line in legend::of_experiment(comparison, experiment) {
+            for line in legend::experiment(comparison, experiment) {
                 text.push_str(&format!("{}\n\n", escape(&line)));
             }
         }
         let signs = Signs { best: "**Bold**", apart: "†" };
-        let lines = legend::of_signs(comparison, &signs);
+        let lines = legend::signs(comparison, &signs);
         text.push_str(&lines.iter().map(|line| format!("- {line}\n")).collect::<String>());
         text
     }
 }
 
 fn table(comparison: &Comparison, experiment: &Experiment) -> String {
-    let Sheet { heads, rows } = Sheet::of(comparison, experiment);
+    let Sheet { heads, rows } = Sheet::from_experiment(comparison, experiment);
     let rule: Vec<&str> = heads.iter().map(|head| if head.right { "---:" } else { "---" }).collect();
     let head = |Head { text, .. }: &Head| escape(text);
     let mut text = line(heads.iter().map(head)) + &format!("|{}|\n", rule.join("|"));

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Arm, Comparison, Experiment, Key};
+use crate::compare::{Arm, Comparison, Experiment, Key};
 use crate::statistics::{Difference, Unmeasurable};
 
 mod csv;
@@ -33,21 +33,6 @@ pub(super) const NONE: &str = "—";
 /// What people read in place of an interval and a p-value that something cannot have; the legend says why.
 pub(super) const UNMEASURABLE: &str = "‡";
 
-/// So many decimals. Three of a share: the fourth of an AUC is below the spread of any study.
-pub(super) fn decimals(value: f64, digits: usize) -> String {
-    format!("{value:.digits$}")
-}
-
-/// The same with the sign.
-pub(super) fn signed(value: f64, digits: usize) -> String {
-    if value == 0.0 { decimals(0.0, digits) } else { format!("{value:+.digits$}") }
-}
-
-/// `[0.002, 0.031]`; what rounds to 0 from below keeps its sign, as it tells on which side of 0 the interval ends.
-pub(super) fn brackets((low, high): (f64, f64), digits: usize) -> String {
-    format!("[{}, {}]", decimals(low, digits), decimals(high, digits))
-}
-
 /// Done seeds, of those planned where they are fewer, and whether their epochs are to be looked at.
 pub(super) fn seeds(arm: &Arm) -> String {
     let done = arm.seeds.done;
@@ -63,6 +48,7 @@ pub(super) const EARLY: &str = "‡";
 /// One arm for machines: the columns of the CSV and the keys of the JSON, with all digits.
 type Row = Vec<(String, Value)>;
 
+/// A row for each arm.
 fn rows(comparison: &Comparison) -> impl Iterator<Item = Row> {
     let arms = |experiment| std::iter::repeat(experiment);
     comparison

@@ -1,10 +1,12 @@
 //! A table for the terminal, as wide as there is room for.
 
 use super::{Format, NONE};
-use crate::report::layout::{self, coloured, fitting, squeezed, wrapped};
+use crate::compare::{Arm, Comparison, Experiment, Key};
+use crate::metrics::NamedMetric;
+use crate::report::layout::{self, coloured, fitting, squeezed};
 use crate::report::legend::{self, Signs};
 use crate::report::sheet::{self, Cell, Mean, Shown};
-use crate::report::{Arm, Comparison, Experiment, Key};
+use crate::words::text::wrapped;
 
 /// The narrowest that anything is made; lines that are too long for a screen wrap.
 const NARROWEST: usize = 40;
@@ -37,12 +39,12 @@ impl Format for Table {
                 None => Sheet::new(comparison, experiment).text(columns),
             };
             text.push_str(&if self.colour { coloured(&table) } else { table });
-            for line in legend::of_experiment(comparison, experiment) {
+            for line in legend::experiment(comparison, experiment) {
                 text.push_str(&wrapped(&line, columns));
             }
             text.push('\n');
         }
-        for line in legend::of_signs(comparison, &Signs { best: "*", apart: "†" }) {
+        for line in legend::signs(comparison, &Signs { best: "*", apart: "†" }) {
             text.push_str(&wrapped(&line, columns));
         }
         text.trim_end().to_owned() + "\n"
@@ -51,7 +53,7 @@ impl Format for Table {
 
 /// Title and table by keys: cells on several lines where they do not fit.
 fn pivoted(comparison: &Comparison, experiment: &Experiment, columns: Option<usize>) -> String {
-    let sheet::Sheet { heads, rows } = sheet::Sheet::of(comparison, experiment);
+    let sheet::Sheet { heads, rows } = sheet::Sheet::from_experiment(comparison, experiment);
     let built = |between: &str| {
         let heads: Vec<&str> = heads.iter().map(|head| head.text.as_str()).collect();
         let mut table = layout::table(&heads, &["labels"], between == "\n");
@@ -130,12 +132,8 @@ impl<'a> Sheet<'a> {
 
     /// The metrics of an arm, and its difference.
     fn values(&self, arm: &Arm, between: &str, between_difference: &str) -> Vec<String> {
-        let metrics = self.comparison.metrics.iter().enumerate();
-        let mut values: Vec<String> = metrics
-            .map(|(number, metric)| {
-                text(&sheet::mean(self.comparison, arm, number, metric, self.best[number], false), between)
-            })
-            .collect();
+        let mean = |number| text(&sheet::mean(self.comparison, arm, number, self.best[number], false), between);
+        let mut values: Vec<String> = (0..self.comparison.metrics.len()).map(mean).collect();
         let first = self.comparison.tested();
         values.extend(first.map(|metric| text(&sheet::difference(arm, metric, None), between_difference)));
         values
@@ -197,12 +195,10 @@ impl<'a> Sheet<'a> {
     /// No table: a few lines for each arm.
     fn list(&self, columns: Option<usize>) -> String {
         let mut text = String::new();
-        let short = |head: &str| match head {
-            "test macro AUC" => "AUC".to_owned(),
-            "macro F1" => "F1".to_owned(),
-            head => head.trim_end_matches(" vs scratch").to_owned(),
-        };
-        let heads: Vec<String> = self.metrics.iter().map(|head| short(head)).collect();
+        let delta = |metric: &NamedMetric| metric.difference_heading().trim_end_matches(" vs scratch").to_owned();
+        let Comparison { metrics, .. } = self.comparison;
+        let heads: Vec<String> =
+            metrics.iter().map(NamedMetric::short_heading).chain(self.comparison.tested().map(delta)).collect();
         let width = heads.iter().map(|head| head.chars().count()).max().unwrap_or(0) + 2;
         for (arm, keys) in self.arms() {
             let name = self.name(keys).replace('\n', ", ");

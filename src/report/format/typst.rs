@@ -1,9 +1,9 @@
 //! Typst: a `figure` with a `table` for each experiment, its caption below it.
 
 use super::Format;
+use crate::compare::{Comparison, Experiment};
 use crate::report::legend::{self, Signs};
 use crate::report::sheet::{Cell, Mean, Sheet, Shown};
-use crate::report::{Comparison, Experiment};
 
 /// Typst markup.
 #[derive(Clone, Copy, Debug, Default)]
@@ -11,10 +11,10 @@ pub struct Typst;
 
 impl Format for Typst {
     fn write(&self, comparison: &Comparison) -> String {
-        let signs = legend::of_signs(comparison, &Signs { best: "Bold", apart: "†" });
+        let signs = legend::signs(comparison, &Signs { best: "Bold", apart: "†" });
         let figure = |experiment: &Experiment| {
             let name = format!("{}.", experiment.name);
-            let lines = legend::of_experiment(comparison, experiment);
+            let lines = legend::experiment(comparison, experiment);
             let caption: Vec<String> = [name].iter().chain(&lines).chain(&signs).map(|line| escape(line)).collect();
             let caption = caption.join("\n    ");
             format!("#figure(\n{}  caption: [\n    {caption}\n  ],\n)\n", table(comparison, experiment))
@@ -24,7 +24,7 @@ impl Format for Typst {
 }
 
 fn table(comparison: &Comparison, experiment: &Experiment) -> String {
-    let Sheet { heads, rows } = Sheet::of(comparison, experiment);
+    let Sheet { heads, rows } = Sheet::from_experiment(comparison, experiment);
     let align: Vec<&str> = heads.iter().map(|head| if head.right { "right" } else { "left" }).collect();
     let head: Vec<String> = heads.iter().map(|head| format!("[{}]", escape(&head.text))).collect();
     let row = |row: &Vec<Cell>| format!("    {},\n", row.iter().map(cell).collect::<Vec<_>>().join(", "));

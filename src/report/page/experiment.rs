@@ -4,10 +4,11 @@ use std::path::Path;
 
 use super::grafted::grafted;
 use super::html::Html;
+use crate::compare::{Comparison, Experiment};
 use crate::report::figure::{ExperimentResults, Figure, Input, Scope, Section, examples, names_of};
 use crate::report::format::NONE;
+use crate::report::legend;
 use crate::report::sheet::{Cell, Sheet};
-use crate::report::{Comparison, Experiment, legend};
 use crate::store::Store;
 
 /// Writes what is under a heading; ids begin with the text.
@@ -55,11 +56,11 @@ pub(super) fn figures(html: &mut Html, id: &str, section: Section, input: &Input
 /// The comparison table and its legend.
 fn arms(html: &mut Html, _: &str, origin: &Origin<'_>, found: &ExperimentResults<'_>) {
     table(html, origin.comparison, found.experiment);
-    legend::of_experiment(origin.comparison, found.experiment).iter().for_each(|line| html.paragraph(line));
+    legend::experiment(origin.comparison, found.experiment).iter().for_each(|line| html.paragraph(line));
 }
 
 fn table(html: &mut Html, comparison: &Comparison, experiment: &Experiment) {
-    let Sheet { heads, rows } = Sheet::of(comparison, experiment);
+    let Sheet { heads, rows } = Sheet::from_experiment(comparison, experiment);
     let cell = |cell: Cell| match cell {
         Cell::Text(text) => text,
         Cell::Mean(of) => {

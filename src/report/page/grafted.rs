@@ -42,7 +42,7 @@ fn measured(html: &mut Html, id: &str, found: &ExperimentResults<'_>) {
         "Errors on the test records of the mixes, mean ± standard deviation over seeds (bpm for hr, ms for others).",
     );
     let spread = |values: Vec<f64>| {
-        let of = Spread::of(&values)?;
+        let of = Spread::from_values(&values)?;
         Some(format!("{:.1} ± {}", of.mean, of.sd.map_or_else(|| NONE.to_owned(), |sd| format!("{sd:.1}"))))
     };
     let rows: Vec<(&str, Vec<String>)> = groups

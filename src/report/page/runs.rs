@@ -3,11 +3,14 @@
 use std::fmt::Write;
 
 use super::html::Html;
+use crate::compare::ArmName;
 use crate::report::figure::svg::escaped;
 use crate::report::figure::{ExperimentResults, stage_name};
-use crate::report::format::{NONE, decimals};
-use crate::report::runs::{arm, minute, short};
+use crate::report::format::NONE;
+use crate::report::runs::short;
 use crate::store::{Run, TestError, TrainedStage};
+use crate::words::number::decimals;
+use crate::words::time::minute;
 
 /// The runs of all experiments, in the order of their plans.
 pub(super) fn list(html: &mut Html, all: &[ExperimentResults<'_>]) {
@@ -56,7 +59,8 @@ fn one(html: &mut Html, number: usize, several: bool, found: &ExperimentResults<
     let data = |name: &str, value: Option<String>| {
         value.map_or_else(String::new, |value| format!(" data-{name}=\"{}\"", escaped(&value)))
     };
-    let name = if several { format!("{}: {}", run.experiment, arm(run)) } else { arm(run) };
+    let name = ArmName::from(run).short();
+    let name = if several { format!("{}: {name}", run.experiment) } else { name };
     html.push(format_args!(
         "<details class=\"run\" data-experiment=\"{number}\" data-status=\"{}\"{}{}{}><summary><code>{}</code><span>{}</span>\
          <span>{}</span><span class=\"{}\">{}</span><span>{}</span><span>{}</span></summary><dl>",

@@ -1,11 +1,11 @@
 //! What there is of each experiment, a line each.
 
 use super::html::Html;
-use crate::plan::percent;
+use crate::compare::{Comparison, Experiment};
 use crate::report::figure::ExperimentResults;
-use crate::report::format::{NONE, decimals};
+use crate::report::format::NONE;
 use crate::report::legend::{self, Signs};
-use crate::report::{Comparison, Experiment};
+use crate::words::number::{decimals, percent};
 
 /// The summary of all experiments.
 pub(super) fn summary(html: &mut Html, comparison: &Comparison, found: &[ExperimentResults<'_>]) {
@@ -24,7 +24,7 @@ pub(super) fn summary(html: &mut Html, comparison: &Comparison, found: &[Experim
         "The highest arm is the one with the highest mean over its seeds. It was found with the same test records that its \
          number is of, so that the number flatters it.",
     );
-    for line in legend::of_signs(comparison, &Signs { best: "*", apart: "†" }) {
+    for line in legend::signs(comparison, &Signs { best: "*", apart: "†" }) {
         html.paragraph(&line);
     }
 }

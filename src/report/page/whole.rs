@@ -8,9 +8,9 @@ use super::html::Html;
 use super::runs;
 use super::summary::summary;
 use crate::Result;
+use crate::compare::{Question, compare};
 use crate::report::figure::svg::escaped;
 use crate::report::figure::{ExperimentResults, style};
-use crate::report::{Question, compare};
 use crate::store::{Store, StoredManifest};
 
 const CSS: &str = include_str!("page.css");

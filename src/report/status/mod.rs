@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use chrono::Utc;
 
-use super::runs::arm;
+use crate::compare::ArmName;
 use crate::store::{Run, StageStanding, StageStatus, Store};
 use crate::{Error, Result, process, run};
 
+mod follow;
 mod pace;
 mod text;
 
@@ -110,61 +111,104 @@ impl Watch {
     }
 
     fn status(&self, runs: &[Run], stages: &[StageStanding]) -> Status {
+        let mut tally = Tally { status: Status::default(), alive: HashSet::new(), work: Work::default() };
         let now = Utc::now();
-        let pace = Pace::of(stages, &self.costs);
-        let known: HashMap<&str, &StageStanding> =
-            stages.iter().map(|stage| (stage.stage_id.as_str(), stage)).collect();
-        let first_runs: HashMap<&str, &Run> = runs.iter().rev().map(|run| (run.stage_id.as_str(), run)).collect();
-        let label = |stage: &StageStanding| match first_runs.get(stage.stage_id.as_str()) {
-            Some(run) => format!("{}, seed {}", arm(run), run.seed),
+        let pace = Pace::from_finished(stages, &self.costs);
+        let names = Names::new(runs);
+        let failed: HashSet<&str> = stages
+            .iter()
+            .filter(|stage| stage.status == StageStatus::Failed)
+            .map(|stage| stage.stage_id.as_str())
+            .collect();
+        for stage in stages {
+            let starts_from_failed = stage.inputs.iter().any(|input| failed.contains(input.as_str()));
+            let expected = pace.expected(stage, &self.costs);
+            match stage.status {
+                StageStatus::Done => tally.status.stages.done += 1,
+                StageStatus::Failed => tally.failed(stage, names.label(stage)),
+                StageStatus::Pending if starts_from_failed => tally.status.stages.failed += 1,
+                StageStatus::Running if is_alive(stage, now.timestamp_millis() as f64 / 1000.0) => {
+                    let since = stage.started_at.map_or(0.0, |start| (now - start).num_milliseconds() as f64 / 1000.0);
+                    tally.working(stage, names.label(stage), since, expected);
+                }
+                StageStatus::Running | StageStatus::Pending => tally.waiting(stage, expected),
+            }
+        }
+        tally.status(runs)
+    }
+}
+
+/// What stages are called: by the first run that has them, else by what they are.
+struct Names<'a>(HashMap<&'a str, &'a Run>);
+
+impl<'a> Names<'a> {
+    fn new(runs: &'a [Run]) -> Self {
+        Self(runs.iter().rev().map(|run| (run.stage_id.as_str(), run)).collect())
+    }
+
+    fn label(&self, stage: &StageStanding) -> String {
+        match self.0.get(stage.stage_id.as_str()) {
+            Some(run) => format!("{}, seed {}", ArmName::from(*run).short(), run.seed),
             None => {
                 let what = stage.target.as_deref().unwrap_or(&stage.kind);
                 let mix = stage.mix.as_deref().unwrap_or_default();
                 format!("{what} on {mix}, {}, seed {}", stage.architecture, stage.seed)
             }
-        };
-        let mut status = Status::default();
-        let mut alive = HashSet::new();
-        let (mut running_s, mut waiting_s, mut longest_s, mut is_known) = (0.0, 0.0, 0.0_f64, true);
-        for stage in stages {
-            let failed_input =
-                |id: &String| known.get(id.as_str()).is_some_and(|input| input.status == StageStatus::Failed);
-            let expected = pace.expected(stage, &self.costs);
-            match stage.status {
-                StageStatus::Done => status.stages.done += 1,
-                StageStatus::Failed => {
-                    status.stages.failed += 1;
-                    let error = stage.error.clone().unwrap_or_else(|| "no reason is known".into());
-                    status.failed.push((label(stage), error));
-                }
-                StageStatus::Pending if stage.inputs.iter().any(failed_input) => status.stages.failed += 1,
-                StageStatus::Running if is_alive(stage, now.timestamp_millis() as f64 / 1000.0) => {
-                    alive.insert(stage.stage_id.as_str());
-                    status.stages.running += 1;
-                    let since = stage.started_at.map_or(0.0, |start| (now - start).num_milliseconds() as f64 / 1000.0);
-                    let left = expected.map(|expected| (expected - since).max(0.0));
-                    is_known &= left.is_some();
-                    running_s += left.unwrap_or(0.0);
-                    longest_s = longest_s.max(left.unwrap_or(0.0));
-                    let seconds = |value: f64| Duration::try_from_secs_f64(value).unwrap_or_default();
-                    status.working.push(Working {
-                        label: label(stage),
-                        since: seconds(since),
-                        left: left.map(seconds),
-                    });
-                }
-                StageStatus::Running | StageStatus::Pending => {
-                    status.abandoned += usize::from(stage.status == StageStatus::Running);
-                    status.stages.waiting += 1;
-                    is_known &= expected.is_some();
-                    waiting_s += expected.unwrap_or(0.0);
-                }
-            }
         }
+    }
+}
+
+/// How much work is left, in seconds.
+#[derive(Default)]
+struct Work {
+    running: f64,
+    waiting: f64,
+    longest: f64,
+    /// Whether there is a stage of which nothing tells how long it takes.
+    is_unknown: bool,
+}
+
+/// What is found stage by stage.
+struct Tally<'a> {
+    status: Status,
+    /// Ids of the stages that somebody is at work on.
+    alive: HashSet<&'a str>,
+    work: Work,
+}
+
+impl<'a> Tally<'a> {
+    fn failed(&mut self, stage: &StageStanding, label: String) {
+        self.status.stages.failed += 1;
+        let error = stage.error.clone().unwrap_or_else(|| "no reason is known".into());
+        self.status.failed.push((label, error));
+    }
+
+    /// A stage in work for `since` seconds, of likely `expected`.
+    fn working(&mut self, stage: &'a StageStanding, label: String, since: f64, expected: Option<f64>) {
+        self.alive.insert(stage.stage_id.as_str());
+        self.status.stages.running += 1;
+        let left = expected.map(|expected| (expected - since).max(0.0));
+        self.work.is_unknown |= left.is_none();
+        self.work.running += left.unwrap_or(0.0);
+        self.work.longest = self.work.longest.max(left.unwrap_or(0.0));
+        let seconds = |value: f64| Duration::try_from_secs_f64(value).unwrap_or_default();
+        self.status.working.push(Working { label, since: seconds(since), left: left.map(seconds) });
+    }
+
+    fn waiting(&mut self, stage: &StageStanding, expected: Option<f64>) {
+        self.status.abandoned += usize::from(stage.status == StageStatus::Running);
+        self.status.stages.waiting += 1;
+        self.work.is_unknown |= expected.is_none();
+        self.work.waiting += expected.unwrap_or(0.0);
+    }
+
+    /// All of it, with the trials of `runs`.
+    fn status(self, runs: &[Run]) -> Status {
+        let Self { mut status, alive, work } = self;
         status.working.sort_by_key(|working| std::cmp::Reverse(working.since));
-        if is_known && !alive.is_empty() {
-            let all = (running_s + waiting_s) / alive.len() as f64;
-            status.left = Duration::try_from_secs_f64(all.max(longest_s)).ok();
+        if !work.is_unknown && !alive.is_empty() {
+            let all = (work.running + work.waiting) / alive.len() as f64;
+            status.left = Duration::try_from_secs_f64(all.max(work.longest)).ok();
         }
         for of in runs.chunk_by(|one, next| one.experiment == next.experiment) {
             let mut counts = Counts::default();
@@ -217,7 +261,7 @@ fn is_alive(stage: &StageStanding, now_s: f64) -> bool {
 
 fn finished(run: &Run) -> Finished {
     Finished {
-        label: format!("{}, seed {}", arm(run), run.seed),
+        label: format!("{}, seed {}", ArmName::from(run).short(), run.seed),
         macro_auc: run.test_macro_auc,
         took: run.wall_s.and_then(|wall| Duration::try_from_secs_f64(wall).ok()),
     }

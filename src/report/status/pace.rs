@@ -28,7 +28,7 @@ impl Sum {
 
 impl Pace {
     /// What the finished among `stages` tell; `costs` is by stage id.
-    pub(super) fn of(stages: &[StageStanding], costs: &HashMap<String, Option<f64>>) -> Pace {
+    pub(super) fn from_finished(stages: &[StageStanding], costs: &HashMap<String, Option<f64>>) -> Pace {
         let mut pace = Pace::default();
         for stage in stages.iter().filter(|stage| stage.status == StageStatus::Done) {
             let (Some(seconds), Some(cost)) = (stage.wall_s, cost(stage, costs)) else { continue };

@@ -1,9 +1,10 @@
 //! The lines that say how far all is.
 
 use super::{Counts, Status};
-use crate::progress::{about, cut, duration, letters, plain, whole};
-use crate::report::format::decimals;
 use crate::terminal::Size;
+use crate::words::number::decimals;
+use crate::words::text::{cut, letters, plain};
+use crate::words::time::{about, duration, whole};
 
 /// Failures that are shown.
 const FAILED: usize = 10;

@@ -1,6 +1,7 @@
 //! An interval that accounts for seeds and patients.
 
 use crate::statistics::distributions::{t_p, t_quantile};
+use crate::statistics::spread::Moments;
 use crate::statistics::unmeasurable::{Unmeasurable, varies};
 
 /// Fewer resamples say nothing of a variance.
@@ -67,12 +68,13 @@ pub fn crossed(
 ) -> Result<Estimate, Unmeasurable> {
     let seeds = observed.len();
     let mean = observed.iter().sum::<f64>() / seeds as f64;
-    let of_patients = Resampled::of(resampled).filter(|of| of.seeds == seeds).ok_or(Unmeasurable::Undefined)?;
+    let of_patients =
+        Resampled::from_values(resampled).filter(|of| of.seeds == seeds).ok_or(Unmeasurable::Undefined)?;
     let patient_degrees = patient_degrees.max(1.0);
     let mut candidates = vec![Estimated { variance: of_patients.of_mean, degrees: patient_degrees }];
     if seeds > 1 {
         let of_seeds = variance(observed.iter().copied()) / seeds as f64;
-        candidates.push(Estimated::of_both(of_seeds, seeds, of_patients.shared, patient_degrees));
+        candidates.push(Estimated::from_both(of_seeds, seeds, of_patients.shared, patient_degrees));
     }
     candidates.retain(|error| varies(error.variance.sqrt(), mean, ROUNDING));
     let widest = candidates.iter().max_by(|a, b| a.half().total_cmp(&b.half())).ok_or(Unmeasurable::SameForPatients)?;
@@ -96,7 +98,7 @@ struct Resampled {
 }
 
 impl Resampled {
-    fn of(resampled: &[Vec<f64>]) -> Option<Self> {
+    fn from_values(resampled: &[Vec<f64>]) -> Option<Self> {
         let resamples = resampled.iter().map(Vec::len).min()?;
         let defined: Vec<usize> = (0..resamples).filter(|&at| resampled.iter().all(|of| !of[at].is_nan())).collect();
         if resamples < LEAST_RESAMPLES || 2 * defined.len() < resamples {
@@ -118,7 +120,7 @@ struct Estimated {
 
 impl Estimated {
     /// The sum of the variance of the mean over seeds and of what all seeds share, after Satterthwaite.
-    fn of_both(of_seeds: f64, seeds: usize, shared: f64, patient_degrees: f64) -> Self {
+    fn from_both(of_seeds: f64, seeds: usize, shared: f64, patient_degrees: f64) -> Self {
         let variance = of_seeds + shared;
         let squares = of_seeds.powi(2) / (seeds as f64 - 1.0) + shared.powi(2) / patient_degrees;
         Self { variance, degrees: variance.powi(2) / squares }
@@ -141,14 +143,7 @@ fn on_logit(mean: f64, half: f64, (low, high): (f64, f64)) -> (f64, f64) {
     (back(logit - half), back(logit + half))
 }
 
-/// The sample variance, n - 1 in the denominator; 0 of fewer than two values.
+/// The sample variance; 0 of fewer than two values.
 fn variance(values: impl Iterator<Item = f64> + Clone) -> f64 {
-    let (mut n, mut sum) = (0.0, 0.0);
-    for value in values.clone() {
-        n += 1.0;
-        sum += value;
-    }
-    let mean = sum / n;
-    let squares: f64 = values.map(|value| (value - mean).powi(2)).sum();
-    if n > 1.0 { squares / (n - 1.0) } else { 0.0 }
+    Moments::from_values(values).variance.unwrap_or(0.0)
 }

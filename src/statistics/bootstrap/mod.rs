@@ -16,16 +16,13 @@
 //! readers' and cases' are in studies of diagnostic imaging: see [`crossed`].
 //!
 //! ```
-//! use ecgraft::manifest::Labels;
-//! use ecgraft::statistics::bootstrap::{Measure, Metric, Patients, crossed, resampled};
+//! use ecgraft::statistics::bootstrap::{Mean, Measure, Patients, crossed, resampled};
 //!
 //! // Two classes, four records of four patients; the second network is wrong about the last.
 //! let truth = [true, false, true, false, false, true, false, true];
 //! let patients = Patients::new(&["a", "b", "c", "d"], &truth, 2).unwrap();
-//! let first = [0.9, 0.1, 0.8, 0.2, 0.3, 0.7, 0.1, 0.9];
-//! let second = [0.9, 0.1, 0.8, 0.2, 0.3, 0.7, 0.9, 0.1];
-//! let measure = |p: &[f64]| Measure::new(Metric::Accuracy, Labels::Single, 2, p, &truth).unwrap();
-//! let measures = [measure(&first), measure(&second)];
+//! let right = |of: [f64; 4]| Box::new(Mean(of.to_vec())) as Box<dyn Measure>;
+//! let measures = [right([1.0, 1.0, 1.0, 1.0]), right([1.0, 1.0, 1.0, 0.0])];
 //! assert_eq!((measures[0].value(), measures[1].value()), (Some(1.0), Some(0.75)));
 //! let resamples = resampled(&measures, &patients, 100, 0);
 //! let differences: Vec<f64> = resamples[1].iter().zip(&resamples[0]).map(|(b, a)| b - a).collect();
@@ -40,14 +37,8 @@ mod measure;
 mod patients;
 
 pub use crossed::{Estimate, crossed};
-pub use measure::{Measure, Metric};
+pub use measure::{LANES, Lanes, Mean, Measure, add, mean_of_defined};
 pub use patients::Patients;
-
-/// Resamples that are worked on at once, side by side in vectors.
-const LANES: usize = 16;
-
-/// One number for each resample that is worked on.
-type Lanes<T> = [T; LANES];
 
 /// Every measure on the same `resamples` resamples of the patients: for each measure one value for each resample,
 /// NaN where it is not defined there.
@@ -57,13 +48,14 @@ type Lanes<T> = [T; LANES];
 ///
 /// # Panics
 /// Never: a measure of another number of records than the patients have gives NaN.
-pub fn resampled(measures: &[Measure], patients: &Patients, resamples: usize, seed: u64) -> Vec<Vec<f64>> {
+pub fn resampled(measures: &[Box<dyn Measure>], patients: &Patients, resamples: usize, seed: u64) -> Vec<Vec<f64>> {
     let batches: Vec<Vec<Lanes<f64>>> = (0..resamples.div_ceil(LANES))
         .into_par_iter()
         .map(|batch| {
             let weights = patients.weights(seed, batch * LANES);
-            let fits = |measure: &Measure| measure.records() == weights.len();
-            let of = |measure| if fits(measure) { measure.on(&weights) } else { [f64::NAN; LANES] };
+            let fits = |measure: &dyn Measure| measure.records() == weights.len();
+            let of =
+                |measure: &Box<dyn Measure>| if fits(&**measure) { measure.on(&weights) } else { [f64::NAN; LANES] };
             measures.iter().map(of).collect()
         })
         .collect();

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use super::database::{MlflowExperiment, MlflowMetric, MlflowRun, MlflowStore};
 use super::entry::{entry, id, milliseconds, pretty, status};
 use crate::Result;
+use crate::compare::ArmName;
 use crate::error::Error;
 use crate::report::export::Export;
 use crate::report::export::folder::{Folder, unwritable};
-use crate::report::runs::arm;
 use crate::store::{Run, RunDetail, StageDetail, Store};
 use crate::words::csv;
 
@@ -126,7 +126,7 @@ impl Writer<'_> {
             ("seed", Some(run.seed.to_string())),
             ("grafted_runs", Some(grafts.join(",")).filter(|ids| !ids.is_empty())),
         ];
-        let name = format!("{}, seed {}", arm(run), run.seed);
+        let name = format!("{}, seed {}", ArmName::from(run).short(), run.seed);
         let mut entry = entry(&run.run_id, &run.experiment, name, stage, &own);
         entry.status = status(&run.status);
         entry.tags.push(("ecgraft.run_id".into(), run.run_id.clone()));

@@ -1,6 +1,6 @@
 //! From values to places.
 
-use crate::plan::percent;
+use crate::words::number::percent;
 
 /// An axis: where values lie on it, and where it has ticks.
 pub(crate) struct Axis {

@@ -2,9 +2,9 @@
 
 use super::results::stage_name;
 use super::{ExperimentResults, Input};
-use crate::plan::percent;
-use crate::report::Arm;
+use crate::compare::Arm;
 use crate::report::figure::chart::epochs::{Curve, CurvePanel};
+use crate::words::number::percent;
 
 /// Split and metric of a curve: `["validation", "loss"]`.
 type Series = (&'static str, &'static str);

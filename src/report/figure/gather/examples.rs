@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use super::{ExperimentResults, is_predicted};
+use super::ExperimentResults;
 use crate::data::signal::{RawRecord, prepare};
 use crate::data::{fingerprint, recordings};
 use crate::manifest::{self, Lead, Manifest, Normalize, Signal, Source};
+use crate::metrics::decision::{is_yes, most_probable};
 use crate::store::{PredictionsOfRun, Run, Store, TestedRecord};
 
 /// Records of each kind: best, middling, worst.
@@ -134,8 +135,11 @@ fn verdict(predictions: &PredictionsOfRun, record: &TestedRecord) -> [String; 2]
     let classes = || predictions.classes.iter().zip(&record.probabilities).zip(&record.labels).enumerate();
     let truth: Vec<&str> =
         classes().filter(|(_, (_, label))| **label).map(|(_, ((name, _), _))| name.as_str()).collect();
+    let is_predicted = |place: usize, probability: f64| {
+        if predictions.single_label { place == most_probable(&record.probabilities) } else { is_yes(probability) }
+    };
     let said: Vec<String> = classes()
-        .filter(|(place, _)| is_predicted(predictions, record, *place))
+        .filter(|(place, ((_, probability), _))| is_predicted(*place, **probability))
         .map(|(_, ((name, probability), _))| format!("{name} ({probability:.2})"))
         .collect();
     let all: Vec<String> = classes().map(|(_, ((name, probability), _))| format!("{name} {probability:.2}")).collect();

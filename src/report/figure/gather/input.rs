@@ -1,7 +1,7 @@
 //! What one figure is drawn from.
 
 use super::{Example, ExperimentResults};
-use crate::report::Arm;
+use crate::compare::Arm;
 use crate::store::PredictionsOfRun;
 
 /// What one figure is drawn from.

@@ -1,6 +1,5 @@
 //! What figures are drawn from: all that the store has of one experiment, and example records out of their source.
 
-mod decision;
 mod epochs;
 mod examples;
 mod input;
@@ -8,7 +7,6 @@ mod measured;
 mod results;
 mod shown;
 
-pub(super) use decision::{THRESHOLD, is_predicted};
 pub(in crate::report) use examples::examples;
 pub use examples::{Example, Trace};
 pub use input::Input;

@@ -2,9 +2,9 @@
 
 use super::{Input, Measured, Shown, measured};
 use crate::Result;
-use crate::plan::percent;
-use crate::report::{Arm, Comparison, Experiment, Test};
+use crate::compare::{Arm, Comparison, Experiment, SignificanceTest};
 use crate::store::{LearningCurves, Run, Store, TrainedStage, TrainedStages};
+use crate::words::number::percent;
 
 /// One experiment with all that was found in the store.
 #[derive(Debug)]
@@ -12,7 +12,7 @@ pub struct ExperimentResults<'a> {
     /// Its arms, compared.
     pub experiment: &'a Experiment,
     /// How differences were tested, and with how many resamples of the patients.
-    pub test: (Test, usize),
+    pub test: (SignificanceTest, usize),
     /// Its runs, in the order of the plan.
     pub runs: Vec<&'a Run>,
     /// Learning curves of all stages.

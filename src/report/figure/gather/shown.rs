@@ -1,8 +1,8 @@
 //! The arm that is shown in detail.
 
-use crate::plan::percent;
-use crate::report::{Arm, Experiment};
+use crate::compare::{Arm, Experiment};
 use crate::store::{PredictionsOfRun, Run, Store};
+use crate::words::number::percent;
 use crate::{Error, Result};
 
 /// An arm in detail, with its baseline.

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::Metric;
+use super::significance::{Chosen, Networks};
 use crate::manifest::Labels;
+use crate::metrics::{NamedMetric, Predictions, decision};
 use crate::statistics::bootstrap::{Measure, Patients, resampled};
 use crate::statistics::delong::{Area, area_by_patient, delong};
 use crate::statistics::mcnemar::mcnemar;
@@ -15,7 +16,7 @@ const SEED: u64 = 0;
 
 /// Test predictions of runs, and their metrics on resamples of the patients.
 #[derive(Clone, Debug, Default)]
-pub struct TestEvidence {
+pub struct TestResults {
     sets: Vec<Set>,
     /// Set, and place in it, of a stage.
     places: HashMap<String, (usize, usize)>,
@@ -34,6 +35,26 @@ struct Set {
     resampled: Vec<Option<Vec<Vec<f64>>>>,
 }
 
+impl Set {
+    fn new(predictions: TestPredictions, metrics: &[NamedMetric], resamples: usize) -> Self {
+        let patients = Patients::new(&predictions.patients, &predictions.truth, predictions.classes.len());
+        let values = |metric: &NamedMetric| {
+            let measure = |(_, probabilities): &(String, Vec<f64>)| measure(metric, &predictions, probabilities);
+            let measures: Vec<Box<dyn Measure>> = predictions.stages.iter().map(measure).collect::<Option<_>>()?;
+            Some(resampled(&measures, patients.as_ref()?, resamples, SEED))
+        };
+        let resampled = if resamples == 0 { Vec::new() } else { metrics.iter().map(values).collect() };
+        let sides = Sides::new(&predictions.patients, &predictions.classes, &predictions.truth);
+        Self { predictions, sides, patients, resampled }
+    }
+}
+
+/// A metric of these `probabilities` of a set's records.
+fn measure(metric: &NamedMetric, set: &TestPredictions, probabilities: &[f64]) -> Option<Box<dyn Measure>> {
+    let TestPredictions { labels, classes, truth, .. } = set;
+    metric.measure(&Predictions::of_scores(*labels, classes.len(), probabilities, truth)?, classes)
+}
+
 /// Values on resamples, seed by seed, and the degrees of freedom of the patients.
 pub(super) struct Resampled {
     pub by_seed: Vec<Vec<f64>>,
@@ -48,33 +69,18 @@ pub(super) struct Known {
     pub labels: Option<Labels>,
 }
 
-impl TestEvidence {
+impl TestResults {
     /// Predictions as the store gives them, with the metrics on so many resamples of the patients.
-    pub fn new(predictions: Vec<TestPredictions>, metrics: &[Metric], resamples: usize) -> Self {
-        let mut evidence = Self { resamples, ..Self::default() };
-        for predictions in predictions {
-            let classes = predictions.classes.len();
-            if classes == 0 {
-                continue;
-            }
-            let patients = Patients::new(&predictions.patients, &predictions.truth, classes);
-            let of = |metric: &Metric| {
-                let metric = metric.resampled(&predictions.classes)?;
-                let measure = |(_, probabilities): &(String, Vec<f64>)| {
-                    Measure::new(metric, predictions.labels, classes, probabilities, &predictions.truth)
-                };
-                let measures: Vec<Measure> = predictions.stages.iter().map(measure).collect::<Option<_>>()?;
-                Some(resampled(&measures, patients.as_ref()?, resamples, SEED))
-            };
-            let resampled = if resamples == 0 { Vec::new() } else { metrics.iter().map(of).collect() };
-            let set = evidence.sets.len();
+    pub fn new(predictions: Vec<TestPredictions>, metrics: &[NamedMetric], resamples: usize) -> Self {
+        let mut results = Self { resamples, ..Self::default() };
+        for predictions in predictions.into_iter().filter(|predictions| !predictions.classes.is_empty()) {
+            let set = results.sets.len();
             for (place, (stage, _)) in predictions.stages.iter().enumerate() {
-                evidence.places.insert(stage.clone(), (set, place));
+                results.places.insert(stage.clone(), (set, place));
             }
-            let sides = Sides::new(&predictions.patients, &predictions.classes, &predictions.truth);
-            evidence.sets.push(Set { predictions, sides, patients, resampled });
+            results.sets.push(Set::new(predictions, metrics, resamples));
         }
-        evidence
+        results
     }
 
     /// Lets what is known of the records of stage `one` count for `others` that were tested on the same, and of which it has
@@ -93,7 +99,7 @@ impl TestEvidence {
     }
 
     /// What is known of the records that the first of these stages was tested on.
-    pub(super) fn known(&self, metric: &Metric, stages: &[&str]) -> Known {
+    pub(super) fn known(&self, metric: &NamedMetric, stages: &[&str]) -> Known {
         let place = stages.first().and_then(|stage| self.places.get(*stage));
         place.map_or_else(Known::default, |place| {
             let set = &self.sets[place.0];
@@ -110,14 +116,10 @@ impl TestEvidence {
         same.then(|| (&self.sets[set], places.into_iter().map(|place| place.1).collect()))
     }
 
-    /// Metric number `number` on the resamples: for each seed the mean over its networks, each a stage and, where it is
+    /// A metric on the resamples: for each seed the mean over its networks, each a stage and, where it is
     /// compared with one, its baseline, whose value is taken from it. `None` where they were not all tested on the same
     /// records, or the metric is not of these.
-    pub(super) fn resampled(
-        &self,
-        (number, metric): (usize, &Metric),
-        seeds: &[Vec<(&str, Option<&str>)>],
-    ) -> Option<Resampled> {
+    pub(super) fn resampled(&self, Chosen { number, metric }: Chosen<'_>, seeds: &Networks<'_>) -> Option<Resampled> {
         let stages = seeds.iter().flatten().flat_map(|(stage, base)| std::iter::once(*stage).chain(*base));
         let (set, _) = self.common(stages)?;
         let (patients, values) = (set.patients.as_ref()?, set.resampled.get(number)?.as_ref()?);
@@ -154,17 +156,16 @@ impl TestEvidence {
     }
 
     /// The metric of an ensemble.
-    pub(super) fn value(&self, metric: &Metric, stages: &[&str]) -> Option<f64> {
+    pub(super) fn value(&self, metric: &NamedMetric, stages: &[&str]) -> Option<f64> {
         let (set, probabilities) = self.ensemble(stages)?;
-        let TestPredictions { labels, classes, truth, .. } = &set.predictions;
-        Measure::new(metric.resampled(classes)?, *labels, classes.len(), &probabilities, truth)?.value()
+        measure(metric, &set.predictions, &probabilities)?.value()
     }
 
     /// DeLong's test of the areas of two ensembles.
     ///
     /// # Errors
     /// Where it says nothing.
-    pub(super) fn delong(&self, metric: &Metric, own: &[&str], base: &[&str]) -> Result<Tested, Unmeasurable> {
+    pub(super) fn delong(&self, metric: &NamedMetric, own: &[&str], base: &[&str]) -> Result<Tested, Unmeasurable> {
         let (Some(own), Some(base)) = (self.area(metric, own), self.area(metric, base)) else {
             return Err(Unmeasurable::Undefined);
         };
@@ -173,7 +174,7 @@ impl TestEvidence {
     }
 
     /// The area of an ensemble: the mean of the classes' that have one, or that of one class; by patient.
-    fn area(&self, metric: &Metric, stages: &[&str]) -> Option<Area> {
+    fn area(&self, metric: &NamedMetric, stages: &[&str]) -> Option<Area> {
         let (set, probabilities) = self.ensemble(stages)?;
         let (classes, patients) = (&set.predictions.classes, set.patients.as_ref()?);
         let wanted = |class: &usize| metric.of.as_ref().is_none_or(|of| classes[*class] == *of);
@@ -209,15 +210,8 @@ impl TestEvidence {
     /// Which records an ensemble has right, every class of them.
     fn right(&self, stages: &[&str]) -> Option<Vec<bool>> {
         let (set, probabilities) = self.ensemble(stages)?;
-        let classes = set.predictions.classes.len();
-        let right = |(row, truth): (&[f64], &[bool])| match set.predictions.labels {
-            Labels::Multi => row.iter().zip(truth).all(|(p, has)| (*p >= 0.5) == *has),
-            Labels::Single => {
-                let top = (1..classes).fold(0, |best, at| if row[at] > row[best] { at } else { best });
-                truth[top]
-            }
-        };
-        let rows = probabilities.chunks_exact(classes).zip(set.predictions.truth.chunks_exact(classes));
-        Some(rows.map(right).collect())
+        let TestPredictions { labels, classes, truth, .. } = &set.predictions;
+        let rows = probabilities.chunks_exact(classes.len()).zip(truth.chunks_exact(classes.len()));
+        Some(rows.map(|(row, truth)| decision::is_right(*labels, row, truth)).collect())
     }
 }

@@ -1,5 +1,69 @@
 //! Whether probabilities mean what they say.
 
+use crate::manifest::Labels;
+use crate::metrics::{ClassifierMetric, Direction, Metric, Over, Predictions, Rests, Tests, decision};
+use crate::statistics::bootstrap::Measure;
+
+pub(super) const METRICS: &[&dyn ClassifierMetric] = &[&CalibrationError];
+
+/// [Expected calibration error](expected_calibration_error), 0 the best. Single label: of the
+/// most probable class (Guo et al. 2017). Several labels: of each class, mean over all classes.
+#[derive(Clone, Copy, Debug)]
+pub struct CalibrationError;
+
+impl Metric for CalibrationError {
+    fn name(&self) -> &'static str {
+        "ece"
+    }
+
+    fn heading(&self) -> &'static str {
+        "calibration error"
+    }
+
+    fn full_name(&self) -> &'static str {
+        "expected calibration error"
+    }
+
+    fn direction(&self) -> Direction {
+        Direction::Lower
+    }
+}
+
+impl ClassifierMetric for CalibrationError {
+    fn over(&self) -> Over {
+        Over::Records
+    }
+
+    fn rests(&self) -> Rests {
+        Rests::Records
+    }
+
+    /// It is of bins, which are not resampled.
+    fn tests(&self, _labels: Option<Labels>) -> Tests {
+        Tests { bootstrap: false, delong: false, mcnemar: false }
+    }
+
+    fn compute(&self, predictions: &Predictions, classes: &[usize]) -> Option<f64> {
+        Some(match predictions.labels() {
+            Labels::Single => expected_calibration_error(predictions.rows().map(|(row, truth)| {
+                let top = decision::most_probable(row);
+                (row[top], truth[top])
+            })),
+            Labels::Multi => {
+                let of_class = |&class: &usize| {
+                    let stated = predictions.rows().map(move |(row, truth)| (row[class], truth[class]));
+                    expected_calibration_error(stated)
+                };
+                classes.iter().map(of_class).sum::<f64>() / classes.len() as f64
+            }
+        })
+    }
+
+    fn measure(&self, _predictions: &Predictions, _classes: &[usize]) -> Option<Box<dyn Measure>> {
+        None
+    }
+}
+
 /// Number of bins of [`expected_calibration_error`], as in Guo et al. 2017.
 pub const CALIBRATION_BINS: usize = 15;
 

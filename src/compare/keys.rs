@@ -3,8 +3,8 @@
 use std::str::FromStr;
 
 use crate::manifest::{choices, glob_matches};
-use crate::plan::percent;
 use crate::store::Run;
+use crate::words::number::percent;
 use crate::{Error, Result};
 
 /// What runs are put together by.
@@ -39,7 +39,7 @@ impl Key {
     }
 
     /// What a run has there; `None` for the mix and the freeze of one from scratch.
-    pub fn of(self, run: &Run) -> Option<String> {
+    pub fn value(self, run: &Run) -> Option<String> {
         match self {
             Key::Architecture => Some(run.architecture.clone()),
             Key::Graft => Some(run.graft.clone()),
@@ -81,7 +81,7 @@ impl Only {
         match self.key {
             None => value.parse() == Ok(run.seed),
             Some(Key::LabelFraction) => share(value).is_some_and(|share| (share - run.label_fraction).abs() < 1e-9),
-            Some(key) => match key.of(run) {
+            Some(key) => match key.value(run) {
                 Some(name) => glob_matches(value, &name),
                 None => NO_NAME.contains(&value),
             },
@@ -98,7 +98,7 @@ impl Only {
         };
         let of = |run: &&Run| match self.key {
             None => run.seed.to_string(),
-            Some(key) => key.of(run).unwrap_or_else(|| NO_NAME[0].to_owned()),
+            Some(key) => key.value(run).unwrap_or_else(|| NO_NAME[0].to_owned()),
         };
         let mut known: Vec<String> = Vec::new();
         for name in runs.iter().map(of) {

@@ -1,0 +1,140 @@
+//! Runs into arms: what differs in seed only is one row.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::arm::SCRATCH;
+use super::baseline::Baselines;
+use super::significance::Chosen;
+use super::values::value;
+use super::{Arm, Key, Runs, Selection, Sort, Summary};
+use crate::metrics::NamedMetric;
+use crate::statistics::Spread;
+use crate::store::Run;
+
+/// Runs that have the same under all keys.
+struct Group<'a> {
+    /// What they have under each key.
+    values: Vec<Option<String>>,
+    runs: Vec<&'a Run>,
+}
+
+/// The arms of the `meant` runs of one experiment, in the order of its table; baselines are sought among all.
+pub(super) fn arms(meant: &[&Run], all: &[&Run], selection: &Selection) -> Vec<Arm> {
+    let baselines = Baselines::among(all);
+    let groups = in_order(groups(meant, &selection.by), &selection.by);
+    groups.iter().map(|group| arm(&group.runs, &baselines, selection)).collect()
+}
+
+/// The runs by what they have under `keys`, in the order of their first.
+fn groups<'a>(runs: &[&'a Run], keys: &[Key]) -> Vec<Group<'a>> {
+    let mut places: HashMap<Vec<Option<String>>, usize> = HashMap::new();
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    for &run in runs {
+        let values: Vec<Option<String>> = keys.iter().map(|key| key.value(run)).collect();
+        let place = *places.entry(values.clone()).or_insert(groups.len());
+        match groups.get_mut(place) {
+            Some(group) => group.runs.push(run),
+            None => groups.push(Group { values, runs: vec![run] }),
+        }
+    }
+    groups
+}
+
+/// By architecture and share of the labels, those from scratch first, then by graft, mix and freeze.
+fn in_order<'a>(groups: Vec<Group<'a>>, keys: &[Key]) -> Vec<Group<'a>> {
+    // Places of first appearance, which follow the lists of the manifest.
+    let mut first: Vec<HashMap<Option<String>, usize>> = vec![HashMap::new(); keys.len()];
+    for (place, group) in groups.iter().enumerate() {
+        for (first, value) in first.iter_mut().zip(&group.values) {
+            first.entry(value.clone()).or_insert(place);
+        }
+    }
+    let order = |group: &Group<'_>| {
+        let place = |wanted: Key| {
+            let found = keys.iter().position(|key| *key == wanted)?;
+            first[found].get(&group.values[found]).copied()
+        };
+        let is_grafted = usize::from(group.runs[0].graft != SCRATCH);
+        let [architecture, labels, graft, mix, freeze] =
+            [Key::Architecture, Key::LabelFraction, Key::Graft, Key::Mix, Key::Freeze]
+                .map(|key| place(key).unwrap_or(0));
+        [architecture, labels, is_grafted, graft, mix, freeze]
+    };
+    let mut sorted = groups;
+    sorted.sort_by_cached_key(order);
+    sorted
+}
+
+/// The arm of these runs, at least one.
+fn arm(runs: &[&Run], baselines: &Baselines<'_>, selection: &Selection) -> Arm {
+    let first = runs[0];
+    let mut seeds: BTreeMap<u64, Vec<&Run>> = BTreeMap::new();
+    for run in runs.iter().copied().filter(|run| run.status == "done") {
+        seeds.entry(run.seed).or_default().push(run);
+    }
+    let seeds: Vec<Vec<&Run>> = seeds.into_values().collect();
+    Arm {
+        architecture: first.architecture.clone(),
+        graft: first.graft.clone(),
+        mix: first.mix.clone(),
+        freeze: first.freeze.clone(),
+        label_fraction: first.label_fraction,
+        seeds: Runs::count(runs),
+        distinct_seeds: seeds.len(),
+        frozen_at_best: [true, false].map(|only| {
+            let thaws = seeds.iter().flatten().filter_map(|run| run.frozen_at_best);
+            thaws.filter(|frozen| *frozen || !only).count()
+        }),
+        without_auc: seeds.iter().flatten().filter(|run| run.test_macro_auc.is_none()).count(),
+        macro_auc: Spread::from_values(&by_seed(&seeds, &|run| run.test_macro_auc).1),
+        metrics: selection.metrics.iter().enumerate().map(|metric| summary(metric, &seeds, selection)).collect(),
+        delta: baselines.delta(runs, &seeds, selection),
+        holm: None,
+    }
+}
+
+/// A metric, by its number among those shown, over the seeds of an arm.
+fn summary((number, metric): (usize, &NamedMetric), seeds: &[Vec<&Run>], selection: &Selection) -> Option<Summary> {
+    let (networks, observed) = by_seed(seeds, &|run| value(run, metric, selection));
+    let spread = Spread::from_values(&observed)?;
+    let chosen = Chosen { number, metric };
+    let interval = selection.test.interval(chosen, &networks, &observed, &selection.test_results);
+    let stages: Vec<&str> = networks.iter().flatten().map(|run| run.stage_id.as_str()).collect();
+    Some(Summary { spread, interval, support: selection.test_results.known(metric, &stages).support })
+}
+
+/// The runs of each seed that have a value, and their means.
+fn by_seed<'a>(seeds: &[Vec<&'a Run>], value: &dyn Fn(&Run) -> Option<f64>) -> (Vec<Vec<&'a Run>>, Vec<f64>) {
+    let mut found = (Vec::new(), Vec::new());
+    for runs in seeds {
+        let with: Vec<&Run> = runs.iter().copied().filter(|run| value(run).is_some()).collect();
+        if let Some(spread) = Spread::from_values(&with.iter().filter_map(|run| value(run)).collect::<Vec<_>>()) {
+            found.0.push(with);
+            found.1.push(spread.mean);
+        }
+    }
+    found
+}
+
+/// Best first; arms without a value last.
+pub(super) fn sort_arms(arms: &mut [Arm], sort: &Sort, selection: &Selection) {
+    let rising = |metric: Option<&NamedMetric>, value: f64| {
+        if metric.is_some_and(NamedMetric::is_error) { value } else { -value }
+    };
+    let first = selection.metrics.first();
+    let number = |arm: &Arm| -> Option<f64> {
+        match sort {
+            Sort::Metric(number) => {
+                Some(rising(selection.metrics.get(*number), arm.metrics.get(*number)?.as_ref()?.spread.mean))
+            }
+            Sort::Difference => Some(rising(first, arm.delta.difference()?.mean)),
+            Sort::P => arm.delta.difference()?.p(),
+            Sort::Key(Key::LabelFraction) => Some(arm.label_fraction),
+            Sort::Key(_) => None,
+        }
+    };
+    match sort {
+        Sort::Key(key) if *key != Key::LabelFraction => arms.sort_by_cached_key(|arm| arm.key(*key)),
+        _ => arms.sort_by(|a, b| number(a).unwrap_or(f64::INFINITY).total_cmp(&number(b).unwrap_or(f64::INFINITY))),
+    }
+}

@@ -1,0 +1,133 @@
+//! What came of experiments.
+
+use std::collections::HashMap;
+
+use super::arms::{arms, sort_arms};
+use super::notes::notes;
+use super::{Arm, Key, Selection, Shape, SignificanceTest};
+use crate::metrics::NamedMetric;
+use crate::statistics::{Difference, holm};
+use crate::store::{Run, TestSet};
+
+/// What came of experiments, arm by arm.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Comparison {
+    /// The experiments, in the order asked for.
+    pub experiments: Vec<Experiment>,
+    /// The metrics of the arms.
+    pub metrics: Vec<NamedMetric>,
+    /// What arms are known by.
+    pub keys: Vec<Key>,
+    /// How differences were tested.
+    pub test: SignificanceTest,
+    /// Number of resamples of the patients; 0 where there were none.
+    pub resamples: usize,
+    /// Number of p-values that are corrected together.
+    pub family: usize,
+    /// How people see it.
+    pub shape: Shape,
+}
+
+impl Default for Comparison {
+    fn default() -> Self {
+        compare(&[], &Selection::default())
+    }
+}
+
+impl Comparison {
+    /// The metric whose differences are shown, if it has any.
+    pub fn tested(&self) -> Option<&NamedMetric> {
+        self.metrics.first().filter(|metric| !metric.is_of_grafts())
+    }
+}
+
+/// What came of one experiment.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Experiment {
+    /// Its name.
+    pub name: String,
+    /// Its arms: by architecture, label fraction, the baseline first, then graft, mix and freeze, each
+    /// in the order of the plan.
+    pub arms: Vec<Arm>,
+    /// How many of its runs are how far.
+    pub runs: Runs,
+    /// What was tested on, where it is known.
+    pub test_set: Option<TestSet>,
+    /// Whether the done runs are from different versions, devices or data, in plain sentences.
+    pub notes: Vec<String>,
+    /// Why people who validate or test may train what is grafted; `None` where they may not.
+    pub allow_overlap: Option<String>,
+}
+
+/// Numbers of runs by status.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Runs {
+    /// All that are planned.
+    pub planned: usize,
+    /// Those that are done.
+    pub done: usize,
+    /// Those in work.
+    pub running: usize,
+    /// Those that failed.
+    pub failed: usize,
+}
+
+impl Runs {
+    /// How many of `runs` are how far.
+    pub(super) fn count(runs: &[&Run]) -> Self {
+        let with = |status: &str| runs.iter().filter(|run| run.status == status).count();
+        Self { planned: runs.len(), done: with("done"), running: with("running"), failed: with("failed") }
+    }
+}
+
+/// Puts the runs of the selected experiments together by arm. Only runs that are done count.
+///
+/// Runs are taken in the order of the store: by experiment, and place in its plan.
+pub fn compare(runs: &[Run], selection: &Selection) -> Comparison {
+    let mut by_experiment: HashMap<&str, Vec<&Run>> = HashMap::new();
+    for run in runs {
+        by_experiment.entry(&run.experiment).or_default().push(run);
+    }
+    let experiment = |name: &String| {
+        let all: Vec<&Run> = by_experiment.get(name.as_str()).cloned().unwrap_or_default();
+        let meant: Vec<&Run> =
+            all.iter().copied().filter(|run| selection.only.iter().all(|only| only.admits(run))).collect();
+        let mut arms = arms(&meant, &all, selection);
+        if let Some(sort) = &selection.sort {
+            sort_arms(&mut arms, sort, selection);
+        }
+        Experiment {
+            name: name.clone(),
+            arms,
+            runs: Runs::count(&meant),
+            test_set: selection.test_sets.get(name).cloned(),
+            notes: notes(&meant, selection),
+            allow_overlap: all.iter().find_map(|run| run.allow_overlap.clone()),
+        }
+    };
+    let mut experiments: Vec<Experiment> = selection.experiments.iter().map(experiment).collect();
+    let family = correct(&mut experiments);
+    Comparison {
+        experiments,
+        metrics: selection.metrics.clone(),
+        keys: selection.by.clone(),
+        test: selection.test,
+        resamples: selection.test_results.resamples,
+        family,
+        shape: selection.shape.clone(),
+    }
+}
+
+/// Corrects the p-values of all differences together: how many they are.
+fn correct(experiments: &mut [Experiment]) -> usize {
+    let mut tested: Vec<(&mut Option<f64>, f64)> = Vec::new();
+    for arm in experiments.iter_mut().flat_map(|experiment| &mut experiment.arms) {
+        if let Some(p) = arm.delta.difference().and_then(Difference::p) {
+            tested.push((&mut arm.holm, p));
+        }
+    }
+    let family = tested.len();
+    let corrected = holm(&tested.iter().map(|(_, p)| *p).collect::<Vec<_>>());
+    tested.into_iter().zip(corrected).for_each(|((place, _), p)| *place = Some(p));
+    family
+}

@@ -1,0 +1,191 @@
+//! What is asked of a comparison, and what of the store it takes to answer.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::arm::SCRATCH;
+use super::{Key, Only, Selection, Shape, SignificanceTest, Sort, TestResults, select, usual_metrics};
+use crate::manifest::{Labels, choices};
+use crate::metrics::NamedMetric;
+use crate::store::{Run, Store};
+use crate::{Error, Result};
+
+/// Resamples of the patients, if nothing else is asked for.
+pub const RESAMPLES: usize = 2000;
+/// With more done runs than this records are read only if a test that needs them is asked for.
+pub const MOST_RUNS: usize = 1000;
+
+/// A question, in the user's words.
+#[derive(Clone, Debug, Default)]
+pub struct Question {
+    /// Names of experiments, or globs; all where there are none.
+    pub experiments: Vec<String>,
+    /// Conditions: `KEY=VALUE`.
+    pub only: Vec<String>,
+    /// Names of metrics; [`usual_metrics`] where there are none.
+    pub metrics: Vec<String>,
+    /// What arms are known by; [`Key::ALL`] where there are none.
+    pub by: Vec<Key>,
+    /// How differences are tested. Where `None`, by the bootstrap if no more than [`MOST_RUNS`] runs are done, else by
+    /// the t test.
+    pub test: Option<SignificanceTest>,
+    /// Resamples of the patients; [`RESAMPLES`] where `None`.
+    pub resamples: Option<usize>,
+    /// What rows are sorted by: a metric of those shown, `difference`, `p`, or a key.
+    pub sort: Option<String>,
+    /// How it is shown.
+    pub shape: Shape,
+}
+
+impl Question {
+    /// The runs of the store, and what is to be compared of them.
+    ///
+    /// # Errors
+    /// A user error where there is no experiment, metric or key that is asked for, or the test does not fit the metric.
+    pub fn selection(&self, store: &Store) -> Result<(Vec<Run>, Selection)> {
+        let runs = store.runs()?;
+        let experiments = select(&runs, &self.experiments)?;
+        let only: Vec<Only> = self.only.iter().map(|text| text.parse()).collect::<Result<_>>()?;
+        self.check(&runs, &experiments, &only)?;
+        let metrics = self.metrics();
+        let sort = self.sort.as_deref().map(|text| sort(text, &metrics)).transpose()?;
+        let values = values(store, &metrics)?;
+        // Baselines are needed whatever the conditions say.
+        let is_needed = |run: &&Run| {
+            let is_done = run.status == "done" && experiments.contains(&run.experiment);
+            is_done && (run.graft == SCRATCH || only.iter().all(|only| only.admits(run)))
+        };
+        let needed: Vec<&Run> = runs.iter().filter(is_needed).collect();
+        let (test, test_results) = self.test_results(store, &needed, &metrics)?;
+        let (by, shape) = (self.keys(), self.shape.clone());
+        let test_sets = store.test_sets()?;
+        let selection =
+            Selection { experiments, test_sets, only, by, metrics, values, test, test_results, sort, shape };
+        Ok((runs, selection))
+    }
+
+    /// How differences are tested, and what of the test records that takes; `needed` are the runs that are compared.
+    fn test_results(
+        &self,
+        store: &Store,
+        needed: &[&Run],
+        metrics: &[NamedMetric],
+    ) -> Result<(SignificanceTest, TestResults)> {
+        let first = metrics.first();
+        let few = needed.len() <= MOST_RUNS && first.is_none_or(|metric| metric.tests(None).bootstrap);
+        let test = self.test.unwrap_or(if few { SignificanceTest::Bootstrap } else { SignificanceTest::T });
+        first.map_or(Ok(()), |metric| test.check(metric))?;
+        if !test.reads_records() {
+            return Ok((test, records_of(store, needed, metrics)?));
+        }
+        let mut stages: Vec<String> = needed.iter().map(|run| run.stage_id.clone()).collect();
+        stages.sort();
+        stages.dedup();
+        let predictions = store.predictions(&stages)?;
+        if predictions.is_empty() && self.test.is_none() {
+            return Ok((SignificanceTest::T, TestResults::default()));
+        }
+        if predictions.iter().any(|set| set.labels == Labels::Multi) {
+            check_several(test, metrics)?;
+        }
+        let is_bootstrap = test == SignificanceTest::Bootstrap;
+        let resamples = if is_bootstrap { self.resamples.unwrap_or(RESAMPLES) } else { 0 };
+        Ok((test, TestResults::new(predictions, metrics, resamples)))
+    }
+
+    /// What arms are known by.
+    fn keys(&self) -> Vec<Key> {
+        match &self.shape.pivot {
+            Some(pivot) => {
+                Key::ALL.into_iter().filter(|key| pivot.rows.contains(key) || pivot.columns.contains(key)).collect()
+            }
+            None if self.by.is_empty() => Key::ALL.into(),
+            None => self.by.clone(),
+        }
+    }
+
+    /// That the conditions are of runs there are, done or not: each for itself, and all together.
+    fn check(&self, runs: &[Run], experiments: &[String], only: &[Only]) -> Result<()> {
+        let runs: Vec<&Run> = runs.iter().filter(|run| experiments.contains(&run.experiment)).collect();
+        only.iter().try_for_each(|only| only.check(&runs))?;
+        if runs.iter().any(|run| only.iter().all(|only| only.admits(run))) {
+            return Ok(());
+        }
+        Err(Error::user(format!("no run has all of {}; leave one of them out", self.only.join(", "))))
+    }
+
+    fn metrics(&self) -> Vec<NamedMetric> {
+        if self.metrics.is_empty() {
+            usual_metrics()
+        } else {
+            self.metrics.iter().map(|name| NamedMetric::parse(name)).collect()
+        }
+    }
+}
+
+/// Refuses McNemar's test of what is right in part where a record has several labels.
+fn check_several(test: SignificanceTest, metrics: &[NamedMetric]) -> Result<()> {
+    let fits = |labels| move |metric: &NamedMetric| test.is_among(metric.tests(labels));
+    let is_of_one = |metric: &&NamedMetric| fits(None)(metric) && !fits(Some(Labels::Multi))(metric);
+    if test != SignificanceTest::McNemar || !metrics.iter().any(|metric| is_of_one(&metric)) {
+        return Ok(());
+    }
+    let of_several = NamedMetric::of_classifiers().into_iter().filter(|(metric, _)| fits(Some(Labels::Multi))(metric));
+    let names = of_several.map(|(metric, _)| metric.to_string()).collect::<Vec<_>>().join(" or ");
+    Err(Error::user(format!(
+        "--test mcnemar asks which records are right; where a record has several labels, that is --metric {names}"
+    )))
+}
+
+/// What is known of the test records, for tests that do not read what was predicted of them: of one stage for all of its
+/// experiment that had the same data.
+fn records_of(store: &Store, needed: &[&Run], metrics: &[NamedMetric]) -> Result<TestResults> {
+    let mut groups: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
+    for run in needed {
+        groups.entry((&run.experiment, &run.data_fingerprint)).or_default().push(&run.stage_id);
+    }
+    let first = |stages: &Vec<&str>| stages.first().map(|stage| (*stage).to_owned());
+    let stages: Vec<String> = groups.values().filter_map(first).collect();
+    let mut results = TestResults::new(store.predictions(&stages)?, metrics, 0);
+    for stages in groups.values() {
+        if let Some((one, others)) = stages.split_first() {
+            results.speaks_for(one, others.iter().copied());
+        }
+    }
+    Ok(results)
+}
+
+/// Values by stage of the metrics that runs do not have with them.
+fn values(store: &Store, metrics: &[NamedMetric]) -> Result<BTreeMap<NamedMetric, HashMap<String, f64>>> {
+    let usual = usual_metrics();
+    let unusual: Vec<&NamedMetric> = metrics.iter().filter(|metric| !usual.contains(metric)).collect();
+    if unusual.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let known = store.metrics()?;
+    let mut values = BTreeMap::new();
+    for metric in unusual {
+        let Some(&found) = known.get(&metric.to_string()) else {
+            let names = choices(&metric.to_string(), known.keys().map(String::as_str));
+            return Err(Error::user(format!("no metric is called `{metric}`{names}")));
+        };
+        values.insert(metric.clone(), store.metric(found, &metric.name, metric.of.as_deref())?);
+    }
+    Ok(values)
+}
+
+fn sort(text: &str, metrics: &[NamedMetric]) -> Result<Sort> {
+    match text {
+        "difference" => return Ok(Sort::Difference),
+        "p" => return Ok(Sort::P),
+        _ => {}
+    }
+    if let Some(place) = metrics.iter().position(|metric| metric.to_string() == text) {
+        return Ok(Sort::Metric(place));
+    }
+    text.parse().map(Sort::Key).map_err(|_| {
+        let shown: Vec<String> = metrics.iter().map(NamedMetric::to_string).collect();
+        let fixed = ["difference", "p"].into_iter().chain(Key::ALL.map(Key::name));
+        let known = choices(text, shown.iter().map(String::as_str).chain(fixed));
+        Error::user(format!("there is nothing called `{text}` that rows are sorted by{known}"))
+    })
+}

@@ -1,0 +1,119 @@
+//! What is to be compared, and how people see it.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::{Key, Only, SignificanceTest, Sort, TestResults, usual_metrics};
+use crate::manifest::{choices, glob_matches};
+use crate::metrics::NamedMetric;
+use crate::store::{Run, TestSet};
+use crate::{Error, Result};
+
+/// What to compare.
+#[derive(Clone, Debug)]
+pub struct Selection {
+    /// Names of experiments, in the order of the tables.
+    pub experiments: Vec<String>,
+    /// What was tested on, by experiment, where it is known.
+    pub test_sets: BTreeMap<String, TestSet>,
+    /// Conditions that runs must all fulfil. Baselines that do not are still what differences are from.
+    pub only: Vec<Only>,
+    /// What runs of one arm have in common; over the rest they are averaged, seed by seed.
+    pub by: Vec<Key>,
+    /// What is shown; the difference is that of the first.
+    pub metrics: Vec<NamedMetric>,
+    /// Values by stage of metrics that runs do not have with them.
+    pub values: BTreeMap<NamedMetric, HashMap<String, f64>>,
+    /// How differences are tested.
+    pub test: SignificanceTest,
+    /// Test predictions, for tests that need them.
+    pub test_results: TestResults,
+    /// The order of the arms; that of the plan where `None`.
+    pub sort: Option<Sort>,
+    /// What is done with the arms in formats for people.
+    pub shape: Shape,
+}
+
+impl Default for Selection {
+    fn default() -> Self {
+        Self {
+            experiments: Vec::new(),
+            test_sets: BTreeMap::new(),
+            only: Vec::new(),
+            by: Key::ALL.into(),
+            metrics: usual_metrics(),
+            values: BTreeMap::new(),
+            test: SignificanceTest::default(),
+            test_results: TestResults::default(),
+            sort: None,
+            shape: Shape::default(),
+        }
+    }
+}
+
+/// How people see it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Shape {
+    /// Whether the intervals of means are shown beside their standard deviations.
+    pub intervals: bool,
+    /// Whether the arms' mean ranks over data sets are told below the table.
+    pub ranks: bool,
+    /// One row for each value of some keys, one column for each of others.
+    pub pivot: Option<Pivot>,
+}
+
+/// A table of the first metric by two sets of keys.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pivot {
+    /// What rows are.
+    pub rows: Vec<Key>,
+    /// What columns are.
+    pub columns: Vec<Key>,
+    /// Whether cells have differences from the baseline, rather than means.
+    pub differences: bool,
+}
+
+impl Pivot {
+    /// A table of these keys.
+    ///
+    /// # Errors
+    /// A user error where a key is to be rows and columns.
+    pub fn new(rows: Vec<Key>, columns: Vec<Key>, differences: bool) -> Result<Self> {
+        if let Some(key) = rows.iter().find(|key| columns.contains(key)) {
+            return Err(Error::user(format!("{} cannot be in --rows and in --columns", key.name())));
+        }
+        Ok(Self { rows, columns, differences })
+    }
+}
+
+/// Names of the experiments of `runs` that `globs` stand for: in the order of the globs, and of the
+/// store within a glob; all of them where there is no glob.
+///
+/// # Errors
+/// A user error, with the names there are, for a glob that stands for none.
+pub fn select(runs: &[Run], globs: &[String]) -> Result<Vec<String>> {
+    let mut names: Vec<&str> = Vec::new();
+    for run in runs {
+        if !names.contains(&run.experiment.as_str()) {
+            names.push(&run.experiment);
+        }
+    }
+    if names.is_empty() {
+        return Err(Error::user("no experiment has runs yet; `ecgraft run` makes them"));
+    }
+    if globs.is_empty() {
+        return Ok(names.into_iter().map(str::to_owned).collect());
+    }
+    let mut selected: Vec<String> = Vec::new();
+    for glob in globs {
+        let found: Vec<&str> = names.iter().copied().filter(|name| glob_matches(glob, name)).collect();
+        if found.is_empty() {
+            return Err(Error::user(format!("no experiment is called `{glob}`{}", choices(glob, names))));
+        }
+        for name in found {
+            if !selected.iter().any(|known| known == name) {
+                selected.push(name.to_owned());
+            }
+        }
+    }
+    Ok(selected)
+}

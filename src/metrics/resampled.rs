@@ -1,0 +1,106 @@
+//! Metrics of a class's right and wrong decisions, on records as they are and on weighted ones.
+
+use super::Predictions;
+use crate::statistics::bootstrap::{LANES, Lanes, Measure, add, mean_of_defined};
+use crate::statistics::mean;
+
+/// Numbers of records, or sums of their weights, by what is true of a class and what was decided.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Counts {
+    /// TP: has it, and is said to.
+    pub right: f64,
+    /// FN: has it, and is not said to.
+    pub missed: f64,
+    /// FP: has it not, and is said to.
+    pub wrong: f64,
+    /// TN; NaN on weighted records that [`measure_of_counts`] is asked of, which does not sum these many.
+    pub neither: f64,
+}
+
+/// A metric of one class's counts; it is asked of classes that some record has.
+pub(super) type OfCounts = fn(Counts) -> f64;
+
+/// The mean over these classes, without those that no record has; `None` where that leaves none.
+pub(super) fn mean_over_classes(predictions: &Predictions, classes: &[usize], of_counts: OfCounts) -> Option<f64> {
+    mean(classes.iter().filter_map(|&class| {
+        let [[tn, fp], [fn_, tp]] = predictions.table(class).map(|row| row.map(|count| count as f64));
+        let counts = Counts { right: tp, missed: fn_, wrong: fp, neither: tn };
+        (tp + fn_ > 0.0).then(|| of_counts(counts))
+    }))
+}
+
+/// The same on weighted records, of a metric that is not of [`Counts::neither`].
+pub(super) fn measure_of_counts(predictions: &Predictions, classes: &[usize], of_counts: OfCounts) -> Box<dyn Measure> {
+    let of_classes = classes.iter().filter_map(|&class| Records::new(predictions, class)).collect();
+    Box::new(WeightedCounts { records: predictions.records(), of_classes, of_counts, has_neither: false })
+}
+
+/// The same of a metric of all counts: several times the work, as most records have not most classes.
+#[cfg_attr(not(test), expect(dead_code, reason = "so far all metrics but a test's are of classes that records have"))]
+pub(super) fn measure_of_all_counts(
+    predictions: &Predictions,
+    classes: &[usize],
+    of_counts: OfCounts,
+) -> Box<dyn Measure> {
+    let of_classes = classes.iter().filter_map(|&class| Records::new(predictions, class)).collect();
+    Box::new(WeightedCounts { records: predictions.records(), of_classes, of_counts, has_neither: true })
+}
+
+struct WeightedCounts {
+    records: usize,
+    of_classes: Vec<Records>,
+    of_counts: OfCounts,
+    has_neither: bool,
+}
+
+impl Measure for WeightedCounts {
+    fn records(&self) -> usize {
+        self.records
+    }
+
+    fn on(&self, weights: &[Lanes<f32>]) -> Lanes<f64> {
+        mean_of_defined(self.of_classes.iter().map(|records| self.on_class(records, weights)))
+    }
+}
+
+impl WeightedCounts {
+    fn on_class(&self, of: &Records, weights: &[Lanes<f32>]) -> Lanes<f64> {
+        let sum = |records: &[u32]| {
+            let mut sum = [0f32; LANES];
+            add(&mut sum, records, weights);
+            sum.map(f64::from)
+        };
+        let [right, missed, wrong] = [&of.right, &of.missed, &of.wrong].map(|records| sum(records));
+        let neither = if self.has_neither { sum(&of.neither) } else { [f64::NAN; LANES] };
+        std::array::from_fn(|lane| {
+            let (right, missed, wrong, neither) = (right[lane], missed[lane], wrong[lane], neither[lane]);
+            if right + missed == 0.0 { f64::NAN } else { (self.of_counts)(Counts { right, missed, wrong, neither }) }
+        })
+    }
+}
+
+/// Records of a class by what was decided of it.
+#[derive(Default)]
+struct Records {
+    right: Vec<u32>,
+    missed: Vec<u32>,
+    wrong: Vec<u32>,
+    neither: Vec<u32>,
+}
+
+impl Records {
+    /// `None` where no record has the class.
+    fn new(predictions: &Predictions, class: usize) -> Option<Self> {
+        let mut records = Self::default();
+        for (record, (truth, decided)) in (0u32..).zip(predictions.decisions()) {
+            let list = match (truth[class], decided[class]) {
+                (true, true) => &mut records.right,
+                (true, false) => &mut records.missed,
+                (false, true) => &mut records.wrong,
+                (false, false) => &mut records.neither,
+            };
+            list.push(record);
+        }
+        (records.right.len() + records.missed.len() > 0).then_some(records)
+    }
+}
