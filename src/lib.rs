@@ -3,8 +3,8 @@
 //! data mix and freeze schedule makes the most of it?
 //!
 //! Data flows one way through the modules, each knowing only those before it:
-//! [`manifest`] -> [`plan`] -> [`data`] -> [`ops`] and [`nn`] -> [`train`] -> [`store`] ->
-//! [`run`] -> [`verify`] -> [`statistics`] -> [`report`] -> [`audit`] -> [`cli`].
+//! [`words`], [`manifest`] -> [`plan`] -> [`data`] -> [`ops`] and [`nn`] -> [`statistics`], [`metrics`] -> [`train`] ->
+//! [`store`] -> [`run`] -> [`verify`] -> [`compare`] -> [`report`] -> [`audit`] -> [`cli`].
 //!
 //! For research. Not a medical device; nothing here is for diagnosis.
 #![warn(missing_docs)]

@@ -78,7 +78,7 @@ enum Cells {
 
 fn after_help() -> String {
     // A line has as many characters as fit beside the others.
-    const COLUMNS: usize = 107;
+    const COLUMNS: usize = 110;
     let metrics = format!(
         "Runs that are not done are left out, and counted below the table. CSV and JSON have all digits, and the intervals of \
          all means. --metric takes what the views `scores` and `regression` have: {}.",

@@ -42,13 +42,9 @@ enum Status {
 /// # Errors
 /// A user error where there are no results, or no experiment has such a name.
 pub fn run(options: Options) -> Result<()> {
-    let status = options.status.map(|status| match status {
-        Status::Pending => "pending",
-        Status::Running => "running",
-        Status::Done => "done",
-        Status::Failed => "failed",
-    });
-    let filter = runs::Filter { experiment: options.experiment, status: status.map(str::to_owned) };
+    let status = options.status.and_then(|status| status.to_possible_value());
+    let filter =
+        runs::Filter { experiment: options.experiment, status: status.map(|status| status.get_name().to_owned()) };
     let format = match options.format {
         ListFormat::Table => runs::ListFormat::Table { columns: terminal::stdout_columns() },
         ListFormat::Csv => runs::ListFormat::Csv,

@@ -79,9 +79,7 @@ impl Sheet {
         let best = best(comparison, experiment);
         let row = |arm: &Arm| {
             let mut cells: Vec<Cell> = keys(comparison, arm).into_iter().map(Cell::Text).collect();
-            for number in 0..comparison.metrics.len() {
-                cells.push(mean(comparison, arm, number, best[number], false));
-            }
+            cells.extend(best.iter().enumerate().map(|(number, best)| mean(comparison, arm, number, *best, false)));
             cells.extend(comparison.tested().map(|metric| difference(arm, metric, None)));
             cells.extend(tested.then(|| Cell::Text(p(arm))));
             cells

@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Statement};
 use super::Store;
 use crate::Result;
 use crate::manifest::Labels;
+use crate::metrics::{Metric, regression_metrics};
 
 /// What several stages predicted of the same test records.
 #[derive(Clone, Debug, PartialEq)]
@@ -90,7 +91,7 @@ impl Store {
     /// # Errors
     /// Where the store cannot be read.
     pub fn metric(&self, found: Found, name: &str, of: Option<&str>) -> Result<HashMap<String, f64>> {
-        let column = if matches!(name, "rmse" | "r2" | "pearson_r") { name } else { "mae" };
+        let column = regression_metrics().map(Metric::name).find(|known| *known == name).unwrap_or("mae");
         let sql = match found {
             Found::Scores => "SELECT stage_id, value FROM score WHERE split = 'test' AND metric = ?1 AND class = ?2
                  AND value IS NOT NULL"
@@ -125,7 +126,7 @@ impl Store {
             let mut select = connection.prepare("SELECT DISTINCT target FROM regression_score WHERE split = 'test'")?;
             for target in select.query_map([], |row| row.get::<_, String>(0))? {
                 let target = target?;
-                for name in ["mae", "rmse", "r2", "pearson_r"] {
+                for name in regression_metrics().map(Metric::name) {
                     metrics.insert(format!("{name}:{target}"), Found::Regression);
                 }
             }

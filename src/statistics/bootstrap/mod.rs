@@ -53,10 +53,11 @@ pub fn resampled(measures: &[Box<dyn Measure>], patients: &Patients, resamples: 
         .into_par_iter()
         .map(|batch| {
             let weights = patients.weights(seed, batch * LANES);
-            let fits = |measure: &dyn Measure| measure.records() == weights.len();
-            let of =
-                |measure: &Box<dyn Measure>| if fits(&**measure) { measure.on(&weights) } else { [f64::NAN; LANES] };
-            measures.iter().map(of).collect()
+            let on = |measure: &dyn Measure| {
+                let fits = measure.records() == weights.len();
+                if fits { measure.on(&weights) } else { [f64::NAN; LANES] }
+            };
+            measures.iter().map(|measure| on(&**measure)).collect()
         })
         .collect();
     let of = |measure: usize| batches.iter().flat_map(move |batch| batch[measure]).take(resamples).collect();
