@@ -63,14 +63,15 @@ mod tests {
     use crate::store::Store;
 
     /// One experiment with a run that is done and one that is pending.
-    const RUNS: &str = "
+    const RUNS: &str = r#"
         INSERT INTO manifest VALUES ('0', 'small', 'small.toml', '', '2026-01-01T00:00:00.000Z');
         INSERT INTO stage (stage_id, kind, architecture, seed, settings, data_fingerprint, status, wall_s)
-            VALUES ('s0', 'transfer', 'cnn', 0, '{}', 'f', 'done', 80), ('s1', 'transfer', 'cnn', 1, '{}', 'f', 'pending', NULL);
+            VALUES ('s0', 'transfer', 'cnn', 0, '{"transfer": {"labels": "single", "classes": ["MI"]}}', 'f', 'done', 80),
+                   ('s1', 'transfer', 'cnn', 1, '{"transfer": {"labels": "single", "classes": ["MI"]}}', 'f', 'pending', NULL);
         INSERT INTO trial (run_id, experiment, manifest_sha256, architecture, graft, label_fraction, seed, stage_id, position,
                            current)
             VALUES ('r0', 'small', '0', 'cnn', 'scratch', 1.0, 0, 's0', 0, 1),
-                   ('r1', 'small', '0', 'cnn', 'scratch', 1.0, 1, 's1', 1, 1);";
+                   ('r1', 'small', '0', 'cnn', 'scratch', 1.0, 1, 's1', 1, 1);"#;
 
     /// Known by its line in the list alone, it is drawn as `ecgraft plot` draws every figure: out of a store.
     #[test]
