@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use crate::Result;
-use crate::compare::{Question, compare, select};
+use crate::compare::{Question, compare};
 use crate::store::Store;
 
 pub mod export;
