@@ -1,10 +1,9 @@
 //! Matrix products on the GPU: rows that overlap in an activation times a packed matrix, and the gradient of such a
 //! matrix. Convolutions, layers and projections are made of them.
 
-use super::{Buffer, Grid, OnCuda, Precision, ReadingArgument, address, int, launch, machine, precision};
-use crate::ops::norm::cuda::reading;
-use crate::ops::{Flat, Seen};
-use dfdx::prelude::Cuda;
+use crate::ops::cuda::{Buffer, Grid, OnCuda, ReadingArgument, int, launch, machine, precision, reading};
+use crate::precision::Precision;
+use crate::tensor::{Cuda, Flat, View, address};
 
 /// What a product reads: for each record `count` rows, of `taps` samples one after another and `channels` values of
 /// each sample. Samples before the record's first and behind its last are 0.
@@ -56,7 +55,7 @@ impl Rows {
     }
 
     /// One row of `channels` for each sample of `x`.
-    pub fn samples(x: Seen<'_, Cuda>) -> Self {
+    pub fn samples(x: View<'_, Cuda>) -> Self {
         let (records, length, channels) = x.shape;
         let values = x.values.address();
         Self { reading: reading(x.norm), length, count: length, records, ..Self::flat(values, 0, channels) }
@@ -163,7 +162,7 @@ impl Rows {
 }
 
 fn signed(size: isize) -> OnCuda<i32> {
-    i32::try_from(size).map_err(|_| super::too_large())
+    i32::try_from(size).map_err(|_| super::error::too_large())
 }
 
 /// rows x matrix: `matrix` is the address of (inner, outputs), row by row.
