@@ -13,7 +13,7 @@ use ecgraft::ops::layers::inception::{self, Kernel as _, Weights};
 use ecgraft::tensor::Cpu;
 use ecgraft::tensor::memory::Buffer;
 use ecgraft::tensor::upstream::TensorFromVec;
-use ecgraft::tensor::{Gradient, View};
+use ecgraft::tensor::{Gradient, View, WantedGradients};
 
 /// Inputs, outputs, taps, length.
 const SHAPES: [(usize, usize, usize, usize); 15] = [
@@ -77,9 +77,13 @@ fn speeds(sizes: conv1d::Sizes) -> [f64; 3] {
     let mut gw = [Some(vec![0.0; output * input * kernel])];
     let forward = best(|| drop(black_box(device.conv1d(sizes, seen, &w, false).expect(done))));
     let of_input = best(|| {
-        device.conv1d_gradient(sizes, seen, &w, None, &gy, Some(&mut gx), &mut [None]).expect(done);
+        device
+            .conv1d_gradient(sizes, seen, &w, None, &gy, WantedGradients { x: Some(&mut gx), params: &mut [None] })
+            .expect(done);
     });
-    let of_weight = best(|| device.conv1d_gradient(sizes, seen, &w, None, &gy, None, &mut gw).expect(done));
+    let of_weight = best(|| {
+        device.conv1d_gradient(sizes, seen, &w, None, &gy, WantedGradients { x: None, params: &mut gw }).expect(done)
+    });
     let work = (2 * BATCH * input * output * kernel * outputs) as f64 * 1e-9;
     [forward, of_input, of_weight].map(|seconds| work / seconds)
 }
@@ -109,7 +113,16 @@ fn block() {
     let forward = best(|| drop(black_box(device.inception(&sizes, seen, &weights, true).expect(done))));
     let both = best(|| {
         let gy = Buffer::from(values(count * sizes.output()));
-        device.inception_gradient(&sizes, seen, &weights, None, gy, Some(&mut gx), &mut gparams).expect(done);
+        device
+            .inception_gradient(
+                &sizes,
+                seen,
+                &weights,
+                None,
+                gy,
+                WantedGradients { x: Some(&mut gx), params: &mut gparams },
+            )
+            .expect(done);
     });
     let work = (2 * count * (2 * narrow + kernels.iter().sum::<usize>())) as f64 * 1e-9;
     println!("block of inception1d: forward {:.0}, both gradients {:.0}", work / forward, 2.0 * work / both);

@@ -98,12 +98,23 @@ mod tests {
     }
 
     #[test]
-    fn every_operation_has_both_devices_and_tests_of_both() {
+    fn every_operation_has_kernels_for_both_devices() {
         for folder in FOLDERS {
             let at = |file: &str| ops().join(folder).join(file);
             assert!(at("cpu.rs").is_file() || at("cpu/mod.rs").is_file(), "{folder} has no kernels for the CPU");
             assert!(at("cuda.rs").is_file() || at("cuda/mod.rs").is_file(), "{folder} has no kernels for a GPU");
-            assert!(text(&at("")).contains("#[test]"), "{folder} has no test");
+        }
+    }
+
+    #[test]
+    fn every_layer_has_a_gradient_check_and_a_twin() {
+        for folder in FOLDERS.iter().filter(|folder| folder.starts_with("layers/")) {
+            let all = text(&ops().join(folder));
+            assert!(all.contains("check(&"), "{folder}: no gradient is compared with finite differences");
+            assert!(
+                all.contains("twin!(") || all.contains("compare_within("),
+                "{folder}: nothing compares the devices"
+            );
         }
     }
 

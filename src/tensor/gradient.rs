@@ -24,6 +24,15 @@ pub struct Gradient<D: DeviceStorage> {
     pub fresh: bool,
 }
 
+/// The gradients that a backward pass of one operation adds to: those that are wanted.
+#[derive(Debug)]
+pub struct WantedGradients<'a, D: DeviceStorage> {
+    /// Of the input; none where nothing before it is trained.
+    pub x: Option<&'a mut Gradient<D>>,
+    /// Of the parameters in the operation's order; none of one that is frozen.
+    pub params: &'a mut [Option<D::ParamGradient>],
+}
+
 /// Gradients of activations on their way back.
 pub(crate) struct Edges<D: DeviceStorage>(Rc<RefCell<BTreeMap<u64, D::Buffer>>>);
 

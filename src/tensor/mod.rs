@@ -20,8 +20,8 @@ mod trace;
 pub mod upstream;
 mod var;
 
-pub use gradient::Gradient;
 pub(crate) use gradient::{Edges, GradientSlot};
+pub use gradient::{Gradient, WantedGradients};
 pub use norm::{DeferredNorm, Mode, Normalized, Statistics};
 pub use param::Param;
 pub use storage::{DeviceStorage, Done, Shape3, device_error};

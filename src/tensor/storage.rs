@@ -12,7 +12,7 @@ pub type Shape3 = (usize, usize, usize);
 /// A device whose memory our kernels can work on. What it is on each device is in that device's folder of `ops`.
 pub trait DeviceStorage: Storage<f32> {
     /// The memory of a parameter's gradient while a kernel has it.
-    type ParamGradient: 'static;
+    type ParamGradient: 'static + std::fmt::Debug;
     /// Takes the memory out of the map of gradients.
     fn take(slot: &mut ParamMemory<Self>) -> Self::ParamGradient;
     /// Puts it back.

@@ -1,7 +1,9 @@
 //! The tape of a training step.
 
 use super::upstream::{Backward, Device, OwnedTape, PutTape, Rank0, Tape, Tensor};
-use super::{DeviceStorage, Done, Edges, Flat, Gradient, GradientSlot, Gradients, Param, Var, device_error};
+use super::{
+    DeviceStorage, Done, Edges, Flat, Gradient, GradientSlot, Gradients, Param, Var, WantedGradients, device_error,
+};
 use crate::Result;
 
 /// The tape of one training step, or none.
@@ -36,7 +38,7 @@ impl<D: DeviceStorage + Device<f32>> Trace<D> {
     /// added to (if `x` is traced), and those of its parameters (those that are trained).
     pub(crate) fn record<F>(&mut self, y: &Var<D>, x: &Var<D>, params: &[&Param<D>], backward: F)
     where
-        F: 'static + FnOnce(D::Buffer, Option<&mut Gradient<D>>, &mut [Option<D::ParamGradient>]) -> Done<(), D>,
+        F: 'static + FnOnce(D::Buffer, WantedGradients<'_, D>) -> Done<(), D>,
     {
         let Some(tape) = &mut self.tape else { return };
         let (edges, y, x) = (self.edges.clone(), y.slot(), x.traced.then(|| x.slot()));
@@ -52,7 +54,7 @@ impl<D: DeviceStorage + Device<f32>> Trace<D> {
                 });
             }
             let mut gx = x.as_ref().map(|x| edges.take_or_new(x)).transpose()?;
-            let outcome = backward(gy, gx.as_mut(), &mut gparams);
+            let outcome = backward(gy, WantedGradients { x: gx.as_mut(), params: &mut gparams });
             if let (Some(x), Some(gx)) = (&x, gx) {
                 edges.put(x, gx);
             }

@@ -7,7 +7,7 @@ use crate::Result;
 use crate::manifest::Optimizer as Settings;
 use crate::nn::Network;
 use crate::ops::Backend;
-use crate::ops::step::update::{Move, Rule};
+use crate::ops::step::update::{ParamUpdate, Rule};
 use crate::tensor::{Done, Gradients, Param, device_error};
 
 use super::gradients::each_trained;
@@ -117,7 +117,7 @@ impl<D: Backend> Optimizer<D> {
         };
         *updates += 1;
         let gradient = gradients.get_or_alloc_mut(&param.value).map_err(device_error)?;
-        let one = Move { value: &mut param.value, gradient, first, second, updates: *updates, rate };
+        let one = ParamUpdate { value: &mut param.value, gradient, first, second, updates: *updates, rate };
         device.update(queue, &self.rule, one).map_err(device_error)
     }
 }

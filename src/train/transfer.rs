@@ -143,7 +143,7 @@ fn judgement(
     validation: &Examples<'_>,
 ) -> Result<Judgement> {
     let every: Vec<usize> = (0..validation.len()).collect();
-    let (loss, _) = objective.loss(&validation.truth, &every)?.of(outputs);
+    let (loss, _) = objective.loss(&validation.truth, &every)?.evaluate(outputs);
     let (classes, labels) = (settings.classes.len(), settings.labels);
     let measured = measure(&probabilities(outputs, classes, labels), &validation.truth, classes, labels)?;
     let auc = measured.macro_auc.unwrap_or(f64::NAN);

@@ -2,6 +2,7 @@
 //!
 //! Kernels are written once over [`Simd`] as `#[inline(always)]` functions and started through
 //! [`dispatch!`], which puts them into a function compiled for the instruction set found.
+#![allow(unsafe_code)]
 
 /// A vector of f32. Only to be used below [`dispatch!`], which proves that the machine has it.
 pub(in crate::ops) trait Simd: Copy {
@@ -108,14 +109,19 @@ impl Simd for Portable {
 }
 
 #[cfg(target_arch = "x86_64")]
-#[allow(unsafe_code)]
 mod x86 {
-    //! SAFETY of every block here: the intrinsics need AVX2 + FMA (or AVX-512F); the types are used
-    //! only inside functions that [`super::dispatch!`] enters after the features were detected, and
-    //! being `inline(always)` they are compiled there. Loads and stores are unaligned ones on slices
-    //! whose length the line before has checked.
     use super::Simd;
     use std::arch::x86_64::*;
+
+    /// Intrinsics of the instruction set that the type stands for.
+    macro_rules! detected {
+        ($($body:tt)*) => {{
+            // SAFETY: the intrinsics need AVX2 + FMA (or AVX-512F); the types are used only inside functions that
+            // `dispatch!` enters after the features were detected, and being `inline(always)` they are compiled there.
+            // Loads and stores are unaligned ones on slices whose length the line before has checked.
+            unsafe { $($body)* }
+        }};
+    }
 
     #[derive(Clone, Copy)]
     pub(in crate::ops) struct Avx2;
@@ -126,64 +132,64 @@ mod x86 {
         const ROWS: usize = 6;
         #[inline(always)]
         fn splat(x: f32) -> __m256 {
-            unsafe { _mm256_set1_ps(x) }
+            detected!(_mm256_set1_ps(x))
         }
         #[inline(always)]
         fn load(x: &[f32]) -> __m256 {
             let x = &x[..8];
-            unsafe { _mm256_loadu_ps(x.as_ptr()) }
+            detected!(_mm256_loadu_ps(x.as_ptr()))
         }
         #[inline(always)]
         fn store(v: __m256, to: &mut [f32]) {
             let to = &mut to[..8];
-            unsafe { _mm256_storeu_ps(to.as_mut_ptr(), v) }
+            detected!(_mm256_storeu_ps(to.as_mut_ptr(), v))
         }
         #[inline(always)]
         fn add(a: __m256, b: __m256) -> __m256 {
-            unsafe { _mm256_add_ps(a, b) }
+            detected!(_mm256_add_ps(a, b))
         }
         #[inline(always)]
         fn sub(a: __m256, b: __m256) -> __m256 {
-            unsafe { _mm256_sub_ps(a, b) }
+            detected!(_mm256_sub_ps(a, b))
         }
         #[inline(always)]
         fn mul(a: __m256, b: __m256) -> __m256 {
-            unsafe { _mm256_mul_ps(a, b) }
+            detected!(_mm256_mul_ps(a, b))
         }
         #[inline(always)]
         fn mul_add(a: __m256, b: __m256, c: __m256) -> __m256 {
-            unsafe { _mm256_fmadd_ps(a, b, c) }
+            detected!(_mm256_fmadd_ps(a, b, c))
         }
         #[inline(always)]
         fn neg_mul_add(a: __m256, b: __m256, c: __m256) -> __m256 {
-            unsafe { _mm256_fnmadd_ps(a, b, c) }
+            detected!(_mm256_fnmadd_ps(a, b, c))
         }
         #[inline(always)]
         fn div(a: __m256, b: __m256) -> __m256 {
-            unsafe { _mm256_div_ps(a, b) }
+            detected!(_mm256_div_ps(a, b))
         }
         #[inline(always)]
         fn power_of_two(whole: __m256) -> __m256 {
-            unsafe {
+            detected! {
                 let exponent = _mm256_add_epi32(_mm256_cvtps_epi32(whole), _mm256_set1_epi32(127));
                 _mm256_castsi256_ps(_mm256_slli_epi32::<23>(exponent))
             }
         }
         #[inline(always)]
         fn max(a: __m256, b: __m256) -> __m256 {
-            unsafe { _mm256_max_ps(a, b) }
+            detected!(_mm256_max_ps(a, b))
         }
         #[inline(always)]
         fn min(a: __m256, b: __m256) -> __m256 {
-            unsafe { _mm256_min_ps(a, b) }
+            detected!(_mm256_min_ps(a, b))
         }
         #[inline(always)]
         fn where_above(a: __m256, b: __m256, x: __m256) -> __m256 {
-            unsafe { _mm256_and_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(a, b), x) }
+            detected!(_mm256_and_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(a, b), x))
         }
         #[inline(always)]
         fn where_reaching(a: __m256, b: __m256, x: __m256) -> __m256 {
-            unsafe { _mm256_and_ps(_mm256_cmp_ps::<_CMP_GE_OQ>(a, b), x) }
+            detected!(_mm256_and_ps(_mm256_cmp_ps::<_CMP_GE_OQ>(a, b), x))
         }
     }
 
@@ -196,64 +202,64 @@ mod x86 {
         const ROWS: usize = 12;
         #[inline(always)]
         fn splat(x: f32) -> __m512 {
-            unsafe { _mm512_set1_ps(x) }
+            detected!(_mm512_set1_ps(x))
         }
         #[inline(always)]
         fn load(x: &[f32]) -> __m512 {
             let x = &x[..16];
-            unsafe { _mm512_loadu_ps(x.as_ptr()) }
+            detected!(_mm512_loadu_ps(x.as_ptr()))
         }
         #[inline(always)]
         fn store(v: __m512, to: &mut [f32]) {
             let to = &mut to[..16];
-            unsafe { _mm512_storeu_ps(to.as_mut_ptr(), v) }
+            detected!(_mm512_storeu_ps(to.as_mut_ptr(), v))
         }
         #[inline(always)]
         fn add(a: __m512, b: __m512) -> __m512 {
-            unsafe { _mm512_add_ps(a, b) }
+            detected!(_mm512_add_ps(a, b))
         }
         #[inline(always)]
         fn sub(a: __m512, b: __m512) -> __m512 {
-            unsafe { _mm512_sub_ps(a, b) }
+            detected!(_mm512_sub_ps(a, b))
         }
         #[inline(always)]
         fn mul(a: __m512, b: __m512) -> __m512 {
-            unsafe { _mm512_mul_ps(a, b) }
+            detected!(_mm512_mul_ps(a, b))
         }
         #[inline(always)]
         fn mul_add(a: __m512, b: __m512, c: __m512) -> __m512 {
-            unsafe { _mm512_fmadd_ps(a, b, c) }
+            detected!(_mm512_fmadd_ps(a, b, c))
         }
         #[inline(always)]
         fn neg_mul_add(a: __m512, b: __m512, c: __m512) -> __m512 {
-            unsafe { _mm512_fnmadd_ps(a, b, c) }
+            detected!(_mm512_fnmadd_ps(a, b, c))
         }
         #[inline(always)]
         fn div(a: __m512, b: __m512) -> __m512 {
-            unsafe { _mm512_div_ps(a, b) }
+            detected!(_mm512_div_ps(a, b))
         }
         #[inline(always)]
         fn power_of_two(whole: __m512) -> __m512 {
-            unsafe {
+            detected! {
                 let exponent = _mm512_add_epi32(_mm512_cvtps_epi32(whole), _mm512_set1_epi32(127));
                 _mm512_castsi512_ps(_mm512_slli_epi32::<23>(exponent))
             }
         }
         #[inline(always)]
         fn max(a: __m512, b: __m512) -> __m512 {
-            unsafe { _mm512_max_ps(a, b) }
+            detected!(_mm512_max_ps(a, b))
         }
         #[inline(always)]
         fn min(a: __m512, b: __m512) -> __m512 {
-            unsafe { _mm512_min_ps(a, b) }
+            detected!(_mm512_min_ps(a, b))
         }
         #[inline(always)]
         fn where_above(a: __m512, b: __m512, x: __m512) -> __m512 {
-            unsafe { _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(a, b), x) }
+            detected!(_mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(a, b), x))
         }
         #[inline(always)]
         fn where_reaching(a: __m512, b: __m512, x: __m512) -> __m512 {
-            unsafe { _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_GE_OQ>(a, b), x) }
+            detected!(_mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_GE_OQ>(a, b), x))
         }
     }
 }
@@ -277,12 +283,13 @@ macro_rules! dispatch {
             $function::<$crate::ops::cpu::simd::Avx2>($($name),*)
         }
         match $isa {
-            // SAFETY: `Isa` has these values only where `Isa::available` detected the features.
             #[cfg(target_arch = "x86_64")]
             #[allow(unsafe_code)]
+            // SAFETY: `Isa` has this value only where `Isa::available` detected the features.
             $crate::ops::cpu::Isa::Avx512 => unsafe { avx512($($name),*) },
             #[cfg(target_arch = "x86_64")]
             #[allow(unsafe_code)]
+            // SAFETY: as above.
             $crate::ops::cpu::Isa::Avx2 => unsafe { avx2($($name),*) },
             $crate::ops::cpu::Isa::Portable => $function::<$crate::ops::cpu::simd::Portable>($($name),*),
         }

@@ -167,7 +167,7 @@ fn signed(size: isize) -> OnCuda<i32> {
 
 /// rows x matrix: `matrix` is the address of (inner, outputs), row by row.
 pub(in crate::ops) fn product(rows: &Rows, matrix: u64, outputs: usize, to: &To) -> OnCuda<()> {
-    if let Some(window) = Window::of(rows, outputs)? {
+    if let Some(window) = Window::fitting(rows, outputs)? {
         return window.product(rows, matrix, outputs, to);
     }
     let width = width(outputs);
@@ -190,7 +190,7 @@ struct Window {
 
 impl Window {
     /// Where it is faster: for rows that overlap, as long as its tiles are nearly full.
-    fn of(rows: &Rows, outputs: usize) -> OnCuda<Option<Self>> {
+    fn fitting(rows: &Rows, outputs: usize) -> OnCuda<Option<Self>> {
         let overlapping = rows.taps > 1 && rows.stride == 1 && !rows.pooled;
         if precision() == Precision::F32 || !overlapping || !rows.vector() || !rows.channels.is_multiple_of(32) {
             return Ok(None);

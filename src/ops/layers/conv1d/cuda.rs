@@ -5,7 +5,7 @@ use crate::ops::cuda::product::{Layout, Rows, To, packed, product, weight_gradie
 use crate::ops::cuda::{Buffer, Grid, OnCuda, ParamGradient, Source, int, launch};
 use crate::ops::layers::norm::Kernel as _;
 use crate::ops::layers::norm::cuda::{Moments, Through};
-use crate::tensor::{Cuda, Flat, Gradient, Normalized, Shape3, View};
+use crate::tensor::{Cuda, Flat, Gradient, Normalized, Shape3, View, WantedGradients};
 
 /// The kernels.
 pub(in crate::ops) const SOURCES: &[Source] = &[Source::whole("conv1d", include_str!("conv1d.cu"))];
@@ -30,7 +30,7 @@ pub(in crate::ops) enum Flowing<'a> {
 }
 
 impl<'a> Flowing<'a> {
-    /// Adds to the gradients of gamma and beta in `gparams` where they are wanted.
+    /// Adds to the gradients of gamma and beta in `wanted.params` where they are wanted.
     pub fn new(
         y: Option<Normalized<'_, Cuda>>,
         shape: Shape3,
@@ -111,9 +111,9 @@ impl Kernel for Cuda {
         w: &Flat<Cuda>,
         y: Option<Normalized<'_, Cuda>>,
         gy: &Buffer,
-        gx: Option<&mut Gradient<Cuda>>,
-        gparams: &mut [Option<ParamGradient>],
+        wanted: WantedGradients<'_, Cuda>,
     ) -> OnCuda<()> {
+        let WantedGradients { x: gx, params: gparams } = wanted;
         let Some((gw, of_norm)) = gparams.split_first() else { return Ok(()) };
         let flowing = Flowing::new(y, sizes.output_shape(), gy, of_norm)?;
         if let Some(gw) = gw {

@@ -4,7 +4,9 @@
 use crate::Result;
 use crate::ops::Backend;
 use crate::ops::layers::norm::{self, Normalizer};
-use crate::tensor::{Done, Flat, Gradient, Normalized, Param, Shape3, Statistics, Trace, Var, View, device_error};
+use crate::tensor::{
+    Done, Flat, Normalized, Param, Shape3, Statistics, Trace, Var, View, WantedGradients, device_error,
+};
 
 pub(in crate::ops) mod cpu;
 
@@ -60,9 +62,8 @@ pub trait Kernel: norm::Kernel {
         w: &Flat<Self>,
         moments: bool,
     ) -> Done<(Self::Buffer, Option<Self::Moments>), Self>;
-    /// Adds to the gradients that are wanted: of the input and, in `gparams`, of w, gamma and beta. `gy` is of what
+    /// Adds to the gradients that are wanted: of the input and, in `wanted.params`, of w, gamma and beta. `gy` is of what
     /// readers see of y; `y` is given where that is through a batch norm.
-    #[allow(clippy::too_many_arguments)]
     fn conv1d_gradient(
         &self,
         sizes: Sizes,
@@ -70,8 +71,7 @@ pub trait Kernel: norm::Kernel {
         w: &Flat<Self>,
         y: Option<Normalized<'_, Self>>,
         gy: &Self::Buffer,
-        gx: Option<&mut Gradient<Self>>,
-        gparams: &mut [Option<Self::ParamGradient>],
+        wanted: WantedGradients<'_, Self>,
     ) -> Done<(), Self>;
 }
 
@@ -115,8 +115,8 @@ pub fn conv1d<D: Backend>(
     let y = Var::new(&device, values, sizes.output_shape(), norm, traced);
     if traced {
         let (kept_x, kept_y, w) = (x.clone(), y.clone(), weight.value.clone());
-        trace.record(&y, x, &params, move |gy, gx, gparams| {
-            device.conv1d_gradient(sizes, kept_x.view(), &w, kept_y.normalized(), &gy, gx, gparams)
+        trace.record(&y, x, &params, move |gy, wanted| {
+            device.conv1d_gradient(sizes, kept_x.view(), &w, kept_y.normalized(), &gy, wanted)
         });
     }
     Ok(y)

@@ -6,7 +6,7 @@ use crate::ops::cpu::Isa;
 use crate::ops::gradient_check::{Reference, assert_close, check, param, reference, turned, values};
 use crate::ops::layers::norm::Back;
 use crate::tensor::memory::Buffer;
-use crate::tensor::{Cpu, Mode, flat};
+use crate::tensor::{Cpu, Gradient, Mode, flat};
 
 #[test]
 fn gradients_match_finite_differences() {
@@ -189,7 +189,9 @@ fn minimal_filtering_reads_through_a_batch_norm() {
     let run = |x: &Var<Cpu>| {
         let (y, moments) = device.conv1d(sizes, x.view(), &w.value, true).unwrap();
         let mut gw = [Some(vec![0.0; 24 * 20 * 5])];
-        device.conv1d_gradient(sizes, x.view(), &w.value, None, &gy, None, &mut gw).unwrap();
+        device
+            .conv1d_gradient(sizes, x.view(), &w.value, None, &gy, WantedGradients { x: None, params: &mut gw })
+            .unwrap();
         let expected = norm::Kernel::moments(&device, &y, sizes.output_shape()).unwrap();
         assert_eq!(moments.unwrap().values, expected.values);
         (y.to_vec(), gw)

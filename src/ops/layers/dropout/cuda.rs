@@ -1,14 +1,15 @@
 //! Dropout on the GPU.
 
-use super::*;
+use super::Kernel;
+use crate::ops::cpu::philox::Dropping;
 use crate::ops::cuda::{Buffer, Grid, OnCuda, Source, int, launch, reading};
-use crate::tensor::Cuda;
+use crate::tensor::{Cuda, Done, Gradient, Shape3, View};
 
 /// The kernels.
 pub(in crate::ops) const SOURCES: &[Source] = &[Source::whole("dropout", include_str!("dropout.cu"))];
 
 /// How many threads have four values each, and the numbers that the kernels are told of a record and the factors.
-fn told(shape: Shape3, dropping: Dropping) -> OnCuda<(usize, [i32; 5])> {
+fn size_arguments(shape: Shape3, dropping: Dropping) -> OnCuda<(usize, [i32; 5])> {
     let width = shape.1 * shape.2;
     let threads = shape.0 * width.div_ceil(256) * 64;
     let [a, b] = dropping.key.map(u32::cast_signed);
@@ -18,7 +19,7 @@ fn told(shape: Shape3, dropping: Dropping) -> OnCuda<(usize, [i32; 5])> {
 impl Kernel for Cuda {
     fn scale(&self, x: View<'_, Self>, dropping: Dropping) -> Done<Self::Buffer, Self> {
         let y = Buffer::stale(x.shape.0 * x.shape.1 * x.shape.2)?;
-        let (count, [threads, width, a, b, threshold]) = told(x.shape, dropping)?;
+        let (count, [threads, width, a, b, threshold]) = size_arguments(x.shape, dropping)?;
         launch!(
             "dropout_scale", Grid::each(count);
             x.values.address(), reading(x.norm), y.address(), threads, width, int(x.shape.2)?, a, b, threshold,
@@ -34,7 +35,7 @@ impl Kernel for Cuda {
         gy: &Self::Buffer,
         gx: &mut Gradient<Self>,
     ) -> Done<(), Self> {
-        let (count, [threads, width, a, b, threshold]) = told(shape, dropping)?;
+        let (count, [threads, width, a, b, threshold]) = size_arguments(shape, dropping)?;
         launch!(
             "dropout_scale_gradient", Grid::each(count);
             gy.address(), gx.values.address(), gx.fresh, threads, width, a, b, threshold, dropping.scale
@@ -44,9 +45,9 @@ impl Kernel for Cuda {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::ops::Backend;
     use crate::ops::cuda_twins::{gpu, twin};
-    use crate::tensor::Cpu;
+    use crate::tensor::{Cpu, Trace, Var};
 
     twin!(dropout_of_short_records, [[3, 5, 7]], |trace, inputs| {
         dropout(trace, inputs[0].var.clone(), 0.4, &mut crate::seed::stream(3, "dropout", 0))

@@ -3,12 +3,12 @@
 
 use super::{Kernel, Sizes, Weights};
 use crate::ops::cuda::product::{Layout, Rows, To, packed, product, weight_gradient};
-use crate::ops::cuda::{Buffer, OnCuda, ParamGradient, Source};
+use crate::ops::cuda::{Buffer, OnCuda, Source};
 use crate::ops::layers::norm::Kernel as _;
 use crate::ops::layers::norm::cuda::{Moments, Through};
 use crate::ops::layers::pool::Window;
 use crate::ops::layers::pool::cuda::max_pool_gradient;
-use crate::tensor::{Cuda, Flat, Gradient, Normalized, View, address};
+use crate::tensor::{Cuda, Flat, Normalized, View, WantedGradients, address};
 
 /// None of its own.
 pub(in crate::ops) const SOURCES: &[Source] = &[];
@@ -87,9 +87,9 @@ impl Kernel for Cuda {
         weights: &Weights<Flat<Cuda>>,
         y: Option<Normalized<'_, Cuda>>,
         gy: Buffer,
-        gx: Option<&mut Gradient<Cuda>>,
-        gparams: &mut [Option<ParamGradient>],
+        wanted: WantedGradients<'_, Cuda>,
     ) -> OnCuda<()> {
+        let WantedGradients { x: gx, params: gparams } = wanted;
         let Some((of_norm, gparams)) = gparams.split_at_checked(2) else { return Ok(()) };
         let [of_bottleneck, of_pooled, of_bank @ ..] = gparams else { return Ok(()) };
         let (rows, output) = (sizes.batch * sizes.length, sizes.output());

@@ -7,7 +7,7 @@
 use crate::Result;
 use crate::ops::Backend;
 use crate::ops::layers::norm::{self, Normalizer};
-use crate::tensor::{Done, Flat, Gradient, Normalized, Param, Statistics, Trace, Var, View, device_error};
+use crate::tensor::{Done, Flat, Normalized, Param, Statistics, Trace, Var, View, WantedGradients, device_error};
 
 mod cpu;
 #[cfg(test)]
@@ -61,9 +61,8 @@ pub trait Kernel: norm::Kernel {
         weights: &Weights<Flat<Self>>,
         moments: bool,
     ) -> Done<(Self::Buffer, Option<Self::Moments>), Self>;
-    /// Adds to the gradients that are wanted: of the input and, in `gparams`, of gamma, beta, bottleneck, pooled and
+    /// Adds to the gradients that are wanted: of the input and, in `wanted.params`, of gamma, beta, bottleneck, pooled and
     /// the bank. `gy` is of what readers see of y; its memory may become the input gradient's.
-    #[allow(clippy::too_many_arguments)]
     fn inception_gradient(
         &self,
         sizes: &Sizes,
@@ -71,8 +70,7 @@ pub trait Kernel: norm::Kernel {
         weights: &Weights<Flat<Self>>,
         y: Option<Normalized<'_, Self>>,
         gy: Self::Buffer,
-        gx: Option<&mut Gradient<Self>>,
-        gparams: &mut [Option<Self::ParamGradient>],
+        wanted: WantedGradients<'_, Self>,
     ) -> Done<(), Self>;
 }
 
@@ -120,8 +118,8 @@ pub fn inception<D: Backend>(
     let y = Var::new(&device, values, (batch, length, sizes.output()), Some(norm), traced);
     if traced {
         let (kept_x, kept_y) = (x.clone(), y.clone());
-        trace.record(&y, x, &params, move |gy, gx, gparams| {
-            device.inception_gradient(&sizes, kept_x.view(), &flats, kept_y.normalized(), gy, gx, gparams)
+        trace.record(&y, x, &params, move |gy, wanted| {
+            device.inception_gradient(&sizes, kept_x.view(), &flats, kept_y.normalized(), gy, wanted)
         });
     }
     Ok(y)

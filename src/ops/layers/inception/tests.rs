@@ -4,7 +4,7 @@ use crate::ops::cpu::Isa;
 use crate::ops::gradient_check::{assert_close, check, param};
 use crate::ops::layers::norm::Back;
 use crate::tensor::memory::Buffer;
-use crate::tensor::{Cpu, Mode};
+use crate::tensor::{Cpu, Gradient, Mode};
 
 #[test]
 fn gradients_match_finite_differences() {
@@ -53,7 +53,7 @@ fn all(isa: Isa, sizes: &Sizes) -> Vec<(&'static str, Vec<f32>)> {
         .map(|count| Some(wave(count, 0.13)))
         .collect();
     let flowing = backward::Flowing { back: &back, z: None, g: Some(&gy) };
-    backward::gradient(isa, sizes, seen, &weights, flowing, Some(&mut gx), &mut gparams);
+    backward::gradient(isa, sizes, seen, &weights, flowing, WantedGradients { x: Some(&mut gx), params: &mut gparams });
     let mut found = vec![("y", y.to_vec()), ("moments", moments.unwrap().values), ("gx", gx.values.to_vec())];
     let names = ["gbottleneck", "gpooled", "gw0", "gw1", "gw2"];
     found.extend(names.into_iter().zip(gparams.into_iter().flatten()));

@@ -4,7 +4,7 @@ use super::Kernel;
 use crate::ops::cpu::Isa;
 use crate::ops::cpu::matmul::{Packed, Right, Rows, accumulate, multiply, summed};
 use crate::tensor::memory::Buffer;
-use crate::tensor::{Cpu, DeviceStorage, Done, Flat, Gradient, View, flat};
+use crate::tensor::{Cpu, DeviceStorage, Done, Flat, Gradient, View, WantedGradients, flat};
 
 /// All samples as rows.
 fn rows(values: &[f32], inner: usize) -> Rows<'_> {
@@ -33,9 +33,9 @@ impl Kernel for Cpu {
         w: &Flat<Cpu>,
         y: Option<&Buffer>,
         gy: &Buffer,
-        gx: Option<&mut Gradient<Cpu>>,
-        gparams: &mut [Option<Vec<f32>>],
+        wanted: WantedGradients<'_, Cpu>,
     ) -> Done<(), Cpu> {
+        let WantedGradients { x: gx, params: gparams } = wanted;
         let (isa, inputs, w) = (Isa::best(), x.shape.2, flat(w));
         let outputs = w.len() / inputs;
         let mut g = gy.to_vec();

@@ -2,8 +2,8 @@
 
 use super::Kernel;
 use crate::ops::cuda::product::{Layout, Rows, To, column_sums, packed, product, weight_gradient};
-use crate::ops::cuda::{Buffer, Grid, OnCuda, ParamGradient, Source, int, launch};
-use crate::tensor::{Cuda, Flat, Gradient, View, address, length};
+use crate::ops::cuda::{Buffer, Grid, OnCuda, Source, int, launch};
+use crate::tensor::{Cuda, Flat, View, WantedGradients, address, length};
 
 /// The kernels.
 pub(in crate::ops) const SOURCES: &[Source] = &[Source::whole("linear", include_str!("linear.cu"))];
@@ -24,9 +24,9 @@ impl Kernel for Cuda {
         w: &Flat<Cuda>,
         y: Option<&Buffer>,
         gy: &Buffer,
-        gx: Option<&mut Gradient<Cuda>>,
-        gparams: &mut [Option<ParamGradient>],
+        wanted: WantedGradients<'_, Cuda>,
     ) -> OnCuda<()> {
+        let WantedGradients { x: gx, params: gparams } = wanted;
         let rows = Rows::samples(x);
         let (inputs, outputs) = (rows.channels, length(w) / rows.channels);
         let count = rows.total() * outputs;

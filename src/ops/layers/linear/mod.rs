@@ -3,7 +3,7 @@
 
 use crate::Result;
 use crate::ops::Backend;
-use crate::tensor::{DeviceStorage, Done, Flat, Gradient, Param, Trace, Var, View, device_error};
+use crate::tensor::{DeviceStorage, Done, Flat, Param, Trace, Var, View, WantedGradients, device_error};
 
 mod cpu;
 #[cfg(test)]
@@ -16,15 +16,14 @@ pub(in crate::ops) mod cuda;
 pub trait Kernel: DeviceStorage {
     /// y from x, w (out, in) and bias (out).
     fn linear(&self, x: View<'_, Self>, w: &Flat<Self>, bias: &Flat<Self>, relu: bool) -> Done<Self::Buffer, Self>;
-    /// Adds to the gradients that are wanted, in `gparams` those of w and bias; `y` is given where ReLU followed.
+    /// Adds to the gradients that are wanted, in `wanted.params` those of w and bias; `y` is given where ReLU followed.
     fn linear_gradient(
         &self,
         x: View<'_, Self>,
         w: &Flat<Self>,
         y: Option<&Self::Buffer>,
         gy: &Self::Buffer,
-        gx: Option<&mut Gradient<Self>>,
-        gparams: &mut [Option<Self::ParamGradient>],
+        wanted: WantedGradients<'_, Self>,
     ) -> Done<(), Self>;
 }
 
@@ -51,9 +50,9 @@ pub fn linear<D: Backend>(
     let y = Var::new(&device, values, (batch, length, outputs), None, traced);
     if traced {
         let (kept_x, kept_y, w) = (x.clone(), relu.then(|| y.clone()), weight.value.clone());
-        trace.record(&y, x, &[weight, bias], move |gy, gx, gparams| {
+        trace.record(&y, x, &[weight, bias], move |gy, wanted| {
             let y = kept_y.as_ref().map(|y| &*y.values);
-            device.linear_gradient(kept_x.view(), &w, y, &gy, gx, gparams)
+            device.linear_gradient(kept_x.view(), &w, y, &gy, wanted)
         });
     }
     Ok(y)

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use super::{EPS, Kernel, MOMENTUM};
 use crate::ops::cuda::{Buffer, Grid, OnCuda, ParamGradient, Source, int, launch, reading};
-use crate::tensor::{Cuda, DeferredNorm, Flat, Gradient, Mode, Normalized, Shape3, Statistics, address, length};
+use crate::tensor::{Cuda, DeferredNorm, Flat, Mode, Normalized, Shape3, Statistics, WantedGradients, address, length};
 
 /// The kernels.
 pub(in crate::ops) const SOURCES: &[Source] = &[Source::whole("norm", include_str!("norm.cu"))];
@@ -43,7 +43,7 @@ pub(in crate::ops) struct Through<'a> {
 }
 
 impl<'a> Through<'a> {
-    /// Adds to the gradients of gamma and beta that are wanted, in `gparams`.
+    /// Adds to the gradients of gamma and beta that are wanted, in `wanted.params`.
     pub fn new(
         y: Normalized<'a, Cuda>,
         shape: Shape3,
@@ -119,9 +119,9 @@ impl Kernel for Cuda {
         y: Normalized<'_, Cuda>,
         shape: Shape3,
         gy: &Buffer,
-        gx: Option<&mut Gradient<Cuda>>,
-        gparams: &mut [Option<ParamGradient>],
+        wanted: WantedGradients<'_, Cuda>,
     ) -> OnCuda<()> {
+        let WantedGradients { x: gx, params: gparams } = wanted;
         let through = Through::new(y, shape, gy, gparams)?;
         match gx {
             Some(gx) => through.apply(gy.address(), gx.values.address(), !gx.fresh),

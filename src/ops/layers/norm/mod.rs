@@ -7,7 +7,7 @@
 use crate::Result;
 use crate::ops::Backend;
 use crate::tensor::{
-    DeferredNorm, DeviceStorage, Done, Flat, Gradient, Mode, Normalized, Param, Shape3, Statistics, Trace, Var,
+    DeferredNorm, DeviceStorage, Done, Flat, Mode, Normalized, Param, Shape3, Statistics, Trace, Var, WantedGradients,
     device_error,
 };
 
@@ -69,8 +69,7 @@ pub trait Kernel: DeviceStorage {
         y: Normalized<'_, Self>,
         shape: Shape3,
         gy: &Self::Buffer,
-        gx: Option<&mut Gradient<Self>>,
-        gparams: &mut [Option<Self::ParamGradient>],
+        wanted: WantedGradients<'_, Self>,
     ) -> Done<(), Self>;
 }
 
@@ -107,8 +106,8 @@ pub fn batch_norm<D: Backend>(trace: &mut Trace<D>, x: &Var<D>, mut by: Normaliz
     let y = Var::with_shared_values(&x.device, x.values.clone(), x.shape, Some(norm), traced);
     if traced {
         let (device, seen) = (x.device.clone(), y.clone());
-        trace.record(&y, x, &[by.gamma, by.beta], move |gy, gx, gparams| match seen.normalized() {
-            Some(y) => device.norm_gradient(y, seen.shape, &gy, gx, gparams),
+        trace.record(&y, x, &[by.gamma, by.beta], move |gy, wanted| match seen.normalized() {
+            Some(y) => device.norm_gradient(y, seen.shape, &gy, wanted),
             None => Ok(()),
         });
     }

@@ -6,7 +6,7 @@ use cudarc::driver::sys::CUdevice_attribute as Attribute;
 use super::{Cell, Kernel, Sizes, Weights};
 use crate::ops::cuda::product::{Layout, Rows, To, column_sums, packed, product, weight_gradient};
 use crate::ops::cuda::{Buffer, Grid, OnCuda, ParamGradient, Source, int, launch, machine, reading};
-use crate::tensor::{Cuda, Flat, Gradient, View, address};
+use crate::tensor::{Cuda, Flat, View, WantedGradients, address};
 
 /// The kernels.
 pub(in crate::ops) const SOURCES: &[Source] = &[Source::whole("recurrent", include_str!("recurrent.cu"))];
@@ -171,12 +171,11 @@ impl Kernel for Cuda {
         s: &Sizes,
         x: View<'_, Cuda>,
         weights: &[Weights<Flat<Cuda>>],
-        y: &Buffer,
-        kept: Kept,
+        (y, kept): (&Buffer, Kept),
         gy: &Buffer,
-        mut gx: Option<&mut Gradient<Cuda>>,
-        gparams: &mut [Option<ParamGradient>],
+        wanted: WantedGradients<'_, Cuda>,
     ) -> OnCuda<()> {
+        let WantedGradients { x: mut gx, params: gparams } = wanted;
         let (samples_all, wide) = (s.samples(), s.wide());
         let gates = match kept.gates {
             Some(gates) => gates,

@@ -15,7 +15,7 @@
 
 use crate::Result;
 use crate::ops::Backend;
-use crate::tensor::{DeviceStorage, Done, Flat, Gradient, Param, Trace, Var, View, device_error};
+use crate::tensor::{DeviceStorage, Done, Flat, Param, Trace, Var, View, WantedGradients, device_error};
 
 mod cpu;
 
@@ -102,18 +102,16 @@ pub trait Kernel: DeviceStorage {
         weights: &[Weights<Flat<Self>>],
         keep: bool,
     ) -> Done<(Self::Buffer, Option<Self::Kept>), Self>;
-    /// Adds to the gradients that are wanted: of the input and, in `gparams`, of each direction's weights.
-    #[allow(clippy::too_many_arguments)]
+    /// `forward` is what the forward pass gave: y, and what was kept.
+    /// Adds to the gradients that are wanted: of the input and, in `wanted.params`, of each direction's weights.
     fn recurrent_gradient(
         &self,
         sizes: &Sizes,
         x: View<'_, Self>,
         weights: &[Weights<Flat<Self>>],
-        y: &Self::Buffer,
-        kept: Self::Kept,
+        forward: (&Self::Buffer, Self::Kept),
         gy: &Self::Buffer,
-        gx: Option<&mut Gradient<Self>>,
-        gparams: &mut [Option<Self::ParamGradient>],
+        wanted: WantedGradients<'_, Self>,
     ) -> Done<(), Self>;
 }
 
@@ -157,8 +155,8 @@ pub fn recurrent<D: Backend>(
     let y = Var::new(&device, values, (batch, length, sizes.output()), None, traced);
     if let Some(kept) = kept {
         let (kept_x, kept_y) = (x.clone(), y.clone());
-        trace.record(&y, x, &params, move |gy, gx, gparams| {
-            device.recurrent_gradient(&sizes, kept_x.view(), &flats, &kept_y.values, kept, &gy, gx, gparams)
+        trace.record(&y, x, &params, move |gy, wanted| {
+            device.recurrent_gradient(&sizes, kept_x.view(), &flats, (&kept_y.values, kept), &gy, wanted)
         });
     }
     Ok(y)

@@ -2,8 +2,8 @@ use super::cpu::{backward, forward};
 use super::*;
 use crate::ops::cpu::Isa;
 use crate::ops::gradient_check::{assert_close, check};
-use crate::tensor::Cpu;
 use crate::tensor::memory::Buffer;
+use crate::tensor::{Cpu, Gradient};
 
 const CELLS: [Cell; 3] = [Cell::Rnn, Cell::Lstm, Cell::Gru];
 
@@ -74,7 +74,15 @@ fn all(isa: Isa, s: &Sizes, x: &[f32], wanted: impl Fn(usize) -> bool, of_input:
     let mut gx = of_input.then(|| Gradient { values: Buffer::from(input), fresh: false });
     let mut gparams: Vec<Option<Vec<f32>>> =
         of_weights.into_iter().enumerate().map(|(number, values)| Some(values).filter(|_| wanted(number))).collect();
-    backward::gradient(isa, s, x, &weights, (&y, &gy), kept.unwrap(), gx.as_mut(), &mut gparams);
+    backward::gradient(
+        isa,
+        s,
+        x,
+        &weights,
+        (&y, &gy),
+        kept.unwrap(),
+        WantedGradients { x: gx.as_mut(), params: &mut gparams },
+    );
     let mut found = vec![Some(y.to_vec()), gx.map(|gx| gx.values.to_vec())];
     found.extend(gparams);
     found

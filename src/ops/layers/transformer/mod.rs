@@ -9,7 +9,7 @@
 use crate::Result;
 use crate::ops::Backend;
 pub use crate::ops::cpu::philox::Dropping;
-use crate::tensor::{DeviceStorage, Done, Flat, Gradient, Param, Shape3, Trace, Var, View, device_error};
+use crate::tensor::{DeviceStorage, Done, Flat, Param, Shape3, Trace, Var, View, WantedGradients, device_error};
 
 mod cpu;
 
@@ -75,7 +75,7 @@ impl<T> Stem<T> {
     }
 }
 
-/// These operations on a device. Gradients are added to those that are wanted: of the input, and in `gparams` of the
+/// These operations on a device. Gradients are added to those that are wanted: of the input, and in `wanted.params` of the
 /// parameters in the order of the fields.
 pub trait Kernel: DeviceStorage {
     /// What a branch keeps for its backward pass.
@@ -89,18 +89,15 @@ pub trait Kernel: DeviceStorage {
         dropping: Option<Dropping>,
         keep: bool,
     ) -> Done<(Self::Buffer, Option<Self::Kept>), Self>;
-    /// Its gradients; `core` and `dropping` are those of the forward pass.
-    #[allow(clippy::too_many_arguments)]
+    /// Its gradients; what is `between` the layers, core and dropout, is that of the forward pass.
     fn branch_gradient(
         &self,
         x: View<'_, Self>,
         weights: &Weights<Flat<Self>>,
-        core: Core,
-        dropping: Option<Dropping>,
+        between: (Core, Option<Dropping>),
         kept: Self::Kept,
         gy: Self::Buffer,
-        gx: Option<&mut Gradient<Self>>,
-        gparams: &mut [Option<Self::ParamGradient>],
+        wanted: WantedGradients<'_, Self>,
     ) -> Done<(), Self>;
     /// The layer norm of x.
     fn layer_norm(&self, x: View<'_, Self>, gamma: &Flat<Self>, beta: &Flat<Self>) -> Done<Self::Buffer, Self>;
@@ -110,8 +107,7 @@ pub trait Kernel: DeviceStorage {
         x: View<'_, Self>,
         norm: [&Flat<Self>; 2],
         gy: Self::Buffer,
-        gx: Option<&mut Gradient<Self>>,
-        gparams: &mut [Option<Self::ParamGradient>],
+        wanted: WantedGradients<'_, Self>,
     ) -> Done<(), Self>;
     /// Patches of `patch` samples of x.
     fn patches(&self, x: View<'_, Self>, patch: usize, stem: &Stem<Flat<Self>>) -> Done<Self::Buffer, Self>;
@@ -122,8 +118,7 @@ pub trait Kernel: DeviceStorage {
         patch: usize,
         stem: &Stem<Flat<Self>>,
         gy: &Self::Buffer,
-        gx: Option<&mut Gradient<Self>>,
-        gparams: &mut [Option<Self::ParamGradient>],
+        wanted: WantedGradients<'_, Self>,
     ) -> Done<(), Self>;
 }
 
@@ -161,8 +156,8 @@ pub fn branch<D: Backend>(
     let y = Var::new(&device, values, x.shape, None, traced);
     if let Some(kept) = kept {
         let kept_x = x.clone();
-        trace.record(&y, x, &params, move |gy, gx, gparams| {
-            device.branch_gradient(kept_x.view(), &flats, core, dropping, kept, gy, gx, gparams)
+        trace.record(&y, x, &params, move |gy, wanted| {
+            device.branch_gradient(kept_x.view(), &flats, (core, dropping), kept, gy, wanted)
         });
     }
     Ok(y)
@@ -179,8 +174,8 @@ pub fn layer_norm<D: Backend>(trace: &mut Trace<D>, x: &Var<D>, gamma: &Param<D>
     let y = Var::new(&device, values, x.shape, None, traced);
     if traced {
         let (kept_x, norm) = (x.clone(), [gamma.value.clone(), beta.value.clone()]);
-        trace.record(&y, x, &[gamma, beta], move |gy, gx, gparams| {
-            device.layer_norm_gradient(kept_x.view(), norm.each_ref(), gy, gx, gparams)
+        trace.record(&y, x, &[gamma, beta], move |gy, wanted| {
+            device.layer_norm_gradient(kept_x.view(), norm.each_ref(), gy, wanted)
         });
     }
     Ok(y)
@@ -210,8 +205,8 @@ pub fn patches<D: Backend>(trace: &mut Trace<D>, x: &Var<D>, stem: &Stem<&Param<
     let y = Var::new(&device, values, shape, None, traced);
     if traced {
         let kept_x = x.clone();
-        trace.record(&y, x, &[weight, bias, positions], move |gy, gx, gparams| {
-            device.patches_gradient(kept_x.view(), patch, &flats, &gy, gx, gparams)
+        trace.record(&y, x, &[weight, bias, positions], move |gy, wanted| {
+            device.patches_gradient(kept_x.view(), patch, &flats, &gy, wanted)
         });
     }
     Ok(y)

@@ -2,8 +2,8 @@ use super::cpu::branch::Branch;
 use super::*;
 use crate::ops::cpu::Isa;
 use crate::ops::gradient_check::{Reference, assert_close, check, reference, turned, values};
-use crate::tensor::Cpu;
 use crate::tensor::memory::Buffer;
+use crate::tensor::{Cpu, Gradient};
 
 const TOLERANCE: f32 = 1e-5;
 
@@ -80,7 +80,7 @@ fn both_ways(
     assert!(y[..] == again[..] && none.is_none(), "what is kept changes nothing");
     let mut gx = Gradient { values: Buffer::stale(y.len()), fresh: true };
     let mut gparams = zeros(weights);
-    branch.gradient(kept.unwrap(), gy.to_vec().into(), Some(&mut gx), &mut gparams);
+    branch.gradient(kept.unwrap(), gy.to_vec().into(), WantedGradients { x: Some(&mut gx), params: &mut gparams });
     (y.to_vec(), gx.values.to_vec(), gparams)
 }
 
@@ -105,7 +105,13 @@ fn equals_pytorch_on_every_instruction_set() {
         let norm_of = [&norm[0][..], &norm[1]];
         let y = super::cpu::layer_norm::forward(isa, x.view(), norm_of);
         let (mut gx, mut gparams) = (Gradient { values: Buffer::stale(y.len()), fresh: true }, zeros(&norm));
-        super::cpu::layer_norm::backward(isa, x.view(), norm_of, case.get("gy").into(), Some(&mut gx), &mut gparams);
+        super::cpu::layer_norm::backward(
+            isa,
+            x.view(),
+            norm_of,
+            case.get("gy").into(),
+            WantedGradients { x: Some(&mut gx), params: &mut gparams },
+        );
         case.equals(isa, &y, &gx.values, gparams, &["gamma", "beta"]);
 
         let case = Case(&reference, "patches");
@@ -118,7 +124,14 @@ fn equals_pytorch_on_every_instruction_set() {
         let y = super::cpu::patches::forward(isa, x.view(), 5, &stem);
         let mut gx = Gradient { values: Buffer::stale(batch * length * leads), fresh: true };
         let mut gparams = zeros(&params);
-        super::cpu::patches::backward(isa, x.view(), 5, &stem, &case.get("gy").into(), Some(&mut gx), &mut gparams);
+        super::cpu::patches::backward(
+            isa,
+            x.view(),
+            5,
+            &stem,
+            &case.get("gy").into(),
+            WantedGradients { x: Some(&mut gx), params: &mut gparams },
+        );
         case.equals(isa, &y, &turned(&gx.values, length, leads), gparams, &names);
     }
 }

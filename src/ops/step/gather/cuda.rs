@@ -5,9 +5,9 @@ use std::f64::consts::TAU;
 use cudarc::driver::DriverError;
 use cudarc::driver::sys::CUresult;
 
-use super::*;
+use super::{Change, Kernel};
 use crate::ops::cuda::{Buffer, Grid, OnCuda, Source, free_memory, int, launch, machine, reading};
-use crate::tensor::{Cuda, CudaError};
+use crate::tensor::{Cuda, CudaError, View};
 
 /// The kernels.
 pub(in crate::ops) const SOURCES: &[Source] = &[Source::whole("gather", include_str!("gather.cu"))];

@@ -6,7 +6,7 @@ use crate::tensor::{Cpu, Done, View};
 
 impl Loss {
     /// The loss of `outputs` (batch, outputs), row-major, and its gradient.
-    pub fn of(&self, outputs: &[f32]) -> (f64, Vec<f32>) {
+    pub fn evaluate(&self, outputs: &[f32]) -> (f64, Vec<f32>) {
         let mut gradient = vec![0f32; outputs.len()];
         let value = match self {
             Loss::CrossEntropy { classes, weights, form } => {
@@ -114,7 +114,7 @@ fn residuals(outputs: &[f32], truth: &[f32], gradient: &mut [f32], f: impl Fn(f6
 impl Kernel for Cpu {
     fn loss(&self, outputs: View<'_, Cpu>, loss: &Loss, share: f64, weight: f64, sum: &mut f64) -> Done<Buffer, Cpu> {
         debug_assert!(outputs.norm.is_none() && outputs.shape.1 == 1);
-        let (value, mut gradient) = loss.of(outputs.values);
+        let (value, mut gradient) = loss.evaluate(outputs.values);
         if share != 1.0 {
             gradient.iter_mut().for_each(|g| *g = (share * f64::from(*g)) as f32);
         }

@@ -1,8 +1,8 @@
 //! Losses on the GPU. What outputs are measured against goes to the device with each batch; nothing comes back.
 
-use super::*;
+use super::{Form, Kernel, Loss};
 use crate::ops::cuda::{Buffer, Grid, OnCuda, Source, int, launch};
-use crate::tensor::Cuda;
+use crate::tensor::{Cuda, Done, View};
 
 /// The kernels.
 pub(in crate::ops) const SOURCES: &[Source] = &[Source::whole("loss", include_str!("loss.cu"))];
@@ -73,9 +73,10 @@ impl Kernel for Cuda {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ops::Backend;
     use crate::ops::cuda_twins::gpu;
     use crate::ops::gradient_check::assert_close;
-    use crate::tensor::{Cpu, Shape3};
+    use crate::tensor::{Cpu, Shape3, Var};
 
     /// The sum after two batches, one as a part, and their gradients.
     fn twice<D: Backend>(device: &D, outputs: &[f32], shape: Shape3, loss: &Loss) -> (f64, Vec<Vec<f32>>) {

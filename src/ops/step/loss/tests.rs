@@ -23,12 +23,12 @@ fn gradients_match_finite_differences() {
         losses.push(sigmoids(vec![true, false, true, false, false, true], form));
     }
     for loss in losses {
-        let (_, gradient) = loss.of(&outputs);
+        let (_, gradient) = loss.evaluate(&outputs);
         for i in 0..outputs.len() {
             let at = |step: f32| {
                 let mut moved = outputs;
                 moved[i] += step;
-                loss.of(&moved).0
+                loss.evaluate(&moved).0
             };
             let difference = (at(1e-2) - at(-1e-2)) / f64::from(outputs[i] + 1e-2 - (outputs[i] - 1e-2));
             assert!(
@@ -64,7 +64,7 @@ fn values_and_gradients_equal_pytorch() {
         ("sigmoid_focal", "outputs", sigmoids(Form::Focal(2.0))),
         ("sigmoid_focal_half", "outputs", sigmoids(Form::Focal(0.5))),
     ] {
-        let (value, gradient) = loss.of(&tensor(outputs));
+        let (value, gradient) = loss.evaluate(&tensor(outputs));
         assert_close(name, &[value as f32], &tensor(&format!("{name}.value")), 1e-6);
         assert_close(name, &gradient, &tensor(&format!("{name}.gradient")), 1e-6);
     }
@@ -74,29 +74,35 @@ fn values_and_gradients_equal_pytorch() {
 fn a_form_that_changes_nothing_changes_no_bit() {
     let outputs = [0.3f32, -1.2, 2.0, 0.1, 0.9, -0.4];
     let labels = vec![true, false, true, false, false, true];
-    assert_eq!(softmax(vec![2, 0], Form::Plain).of(&outputs), softmax(vec![2, 0], Form::Smoothed(0.0)).of(&outputs));
-    assert_eq!(sigmoids(labels.clone(), Form::Plain).of(&outputs), sigmoids(labels, Form::Smoothed(0.0)).of(&outputs));
+    assert_eq!(
+        softmax(vec![2, 0], Form::Plain).evaluate(&outputs),
+        softmax(vec![2, 0], Form::Smoothed(0.0)).evaluate(&outputs)
+    );
+    assert_eq!(
+        sigmoids(labels.clone(), Form::Plain).evaluate(&outputs),
+        sigmoids(labels, Form::Smoothed(0.0)).evaluate(&outputs)
+    );
 }
 
 #[test]
 fn what_is_not_known_counts_for_nothing() {
-    let known = Loss::Mse(vec![1.0, -2.0]).of(&[0.5, 0.25]);
-    let (value, gradient) = Loss::Mse(vec![f32::NAN, 1.0, -2.0, f32::NAN]).of(&[9.0, 0.5, 0.25, -7.0]);
+    let known = Loss::Mse(vec![1.0, -2.0]).evaluate(&[0.5, 0.25]);
+    let (value, gradient) = Loss::Mse(vec![f32::NAN, 1.0, -2.0, f32::NAN]).evaluate(&[9.0, 0.5, 0.25, -7.0]);
     assert_eq!((value, gradient), (known.0, vec![0.0, known.1[0], known.1[1], 0.0]));
-    assert_eq!(Loss::Mae(vec![f32::NAN]).of(&[3.0]), (0.0, vec![0.0]));
+    assert_eq!(Loss::Mae(vec![f32::NAN]).evaluate(&[3.0]), (0.0, vec![0.0]));
 }
 
 #[test]
 fn large_outputs_do_not_overflow() {
     for form in FORMS {
-        let (value, gradient) = sigmoids(vec![true, false, false], form).of(&[-500.0, 500.0, -500.0]);
+        let (value, gradient) = sigmoids(vec![true, false, false], form).evaluate(&[-500.0, 500.0, -500.0]);
         assert!(value.is_finite() && gradient.iter().all(|g| g.is_finite()), "{form:?}");
         // Once wholly wrong, once wholly right.
-        let (value, gradient) = softmax(vec![1, 0], form).of(&[1000.0, 0.0, 0.0, 1000.0, 0.0, 0.0]);
+        let (value, gradient) = softmax(vec![1, 0], form).evaluate(&[1000.0, 0.0, 0.0, 1000.0, 0.0, 0.0]);
         assert!(value.is_finite() && gradient.iter().all(|g| g.is_finite()), "{form:?}");
     }
-    let (value, _) = sigmoids(vec![true, false, false], Form::Plain).of(&[-500.0, 500.0, -500.0]);
+    let (value, _) = sigmoids(vec![true, false, false], Form::Plain).evaluate(&[-500.0, 500.0, -500.0]);
     assert!((value - 1000.0 / 3.0).abs() < 1e-9);
-    let (value, _) = softmax(vec![1], Form::Plain).of(&[1000.0, 0.0, 0.0]);
+    let (value, _) = softmax(vec![1], Form::Plain).evaluate(&[1000.0, 0.0, 0.0]);
     assert!((value - 1000.0).abs() < 1e-9);
 }

@@ -1,8 +1,8 @@
 //! Sums on the GPU: a double in its memory.
 
-use super::*;
+use super::Kernel;
 use crate::ops::cuda::{Buffer, Source};
-use crate::tensor::Cuda;
+use crate::tensor::{Cuda, Done};
 
 /// None of its own.
 pub(in crate::ops) const SOURCES: &[Source] = &[];

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::{EPS, EPS_OF_NORM, Kernel, Move, Rule};
+use super::{EPS, EPS_OF_NORM, Kernel, ParamUpdate, Rule};
 use crate::tensor::upstream::{AdamConfig, Momentum, SgdConfig, WeightDecay};
 use crate::tensor::{Cpu, Done, Flat, ParamMemory, flat};
 
@@ -69,8 +69,8 @@ impl Kernel for Cpu {
 
     type Queue = ();
 
-    fn update(&self, (): &mut (), rule: &Rule, one: Move<'_, Cpu>) -> Done<(), Cpu> {
-        let Move { value, gradient, first, second, updates, rate } = one;
+    fn update(&self, (): &mut (), rule: &Rule, one: ParamUpdate<'_, Cpu>) -> Done<(), Cpu> {
+        let ParamUpdate { value, gradient, first, second, updates, rate } = one;
         match *rule {
             Rule::Adam { betas, decay } => {
                 let weight_decay = decaying(decay, WeightDecay::L2);

@@ -1,8 +1,9 @@
 //! Optimisers on the GPU: addresses are collected, then one launch works on all parameters.
 
-use super::*;
+use super::{EPS, EPS_OF_NORM, Kernel, ParamUpdate, Rule};
 use crate::ops::cuda::{Buffer, Grid, OnCuda, Source, int, launch};
-use crate::tensor::{Cuda, ParamMemory, address, address_of_memory, length, length_of_memory};
+use crate::ops::step::sum;
+use crate::tensor::{Cuda, Flat, ParamMemory, address, address_of_memory, length, length_of_memory};
 
 /// The kernels.
 pub(in crate::ops) const SOURCES: &[Source] = &[Source::whole("update", include_str!("update.cu"))];
@@ -98,8 +99,8 @@ impl Kernel for Cuda {
 
     type Queue = Table;
 
-    fn update(&self, queue: &mut Table, rule: &Rule, one: Move<'_, Self>) -> OnCuda<()> {
-        let Move { value, gradient, first, second, updates, rate } = one;
+    fn update(&self, queue: &mut Table, rule: &Rule, one: ParamUpdate<'_, Self>) -> OnCuda<()> {
+        let ParamUpdate { value, gradient, first, second, updates, rate } = one;
         let unbias = |betas: [f64; 2]| betas.map(|beta| (1.0 - (beta as f32).powi(updates)).recip());
         let (decay, [unbias1, unbias2]) = match *rule {
             Rule::Adam { betas, decay } => (decay, unbias(betas)),
@@ -139,6 +140,7 @@ mod tests {
     use crate::ops::cuda_twins::gpu;
     use crate::ops::gradient_check::assert_close;
     use crate::ops::step::sum::Kernel as _;
+    use crate::tensor::upstream::Storage;
     use crate::tensor::{Cpu, Gradients, Param};
 
     const SIZES: [usize; 5] = [3, 2048, 1, 5000, 4096];
@@ -196,7 +198,7 @@ mod tests {
                 *updates += 1;
                 let gradient = gradients.get_or_alloc_mut(&param.value).ok().unwrap();
                 let rate = 0.02 / (1.0 + number as f64);
-                let one = Move { value: &mut param.value, gradient, first, second, updates: *updates, rate };
+                let one = ParamUpdate { value: &mut param.value, gradient, first, second, updates: *updates, rate };
                 device.update(&mut queue, &rule, one).ok().unwrap();
             }
             device.flush(queue, &rule).ok().unwrap();

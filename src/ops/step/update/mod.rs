@@ -59,7 +59,7 @@ pub enum Rule {
 
 /// One parameter and what moves it.
 #[derive(Debug)]
-pub struct Move<'a, D: Storage<f32>> {
+pub struct ParamUpdate<'a, D: Storage<f32>> {
     /// What moves.
     pub value: &'a mut Flat<D>,
     /// Is of no use afterwards.
@@ -103,7 +103,7 @@ pub trait Kernel: sum::Kernel {
     /// Moves that wait to be made together.
     type Queue: Default;
     /// Moves a parameter, now or when the queue is flushed; all it is given stays where it is until then.
-    fn update(&self, queue: &mut Self::Queue, rule: &Rule, one: Move<'_, Self>) -> Done<(), Self>;
+    fn update(&self, queue: &mut Self::Queue, rule: &Rule, one: ParamUpdate<'_, Self>) -> Done<(), Self>;
     /// Makes the moves that wait, which `rule` has put there.
     fn flush(&self, queue: Self::Queue, rule: &Rule) -> Done<(), Self>;
 }

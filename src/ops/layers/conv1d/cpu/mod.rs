@@ -3,7 +3,7 @@
 use super::{Kernel, Sizes};
 use crate::ops::cpu::Isa;
 use crate::ops::layers::norm;
-use crate::tensor::{Cpu, Done, Flat, Gradient, Normalized, View, flat};
+use crate::tensor::{Cpu, Done, Flat, Normalized, View, WantedGradients, flat};
 
 pub(in crate::ops::layers::conv1d) mod batch;
 pub(in crate::ops::layers::conv1d) mod direct;
@@ -54,9 +54,9 @@ impl Kernel for Cpu {
         w: &Flat<Cpu>,
         y: Option<Normalized<'_, Cpu>>,
         gy: &Self::Buffer,
-        gx: Option<&mut Gradient<Cpu>>,
-        gparams: &mut [Option<Vec<f32>>],
+        wanted: WantedGradients<'_, Cpu>,
     ) -> Done<(), Cpu> {
+        let WantedGradients { x: gx, params: gparams } = wanted;
         let Some((gw, rest)) = gparams.split_at_mut_checked(1) else { return Ok(()) };
         let back = norm::Back::new(y, sizes.output_shape(), gy, rest);
         let (isa, w) = (Isa::suiting(sizes.output), super::cpu::flat(w));

@@ -12,7 +12,7 @@ use crate::ops::layers::conv1d::cpu::spectral::{SLACK, Towards, products};
 use crate::ops::layers::inception::{Sizes, Weights};
 use crate::ops::layers::norm::{Back, sum_gradient};
 use crate::tensor::memory::{Buffer, pieces};
-use crate::tensor::{Cpu, Flat, Gradient, View, flat};
+use crate::tensor::{Cpu, Flat, View, WantedGradients, flat};
 
 /// The gradient that comes in.
 #[derive(Clone, Copy)]
@@ -176,16 +176,16 @@ fn branches(
     }
 }
 
-/// Adds to the gradients that are wanted: of the input, and in `gparams` of bottleneck, pooled and bank.
+/// Adds to the gradients that are wanted: of the input, and in `wanted.params` of bottleneck, pooled and bank.
 pub(in crate::ops::layers::inception) fn gradient(
     isa: Isa,
     s: &Sizes,
     x: View<'_, Cpu>,
     weights: &Weights<Flat<Cpu>>,
     flowing: Flowing<'_>,
-    gx: Option<&mut Gradient<Cpu>>,
-    gparams: &mut [Option<Vec<f32>>],
+    wanted: WantedGradients<'_, Cpu>,
 ) {
+    let WantedGradients { x: gx, params: gparams } = wanted;
     if gx.is_none() && gparams.iter().all(Option::is_none) {
         return;
     }

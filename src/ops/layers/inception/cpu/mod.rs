@@ -3,7 +3,7 @@
 use super::{Kernel, Sizes, Weights};
 use crate::ops::cpu::Isa;
 use crate::ops::layers::norm;
-use crate::tensor::{Cpu, Done, Flat, Gradient, Normalized, View};
+use crate::tensor::{Cpu, Done, Flat, Normalized, View, WantedGradients};
 
 pub(in crate::ops::layers::inception) mod backward;
 pub(in crate::ops::layers::inception) mod forward;
@@ -27,9 +27,9 @@ impl Kernel for Cpu {
         weights: &Weights<Flat<Cpu>>,
         y: Option<Normalized<'_, Cpu>>,
         mut gy: Self::Buffer,
-        mut gx: Option<&mut Gradient<Cpu>>,
-        gparams: &mut [Option<Vec<f32>>],
+        wanted: WantedGradients<'_, Cpu>,
     ) -> Done<(), Cpu> {
+        let WantedGradients { x: mut gx, params: gparams } = wanted;
         let Some((of_norm, gparams)) = gparams.split_at_mut_checked(2) else { return Ok(()) };
         let back = norm::Back::new(y, (sizes.batch, sizes.length, sizes.output()), &gy, of_norm);
         // Each record's gradient is read before that of its input is written: one memory, warm, will do.
@@ -47,8 +47,7 @@ impl Kernel for Cpu {
             x,
             weights,
             backward::Flowing { back: &back, z, g: flowing },
-            gx,
-            gparams,
+            WantedGradients { x: gx, params: gparams },
         );
         Ok(())
     }

@@ -5,7 +5,9 @@ use rayon::prelude::*;
 use super::{EPS, Kernel, MOMENTUM};
 use crate::ops::cpu::Isa;
 use crate::tensor::memory::{Buffer, give};
-use crate::tensor::{Cpu, DeferredNorm, Done, Flat, Gradient, Mode, Normalized, Shape3, Statistics, flat};
+use crate::tensor::{
+    Cpu, DeferredNorm, Done, Flat, Gradient, Mode, Normalized, Shape3, Statistics, WantedGradients, flat,
+};
 
 mod back;
 mod moments;
@@ -89,9 +91,9 @@ impl Kernel for Cpu {
         y: Normalized<'_, Cpu>,
         shape: Shape3,
         gy: &Buffer,
-        gx: Option<&mut Gradient<Cpu>>,
-        gparams: &mut [Option<Vec<f32>>],
+        wanted: WantedGradients<'_, Cpu>,
     ) -> Done<(), Cpu> {
+        let WantedGradients { x: gx, params: gparams } = wanted;
         let (isa, values) = (Isa::best(), y.values);
         let back = &Back::new(Some(y), shape, gy, gparams);
         let Some(Gradient { values: gx, fresh }) = gx else { return Ok(()) };

@@ -11,7 +11,7 @@ use crate::ops::cpu::Isa;
 use crate::ops::cpu::matmul::{Packed, Rows};
 use crate::ops::layers::recurrent::{Cell, Sizes, Weights};
 use crate::tensor::memory::{Buffer, pieces};
-use crate::tensor::{Cpu, Flat, Gradient, flat};
+use crate::tensor::{Cpu, Flat, WantedGradients, flat};
 
 struct Work<'a> {
     isa: Isa,
@@ -104,9 +104,9 @@ pub(in crate::ops::layers::recurrent) fn gradient(
     weights: &[Weights<Flat<Cpu>>],
     (y, gy): (&[f32], &[f32]),
     kept: Vec<Buffer>,
-    mut gx: Option<&mut Gradient<Cpu>>,
-    gparams: &mut [Option<Vec<f32>>],
+    wanted: WantedGradients<'_, Cpu>,
 ) {
+    let WantedGradients { x: mut gx, params: gparams } = wanted;
     let (together, row) = (together(s.batch), Layout::new(s).row);
     let mut kept = kept.into_iter();
     for (direction, (weights, gparams)) in weights.iter().zip(gparams.chunks_mut(4)).enumerate() {

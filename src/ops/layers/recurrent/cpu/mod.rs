@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::{Kernel, Sizes, Weights};
 use crate::ops::cpu::Isa;
 use crate::tensor::memory::Buffer;
-use crate::tensor::{Cpu, DeviceStorage, Done, Flat, Gradient, View};
+use crate::tensor::{Cpu, DeviceStorage, Done, Flat, View, WantedGradients};
 
 pub(in crate::ops::layers::recurrent) mod activation;
 pub(in crate::ops::layers::recurrent) mod backward;
@@ -41,13 +41,11 @@ impl Kernel for Cpu {
         sizes: &Sizes,
         x: View<'_, Cpu>,
         weights: &[Weights<Flat<Cpu>>],
-        y: &Buffer,
-        kept: Vec<Buffer>,
+        (y, kept): (&Buffer, Vec<Buffer>),
         gy: &Buffer,
-        gx: Option<&mut Gradient<Cpu>>,
-        gparams: &mut [Option<Vec<f32>>],
+        wanted: WantedGradients<'_, Cpu>,
     ) -> Done<(), Cpu> {
-        backward::gradient(Isa::best(), sizes, &read(self, x)?, weights, (y, gy), kept, gx, gparams);
+        backward::gradient(Isa::best(), sizes, &read(self, x)?, weights, (y, gy), kept, wanted);
         Ok(())
     }
 }

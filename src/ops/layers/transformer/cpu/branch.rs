@@ -12,7 +12,7 @@ use crate::ops::cpu::philox::factors;
 use crate::ops::cpu::simd::{Simd, dispatch};
 use crate::ops::layers::transformer::{Core, Dropping, Weights};
 use crate::tensor::memory::{Buffer, pieces};
-use crate::tensor::{Cpu, Gradient, View};
+use crate::tensor::{Cpu, View, WantedGradients};
 
 /// The part of a record's dropout that masks the branch's output; those of its core follow.
 const OUTPUT: usize = 0;
@@ -155,14 +155,9 @@ impl<'a> Branch<'a> {
         finish(isa, x, self.weights.second[1], mask, y);
     }
 
-    /// Adds to the gradients that are wanted: `gx`, and in `gparams` those of the weights.
-    pub fn gradient(
-        &self,
-        kept: Kept,
-        mut gy: Buffer,
-        mut gx: Option<&mut Gradient<Cpu>>,
-        gparams: &mut [Option<Vec<f32>>],
-    ) {
+    /// Adds to the gradients that are wanted: `gx`, and in `wanted.params` those of the weights.
+    pub fn gradient(&self, kept: Kept, mut gy: Buffer, wanted: WantedGradients<'_, Cpu>) {
+        let WantedGradients { x: mut gx, params: gparams } = wanted;
         let (isa, (batch, length, dim)) = (self.isa, self.x.shape);
         let (wide, inner, slack) = (self.wide(), self.inner(), isa.lanes());
         let samples = batch * length;

@@ -8,7 +8,7 @@ use crate::ops::cpu::Isa;
 use crate::ops::cpu::simd::{Simd, dispatch};
 use crate::ops::layers::norm::EPS;
 use crate::tensor::memory::{Buffer, give, pieces};
-use crate::tensor::{Cpu, Gradient, View};
+use crate::tensor::{Cpu, View, WantedGradients};
 
 /// The layer norm of x with gamma and beta.
 pub(in crate::ops::layers::transformer) fn forward(isa: Isa, x: View<'_, Cpu>, [gamma, beta]: [&[f32]; 2]) -> Buffer {
@@ -19,15 +19,15 @@ pub(in crate::ops::layers::transformer) fn forward(isa: Isa, x: View<'_, Cpu>, [
     y
 }
 
-/// Adds to the gradients that are wanted: of x and, in `gparams`, of gamma and beta.
+/// Adds to the gradients that are wanted: of x and, in `wanted.params`, of gamma and beta.
 pub(in crate::ops::layers::transformer) fn backward(
     isa: Isa,
     x: View<'_, Cpu>,
     [gamma, beta]: [&[f32]; 2],
     mut gy: Buffer,
-    gx: Option<&mut Gradient<Cpu>>,
-    gparams: &mut [Option<Vec<f32>>],
+    wanted: WantedGradients<'_, Cpu>,
 ) {
+    let WantedGradients { x: gx, params: gparams } = wanted;
     let (batch, length, dim) = x.shape;
     let fresh = gx.as_ref().is_some_and(|gx| gx.fresh);
     let gxs = pieces(gx.map(|gx| &mut *gx.values), length * dim, batch);

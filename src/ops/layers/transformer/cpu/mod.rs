@@ -9,7 +9,7 @@ use crate::ops::cpu::philox::Dropping;
 use crate::ops::cpu::reading::read;
 use crate::ops::cpu::simd::{Simd, dispatch};
 use crate::tensor::memory::Buffer;
-use crate::tensor::{Cpu, Done, Flat, Gradient, View, flat};
+use crate::tensor::{Cpu, Done, Flat, View, WantedGradients, flat};
 
 pub(in crate::ops::layers::transformer) mod attention;
 pub(in crate::ops::layers::transformer) mod branch;
@@ -35,14 +35,12 @@ impl Kernel for Cpu {
         &self,
         x: View<'_, Cpu>,
         weights: &Weights<Flat<Cpu>>,
-        core: Core,
-        dropping: Option<Dropping>,
+        (core, dropping): (Core, Option<Dropping>),
         kept: branch::Kept,
         gy: Buffer,
-        gx: Option<&mut Gradient<Cpu>>,
-        gparams: &mut [Option<Vec<f32>>],
+        wanted: WantedGradients<'_, Cpu>,
     ) -> Done<(), Cpu> {
-        branch::Branch::new(Isa::best(), x, weights.map(flat), core, dropping).gradient(kept, gy, gx, gparams);
+        branch::Branch::new(Isa::best(), x, weights.map(flat), core, dropping).gradient(kept, gy, wanted);
         Ok(())
     }
 
@@ -55,10 +53,9 @@ impl Kernel for Cpu {
         x: View<'_, Cpu>,
         norm: [&Flat<Cpu>; 2],
         gy: Buffer,
-        gx: Option<&mut Gradient<Cpu>>,
-        gparams: &mut [Option<Vec<f32>>],
+        wanted: WantedGradients<'_, Cpu>,
     ) -> Done<(), Cpu> {
-        layer_norm::backward(Isa::best(), x, norm.map(flat), gy, gx, gparams);
+        layer_norm::backward(Isa::best(), x, norm.map(flat), gy, wanted);
         Ok(())
     }
 
@@ -72,10 +69,9 @@ impl Kernel for Cpu {
         patch: usize,
         stem: &Stem<Flat<Cpu>>,
         gy: &Buffer,
-        gx: Option<&mut Gradient<Cpu>>,
-        gparams: &mut [Option<Vec<f32>>],
+        wanted: WantedGradients<'_, Cpu>,
     ) -> Done<(), Cpu> {
-        patches::backward(Isa::best(), x, patch, &stem.map(flat), gy, gx, gparams);
+        patches::backward(Isa::best(), x, patch, &stem.map(flat), gy, wanted);
         Ok(())
     }
 }

@@ -7,7 +7,7 @@ use crate::ops::cpu::Isa;
 use crate::ops::cpu::matmul::{Packed, multiply};
 use crate::ops::layers::transformer::Stem;
 use crate::tensor::memory::Buffer;
-use crate::tensor::{Cpu, Gradient, View};
+use crate::tensor::{Cpu, Gradient, View, WantedGradients};
 
 /// y\[b,p,o\] = sum over c, k of w\[o,c,k\] x\[b,patch p + k,c\] + bias\[o\] + positions\[p,o\].
 pub(in crate::ops::layers::transformer) fn forward(
@@ -35,16 +35,16 @@ pub(in crate::ops::layers::transformer) fn forward(
     y
 }
 
-/// Adds to the gradients that are wanted: of x and, in `gparams`, of weight, bias and positions.
+/// Adds to the gradients that are wanted: of x and, in `wanted.params`, of weight, bias and positions.
 pub(in crate::ops::layers::transformer) fn backward(
     isa: Isa,
     x: View<'_, Cpu>,
     patch: usize,
     stem: &Stem<&[f32]>,
     gy: &Buffer,
-    gx: Option<&mut Gradient<Cpu>>,
-    gparams: &mut [Option<Vec<f32>>],
+    wanted: WantedGradients<'_, Cpu>,
 ) {
+    let WantedGradients { x: gx, params: gparams } = wanted;
     let (batch, length, leads) = x.shape;
     let (dim, count, inner) = (stem.bias.len(), length / patch, patch * leads);
     if let Some(Gradient { values, fresh }) = gx {

@@ -6,7 +6,7 @@ use super::{Core, Dropping, Kernel, Stem, Weights};
 use crate::ops::cuda::product::{Layout, Rows, To, column_sums, packed, product, weight_gradient};
 use crate::ops::cuda::{Argument, Buffer, Grid, OnCuda, ParamGradient, Source, int, launch, queue, reading};
 use crate::ops::layers::norm::EPS;
-use crate::tensor::{Cuda, Flat, Gradient, View, address, length};
+use crate::tensor::{Cuda, Flat, Gradient, View, WantedGradients, address, length};
 
 mod attention;
 #[cfg(test)]
@@ -108,7 +108,7 @@ fn normalized(x: View<'_, Cuda>, gamma: &Flat<Cuda>, beta: &Flat<Cuda>) -> OnCud
 }
 
 /// Adds to the gradients of a layer norm that are wanted: of x with that of the `residual` that goes around it, and in
-/// `gparams` of gamma and beta. `g` is the gradient of what it gave.
+/// `wanted.params` of gamma and beta. `g` is the gradient of what it gave.
 fn norm_gradient(
     x: View<'_, Cuda>,
     gamma: &Flat<Cuda>,
@@ -192,13 +192,12 @@ impl Kernel for Cuda {
         &self,
         x: View<'_, Cuda>,
         weights: &Weights<Flat<Cuda>>,
-        core: Core,
-        dropping: Option<Dropping>,
+        (core, dropping): (Core, Option<Dropping>),
         kept: Kept,
         gy: Buffer,
-        gx: Option<&mut Gradient<Cuda>>,
-        gparams: &mut [Option<ParamGradient>],
+        wanted: WantedGradients<'_, Cuda>,
     ) -> OnCuda<()> {
+        let WantedGradients { x: gx, params: gparams } = wanted;
         let (batch, samples, dim) = x.shape;
         let (rows, width) = (batch * samples, length(&weights.first[1]));
         let Kept { normal, wide, attended } = kept;
@@ -243,9 +242,9 @@ impl Kernel for Cuda {
         x: View<'_, Cuda>,
         [gamma, _]: [&Flat<Cuda>; 2],
         gy: Buffer,
-        gx: Option<&mut Gradient<Cuda>>,
-        gparams: &mut [Option<ParamGradient>],
+        wanted: WantedGradients<'_, Cuda>,
     ) -> OnCuda<()> {
+        let WantedGradients { x: gx, params: gparams } = wanted;
         norm_gradient(x, gamma, &gy, None, gx, gparams)
     }
 
@@ -267,9 +266,9 @@ impl Kernel for Cuda {
         patch: usize,
         stem: &Stem<Flat<Cuda>>,
         gy: &Buffer,
-        gx: Option<&mut Gradient<Cuda>>,
-        gparams: &mut [Option<ParamGradient>],
+        wanted: WantedGradients<'_, Cuda>,
     ) -> OnCuda<()> {
+        let WantedGradients { x: gx, params: gparams } = wanted;
         let (batch, samples, leads) = x.shape;
         let (dim, count, inner) = (length(&stem.bias), samples / patch, patch * leads);
         if let Some(gx) = gx {
