@@ -47,6 +47,7 @@ impl Kernel for Cuda {
 mod tests {
     use crate::ops::Backend;
     use crate::ops::cuda_twins::{gpu, twin};
+    use crate::ops::layers::dropout::dropout;
     use crate::tensor::{Cpu, Trace, Var};
 
     twin!(dropout_of_short_records, [[3, 5, 7]], |trace, inputs| {
