@@ -60,7 +60,9 @@ fn by(
     match method {
         Method::Direct => direct::gradient(isa, s, x, w, flowing, Some(&mut gx), gw[0].as_mut()),
         Method::Toom(toom) => toom.gradient(x, w, flowing, Some(&mut gx), gw[0].as_mut()),
-        Method::Spectra(bank) => long::gradient(isa, s, bank, x, w, flowing, Some(&mut gx), &mut gw),
+        Method::Spectra(bank) => {
+            long::gradient(isa, s, bank, x, w, flowing, WantedGradients { x: Some(&mut gx), params: &mut gw })
+        }
     }
     let [gw] = gw;
     [y.to_vec(), gx.values.to_vec(), gw.unwrap()]

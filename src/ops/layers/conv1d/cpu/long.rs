@@ -7,7 +7,7 @@ use crate::ops::cpu::reading::read;
 use crate::ops::layers::conv1d::Sizes;
 use crate::ops::layers::norm::Moments;
 use crate::tensor::memory::{Buffer, give};
-use crate::tensor::{Cpu, Gradient, View};
+use crate::tensor::{Cpu, View, WantedGradients};
 
 /// `None` where the direct sum is faster, or the only way.
 pub(in crate::ops::layers::conv1d) fn bank(isa: Isa, s: Sizes) -> Option<Bank> {
@@ -46,8 +46,7 @@ pub(in crate::ops::layers::conv1d) fn forward(
     })
 }
 
-/// As the direct one's; `gw` holds the one gradient of the weights, if it is wanted.
-#[allow(clippy::too_many_arguments)]
+/// As the direct one's; `wanted.params` holds the one gradient of the weights, if it is wanted.
 pub(in crate::ops::layers::conv1d) fn gradient(
     isa: Isa,
     s: Sizes,
@@ -55,9 +54,9 @@ pub(in crate::ops::layers::conv1d) fn gradient(
     x: View<'_, Cpu>,
     w: &[f32],
     flowing: Flowing<'_>,
-    gx: Option<&mut Gradient<Cpu>>,
-    gw: &mut [Option<Vec<f32>>],
+    wanted: WantedGradients<'_, Cpu>,
 ) {
+    let WantedGradients { x: gx, params: gw } = wanted;
     let of_weights_wanted = gw.iter().any(Option::is_some);
     if gx.is_none() && !of_weights_wanted {
         return;

@@ -64,7 +64,9 @@ impl Kernel for Cpu {
         match Method::choose(isa, sizes) {
             Method::Direct => direct::gradient(isa, sizes, x, w, flowing, gx, gw[0].as_mut()),
             Method::Toom(toom) => toom.gradient(x, w, flowing, gx, gw[0].as_mut()),
-            Method::Spectra(bank) => long::gradient(isa, sizes, &bank, x, w, flowing, gx, gw),
+            Method::Spectra(bank) => {
+                long::gradient(isa, sizes, &bank, x, w, flowing, WantedGradients { x: gx, params: gw })
+            }
         }
         Ok(())
     }

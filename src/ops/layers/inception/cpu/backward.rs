@@ -229,6 +229,12 @@ pub(in crate::ops::layers::inception) fn gradient(
     x.keep_sums(of_x);
     let Some(mut total) = sums.next() else { return };
     sums.for_each(|sums| total.add(&sums));
+    add_to_weights(isa, work, &total, gparams);
+}
+
+/// Adds `total`, the sums over all records, to the gradients of bottleneck, pooled and the bank that are wanted.
+fn add_to_weights(isa: Isa, work: &Work<'_>, total: &Sums, gparams: &mut [Option<Vec<f32>>]) {
+    let s = work.s;
     add_matrix(isa, &total.bottleneck, s.input, s.bottleneck, gparams.first_mut());
     add_matrix(isa, &total.pooled, s.input, s.filters, gparams.get_mut(1));
     let Some(of_bank) = gparams.get_mut(2..) else { return };

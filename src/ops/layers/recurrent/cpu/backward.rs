@@ -96,7 +96,6 @@ impl<'a> Work<'a> {
 }
 
 /// Adds to the gradients that are wanted.
-#[allow(clippy::too_many_arguments)]
 pub(in crate::ops::layers::recurrent) fn gradient(
     isa: Isa,
     s: &Sizes,

@@ -155,7 +155,7 @@ impl<'a> Branch<'a> {
         finish(isa, x, self.weights.second[1], mask, y);
     }
 
-    /// Adds to the gradients that are wanted: `gx`, and in `wanted.params` those of the weights.
+    /// Adds to the gradients that are wanted: of the input, and in `wanted.params` those of the weights.
     pub fn gradient(&self, kept: Kept, mut gy: Buffer, wanted: WantedGradients<'_, Cpu>) {
         let WantedGradients { x: mut gx, params: gparams } = wanted;
         let (isa, (batch, length, dim)) = (self.isa, self.x.shape);
@@ -199,16 +199,7 @@ impl<'a> Branch<'a> {
             });
         }
         let [gamma, beta, first, first_bias, second, second_bias] = gparams else { return };
-        for ((wanted, start), len) in [gamma, beta, second_bias, first_bias]
-            .into_iter()
-            .zip([0, dim, 2 * dim, 3 * dim])
-            .zip([dim, dim, dim, wide])
-        {
-            let Some(wanted) = wanted else { continue };
-            for sums in sums.chunks_exact(line) {
-                wanted.iter_mut().zip(&sums[start..start + len]).for_each(|(wanted, sum)| *wanted += sum);
-            }
-        }
+        add_sums(&sums, [dim, dim, dim, wide], [gamma, beta, second_bias, first_bias]);
         if let Some(first) = first {
             add_weight_gradient(isa, &wides, &normals, dim, first);
         }
@@ -258,6 +249,20 @@ impl<'a> Branch<'a> {
                 add(isa, gy, gx);
             }
             add(isa, &through, gx);
+        }
+    }
+}
+
+/// Adds to each gradient that is wanted its part of every record's `sums`, in the records' order; a record's parts lie
+/// one after another and have these `lengths`.
+fn add_sums(sums: &[f32], lengths: [usize; 4], wanted: [&mut Option<Vec<f32>>; 4]) {
+    let mut start = 0;
+    for (wanted, length) in wanted.into_iter().zip(lengths) {
+        let part = start..start + length;
+        start += length;
+        let Some(wanted) = wanted else { continue };
+        for sums in sums.chunks_exact(lengths.iter().sum()) {
+            wanted.iter_mut().zip(&sums[part.clone()]).for_each(|(wanted, sum)| *wanted += sum);
         }
     }
 }

@@ -57,7 +57,7 @@ fn multiply_rows<S: Simd, const CONJUGATE: bool, const ADD: bool, const ROWS: us
 
 /// `ROWS` rows by `WIDTH` vectors of results in registers.
 #[inline(always)]
-#[allow(clippy::too_many_arguments)]
+#[expect(clippy::too_many_arguments, reason = "the innermost loop: a struct would have to be taken apart in it")]
 fn block<S: Simd, const CONJUGATE: bool, const ADD: bool, const ROWS: usize, const WIDTH: usize>(
     vectors: &[f32],
     terms: usize,
