@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use dfdx::prelude::Cpu;
 use ecgraft::manifest::{Architecture, CnnConfig, Fusion, Inception1dConfig};
 use ecgraft::nn::Network;
+use ecgraft::tensor::Cpu;
 use ecgraft::train::checkpoint::{self, Checkpoint};
 use rayon::prelude::*;
 

@@ -8,11 +8,12 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use dfdx::prelude::{Cpu, TensorFromVec};
-use ecgraft::ops::conv1d::{self, Kernel as _};
-use ecgraft::ops::inception::{self, Kernel as _, Weights};
-use ecgraft::ops::memory::Buffer;
-use ecgraft::ops::{Gradient, Seen};
+use ecgraft::ops::layers::conv1d::{self, Kernel as _};
+use ecgraft::ops::layers::inception::{self, Kernel as _, Weights};
+use ecgraft::tensor::Cpu;
+use ecgraft::tensor::memory::Buffer;
+use ecgraft::tensor::upstream::TensorFromVec;
+use ecgraft::tensor::{Gradient, View, WantedGradients};
 
 /// Inputs, outputs, taps, length.
 const SHAPES: [(usize, usize, usize, usize); 15] = [
@@ -69,16 +70,20 @@ fn speeds(sizes: conv1d::Sizes) -> [f64; 3] {
     let conv1d::Sizes { input, output, length, kernel, .. } = sizes;
     let outputs = sizes.output_length();
     let x = Buffer::from(values(BATCH * input * length));
-    let seen = Seen { values: &x, norm: None, shape: (BATCH, length, input) };
+    let seen = View { values: &x, norm: None, shape: (BATCH, length, input) };
     let w = device.tensor_from_vec(values(output * input * kernel), (output * input * kernel,));
     let gy = Buffer::from(values(BATCH * output * outputs));
     let mut gx = Gradient { values: Buffer::stale(x.len()), fresh: true };
     let mut gw = [Some(vec![0.0; output * input * kernel])];
     let forward = best(|| drop(black_box(device.conv1d(sizes, seen, &w, false).expect(done))));
     let of_input = best(|| {
-        device.conv1d_gradient(sizes, seen, &w, None, &gy, Some(&mut gx), &mut [None]).expect(done);
+        device
+            .conv1d_gradient(sizes, seen, &w, None, &gy, WantedGradients { x: Some(&mut gx), params: &mut [None] })
+            .expect(done);
     });
-    let of_weight = best(|| device.conv1d_gradient(sizes, seen, &w, None, &gy, None, &mut gw).expect(done));
+    let of_weight = best(|| {
+        device.conv1d_gradient(sizes, seen, &w, None, &gy, WantedGradients { x: None, params: &mut gw }).expect(done)
+    });
     let work = (2 * BATCH * input * output * kernel * outputs) as f64 * 1e-9;
     [forward, of_input, of_weight].map(|seconds| work / seconds)
 }
@@ -96,19 +101,28 @@ fn block() {
     };
     let count = BATCH * sizes.length;
     let x = Buffer::from(values(count * sizes.input));
-    let seen = Seen { values: &x, norm: None, shape: (BATCH, sizes.length, sizes.input) };
+    let seen = View { values: &x, norm: None, shape: (BATCH, sizes.length, sizes.input) };
     let flat = |count: usize| device.tensor_from_vec(values(count), (count,));
     let kernels: Vec<usize> = sizes.kernels.iter().map(|taps| sizes.filters * sizes.bottleneck * taps).collect();
     let narrow = sizes.bottleneck * sizes.input;
     let weights =
         Weights { bottleneck: flat(narrow), pooled: flat(narrow), bank: kernels.iter().copied().map(flat).collect() };
     let mut gx = Gradient { values: Buffer::stale(x.len()), fresh: true };
-    let mut lent: Vec<Option<Vec<f32>>> = vec![None, None];
-    lent.extend([narrow, narrow].into_iter().chain(kernels.iter().copied()).map(|count| Some(vec![0.0; count])));
+    let mut gparams: Vec<Option<Vec<f32>>> = vec![None, None];
+    gparams.extend([narrow, narrow].into_iter().chain(kernels.iter().copied()).map(|count| Some(vec![0.0; count])));
     let forward = best(|| drop(black_box(device.inception(&sizes, seen, &weights, true).expect(done))));
     let both = best(|| {
         let gy = Buffer::from(values(count * sizes.output()));
-        device.inception_gradient(&sizes, seen, &weights, None, gy, Some(&mut gx), &mut lent).expect(done);
+        device
+            .inception_gradient(
+                &sizes,
+                seen,
+                &weights,
+                None,
+                gy,
+                WantedGradients { x: Some(&mut gx), params: &mut gparams },
+            )
+            .expect(done);
     });
     let work = (2 * count * (2 * narrow + kernels.iter().sum::<usize>())) as f64 * 1e-9;
     println!("block of inception1d: forward {:.0}, both gradients {:.0}", work / forward, 2.0 * work / both);

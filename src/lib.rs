@@ -3,8 +3,8 @@
 //! data mix and freeze schedule makes the most of it?
 //!
 //! Data flows one way through the modules, each knowing only those before it:
-//! [`words`], [`manifest`] -> [`plan`] -> [`data`] -> [`ops`] and [`nn`] -> [`statistics`], [`metrics`] -> [`train`] ->
-//! [`store`] -> [`run`] -> [`verify`] -> [`compare`] -> [`report`] -> [`audit`] -> [`cli`].
+//! [`words`], [`manifest`] -> [`plan`] -> [`data`] -> [`tensor`], [`ops`] and [`nn`] -> [`statistics`], [`metrics`] ->
+//! [`train`] -> [`store`] -> [`run`] -> [`verify`] -> [`compare`] -> [`report`] -> [`audit`] -> [`cli`].
 //!
 //! For research. Not a medical device; nothing here is for diagnosis.
 #![warn(missing_docs)]
@@ -21,6 +21,7 @@ pub mod nn;
 pub mod ops;
 mod output;
 pub mod plan;
+pub mod precision;
 pub mod process;
 pub mod progress;
 pub mod report;
@@ -29,6 +30,7 @@ pub mod seed;
 pub mod statistics;
 pub mod stop;
 pub mod store;
+pub mod tensor;
 pub mod terminal;
 pub mod train;
 pub mod verify;

@@ -1,8 +1,8 @@
 //! `ecgraft architectures`
 
+use crate::tensor::Cpu;
 use clap::Args;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
-use dfdx::prelude::Cpu;
 
 use crate::manifest::keys::ARCHITECTURE;
 use crate::manifest::language::{Default, Key, Kind, Type};

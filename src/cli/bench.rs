@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
+use crate::tensor::Cpu;
 use clap::{Args, ValueEnum};
-use dfdx::prelude::Cpu;
 use rand_distr::{Distribution, StandardNormal};
 
 use crate::Result;
@@ -11,9 +11,10 @@ use crate::error::Error;
 use crate::manifest::keys::ARCHITECTURE;
 use crate::manifest::{Architecture, Fusion, Optimizer, default_architecture};
 use crate::nn::{Hold, Network, Pass};
-use crate::ops::loss::{Form, Loss, loss};
-use crate::ops::{Backend, Var, device_error};
+use crate::ops::Backend;
+use crate::ops::step::loss::{Form, Loss, loss};
 use crate::run::Device;
+use crate::tensor::{Var, device_error};
 use crate::train::Stepper;
 
 /// Time a training step and an inference of an architecture at its defaults
@@ -74,7 +75,7 @@ pub fn run(options: Options) -> Result<()> {
         Device::Cpu => time(&Cpu::default(), &options, "cpu", &architecture, threads),
         #[cfg(feature = "cuda")]
         Device::Cuda(number) => {
-            let cuda = crate::ops::cuda::open(number, &crate::run::kernels(&options.results.dir))?;
+            let cuda = crate::ops::open_cuda(number, &crate::run::kernels(&options.results.dir))?;
             let precision = match options.precision {
                 Precision::Tf32 => crate::manifest::Precision::Tf32,
                 Precision::F32 => crate::manifest::Precision::F32,

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::{Architecture, Condition, Donor, Fusion, Lead, Pretraining, Reading, Regression, Transfer, glob_matches};
+pub use crate::precision::Precision;
 
 /// One manifest, checked: every name it refers to exists and every value is in range.
 #[derive(Clone, Debug)]
@@ -329,16 +330,6 @@ impl Target {
 pub struct Compute {
     /// Of CUDA convolutions and matrix products; the CPU is always f32.
     pub precision: Precision,
-}
-
-/// Number format of CUDA convolutions and matrix products.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Precision {
-    /// 10-bit mantissa inputs, f32 sums.
-    Tf32,
-    /// Full f32.
-    F32,
 }
 
 /// Every combination of these lists is a trial.

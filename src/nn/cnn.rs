@@ -6,12 +6,13 @@ use super::layer::{BatchNorm, Conv};
 use super::{BlockVisitor, Hold, Pass};
 use crate::Result;
 use crate::manifest::CnnConfig;
-use crate::ops::pool::{Window, max_pool};
-use crate::ops::{Backend, Lend, Var};
+use crate::ops::Backend;
+use crate::ops::layers::pool::{Window, max_pool};
+use crate::tensor::{DeviceStorage, Var};
 
 /// See the module.
 #[derive(Clone, Debug)]
-pub(super) struct Cnn<D: Lend> {
+pub(super) struct Cnn<D: DeviceStorage> {
     blocks: Vec<(Conv<D>, BatchNorm<D>)>,
 }
 

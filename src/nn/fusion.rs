@@ -4,11 +4,13 @@ use super::layer::Linear;
 use super::{Pass, Visit};
 use crate::Result;
 use crate::manifest::Fusion;
-use crate::ops::{Backend, Lend, Var, fuse};
+use crate::ops::Backend;
+use crate::ops::layers::fuse;
+use crate::tensor::{DeviceStorage, Var};
 
 /// See [`Fusion`].
 #[derive(Clone, Debug)]
-pub(super) enum Fuse<D: Lend> {
+pub(super) enum Fuse<D: DeviceStorage> {
     Concat,
     /// Weights of the average from the features of all backbones.
     Gate(Linear<D>),

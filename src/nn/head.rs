@@ -6,11 +6,13 @@ use rand_chacha::ChaCha8Rng;
 use super::layer::{BatchNorm, Linear};
 use super::{Hold, Pass, Visit};
 use crate::Result;
-use crate::ops::{Backend, Lend, Var, dropout::dropout};
+use crate::ops::Backend;
+use crate::ops::layers::dropout::dropout;
+use crate::tensor::{DeviceStorage, Var};
 
 /// See the module.
 #[derive(Clone, Debug)]
-pub(super) struct Head<D: Lend> {
+pub(super) struct Head<D: DeviceStorage> {
     input_norm: BatchNorm<D>,
     hidden: Linear<D>,
     hidden_norm: BatchNorm<D>,

@@ -11,15 +11,16 @@ use super::layer::{BatchNorm, Conv};
 use super::{BlockVisitor, Hold, Pass, Role};
 use crate::Result;
 use crate::manifest::Inception1dConfig;
-use crate::ops::combine::add_relu;
-use crate::ops::inception::{Weights, inception};
-use crate::ops::{Backend, Lend, Param, Var};
+use crate::ops::Backend;
+use crate::ops::layers::combine::add_relu;
+use crate::ops::layers::inception::{Weights, inception};
+use crate::tensor::{DeviceStorage, Param, Var};
 
 /// Blocks between shortcuts.
 const STRIDE: usize = 3;
 
 #[derive(Clone, Debug)]
-struct Block<D: Lend> {
+struct Block<D: DeviceStorage> {
     bottleneck: Conv<D>,
     convs: Vec<Conv<D>>,
     pooled: Conv<D>,
@@ -27,14 +28,14 @@ struct Block<D: Lend> {
 }
 
 #[derive(Clone, Debug)]
-struct Shortcut<D: Lend> {
+struct Shortcut<D: DeviceStorage> {
     conv: Conv<D>,
     norm: BatchNorm<D>,
 }
 
 /// See the module.
 #[derive(Clone, Debug)]
-pub(super) struct Inception1d<D: Lend> {
+pub(super) struct Inception1d<D: DeviceStorage> {
     blocks: Vec<Block<D>>,
     shortcuts: Vec<Shortcut<D>>,
 }

@@ -6,8 +6,11 @@ use rand_distr::{Distribution, StandardNormal};
 
 use super::{Hold, Pass, Role, Visit};
 use crate::Result;
-use crate::ops::norm::{Mode, Normalizer, Statistics, batch_norm};
-use crate::ops::{Backend, Lend, Param, Var, conv1d, linear};
+use crate::ops::Backend;
+use crate::ops::layers::norm::{Normalizer, batch_norm};
+use crate::ops::layers::{conv1d, linear};
+use crate::tensor::{DeviceStorage, Param, Var};
+use crate::tensor::{Mode, Statistics};
 
 /// `count` values uniform in plus and minus 1 / sqrt(fan in).
 pub(super) fn uniform(count: usize, fan_in: usize, random: &mut ChaCha8Rng) -> Vec<f32> {
@@ -31,7 +34,7 @@ fn redraw<D: Backend>(weight: &mut Param<D>, random: &mut ChaCha8Rng) {
 /// A convolution with odd taps and no bias. It keeps the length, or with a stride has one output for each
 /// `stride` samples, the last for what is left.
 #[derive(Clone, Debug)]
-pub(super) struct Conv<D: Lend> {
+pub(super) struct Conv<D: DeviceStorage> {
     weight: Param<D>,
     stride: usize,
 }
@@ -84,7 +87,7 @@ impl<D: Backend> Conv<D> {
 
 /// Batch norm, with or without ReLU.
 #[derive(Clone, Debug)]
-pub(super) struct BatchNorm<D: Lend> {
+pub(super) struct BatchNorm<D: DeviceStorage> {
     weight: Param<D>,
     bias: Param<D>,
     running_mean: Param<D>,
@@ -131,7 +134,7 @@ impl<D: Backend> BatchNorm<D> {
 
 /// A fully connected layer, with or without ReLU.
 #[derive(Clone, Debug)]
-pub(super) struct Linear<D: Lend> {
+pub(super) struct Linear<D: DeviceStorage> {
     weight: Param<D>,
     bias: Param<D>,
     relu: bool,

@@ -4,8 +4,10 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::Result;
 use crate::manifest::{Architecture, BatchNormMode, Fusion};
-use crate::ops::recurrent::Cell;
-use crate::ops::{Backend, Lend, Param, Trace, Var, combine, pool};
+use crate::ops::Backend;
+use crate::ops::layers::recurrent::Cell;
+use crate::ops::layers::{combine, pool};
+use crate::tensor::{DeviceStorage, Param, Trace, Var};
 
 mod cnn;
 mod fusion;
@@ -31,7 +33,7 @@ use xresnet1d::Xresnet1d;
 
 /// What one pass through a network needs beside its input.
 #[derive(Debug)]
-pub struct Pass<D: Lend> {
+pub struct Pass<D: DeviceStorage> {
     /// The tape, or none.
     pub trace: Trace<D>,
     /// Batch statistics and dropout (training), or running statistics and none (inference).
@@ -94,7 +96,7 @@ impl Hold {
 }
 
 #[derive(Clone, Debug)]
-enum Kind<D: Lend> {
+enum Kind<D: DeviceStorage> {
     Cnn(Cnn<D>),
     Inception1d(Inception1d<D>),
     Resnet1d(Box<Resnet1d<D>>),
@@ -105,7 +107,7 @@ enum Kind<D: Lend> {
 
 /// A backbone: (batch, length, leads) to features (batch, fewer or as many samples, features).
 #[derive(Clone, Debug)]
-pub struct Backbone<D: Lend> {
+pub struct Backbone<D: DeviceStorage> {
     kind: Kind<D>,
     names: Vec<String>,
     holds: Vec<Hold>,
@@ -194,7 +196,7 @@ impl<D: Backend> Backbone<D> {
 
 /// One or several backbones whose pooled features are joined, and a head.
 #[derive(Clone, Debug)]
-pub struct Network<D: Lend> {
+pub struct Network<D: DeviceStorage> {
     backbones: Vec<Backbone<D>>,
     fuse: Fuse<D>,
     head: Head<D>,

@@ -6,13 +6,14 @@ use super::layer::uniform;
 use super::{BlockVisitor, Hold, Pass, Role};
 use crate::Result;
 use crate::manifest::RecurrentConfig;
-use crate::ops::dropout::dropout;
-use crate::ops::recurrent::{Cell, Weights, recurrent};
-use crate::ops::{Backend, Lend, Param, Var};
+use crate::ops::Backend;
+use crate::ops::layers::dropout::dropout;
+use crate::ops::layers::recurrent::{Cell, Weights, recurrent};
+use crate::tensor::{DeviceStorage, Param, Var};
 
 /// The weights of one direction of a layer.
 #[derive(Clone, Debug)]
-struct Direction<D: Lend> {
+struct Direction<D: DeviceStorage> {
     weight_ih: Param<D>,
     weight_hh: Param<D>,
     bias_ih: Param<D>,
@@ -47,7 +48,7 @@ impl<D: Backend> Direction<D> {
 
 /// See the module.
 #[derive(Clone, Debug)]
-pub(super) struct Recurrent<D: Lend> {
+pub(super) struct Recurrent<D: DeviceStorage> {
     cell: Cell,
     layers: Vec<Vec<Direction<D>>>,
     layer_dropout: f64,

@@ -3,13 +3,14 @@
 use super::layer::{BatchNorm, Conv};
 use super::{Hold, Pass, Visit};
 use crate::Result;
-use crate::ops::average_pool::average_pool;
-use crate::ops::combine::add_relu;
-use crate::ops::{Backend, Lend, Var};
+use crate::ops::Backend;
+use crate::ops::layers::average_pool::average_pool;
+use crate::ops::layers::combine::add_relu;
+use crate::tensor::{DeviceStorage, Var};
 
 /// A convolution and the batch norm after it.
 #[derive(Clone, Debug)]
-pub(super) struct ConvNorm<D: Lend> {
+pub(super) struct ConvNorm<D: DeviceStorage> {
     pub conv: Conv<D>,
     pub norm: BatchNorm<D>,
 }
@@ -27,7 +28,7 @@ impl<D: Backend> ConvNorm<D> {
 
 /// See the module. The shortcut is the input itself, or goes through an average pool, a convolution, or both.
 #[derive(Clone, Debug)]
-pub(super) struct Residual<D: Lend> {
+pub(super) struct Residual<D: DeviceStorage> {
     /// One after another; the last has no ReLU.
     pub convs: Vec<ConvNorm<D>>,
     /// Whether the shortcut averages each two samples.

@@ -11,11 +11,12 @@ use super::residual::{ConvNorm, Residual};
 use super::{BlockVisitor, Hold, Pass};
 use crate::Result;
 use crate::manifest::Resnet1dConfig;
-use crate::ops::{Backend, Lend, Var};
+use crate::ops::Backend;
+use crate::tensor::{DeviceStorage, Var};
 
 /// See the module.
 #[derive(Clone, Debug)]
-pub(super) struct Resnet1d<D: Lend> {
+pub(super) struct Resnet1d<D: DeviceStorage> {
     stem: ConvNorm<D>,
     blocks: Vec<Residual<D>>,
 }

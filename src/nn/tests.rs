@@ -1,10 +1,10 @@
-use dfdx::prelude::Cpu;
+use crate::tensor::Cpu;
 
 use super::*;
 use crate::manifest::{CnnConfig, Inception1dConfig, RecurrentConfig, Resnet1dConfig, VitConfig, Xresnet1dConfig};
-use crate::ops::Gradients;
 use crate::ops::gradient_check::{Reference, assert_close, reference, turned, values};
-use crate::ops::loss::{Form, Loss, loss};
+use crate::ops::step::loss::{Form, Loss, loss};
+use crate::tensor::Gradients;
 
 const TOLERANCE: f32 = 1e-4;
 /// Of recurrent layers, whose rounding goes through all time steps: PyTorch's own in f32 reaches 6e-5 of gradients of 0.2.

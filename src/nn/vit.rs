@@ -12,8 +12,9 @@ use rand_distr::{Distribution, Normal};
 use super::layer::Linear;
 use super::{BlockVisitor, Hold, Pass, Role, Visit};
 use crate::manifest::VitConfig;
-use crate::ops::transformer::{self, Core, Dropping, Stem, Weights};
-use crate::ops::{Backend, Lend, Param, Var};
+use crate::ops::Backend;
+use crate::ops::layers::transformer::{self, Core, Dropping, Stem, Weights};
+use crate::tensor::{DeviceStorage, Param, Var};
 use crate::{Error, Result};
 
 /// Standard deviation of fresh positions.
@@ -21,7 +22,7 @@ const POSITIONS_SD: f64 = 0.02;
 
 /// A layer norm over channels.
 #[derive(Clone, Debug)]
-struct LayerNorm<D: Lend> {
+struct LayerNorm<D: DeviceStorage> {
     weight: Param<D>,
     bias: Param<D>,
 }
@@ -40,7 +41,7 @@ impl<D: Backend> LayerNorm<D> {
 
 /// A residual branch: layer norm, two layers with a core between them.
 #[derive(Clone, Debug)]
-struct Branch<D: Lend> {
+struct Branch<D: DeviceStorage> {
     core: Core,
     norm: LayerNorm<D>,
     first: [Param<D>; 2],
@@ -79,7 +80,7 @@ impl<D: Backend> Branch<D> {
 }
 
 #[derive(Clone, Debug)]
-struct Block<D: Lend> {
+struct Block<D: DeviceStorage> {
     attention: Branch<D>,
     mlp: Branch<D>,
 }
@@ -104,7 +105,7 @@ impl<D: Backend> Block<D> {
 
 /// See the module.
 #[derive(Clone, Debug)]
-pub(super) struct Vit<D: Lend> {
+pub(super) struct Vit<D: DeviceStorage> {
     stem: Stem<Param<D>>,
     blocks: Vec<Block<D>>,
     norm: LayerNorm<D>,

@@ -19,15 +19,16 @@ use super::residual::{ConvNorm, Residual};
 use super::{BlockVisitor, Hold, Pass};
 use crate::Result;
 use crate::manifest::Xresnet1dConfig;
-use crate::ops::pool::{Window, max_pool};
-use crate::ops::{Backend, Lend, Var};
+use crate::ops::Backend;
+use crate::ops::layers::pool::{Window, max_pool};
+use crate::tensor::{DeviceStorage, Var};
 
 /// The stem's max pool.
 const POOL: Window = Window { kernel: 3, stride: 2, padding: 1 };
 
 /// See the module.
 #[derive(Clone, Debug)]
-pub(super) struct Xresnet1d<D: Lend> {
+pub(super) struct Xresnet1d<D: DeviceStorage> {
     stem: Vec<ConvNorm<D>>,
     stages: Vec<Vec<Residual<D>>>,
 }

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use dfdx::prelude::{Cpu, TensorFromVec};
 use rand::RngExt;
 
-use super::{Backend, Gradient, Lend, Param, Place, Shape3, Trace, Var};
 use crate::Result;
+use crate::ops::Backend;
+use crate::tensor::upstream::TensorFromVec;
+use crate::tensor::{Cpu, DeviceStorage, Gradient, GradientSlot, Param, Shape3, Trace, Var};
 
 /// One input of an operation under test: as a parameter, or as an activation (three dimensions).
-pub(super) struct Input<D: Lend = Cpu> {
+pub(super) struct Input<D: DeviceStorage = Cpu> {
     pub param: Param<D>,
     pub var: Var<D>,
 }
@@ -57,20 +58,20 @@ pub(super) fn check(shapes: &[Vec<usize>], run: impl Fn(&mut Trace<Cpu>, &[Input
         let mut trace = Trace::on();
         let y = run(&mut trace, &inputs_now).unwrap();
         assert!(y.traced);
-        let flow = trace.flow.clone();
-        let start = |place: Place<Cpu>, values: Vec<f32>| {
-            flow.put(&place, Gradient { values: values.into(), fresh: false });
+        let edges = trace.edges.clone();
+        let start = |place: GradientSlot<Cpu>, values: Vec<f32>| {
+            edges.put(&place, Gradient { values: values.into(), fresh: false });
         };
         // Something that was there before must stay in the sum.
         let before = |input: &Input| vec![if full { 0.5 } else { 0.0 }; input.param.to_vec().len()];
         if full {
-            inputs_now.iter().for_each(|input| start(input.var.place(), before(input)));
+            inputs_now.iter().for_each(|input| start(input.var.slot(), before(input)));
         }
-        start(y.place(), factors.clone());
+        start(y.slot(), factors.clone());
         let mut gradients = trace.backward(device.try_tensor_from_vec(vec![0.0], ()).unwrap()).unwrap();
         for (which, input) in inputs_now.iter().enumerate() {
             let as_param = gradients.get_or_alloc_mut(&input.param.value).unwrap().to_vec();
-            let as_var = flow.take(&input.var.place());
+            let as_var = edges.take(&input.var.slot());
             for i in 0..as_param.len() {
                 let analytic = as_param[i] + as_var.as_ref().map_or(0.0, |gradient| gradient[i] - before(input)[i]);
                 let at = |step: f32| {

@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::manifest::{Architecture, Freeze, RecurrentConfig, Signal};
-use crate::ops::recurrent::Cell;
+use crate::ops::layers::recurrent::Cell;
 use crate::plan::{Plan, Stage, StageKind};
 
 /// Records of a source whose number is not known before it is read.

@@ -67,7 +67,7 @@ impl Device {
         match self {
             Device::Cpu => Ok(()),
             #[cfg(feature = "cuda")]
-            Device::Cuda(number) => crate::ops::cuda::open(number, &kernels(results)).map(drop),
+            Device::Cuda(number) => crate::ops::open_cuda(number, &kernels(results)).map(drop),
         }
     }
 

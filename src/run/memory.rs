@@ -5,13 +5,13 @@ use std::path::Path;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use dfdx::prelude::Cpu;
+use crate::tensor::Cpu;
 
 use super::sources::cache_folder;
 use super::{Device, Shared, cost, lock};
 use crate::manifest::{Architecture, Fusion, RecurrentConfig, Xresnet1dConfig};
 use crate::nn::Network;
-use crate::ops::recurrent::Cell;
+use crate::ops::layers::recurrent::Cell;
 use crate::plan::{Plan, Stage, StageKind};
 use crate::{data, stop};
 

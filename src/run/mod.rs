@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use dfdx::prelude::Cpu;
+use crate::tensor::Cpu;
 
 use crate::Result;
 use crate::error::{Blame, Error};
@@ -315,7 +315,7 @@ fn failed(shared: &Shared<'_>, store: &mut Store, index: usize, held: &Held, err
 /// As `stage::train`, on a GPU, in the precision that the manifest asks for.
 #[cfg(feature = "cuda")]
 fn on_gpu(shared: &Shared<'_>, number: usize, index: usize, held: &Held) -> Result<stage::Finished> {
-    let device = crate::ops::cuda::open(number, &kernels(&shared.options.results))?;
+    let device = crate::ops::open_cuda(number, &kernels(&shared.options.results))?;
     let manifest = &shared.plan.experiments[shared.plan.stages[index].experiment];
     crate::ops::cuda::with_precision(manifest.compute.precision, || stage::train(&device, shared, index, held))
 }

@@ -11,7 +11,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
 use crate::manifest::Augment;
-use crate::ops::gather::Change;
+use crate::ops::step::gather::Change;
 
 /// Changes one record, (leads, length), in place.
 pub(super) fn apply(

@@ -7,8 +7,8 @@ use crate::Result;
 use crate::data::{Dataset, Datasets, Pick};
 use crate::error::Error;
 use crate::manifest::{Augment, Normalize, Signal};
-use crate::ops::gather::Change;
-use crate::ops::loss::{Form, Loss};
+use crate::ops::step::gather::Change;
+use crate::ops::step::loss::{Form, Loss};
 
 use super::{Randomness, augment};
 

@@ -3,7 +3,8 @@
 
 use crate::Result;
 use crate::nn::{Network, Role};
-use crate::ops::{Backend, device_error};
+use crate::ops::Backend;
+use crate::tensor::device_error;
 
 /// What of `net` is not a finite number, in words such as `weight blocks.2.conv.weight`: the first of its weights and
 /// running statistics, or nothing. Waits for the device once where all is well.
@@ -41,7 +42,7 @@ pub(super) fn in_words(role: Role, name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use dfdx::prelude::Cpu;
+    use crate::tensor::Cpu;
 
     use super::*;
     use crate::manifest::{Fusion, default_architecture};

@@ -3,8 +3,9 @@
 use crate::Result;
 use crate::manifest::L2Sp;
 use crate::nn::{Network, Place, Role};
-use crate::ops::{Backend, Flat, Gradients, Param, device_error};
-use dfdx::prelude::Storage;
+use crate::ops::Backend;
+use crate::tensor::upstream::Storage;
+use crate::tensor::{Flat, Gradients, Param, device_error};
 
 /// Goes through the parameters that are being trained, each with its number among all parameters,
 /// until `f` fails.
@@ -105,7 +106,7 @@ pub(super) fn clip<D: Backend>(
 
 #[cfg(test)]
 mod tests {
-    use dfdx::prelude::Cpu;
+    use crate::tensor::Cpu;
 
     use super::*;
     use crate::manifest::{Fusion, default_architecture};

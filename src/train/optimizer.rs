@@ -1,12 +1,14 @@
 //! Optimisers: moments of our named parameters, and who is moved by what.
 
-use dfdx::prelude::Storage;
+use crate::tensor::ParamMemory;
+use crate::tensor::upstream::Storage;
 
 use crate::Result;
 use crate::manifest::Optimizer as Settings;
 use crate::nn::Network;
-use crate::ops::update::{Move, Rule};
-use crate::ops::{Backend, Done, Gradients, Param, device_error};
+use crate::ops::Backend;
+use crate::ops::step::update::{ParamUpdate, Rule};
+use crate::tensor::{Done, Gradients, Param, device_error};
 
 use super::gradients::each_trained;
 
@@ -83,7 +85,7 @@ impl<D: Backend> Optimizer<D> {
     /// # Errors
     /// Where the device fails.
     pub(super) fn restore(&mut self, device: &D, slot: usize, updates: i32, moments: [Vec<f32>; 2]) -> Result<()> {
-        let memory = |values: Vec<f32>| -> Done<<D as Storage<f32>>::Vec, D> {
+        let memory = |values: Vec<f32>| -> Done<ParamMemory<D>, D> {
             let mut memory = zeros(device, values.len())?;
             device.write(&mut memory, values)?;
             Ok(memory)
@@ -115,12 +117,12 @@ impl<D: Backend> Optimizer<D> {
         };
         *updates += 1;
         let gradient = gradients.get_or_alloc_mut(&param.value).map_err(device_error)?;
-        let one = Move { value: &mut param.value, gradient, first, second, updates: *updates, rate };
+        let one = ParamUpdate { value: &mut param.value, gradient, first, second, updates: *updates, rate };
         device.update(queue, &self.rule, one).map_err(device_error)
     }
 }
 
-fn zeros<D: Backend>(device: &D, len: usize) -> Done<<D as Storage<f32>>::Vec, D> {
+fn zeros<D: Backend>(device: &D, len: usize) -> Done<ParamMemory<D>, D> {
     let mut zeros = <D as Storage<f32>>::try_alloc_len(device, len)?;
     device.try_fill_with_zeros(&mut zeros)?;
     Ok(zeros)
@@ -128,7 +130,7 @@ fn zeros<D: Backend>(device: &D, len: usize) -> Done<<D as Storage<f32>>::Vec, D
 
 #[cfg(test)]
 mod tests {
-    use dfdx::prelude::Cpu;
+    use crate::tensor::Cpu;
 
     use super::*;
     use crate::ops::gradient_check::{assert_close, reference, values};

@@ -63,7 +63,7 @@ impl Randomness {
 
 #[cfg(test)]
 mod tests {
-    use dfdx::prelude::Cpu;
+    use crate::tensor::Cpu;
     use rand::{Rng, RngExt};
 
     use super::*;

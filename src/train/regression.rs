@@ -222,7 +222,7 @@ fn judgement(
     scales: &[Scale],
 ) -> Result<Judgement> {
     let every: Vec<usize> = (0..examples.len()).collect();
-    let (loss, _) = objective.loss(&examples.truth, &every)?.of(outputs);
+    let (loss, _) = objective.loss(&examples.truth, &every)?.evaluate(outputs);
     let mut values = vec![("loss", loss)];
     let mut text = Vec::new();
     for (target, _, measured) in truths.measure(outputs, scales)? {

@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 use crate::Result;
 use crate::error::Error;
 use crate::nn::{Network, Role};
-use crate::ops::{Backend, device_error};
+use crate::ops::Backend;
 use crate::plan::NUMERIC_VERSION;
+use crate::tensor::device_error;
 
 use super::EpochValue;
 use super::finite::in_words;

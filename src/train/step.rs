@@ -7,9 +7,10 @@
 
 use crate::Result;
 use crate::nn::{Network, Pass};
-use crate::ops::loss::{Loss, loss};
-use crate::ops::parts::{joined, records};
-use crate::ops::{Backend, Gradients, Trace, Var, device_error};
+use crate::ops::Backend;
+use crate::ops::step::loss::{Loss, loss};
+use crate::ops::step::micro_batches::{joined, records};
+use crate::tensor::{Gradients, Trace, Var, device_error};
 
 use super::gradients::each_trained;
 

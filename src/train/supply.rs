@@ -8,8 +8,9 @@ use rayon::prelude::*;
 use crate::Result;
 use crate::error::{Blame, Error};
 use crate::nn::{Network, Pass};
-use crate::ops::gather::{gather, keep};
-use crate::ops::{Backend, Var, device_error};
+use crate::ops::Backend;
+use crate::ops::step::gather::{gather, keep};
+use crate::tensor::{Var, device_error};
 
 use super::Watch;
 use super::examples::{Augments, Examples};

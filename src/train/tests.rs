@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use dfdx::prelude::Cpu;
+use crate::tensor::Cpu;
 
 use super::*;
 use crate::Result;

@@ -9,8 +9,9 @@ use crate::manifest::{ClassWeights, Freeze, Fusion, Labels, StoppingMetric, Supe
 use crate::metrics::registry::{Accuracy, Auc, F1};
 use crate::metrics::{ClassifierMetric, Predictions};
 use crate::nn::Network;
-use crate::ops::loss::Form;
-use crate::ops::{Backend, Lend};
+use crate::ops::Backend;
+use crate::ops::step::loss::Form;
+use crate::tensor::DeviceStorage;
 
 use super::examples::{Examples, Objective, Scaling, Truth};
 use super::fit::{Fit, Judgement, Recipe};
@@ -18,7 +19,7 @@ use super::{Outcome, Prediction, Score, Trained, Training, Watch};
 
 /// What a classifier starts from.
 #[derive(Debug)]
-pub struct Graft<'a, D: Lend> {
+pub struct Graft<'a, D: DeviceStorage> {
     /// The networks whose backbones are grafted; none from scratch.
     pub donors: &'a [Network<D>],
     /// Backbones: as many as donors, or any number of fresh ones.
@@ -146,7 +147,7 @@ fn judgement(
     validation: &Examples<'_>,
 ) -> Result<Judgement> {
     let every: Vec<usize> = (0..validation.len()).collect();
-    let (loss, _) = objective.loss(&validation.truth, &every)?.of(outputs);
+    let (loss, _) = objective.loss(&validation.truth, &every)?.evaluate(outputs);
     let (classes, labels) = (settings.classes.len(), settings.labels);
     let measured = measure(&probabilities(outputs, classes, labels), &validation.truth, classes, labels)?;
     let value = |metric: &dyn ClassifierMetric| measured.value(metric, None);

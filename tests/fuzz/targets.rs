@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use dfdx::prelude::Cpu;
 use ecgraft::manifest::{self, Condition, Manifest, Source};
 use ecgraft::nn::Network;
+use ecgraft::tensor::Cpu;
 use ecgraft::train::checkpoint;
 use ecgraft::{data, plan, run};
 

@@ -1,9 +1,9 @@
 //! What the emulated driver of the tests (`tests/cuda/driver.cpp`) tells beside what drivers do.
+#![allow(unsafe_code)]
 
 use std::ffi::{c_char, c_long, c_void};
 
 /// How often this thread has waited for the device since it last asked; none where a real driver is at work.
-#[allow(unsafe_code)]
 pub(crate) fn waits() -> Option<c_long> {
     unsafe extern "C" {
         fn dlsym(library: *mut c_void, name: *const c_char) -> *mut c_void;

@@ -1,10 +1,9 @@
 //! Matrix products on the GPU: rows that overlap in an activation times a packed matrix, and the gradient of such a
 //! matrix. Convolutions, layers and projections are made of them.
 
-use super::{Buffer, Grid, OnCuda, Precision, ReadingArgument, address, int, launch, machine, precision};
-use crate::ops::norm::cuda::reading;
-use crate::ops::{Flat, Seen};
-use dfdx::prelude::Cuda;
+use crate::ops::cuda::{Buffer, Grid, OnCuda, ReadingArgument, int, launch, machine, precision, reading};
+use crate::precision::Precision;
+use crate::tensor::{Cuda, Flat, View, address};
 
 /// What a product reads: for each record `count` rows, of `taps` samples one after another and `channels` values of
 /// each sample. Samples before the record's first and behind its last are 0.
@@ -56,7 +55,7 @@ impl Rows {
     }
 
     /// One row of `channels` for each sample of `x`.
-    pub fn samples(x: Seen<'_, Cuda>) -> Self {
+    pub fn samples(x: View<'_, Cuda>) -> Self {
         let (records, length, channels) = x.shape;
         let values = x.values.address();
         Self { reading: reading(x.norm), length, count: length, records, ..Self::flat(values, 0, channels) }
@@ -163,12 +162,12 @@ impl Rows {
 }
 
 fn signed(size: isize) -> OnCuda<i32> {
-    i32::try_from(size).map_err(|_| super::too_large())
+    i32::try_from(size).map_err(|_| super::error::too_large())
 }
 
 /// rows x matrix: `matrix` is the address of (inner, outputs), row by row.
 pub(in crate::ops) fn product(rows: &Rows, matrix: u64, outputs: usize, to: &To) -> OnCuda<()> {
-    if let Some(window) = Window::of(rows, outputs)? {
+    if let Some(window) = Window::fitting(rows, outputs)? {
         return window.product(rows, matrix, outputs, to);
     }
     let width = width(outputs);
@@ -191,7 +190,7 @@ struct Window {
 
 impl Window {
     /// Where it is faster: for rows that overlap, as long as its tiles are nearly full.
-    fn of(rows: &Rows, outputs: usize) -> OnCuda<Option<Self>> {
+    fn fitting(rows: &Rows, outputs: usize) -> OnCuda<Option<Self>> {
         let overlapping = rows.taps > 1 && rows.stride == 1 && !rows.pooled;
         if precision() == Precision::F32 || !overlapping || !rows.vector() || !rows.channels.is_multiple_of(32) {
             return Ok(None);

@@ -1,15 +1,16 @@
 //! Training on the GPU beside the CPU's.
 
-use dfdx::prelude::Cuda;
+use crate::tensor::Cuda;
 
 use super::super::examples::{Augments, Examples, Truth};
 use super::*;
 use crate::manifest::{Augment, L2Sp};
-use crate::ops::Var;
-use crate::ops::cuda::twins::gpu;
-use crate::ops::cuda::{Precision, waits, with_precision};
-use crate::ops::gather::{Kernel as _, gather, keep};
-use crate::ops::sum::Kernel as _;
+use crate::ops::cuda::{waits, with_precision};
+use crate::ops::cuda_twins::gpu;
+use crate::ops::step::gather::{Kernel as _, gather, keep};
+use crate::ops::step::sum::Kernel as _;
+use crate::precision::Precision;
+use crate::tensor::Var;
 
 /// Calls `act` with examples of two leads and 64 samples at 100 Hz.
 fn with_examples<T>(act: impl FnOnce(&Examples<'_>) -> T) -> T {

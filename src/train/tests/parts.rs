@@ -3,9 +3,9 @@
 use super::*;
 use crate::manifest::default_architecture;
 use crate::nn::{Hold, Network};
-use crate::ops::loss::{Form, Loss};
-use crate::ops::sum::Kernel as _;
-use crate::ops::{Gradients, Param, Var};
+use crate::ops::step::loss::{Form, Loss};
+use crate::ops::step::sum::Kernel as _;
+use crate::tensor::{Gradients, Param, Var};
 use crate::train::step::Step;
 
 fn network(architecture: &Architecture) -> Network<Cpu> {

@@ -1,0 +1,11 @@
+//! What all operations share on the CPU: vectors in the widest form the machine has, matrix products, random numbers
+//! by their place, and how activations are read.
+
+mod isa;
+pub(super) mod matmul;
+pub(super) mod philox;
+pub(super) mod reading;
+pub(super) mod simd;
+mod storage;
+
+pub(super) use isa::Isa;
