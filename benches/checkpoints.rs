@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use dfdx::prelude::Cpu;
-use ecgraft::manifest::{Architecture, CnnConfig, Fusion, Inception1dConfig};
+use ecgraft::manifest::{Architecture, Fusion};
 use ecgraft::nn::Network;
+use ecgraft::nn::{CnnConfig, Inception1dConfig};
 use ecgraft::train::checkpoint::{self, Checkpoint};
 use rayon::prelude::*;
 

@@ -12,6 +12,7 @@
 pub mod audit;
 pub mod cli;
 pub mod data;
+mod declare;
 pub mod durable;
 pub mod error;
 pub mod manifest;

@@ -3,10 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use ecgraft::manifest::{
-    Architecture, Augment, BatchNormMode, CnnConfig, Condition, Diagnostic, Donor, EarlyStopping, Freeze, Fusion,
-    GradientClipping, Inception1dConfig, L2Sp, Lead, Manifest, Optimizer, Pretraining, RecurrentConfig, RegressionLoss,
-    Resnet1dConfig, Schedule, Source, StoppingFrom, StoppingMetric, Superclass, Target, Targets, Transfer,
-    TransferLoss, VitConfig, Xresnet1dConfig, load, parse, reference, schema,
+    Architecture, Augment, BatchNormMode, Condition, Diagnostic, Donor, EarlyStopping, Freeze, Fusion,
+    GradientClipping, L2Sp, Lead, Manifest, Optimizer, Pretraining, RegressionLoss, Schedule, Source, StoppingFrom,
+    StoppingMetric, Superclass, Target, Targets, Transfer, TransferLoss, load, parse, reference, schema,
+};
+use ecgraft::nn::{
+    CnnConfig, GruConfig, Inception1dConfig, LstmConfig, Resnet1dConfig, RnnConfig, VitConfig, Xresnet1dConfig,
 };
 use serde_json::{Value, json};
 
@@ -373,11 +375,12 @@ fn recurrent_layers_have_one_set_of_keys() {
     let of = |kind: &str, more: &str| {
         good(&format!("{SMALL}[architectures.r]\nkind = '{kind}'\n{more}")).architectures["r"].clone()
     };
-    assert_eq!(of("rnn", ""), Architecture::Rnn(RecurrentConfig::default()));
-    let both = RecurrentConfig { bidirectional: true, layers: 3, layer_dropout: 0.2, ..RecurrentConfig::default() };
+    assert_eq!(of("rnn", ""), RnnConfig::default().into());
     let keys = "bidirectional = true\nlayers = 3\nlayer_dropout = 0.2\n";
-    assert_eq!(of("lstm", keys), Architecture::Lstm(both.clone()));
-    assert_eq!(of("gru", keys), Architecture::Gru(both));
+    let both = LstmConfig { bidirectional: true, layers: 3, layer_dropout: 0.2, ..LstmConfig::default() };
+    assert_eq!(of("lstm", keys), both.into());
+    let both = GruConfig { bidirectional: true, layers: 3, layer_dropout: 0.2, ..GruConfig::default() };
+    assert_eq!(of("gru", keys), both.into());
     assert_eq!(of("gru", keys).blocks(), ["block1", "block2", "block3"]);
 }
 

@@ -3,18 +3,14 @@
 //! One description of the language (every key with type, unit, range, default and meaning) drives the
 //! reading, the checks of keys and words, the defaults and the JSON [`schema`].
 
-mod architectures;
 mod checks;
 mod condition;
 mod diagnostic;
 mod glob;
 mod graft;
 pub(crate) mod keys;
-pub(crate) mod language;
 mod lead;
-mod names;
 mod path;
-mod places;
 mod read;
 mod reading;
 mod reference;
@@ -23,7 +19,6 @@ mod stage_types;
 mod trial_checks;
 mod types;
 
-pub use architectures::*;
 pub use condition::{Comparison, Condition, ConditionFault, OLDEST, Quantity, Sex};
 pub use diagnostic::Diagnostic;
 pub use glob::glob_matches;
@@ -35,7 +30,9 @@ pub use schema::schema;
 pub use stage_types::*;
 pub use types::*;
 
-pub(crate) use names::{choices, hint};
+pub use crate::nn::{Architecture, BatchNormMode, Fusion};
+
+pub(crate) use crate::declare::{choices, hint};
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -45,8 +42,8 @@ use serde_json::Value;
 use toml::de::DeTable;
 use walkdir::WalkDir;
 
+use crate::declare::Problem;
 use crate::{Error, Result};
-use places::Problem;
 
 /// Reads the manifests at `paths`: files as they are, folders walked for `*.toml`, in name order.
 /// A file that is reached twice is read once.
@@ -204,13 +201,6 @@ pub fn parse(
             Err(diagnostics(path, text, problems))
         }
     }
-}
-
-/// The architecture of this kind with all settings at their defaults.
-pub(crate) fn default_architecture(kind: &str) -> Option<Architecture> {
-    let json = serde_json::json!({ "kind": kind });
-    let of = language::Type::Kind(&keys::ARCHITECTURE);
-    serde_json::from_value(read::default_value(&of, &json, Path::new(""), &|_| None)).ok()
 }
 
 fn diagnostics(path: &Path, text: &str, mut problems: Vec<Problem>) -> Vec<Diagnostic> {

@@ -9,10 +9,8 @@ use serde_json::{Map, Value};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::language::{Default, Key, Kind, Kinds, Names, Range, Type, Words};
-use super::names;
-use super::places::{Places, Problem};
 use super::{Condition, keys, path};
+use crate::declare::{self, Default, Key, Kind, Kinds, Names, Places, Problem, Range, Type, Words};
 
 /// What was read: the whole manifest as JSON in the shape of its types.
 pub(super) struct Read {
@@ -192,7 +190,7 @@ impl Reader<'_> {
             let is_known = keys.iter().any(|key| key.name == name) || kind && name == "kind";
             if !is_known {
                 let known = keys.iter().map(|key| key.name);
-                let hint = names::hint(name, known.chain(kind.then_some("kind")));
+                let hint = declare::hint(name, known.chain(kind.then_some("kind")));
                 let home = other_home(&hint, name);
                 let message = format!("unknown key `{name}` in {what}{hint}{home}");
                 self.problem_at(name, key.span(), message);
@@ -204,7 +202,7 @@ impl Reader<'_> {
                 Some(value) => self.step(key.name.into(), &key.of, value).unwrap_or_else(|| self.stand_in(key)),
                 None => {
                     // A misspelt key was already told.
-                    let near = |written: &str| names::nearest(written, &[key.name]).is_some();
+                    let near = |written: &str| declare::nearest(written, &[key.name]).is_some();
                     let is_misspelt = table
                         .keys()
                         .map(|written| written.get_ref().as_ref())
@@ -217,6 +215,7 @@ impl Reader<'_> {
             };
             read.insert(key.name.into(), value);
         }
+        declare::derive(keys, &mut read);
         read
     }
 
@@ -238,7 +237,7 @@ impl Reader<'_> {
                 Some(kind) => kind,
                 None => {
                     let known: Vec<&str> = kinds.known.iter().map(|kind| kind.name).collect();
-                    let message = format!("{} needs the key `kind`; known: {}", self.here(), names::list(&known));
+                    let message = format!("{} needs the key `kind`; known: {}", self.here(), declare::list(&known));
                     self.problem(span, message);
                     return None;
                 }
@@ -277,7 +276,7 @@ impl Reader<'_> {
         if declared.iter().any(|known| known == name) {
             return Some(name.into());
         }
-        let hint = names::hint(name, declared.iter().map(String::as_str));
+        let hint = declare::hint(name, declared.iter().map(String::as_str));
         self.problem(span, format!("no {} is called `{name}`{hint}", names.word()));
         None
     }
@@ -307,16 +306,10 @@ impl Reader<'_> {
 
     /// What holds where a key is not written, or what it says is faulty.
     fn stand_in(&self, key: &Key) -> Value {
-        match key.default {
-            Default::Json(json) => {
-                default_value(&key.of, &serde_json::from_str(json).unwrap_or(Value::Null), self.folder, self.env)
-            }
-            Default::Absent(_) => Value::Null,
-            Default::Required => match key.of {
-                Type::List { .. } => Value::Array(Vec::new()),
-                _ => Value::String(String::new()),
-            },
-        }
+        declare::stand_in(key, &|text| match path::resolve(text, self.folder, self.env) {
+            Ok(path) => serde_json::to_value(path).unwrap_or(Value::Null),
+            Err(_) => Value::Null,
+        })
     }
 
     /// The key being read: `parts.source` of `mixes.half.parts[0].source` is `source`.
@@ -363,57 +356,11 @@ fn dotted(place: &[String]) -> String {
     })
 }
 
-/// A default with the defaults of what is within it.
-pub(super) fn default_value(of: &Type, json: &Value, folder: &Path, env: &dyn Fn(&str) -> Option<String>) -> Value {
-    let keys = match (of, json) {
-        (Type::Path, Value::String(text)) => {
-            let path = path::resolve(text, folder, env).ok();
-            return path.and_then(|path| serde_json::to_value(path).ok()).unwrap_or(Value::Null);
-        }
-        (Type::Table(keys), Value::Object(_)) => *keys,
-        (Type::Kind(_), Value::String(word)) => {
-            return default_value(of, &serde_json::json!({ "kind": word }), folder, env);
-        }
-        (Type::Kind(kinds), Value::Object(object)) => {
-            let name = object.get("kind").and_then(Value::as_str).or(kinds.default).unwrap_or_default();
-            return match kinds.find(name) {
-                Some(kind) => {
-                    let mut object = default_table(kind.keys, object, folder, env);
-                    object.insert("kind".into(), kind.name.into());
-                    Value::Object(object)
-                }
-                None => Value::Null,
-            };
-        }
-        _ => return json.clone(),
-    };
-    match json {
-        Value::Object(object) => Value::Object(default_table(keys, object, folder, env)),
-        _ => json.clone(),
-    }
-}
-
-fn default_table(
-    keys: &[Key],
-    written: &Map<String, Value>,
-    folder: &Path,
-    env: &dyn Fn(&str) -> Option<String>,
-) -> Map<String, Value> {
-    let value = |key: &Key| {
-        let json = written.get(key.name).cloned().or_else(|| match key.default {
-            Default::Json(json) => serde_json::from_str(json).ok(),
-            _ => None,
-        });
-        (key.name.to_string(), default_value(&key.of, &json.unwrap_or(Value::Null), folder, env))
-    };
-    keys.iter().map(value).collect()
-}
-
 fn unknown_word(what: &str, word: &str, known: &[&str], later: &[&str]) -> String {
     if later.contains(&word) {
-        return format!("`{word}` is not available in this build; available: {}", names::list(known));
+        return format!("`{word}` is not available in this build; available: {}", declare::list(known));
     }
-    format!("unknown {what} `{word}`{}", names::hint(word, known.iter().copied()))
+    format!("unknown {what} `{word}`{}", declare::hint(word, known.iter().copied()))
 }
 
 /// For a key that is near none here: the table at the top where it belongs, if there is one.
@@ -426,7 +373,7 @@ fn other_home(hint: &str, name: &str) -> String {
     if homes.is_empty() || hint.starts_with("; did") {
         String::new()
     } else {
-        format!("; it belongs in {}", names::list(&homes))
+        format!("; it belongs in {}", declare::list(&homes))
     }
 }
 

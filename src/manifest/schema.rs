@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::keys;
-use super::language::{Default, Key, Kinds, Range, Type, Words};
+use crate::declare::{Default, Key, Kinds, Range, Type, Words};
 
 /// The manifest language as JSON Schema (draft 2020-12): every key with description, default, range
 /// and words. References between names are not in it; `ecgraft check` proves those.
@@ -62,7 +62,9 @@ fn property(key: &Key) -> Value {
         Default::Json(default) => {
             schema.insert("default".into(), serde_json::from_str(default).unwrap_or(Value::Null));
         }
-        Default::Absent(absent) => description.push_str(&format!(" Without it: {absent}.")),
+        Default::Absent(absent) | Default::Derived(absent, _) => {
+            description.push_str(&format!(" Without it: {absent}."))
+        }
         Default::Required => {}
     }
     if !key.example.is_empty() {
@@ -108,7 +110,7 @@ fn of(of: &Type) -> Map<String, Value> {
 }
 
 fn variants(kinds: &Kinds) -> Vec<Value> {
-    let variant = |kind: &super::language::Kind| {
+    let variant = |kind: &crate::declare::Kind| {
         Value::Object(table(kind.keys, Some((kind.name, kind.doc)), kinds.default != Some(kind.name)))
     };
     let names: Vec<&str> = kinds.known.iter().map(|kind| kind.name).collect();

@@ -8,7 +8,10 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Architecture, Condition, Donor, Fusion, Lead, Pretraining, Reading, Regression, Transfer, glob_matches};
+use super::{
+    Architecture, BatchNormMode, Condition, Donor, Fusion, Lead, Pretraining, Reading, Regression, Transfer,
+    glob_matches,
+};
 
 /// One manifest, checked: every name it refers to exists and every value is in range.
 #[derive(Clone, Debug)]
@@ -281,17 +284,6 @@ pub struct FreezeStep {
     pub blocks: Vec<String>,
     /// How many epochs; to the end where absent (only in the last step).
     pub epochs: Option<usize>,
-}
-
-/// What the running statistics of a frozen block's batch norms do.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum BatchNormMode {
-    /// They hold still, and normalise.
-    #[default]
-    Frozen,
-    /// They follow the new data, though the weights hold still.
-    Adapt,
 }
 
 /// What a regression network measures.

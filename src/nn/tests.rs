@@ -1,10 +1,9 @@
 use dfdx::prelude::Cpu;
 
 use super::*;
-use crate::manifest::{CnnConfig, Inception1dConfig, RecurrentConfig, Resnet1dConfig, VitConfig, Xresnet1dConfig};
-use crate::ops::Gradients;
 use crate::ops::gradient_check::{Reference, assert_close, reference, turned, values};
 use crate::ops::loss::{Form, Loss, loss};
+use crate::ops::{Gradients, Var};
 
 const TOLERANCE: f32 = 1e-4;
 /// Of recurrent layers, whose rounding goes through all time steps: PyTorch's own in f32 reaches 6e-5 of gradients of 0.2.
@@ -37,10 +36,10 @@ fn references() -> [(&'static str, Architecture, f32); 10] {
         ("xresnet1d18", xresnet(18), TOLERANCE),
         ("xresnet1d50", xresnet(50), TOLERANCE),
         ("vit", vit(), TOLERANCE),
-        ("rnn", Architecture::Rnn(recurrent(false)), RECURRENT),
-        ("lstm", Architecture::Lstm(recurrent(false)), RECURRENT),
-        ("lstm_bidirectional", Architecture::Lstm(recurrent(true)), RECURRENT),
-        ("gru", Architecture::Gru(recurrent(false)), RECURRENT),
+        ("rnn", RnnConfig { hidden: 20, head: 8, dropout: 0.0, ..RnnConfig::default() }.into(), RECURRENT),
+        ("lstm", lstm(false), RECURRENT),
+        ("lstm_bidirectional", lstm(true), RECURRENT),
+        ("gru", Architecture::Gru(gru()), RECURRENT),
     ]
 }
 
@@ -56,8 +55,12 @@ fn fresh(architecture: &Architecture, leads: usize, backbones: usize) -> Network
     Network::new(&Cpu::default(), architecture, (leads, 100), (backbones, Fusion::Concat), 5, random).unwrap()
 }
 
-fn recurrent(bidirectional: bool) -> RecurrentConfig {
-    RecurrentConfig { hidden: 20, bidirectional, head: 8, dropout: 0.0, ..RecurrentConfig::default() }
+fn lstm(bidirectional: bool) -> Architecture {
+    LstmConfig { hidden: 20, bidirectional, head: 8, dropout: 0.0, ..LstmConfig::default() }.into()
+}
+
+fn gru() -> GruConfig {
+    GruConfig { hidden: 20, head: 8, dropout: 0.0, ..GruConfig::default() }
 }
 
 /// The reference's input, its channels side by side.
@@ -165,7 +168,7 @@ fn frozen_recurrent_layers_get_no_gradient_and_pass_none_on() {
     let label = values(&reference, "label").1.iter().map(|&class| class as usize).collect();
     let target = Loss::CrossEntropy { classes: label, weights: vec![1.0; 5], form: Form::Plain };
     for (frozen, traced) in [(&["block1"][..], true), (&["block2"][..], true), (&["block1", "block2"][..], false)] {
-        let mut net = loaded(&Architecture::Lstm(recurrent(true)), &reference);
+        let mut net = loaded(&lstm(true), &reference);
         net.hold(|name| Hold { frozen: frozen.contains(&name), batch_norm: BatchNormMode::Frozen });
         let mut pass = Pass::training(crate::seed::stream(0, "dropout", 0));
         let features = net.features(&input(&reference), &mut pass).unwrap();
@@ -190,7 +193,7 @@ fn frozen_recurrent_layers_get_no_gradient_and_pass_none_on() {
 
 #[test]
 fn dropout_between_layers_comes_before_trained_ones_in_training_only() {
-    let config = RecurrentConfig { layer_dropout: 0.5, ..recurrent(false) };
+    let config = GruConfig { layer_dropout: 0.5, ..gru() };
     let reference = reference("gru");
     let features = |net: &mut Network<Cpu>, training: bool, seed: u64| {
         let mut pass = Pass::training(crate::seed::stream(seed, "dropout", 0));
@@ -199,7 +202,7 @@ fn dropout_between_layers_comes_before_trained_ones_in_training_only() {
     };
     let mut net = loaded(&Architecture::Gru(config), &reference);
     let evaluated = features(&mut net, false, 0);
-    assert_eq!(evaluated, features(&mut loaded(&Architecture::Gru(recurrent(false)), &reference), true, 0));
+    assert_eq!(evaluated, features(&mut loaded(&Architecture::Gru(gru()), &reference), true, 0));
     assert_ne!(evaluated, features(&mut net, true, 0));
     assert_eq!(features(&mut net, true, 1), features(&mut net, true, 1));
     assert_ne!(features(&mut net, true, 1), features(&mut net, true, 2));

@@ -10,7 +10,7 @@ use crate::manifest::{
     Augment, EarlyStopping, Freeze, GradientClipping, Optimizer as OptimizerSettings, Schedule, StoppingFrom,
 };
 use crate::nn::Network;
-use crate::ops::{Backend, Gradients, Lend, device_error, memory};
+use crate::ops::{Backend, Gradients, device_error, memory};
 
 use super::examples::{Augments, Examples, Objective};
 use super::finite::not_finite;
@@ -56,7 +56,7 @@ pub(super) struct Judgement {
 pub(super) type Judge<'a> = dyn FnMut(&[f32]) -> Result<Judgement> + 'a;
 
 /// The best epoch's network and how it came about.
-pub(super) struct Fitted<D: Lend> {
+pub(super) struct Fitted<D: Backend> {
     pub network: Network<D>,
     pub best_epoch: usize,
     pub last_step: Option<usize>,

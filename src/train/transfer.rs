@@ -7,8 +7,8 @@ use crate::data::{Datasets, Pick, Record};
 use crate::error::Error;
 use crate::manifest::{ClassWeights, Freeze, Fusion, Labels, StoppingMetric, Superclass, Transfer, TransferLoss};
 use crate::nn::Network;
+use crate::ops::Backend;
 use crate::ops::loss::Form;
-use crate::ops::{Backend, Lend};
 
 use super::examples::{Examples, Objective, Scaling, Truth};
 use super::fit::{Fit, Judgement, Recipe};
@@ -17,7 +17,7 @@ use super::{Outcome, Prediction, Trained, Training, Watch};
 
 /// What a classifier starts from.
 #[derive(Debug)]
-pub struct Graft<'a, D: Lend> {
+pub struct Graft<'a, D: Backend> {
     /// The networks whose backbones are grafted; none from scratch.
     pub donors: &'a [Network<D>],
     /// Backbones: as many as donors, or any number of fresh ones.

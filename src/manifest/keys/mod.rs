@@ -3,11 +3,11 @@
 mod networks;
 mod stages;
 
-pub(crate) use networks::ARCHITECTURE;
 use networks::FREEZE;
 use stages::{CLASSIFICATION, DONOR, REGRESSION, TRANSFER};
 
-use super::language::{Key, Kind, Kinds, Names, Range, Type, Words};
+use crate::declare::{Key, Kind, Kinds, Names, Range, Type, Words};
+use crate::nn::{ARCHITECTURES, Fusion};
 
 const fn words(what: &'static str, known: &'static [(&'static str, &'static str)]) -> Words {
     Words { what, known, later: &[] }
@@ -61,7 +61,7 @@ pub(crate) const MANIFEST: &[Key] = &[
     Key::new("sources", Type::Named(&Type::Kind(&SOURCE)), "{}", "Where records come from, by name."),
     Key::new("signal", Type::Table(SIGNAL), "{}", "What every network sees."),
     Key::new("mixes", Type::Named(&Type::Table(MIX)), "{}", "What the regression networks are trained on, by name."),
-    Key::new("architectures", Type::Named(&Type::Kind(&ARCHITECTURE)), "{}", "Networks, by name."),
+    Key::new("architectures", Type::Named(&Type::Kind(&ARCHITECTURES)), "{}", "Networks, by name."),
     Key::new(
         "freezes",
         Type::Named(&Type::Table(FREEZE)),
@@ -332,16 +332,7 @@ const COMPUTE: &[Key] = &[Key::new(
 
 const GRAFTS: Type = list(&DONOR, 1);
 
-const FUSIONS: Type = list(&Type::Word(&FUSION), 1);
-const FUSION: Words = words(
-    "fusion",
-    &[
-        ("concat", "side by side"),
-        ("gate", "an average with learned weights that depend on the record"),
-        ("mean", "the average"),
-    ],
-);
-
+const FUSIONS: Type = list(&Type::Word(&Fusion::WORDS), 1);
 const TRIALS: &[Key] = &[
     Key::optional(
         "mix",
@@ -387,7 +378,7 @@ const TRIALS: &[Key] = &[
     ),
     Key::new(
         "fusion",
-        Type::WordOrList(&FUSION, &FUSIONS),
+        Type::WordOrList(&Fusion::WORDS, &FUSIONS),
         "\"concat\"",
         "How the features of several grafted networks are joined; grafts of one network are there once.",
     ),
@@ -397,7 +388,7 @@ const EXCLUDE: &[Key] = &[
     Key::optional("mix", Type::Name(Names::Mix), "any", "\"synthetic\"", "The mix."),
     Key::optional("architecture", Type::Name(Names::Architecture), "any", "\"cnn\"", "The architecture."),
     Key::optional("from", GRAFTS, "any", r#"["qrs"]"#, "The grafted networks."),
-    Key::optional("fusion", Type::Word(&FUSION), "any", "\"concat\"", "The fusion of several grafted networks."),
+    Key::optional("fusion", Type::Word(&Fusion::WORDS), "any", "\"concat\"", "The fusion of several grafted networks."),
     Key::optional("freeze", Type::Name(Names::Freeze), "any", "\"none\"", "The freeze."),
     Key::optional("label_fraction", SHARE, "any", "1.0", "The share of the training records."),
     Key::optional("seed", SEED, "any", "0", "The seed."),

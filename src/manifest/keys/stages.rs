@@ -1,7 +1,7 @@
 //! The two stages, and what both are trained with.
 
 use super::{FOLD, SHARE, count, list, sequence, words};
-use crate::manifest::language::{Default, Key, Kind, Kinds, Names, Range, Type, Words};
+use crate::declare::{Default, Key, Kind, Kinds, Names, Range, Type, Words};
 
 const TARGET: Words = words(
     "target",
