@@ -195,6 +195,12 @@ impl Key {
         self
     }
 
+    /// The same with another default, as JSON.
+    pub const fn preset(mut self, default: &'static str) -> Self {
+        self.default = Default::Json(default);
+        self
+    }
+
     /// The same under another name: for names that Rust does not allow.
     pub const fn named(mut self, name: &'static str) -> Self {
         self.name = name;

@@ -2,7 +2,8 @@
 //!
 //! A declaration gives each key its Rust field, type, range, unit, default and meaning. From it come the reading of
 //! manifests with places of errors, the defaults, the JSON Schema, the reference page, and the settings that a stage's id
-//! is hashed from. [`table`] declares a table, [`words`] the words that a value can be.
+//! is hashed from. [`table`] declares a table, [`kinds`] one whose `kind` decides its keys, [`words`] the words that a
+//! value can be.
 //!
 //! ```text
 //! table! {
@@ -22,7 +23,8 @@
 //! value where the key is not written (`absent` says what that means), `required` that it must be written. What stands
 //! after `in` is the [`Type`]; it may be left out where the Rust type says all, as `bool`, tables and words do. After it
 //! come `unit`, `absent`, `example` and the other functions of [`Key`], and at last, behind `=>`, what serde must know.
-//! The comments are the meaning that people read in the schema and the reference: one sentence or more.
+//! A table that is `incomplete` (`pub struct Trials, incomplete`) has defaults that follow from other tables, so it is no
+//! `Default`. The comments are the meaning that people read in the schema and the reference: one sentence or more.
 
 mod defaults;
 mod language;
@@ -34,4 +36,4 @@ pub(crate) use defaults::{default_of, derive, stand_in};
 pub(crate) use language::*;
 pub(crate) use names::{choices, hint, list, nearest};
 pub(crate) use places::{Faults, Places, Problem};
-pub(crate) use table::{Table, Value, is_default, table, text, words};
+pub(crate) use table::{Table, Value, is_default, kinds, table, text, words};

@@ -49,10 +49,10 @@ pub(crate) const fn text(comment: &'static str) -> &'static str {
 /// Declares a table: see the module [`crate::declare`].
 macro_rules! table {
     (
-        $(#[doc = $doc:literal])*
-        $vis:vis struct $Table:ident {
+        $(#[doc = $doc:expr])*
+        $vis:vis struct $Table:ident $(, $incomplete:ident)? {
             $(
-                $(#[doc = $key_doc:literal])*
+                $(#[doc = $key_doc:expr])*
                 $key_vis:vis $key:ident: $rust:ty = $default:tt $(in $of:expr)? $(, $option:ident $value:tt)*
                 $(=> serde $serde:tt)?;
             )*
@@ -79,6 +79,10 @@ macro_rules! table {
             ];
         }
 
+        $crate::declare::table!(@default $Table $($incomplete)?);
+    };
+    (@default $Table:ident incomplete) => {};
+    (@default $Table:ident) => {
         impl ::std::default::Default for $Table {
             fn default() -> Self {
                 $crate::declare::default_of()
@@ -125,7 +129,7 @@ macro_rules! words {
     (
         $(#[$attr:meta])*
         $vis:vis enum $Words:ident as $what:literal {
-            $($(#[doc = $doc:literal])* $Variant:ident = $word:literal,)*
+            $($(#[doc = $doc:expr])* $Variant:ident = $word:literal,)*
         }
         $(later $($later:literal),*)?
     ) => {
@@ -169,4 +173,86 @@ macro_rules! words {
     };
 }
 
-pub(crate) use {table, words};
+/// Declares the kinds that a table can be of, as an enum: each variant with the word of `kind`, its keys declared as by
+/// [`table`], its comment what it is.
+///
+/// ```text
+/// kinds! {
+///     /// Losses.
+///     #[serde(deny_unknown_fields, tag = "kind")]
+///     pub enum Loss as "loss", default "mae" {
+///         /// Mean absolute error.
+///         Mae = "mae";
+///         /// Huber's.
+///         Huber = "huber" {
+///             /// Where the line starts.
+///             delta: f64 = 1.0 in Type::Number(Range::above(0.0));
+///         };
+///     }
+///     later "quantile"
+/// }
+/// ```
+///
+/// `as` is what messages call such a table; kinds after `later` are known but not in this build.
+macro_rules! kinds {
+    (
+        $(#[$attr:meta])*
+        $vis:vis enum $Kinds:ident as $what:literal $(, default $default:literal)? {
+            $(
+                $(#[doc = $doc:expr])*
+                $Variant:ident = $word:literal $({
+                    $(
+                        $(#[doc = $key_doc:expr])*
+                        $key:ident: $rust:ty = $key_default:tt $(in $of:expr)? $(, $option:ident $value:tt)*
+                        $(=> serde $serde:tt)?;
+                    )*
+                })?;
+            )*
+        }
+        $(later $($later:literal),*)?
+    ) => {
+        #[derive(Clone, Debug, PartialEq, ::serde::Serialize, ::serde::Deserialize)]
+        $(#[$attr])*
+        $vis enum $Kinds {
+            $(
+                $(#[doc = $doc])*
+                #[serde(rename = $word)]
+                $Variant $({
+                    $(
+                        $(#[doc = $key_doc])*
+                        #[doc = concat!("\n\nDefault: `", stringify!($key_default), "`.")]
+                        $(#[serde $serde])?
+                        $key: $rust,
+                    )*
+                })?,
+            )*
+        }
+
+        impl $Kinds {
+            /// The kinds.
+            pub(crate) const KINDS: $crate::declare::Kinds = $crate::declare::Kinds {
+                what: $what,
+                default: $crate::declare::kinds!(@default $($default)?),
+                known: &[$(
+                    $crate::declare::Kind {
+                        name: $word,
+                        doc: $crate::declare::text(concat!($($doc),*)),
+                        keys: &[$($(
+                            $crate::declare::table!(@key $key, $rust, $key_default, [$($of)?], concat!($($key_doc),*))
+                                $(.$option($value))*,
+                        )*)?],
+                    },
+                )*],
+                later: &[$($($later),*)?],
+            };
+        }
+
+        impl $crate::declare::Value for $Kinds {
+            const TYPE: $crate::declare::Type = $crate::declare::Type::Kind(&$Kinds::KINDS);
+        }
+    };
+    (@default) => { None };
+    (@default $default:literal) => { Some($default) };
+}
+
+pub(crate) use {kinds, table, words};

@@ -6,28 +6,38 @@
 mod checks;
 mod condition;
 mod diagnostic;
+mod freezes;
 mod glob;
 mod graft;
 pub(crate) mod keys;
 mod lead;
+mod mixes;
 mod path;
 mod read;
 mod reading;
 mod reference;
 mod schema;
+mod signal;
 mod stage_types;
+mod training;
 mod trial_checks;
+mod trials;
 mod types;
 
 pub use condition::{Comparison, Condition, ConditionFault, OLDEST, Quantity, Sex};
 pub use diagnostic::Diagnostic;
+pub use freezes::{Freeze, FreezeStep, L2Sp};
 pub use glob::glob_matches;
 pub use graft::*;
 pub use lead::Lead;
+pub use mixes::{Mix, MixPart};
 pub use reading::{Reading, Unit, Unreadable};
 pub use reference::reference;
 pub use schema::schema;
+pub use signal::{Compute, Normalize, Signal};
 pub use stage_types::*;
+pub use training::{Augment, EarlyStopping, GradientClipping, Optimizer, Schedule, StoppingFrom, StoppingMetric};
+pub use trials::{Exclude, Trials};
 pub use types::*;
 
 pub use crate::nn::{Architecture, BatchNormMode, Fusion};
