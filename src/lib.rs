@@ -3,7 +3,7 @@
 //! data mix and freeze schedule makes the most of it?
 //!
 //! Data flows one way through the modules, each knowing only those before it:
-//! [`manifest`] -> [`plan`] -> [`data`] -> [`ops`] and [`nn`] -> [`train`] -> [`store`] ->
+//! [`ops`] -> [`nn`] -> [`manifest`] -> [`plan`] -> [`data`] -> [`train`] -> [`store`] ->
 //! [`run`] -> [`verify`] -> [`statistics`] -> [`report`] -> [`audit`] -> [`cli`].
 //!
 //! For research. Not a medical device; nothing here is for diagnosis.

@@ -79,73 +79,39 @@ impl Reader<'_> {
         let span = value.span();
         match (of, value.get_ref()) {
             (Type::Bool, DeValue::Boolean(value)) => Some(Value::Bool(*value)),
-            (Type::Text(min), DeValue::String(text)) => {
-                if text.trim().chars().count() < *min {
-                    self.problem(span, format!("`{}` is empty", self.name()));
-                    return None;
-                }
-                if *min > 0 && text.contains(char::is_control) {
-                    self.problem(span, format!("`{}` has a line break or another control character", self.name()));
-                    return None;
-                }
-                Some(Value::String(text.to_string()))
-            }
+            (Type::Text(min), DeValue::String(text)) => self.text(*min, text, span),
             (Type::Path, DeValue::String(text)) => match path::resolve(text, self.folder, self.env) {
                 Ok(path) => serde_json::to_value(path).ok(),
-                Err(message) => {
-                    self.problem(span, message);
-                    None
-                }
+                Err(message) => self.fault(span, message),
             },
             (Type::Condition, DeValue::String(text)) => match Condition::parse(text) {
                 Ok(condition) => serde_json::to_value(condition).ok(),
                 Err(fault) => {
                     let span = inside(self.text, span, text, fault.span);
-                    self.problem(span, format!("`{}`: {}", self.name(), fault.message));
-                    None
+                    self.fault(span, format!("`{}`: {}", self.name(), fault.message))
                 }
             },
             (Type::Integer(range), DeValue::Integer(integer)) => {
                 match i64::from_str_radix(integer.as_str(), integer.radix()) {
                     Ok(number) => self.in_range(range, number as f64, span).then(|| Value::from(number)),
-                    Err(_) => {
-                        self.problem(span, format!("`{}` is too large for a whole number", self.name()));
-                        None
-                    }
+                    Err(_) => self.fault(span, format!("`{}` is too large for a whole number", self.name())),
                 }
             }
             (Type::Number(range), DeValue::Integer(integer)) => {
                 let number = i64::from_str_radix(integer.as_str(), integer.radix()).unwrap_or(i64::MAX) as f64;
                 self.in_range(range, number, span).then(|| Value::from(number))
             }
-            (Type::Number(range), DeValue::Float(float)) => {
-                let number: f64 = float.as_str().parse().unwrap_or(f64::NAN);
-                if !number.is_finite() {
-                    self.problem(span, format!("`{}` is {}; it must be a finite number", self.name(), float.as_str()));
-                    return None;
+            (Type::Number(range), DeValue::Float(float)) => match float.as_str().parse::<f64>() {
+                Ok(number) if number.is_finite() => self.in_range(range, number, span).then(|| Value::from(number)),
+                _ => {
+                    let message = format!("`{}` is {}; it must be a finite number", self.name(), float.as_str());
+                    self.fault(span, message)
                 }
-                self.in_range(range, number, span).then(|| Value::from(number))
-            }
+            },
             (Type::Word(words) | Type::WordOrList(words, _), DeValue::String(word)) => self.word(words, word, span),
             (Type::WordOrList(_, list), DeValue::Array(_)) => self.value(list, value),
             (Type::Name(names), DeValue::String(name)) => self.reference(*names, name, span),
-            (Type::List { of, min, max, unique }, DeValue::Array(array)) => {
-                let items = array.iter().enumerate();
-                let items: Vec<Option<Value>> =
-                    items.map(|(index, item)| self.step(index.to_string(), of, item)).collect();
-                self.list_length(*min, *max, items.len(), span);
-                if *unique {
-                    for (index, item) in items.iter().enumerate() {
-                        if item.is_some() && items[..index].contains(item) {
-                            let shown = item.as_ref().map(shown).unwrap_or_default();
-                            self.problem(array[index].span(), format!("{shown} comes twice in `{}`", self.name()));
-                        }
-                    }
-                }
-                // Of a fixed number of items each one counts: what is left of them has no meaning.
-                let is_broken = min == max && items.iter().flatten().count() != *min;
-                (!is_broken).then(|| Value::Array(items.into_iter().flatten().collect()))
-            }
+            (Type::List { .. }, DeValue::Array(array)) => self.list(of, array, span),
             (Type::Table(keys), DeValue::Table(table)) => {
                 let what = self.here();
                 Some(Value::Object(self.table(&what, keys, table, span, false)))
@@ -155,25 +121,63 @@ impl Reader<'_> {
                 let kind = self.known_kind(kinds, word, span.clone())?;
                 self.table_of_kind(kind, &DeTable::new(), span)
             }
-            (Type::Named(of), DeValue::Table(table)) => {
-                let mut read = Map::new();
-                for (key, value) in table {
-                    let name = key.get_ref().to_string();
-                    if name.trim().is_empty() || name.contains(char::is_control) {
-                        let message = format!("a name in `{}` is empty or has a control character", self.name());
-                        self.problem_at(&name, key.span(), message);
-                    }
-                    if let Some(value) = self.step(name.clone(), of, value) {
-                        read.insert(name, value);
-                    }
-                }
-                Some(Value::Object(read))
-            }
+            (Type::Named(of), DeValue::Table(table)) => Some(self.named(of, table)),
             (of, found) => {
-                self.problem(span, format!("`{}` must be {}, not {}", self.name(), expected(of), article(found)));
-                None
+                self.fault(span, format!("`{}` must be {}, not {}", self.name(), expected(of), article(found)))
             }
         }
+    }
+
+    /// Notes a problem of the value being read, of which there is none then.
+    fn fault(&mut self, span: Span<usize>, message: impl Into<String>) -> Option<Value> {
+        self.problem(span, message);
+        None
+    }
+
+    /// A text of at least `min` characters.
+    fn text(&mut self, min: usize, text: &str, span: Span<usize>) -> Option<Value> {
+        if text.trim().chars().count() < min {
+            return self.fault(span, format!("`{}` is empty", self.name()));
+        }
+        if min > 0 && text.contains(char::is_control) {
+            return self.fault(span, format!("`{}` has a line break or another control character", self.name()));
+        }
+        Some(Value::String(text.to_owned()))
+    }
+
+    /// A list, whose type `of` says what its items are and how many.
+    fn list(&mut self, of: &Type, array: &[Spanned<DeValue<'_>>], span: Span<usize>) -> Option<Value> {
+        let Type::List { of, min, max, unique } = *of else { return None };
+        let items: Vec<Option<Value>> =
+            array.iter().enumerate().map(|(index, item)| self.step(index.to_string(), of, item)).collect();
+        self.list_length(min, max, items.len(), span);
+        if unique {
+            for (index, item) in items.iter().enumerate() {
+                if item.is_some() && items[..index].contains(item) {
+                    let shown = item.as_ref().map(shown).unwrap_or_default();
+                    self.problem(array[index].span(), format!("{shown} comes twice in `{}`", self.name()));
+                }
+            }
+        }
+        // Of a fixed number of items each one counts: what is left of them has no meaning.
+        let is_broken = min == max && items.iter().flatten().count() != min;
+        (!is_broken).then(|| Value::Array(items.into_iter().flatten().collect()))
+    }
+
+    /// A table from names of the user's choice to values of one type.
+    fn named(&mut self, of: &Type, table: &DeTable<'_>) -> Value {
+        let mut read = Map::new();
+        for (key, value) in table {
+            let name = key.get_ref().to_string();
+            if name.trim().is_empty() || name.contains(char::is_control) {
+                let message = format!("a name in `{}` is empty or has a control character", self.name());
+                self.problem_at(&name, key.span(), message);
+            }
+            if let Some(value) = self.step(name.clone(), of, value) {
+                read.insert(name, value);
+            }
+        }
+        Value::Object(read)
     }
 
     /// A table with these keys; what is faulty is replaced by a stand-in.

@@ -36,7 +36,7 @@ pub(super) fn is_probe(freeze: &Freeze) -> bool {
 }
 
 /// What a stage of `plan` will cost.
-pub(super) fn of(plan: &Plan, stage: &Stage) -> f64 {
+pub(super) fn of_stage(plan: &Plan, stage: &Stage) -> f64 {
     let manifest = &plan.experiments[stage.experiment];
     let Some(architecture) = manifest.architectures.get(&stage.architecture) else { return 1.0 };
     let records = |mix: &str| {
@@ -96,7 +96,12 @@ mod tests {
             let fingerprints = manifest.used_sources().into_iter().map(print).collect();
             let plan = crate::plan::expand(vec![manifest], &fingerprints, &crate::plan::Overlaps::new()).unwrap();
             for stage in &plan.stages {
-                assert_eq!(of_settings(&stage.settings(&plan)), Some(of(&plan, stage)), "{}", stage.describe(&plan));
+                assert_eq!(
+                    of_settings(&stage.settings(&plan)),
+                    Some(of_stage(&plan, stage)),
+                    "{}",
+                    stage.describe(&plan)
+                );
             }
         }
     }
