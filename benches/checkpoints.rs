@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use ecgraft::manifest::{Architecture, CnnConfig, Fusion, Inception1dConfig};
-use ecgraft::nn::Network;
+use ecgraft::manifest::{Architecture, Fusion};
+use ecgraft::nn::{CnnConfig, Inception1dConfig, Network};
 use ecgraft::tensor::Cpu;
 use ecgraft::train::checkpoint::{self, Checkpoint};
 use rayon::prelude::*;

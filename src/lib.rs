@@ -3,7 +3,7 @@
 //! data mix and freeze schedule makes the most of it?
 //!
 //! Data flows one way through the modules, each knowing only those before it:
-//! [`words`], [`manifest`] -> [`plan`] -> [`data`] -> [`tensor`], [`ops`] and [`nn`] -> [`statistics`], [`metrics`] ->
+//! [`words`], [`tensor`] -> [`ops`] -> [`nn`] -> [`manifest`] -> [`plan`] -> [`data`] -> [`statistics`], [`metrics`] ->
 //! [`train`] -> [`store`] -> [`run`] -> [`verify`] -> [`compare`] -> [`report`] -> [`audit`] -> [`cli`].
 //!
 //! For research. Not a medical device; nothing here is for diagnosis.
@@ -13,6 +13,7 @@ pub mod audit;
 pub mod cli;
 pub mod compare;
 pub mod data;
+mod declare;
 pub mod durable;
 pub mod error;
 pub mod manifest;

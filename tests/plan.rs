@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::example::{fingerprints, freeze, manifest, plan, strings};
 use ecgraft::manifest::*;
+use ecgraft::nn::CnnConfig;
 use ecgraft::plan::{Overlap, Overlaps, Plan, SharedPeople, StageKind, expand, id_of_run, id_of_settings};
 use serde_json::json;
 

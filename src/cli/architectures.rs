@@ -4,9 +4,9 @@ use crate::tensor::Cpu;
 use clap::Args;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
-use crate::manifest::keys::ARCHITECTURE;
-use crate::manifest::language::{Default, Key, Kind, Type};
-use crate::manifest::{Architecture, Fusion, default_architecture, hint};
+use crate::declare::{Default, Key, Kind, Type};
+use crate::manifest::{Architecture, Fusion, hint};
+use crate::nn::ARCHITECTURES;
 use crate::nn::Network;
 use crate::{Error, Result};
 
@@ -36,10 +36,10 @@ pub fn run(options: Options) -> Result<()> {
 }
 
 fn find(name: &str) -> Result<&'static Kind> {
-    let names = || ARCHITECTURE.known.iter().map(|kind| kind.name);
-    ARCHITECTURE.find(name).ok_or_else(|| {
+    let names = || ARCHITECTURES.known.iter().map(|kind| kind.name);
+    ARCHITECTURES.find(name).ok_or_else(|| {
         let available: Vec<&str> = names().collect();
-        Error::user(if ARCHITECTURE.later.contains(&name) {
+        Error::user(if ARCHITECTURES.later.contains(&name) {
             format!("`{name}` is not available in this build; available: {}", available.join(", "))
         } else {
             format!("unknown architecture `{name}`{}", hint(name, names()))
@@ -50,12 +50,12 @@ fn find(name: &str) -> Result<&'static Kind> {
 /// One row for each kind.
 fn overview() -> String {
     let mut table = table(&["kind", "what it is", "keys", "blocks"]);
-    for kind in ARCHITECTURE.known {
+    for kind in ARCHITECTURES.known {
         let keys: Vec<&str> = kind.keys.iter().map(|key| key.name).collect();
-        let blocks = default_architecture(kind.name).map(|architecture| blocks(&architecture)).unwrap_or_default();
+        let blocks = Architecture::at_defaults(kind.name).map(|architecture| blocks(&architecture)).unwrap_or_default();
         table.add_row([kind.name, kind.doc, &keys.join(", "), &blocks]);
     }
-    for kind in ARCHITECTURE.later {
+    for kind in ARCHITECTURES.later {
         table.add_row([kind, "not in this build", "", ""]);
     }
     format!("{}\n\nKeys of one kind: ecgraft architectures KIND\n", table.trim_fmt())
@@ -68,7 +68,7 @@ fn explain(kind: &Kind) -> Result<String> {
         table.add_row([key.name, &type_of(&key.of), default_of(key), key.doc]);
     }
     let mut text = format!("{}: {}\n\n{}\n", kind.name, kind.doc, table.trim_fmt());
-    if let Some(architecture) = default_architecture(kind.name) {
+    if let Some(architecture) = Architecture::at_defaults(kind.name) {
         text.push_str(&parameters(&architecture)?);
     }
     Ok(text)
@@ -112,7 +112,7 @@ fn type_of(of: &Type) -> String {
 fn default_of(key: &Key) -> &'static str {
     match key.default {
         Default::Json(default) => default,
-        Default::Absent(absent) => absent,
+        Default::Absent(absent) | Default::Derived(absent, _) => absent,
         Default::Required => "(required)",
     }
 }

@@ -8,8 +8,8 @@ use rand_distr::{Distribution, StandardNormal};
 
 use crate::Result;
 use crate::error::Error;
-use crate::manifest::keys::ARCHITECTURE;
-use crate::manifest::{Architecture, Fusion, Optimizer, default_architecture};
+use crate::manifest::{Architecture, Fusion, Optimizer};
+use crate::nn::ARCHITECTURES;
 use crate::nn::{Hold, Network, Pass};
 use crate::ops::Backend;
 use crate::ops::step::loss::{Form, Loss, loss};
@@ -58,8 +58,8 @@ enum Precision {
 /// Runs the command.
 pub fn run(options: Options) -> Result<()> {
     let device = Device::parse(&options.device)?;
-    let architecture = default_architecture(&options.kind).ok_or_else(|| {
-        let known: Vec<&str> = ARCHITECTURE.known.iter().map(|kind| kind.name).collect();
+    let architecture = Architecture::at_defaults(&options.kind).ok_or_else(|| {
+        let known: Vec<&str> = ARCHITECTURES.known.iter().map(|kind| kind.name).collect();
         Error::user(format!("no architecture kind `{}`; there are {}", options.kind, known.join(", ")))
     })?;
     if [options.batch, options.channels, options.length, options.steps].contains(&0) || options.length < 16 {

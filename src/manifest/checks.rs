@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
-use super::places::{Places, Problem};
 use super::*;
+use crate::declare::{Faults, Places, Problem};
+use crate::nn;
 
 /// All problems of the manifest but for those of its trials.
 pub(super) fn all(manifest: &Manifest, places: &Places) -> Vec<Problem> {
@@ -212,83 +213,13 @@ impl Checks<'_> {
     }
 
     fn architecture(&mut self, name: &str, architecture: &Architecture) {
-        let at = |key| ["architectures", name, key];
-        match architecture {
-            Architecture::Cnn(cnn) => self.cnn(name, cnn),
-            Architecture::Inception1d(_) | Architecture::Rnn(_) | Architecture::Lstm(_) | Architecture::Gru(_) => {}
-            Architecture::Vit(vit) => self.vit(name, vit),
-            Architecture::Resnet1d(net) => {
-                self.odd_kernels(name, "a `resnet1d`", &net.kernels);
-                self.odd(&at("stem_kernel"), "a `resnet1d`", net.stem_kernel);
-            }
-            Architecture::Xresnet1d(net) => {
-                self.odd(&at("kernel"), "an `xresnet1d`", net.kernel);
-                if !Xresnet1dConfig::DEPTHS.contains(&net.depth) {
-                    let depths = Xresnet1dConfig::DEPTHS.map(|depth| depth.to_string()).join(", ");
-                    let message = format!("there is no `xresnet1d` of depth {}; depths: {depths}", net.depth);
-                    self.problem(&at("depth"), message);
-                }
-            }
-        }
-    }
-
-    /// A kernel size that must be odd.
-    fn odd(&mut self, place: &[&str], of: &str, kernel: usize) {
-        if kernel.is_multiple_of(2) {
-            self.problem(place, format!("the kernel size {kernel} is even; kernels of {of} are odd"));
-        }
-    }
-
-    fn odd_kernels(&mut self, name: &str, of: &str, kernels: &[usize]) {
-        for (index, kernel) in kernels.iter().enumerate() {
-            self.odd(&["architectures", name, "kernels", &index.to_string()], of, *kernel);
-        }
-    }
-
-    fn vit(&mut self, name: &str, vit: &VitConfig) {
-        let at = |key| ["architectures", name, key];
-        let VitConfig { dim, heads, patch, .. } = vit;
-        let key = if self.places.is_written(&at("heads")) { "heads" } else { "dim" };
-        if !dim.is_multiple_of(*heads) && self.places.is_sound(&at("dim")) && self.places.is_sound(&at("heads")) {
-            self.problem(&at(key), format!("`dim`, {dim}, is not divisible by `heads`, {heads}"));
-        }
         let signal = &self.manifest.signal;
-        if *patch > signal.length() && self.places.is_sound(&["signal"]) {
-            let message = format!(
-                "a patch of {patch} samples is longer than the signal: it has {} samples ({} s at {} Hz)",
-                signal.length(),
-                signal.duration,
-                signal.sampling_rate
-            );
-            self.problem(&at("patch"), message);
-        }
-    }
-
-    fn cnn(&mut self, name: &str, cnn: &CnnConfig) {
-        let at = |key| ["architectures", name, key];
-        self.odd_kernels(name, "a `cnn`", &cnn.kernels);
-        let (channels, kernels) = (cnn.channels.len(), cnn.kernels.len());
-        let key = if self.places.is_written(&at("kernels")) { "kernels" } else { "channels" };
-        if channels != kernels && self.places.is_sound(&at("channels")) && self.places.is_sound(&at("kernels")) {
-            let by_default = if self.places.is_written(&at("kernels")) && self.places.is_written(&at("channels")) {
-                ""
-            } else {
-                ", one of them by default"
-            };
-            let message =
-                format!("`channels` has {channels} items and `kernels` {kernels}{by_default}; they must be as many");
-            self.problem(&at(key), message);
-        }
-        let signal = &self.manifest.signal;
-        if signal.length() >> channels.min(60) == 0 && self.places.is_sound(&["signal"]) {
-            let message = format!(
-                "{channels} blocks halve the signal to nothing: it has {} samples ({} s at {} Hz)",
-                signal.length(),
-                signal.duration,
-                signal.sampling_rate
-            );
-            self.problem(&at("channels"), message);
-        }
+        let (leads, length) = signal.shape();
+        let in_words = format!("{length} samples ({} s at {} Hz)", signal.duration, signal.sampling_rate);
+        let signal = nn::Signal { input: nn::Input { leads, length }, in_words };
+        let mut faults = Faults::new(self.places, &["architectures", name]);
+        architecture.check(&mut faults, self.places.is_sound(&["signal"]).then_some(&signal));
+        self.problems.append(&mut faults.problems);
     }
 
     fn regression(&mut self) {

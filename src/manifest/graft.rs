@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Target;
+use super::{Fusion, Target};
 
 /// What one regression network measures: one target, or several with an output each.
 /// In a manifest `"hr"`, or `["hr", "qrs"]`.
@@ -94,27 +94,6 @@ impl Donor {
 impl From<Target> for Donor {
     fn from(target: Target) -> Self {
         Donor::Regression(target.into())
-    }
-}
-
-/// How the pooled features of several grafted backbones become the head's input.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Fusion {
-    /// Side by side: as many features as all backbones have together.
-    #[default]
-    Concat,
-    /// A weighted average; the weights are learned and depend on the record: softmax of a linear layer
-    /// on all features (the gate of a mixture of experts, Jacobs 1991).
-    Gate,
-    /// Their average.
-    Mean,
-}
-
-impl Fusion {
-    /// `concat`, `gate` or `mean`.
-    pub fn name(self) -> &'static str {
-        ["concat", "gate", "mean"][self as usize]
     }
 }
 

@@ -3,39 +3,46 @@
 //! One description of the language (every key with type, unit, range, default and meaning) drives the
 //! reading, the checks of keys and words, the defaults and the JSON [`schema`].
 
-mod architectures;
 mod checks;
 mod condition;
 mod diagnostic;
+mod freezes;
 mod glob;
 mod graft;
 pub(crate) mod keys;
-pub(crate) mod language;
 mod lead;
-mod names;
+mod mixes;
 mod path;
-mod places;
 mod read;
 mod reading;
 mod reference;
 mod schema;
+mod signal;
 mod stage_types;
+mod training;
 mod trial_checks;
+mod trials;
 mod types;
 
-pub use architectures::*;
 pub use condition::{Comparison, Condition, ConditionFault, OLDEST, Quantity, Sex};
 pub use diagnostic::Diagnostic;
+pub use freezes::{Freeze, FreezeStep, L2Sp};
 pub use glob::glob_matches;
 pub use graft::*;
 pub use lead::Lead;
+pub use mixes::{Mix, MixPart};
 pub use reading::{Reading, Unit, Unreadable};
 pub use reference::reference;
 pub use schema::schema;
+pub use signal::{Compute, Normalize, Signal};
 pub use stage_types::*;
+pub use training::{Augment, EarlyStopping, GradientClipping, Optimizer, Schedule, StoppingFrom, StoppingMetric};
+pub use trials::{Exclude, Trials};
 pub use types::*;
 
-pub(crate) use names::{choices, hint};
+pub use crate::nn::{Architecture, BatchNormMode, Fusion};
+
+pub(crate) use crate::declare::{choices, hint};
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -45,8 +52,8 @@ use serde_json::Value;
 use toml::de::DeTable;
 use walkdir::WalkDir;
 
+use crate::declare::Problem;
 use crate::{Error, Result};
-use places::Problem;
 
 /// Reads the manifests at `paths`: files as they are, folders walked for `*.toml`, in name order.
 /// A file that is reached twice is read once.
@@ -204,13 +211,6 @@ pub fn parse(
             Err(diagnostics(path, text, problems))
         }
     }
-}
-
-/// The architecture of this kind with all settings at their defaults.
-pub(crate) fn default_architecture(kind: &str) -> Option<Architecture> {
-    let json = serde_json::json!({ "kind": kind });
-    let of = language::Type::Kind(&keys::ARCHITECTURE);
-    serde_json::from_value(read::default_value(&of, &json, Path::new(""), &|_| None)).ok()
 }
 
 fn diagnostics(path: &Path, text: &str, mut problems: Vec<Problem>) -> Vec<Diagnostic> {

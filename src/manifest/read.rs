@@ -9,10 +9,8 @@ use serde_json::{Map, Value};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::language::{Default, Key, Kind, Kinds, Names, Range, Type, Words};
-use super::names;
-use super::places::{Places, Problem};
 use super::{Condition, keys, path};
+use crate::declare::{self, Default, Key, Kind, Kinds, Names, Places, Problem, Range, Type, Words};
 
 /// What was read: the whole manifest as JSON in the shape of its types.
 pub(super) struct Read {
@@ -81,73 +79,39 @@ impl Reader<'_> {
         let span = value.span();
         match (of, value.get_ref()) {
             (Type::Bool, DeValue::Boolean(value)) => Some(Value::Bool(*value)),
-            (Type::Text(min), DeValue::String(text)) => {
-                if text.trim().chars().count() < *min {
-                    self.problem(span, format!("`{}` is empty", self.name()));
-                    return None;
-                }
-                if *min > 0 && text.contains(char::is_control) {
-                    self.problem(span, format!("`{}` has a line break or another control character", self.name()));
-                    return None;
-                }
-                Some(Value::String(text.to_string()))
-            }
+            (Type::Text(min), DeValue::String(text)) => self.text(*min, text, span),
             (Type::Path, DeValue::String(text)) => match path::resolve(text, self.folder, self.env) {
                 Ok(path) => serde_json::to_value(path).ok(),
-                Err(message) => {
-                    self.problem(span, message);
-                    None
-                }
+                Err(message) => self.fault(span, message),
             },
             (Type::Condition, DeValue::String(text)) => match Condition::parse(text) {
                 Ok(condition) => serde_json::to_value(condition).ok(),
                 Err(fault) => {
                     let span = inside(self.text, span, text, fault.span);
-                    self.problem(span, format!("`{}`: {}", self.name(), fault.message));
-                    None
+                    self.fault(span, format!("`{}`: {}", self.name(), fault.message))
                 }
             },
             (Type::Integer(range), DeValue::Integer(integer)) => {
                 match i64::from_str_radix(integer.as_str(), integer.radix()) {
                     Ok(number) => self.in_range(range, number as f64, span).then(|| Value::from(number)),
-                    Err(_) => {
-                        self.problem(span, format!("`{}` is too large for a whole number", self.name()));
-                        None
-                    }
+                    Err(_) => self.fault(span, format!("`{}` is too large for a whole number", self.name())),
                 }
             }
             (Type::Number(range), DeValue::Integer(integer)) => {
                 let number = i64::from_str_radix(integer.as_str(), integer.radix()).unwrap_or(i64::MAX) as f64;
                 self.in_range(range, number, span).then(|| Value::from(number))
             }
-            (Type::Number(range), DeValue::Float(float)) => {
-                let number: f64 = float.as_str().parse().unwrap_or(f64::NAN);
-                if !number.is_finite() {
-                    self.problem(span, format!("`{}` is {}; it must be a finite number", self.name(), float.as_str()));
-                    return None;
+            (Type::Number(range), DeValue::Float(float)) => match float.as_str().parse::<f64>() {
+                Ok(number) if number.is_finite() => self.in_range(range, number, span).then(|| Value::from(number)),
+                _ => {
+                    let message = format!("`{}` is {}; it must be a finite number", self.name(), float.as_str());
+                    self.fault(span, message)
                 }
-                self.in_range(range, number, span).then(|| Value::from(number))
-            }
+            },
             (Type::Word(words) | Type::WordOrList(words, _), DeValue::String(word)) => self.word(words, word, span),
             (Type::WordOrList(_, list), DeValue::Array(_)) => self.value(list, value),
             (Type::Name(names), DeValue::String(name)) => self.reference(*names, name, span),
-            (Type::List { of, min, max, unique }, DeValue::Array(array)) => {
-                let items = array.iter().enumerate();
-                let items: Vec<Option<Value>> =
-                    items.map(|(index, item)| self.step(index.to_string(), of, item)).collect();
-                self.list_length(*min, *max, items.len(), span);
-                if *unique {
-                    for (index, item) in items.iter().enumerate() {
-                        if item.is_some() && items[..index].contains(item) {
-                            let shown = item.as_ref().map(shown).unwrap_or_default();
-                            self.problem(array[index].span(), format!("{shown} comes twice in `{}`", self.name()));
-                        }
-                    }
-                }
-                // Of a fixed number of items each one counts: what is left of them has no meaning.
-                let is_broken = min == max && items.iter().flatten().count() != *min;
-                (!is_broken).then(|| Value::Array(items.into_iter().flatten().collect()))
-            }
+            (Type::List { .. }, DeValue::Array(array)) => self.list(of, array, span),
             (Type::Table(keys), DeValue::Table(table)) => {
                 let what = self.here();
                 Some(Value::Object(self.table(&what, keys, table, span, false)))
@@ -157,25 +121,63 @@ impl Reader<'_> {
                 let kind = self.known_kind(kinds, word, span.clone())?;
                 self.table_of_kind(kind, &DeTable::new(), span)
             }
-            (Type::Named(of), DeValue::Table(table)) => {
-                let mut read = Map::new();
-                for (key, value) in table {
-                    let name = key.get_ref().to_string();
-                    if name.trim().is_empty() || name.contains(char::is_control) {
-                        let message = format!("a name in `{}` is empty or has a control character", self.name());
-                        self.problem_at(&name, key.span(), message);
-                    }
-                    if let Some(value) = self.step(name.clone(), of, value) {
-                        read.insert(name, value);
-                    }
-                }
-                Some(Value::Object(read))
-            }
+            (Type::Named(of), DeValue::Table(table)) => Some(self.named(of, table)),
             (of, found) => {
-                self.problem(span, format!("`{}` must be {}, not {}", self.name(), expected(of), article(found)));
-                None
+                self.fault(span, format!("`{}` must be {}, not {}", self.name(), expected(of), article(found)))
             }
         }
+    }
+
+    /// Notes a problem of the value being read, of which there is none then.
+    fn fault(&mut self, span: Span<usize>, message: impl Into<String>) -> Option<Value> {
+        self.problem(span, message);
+        None
+    }
+
+    /// A text of at least `min` characters.
+    fn text(&mut self, min: usize, text: &str, span: Span<usize>) -> Option<Value> {
+        if text.trim().chars().count() < min {
+            return self.fault(span, format!("`{}` is empty", self.name()));
+        }
+        if min > 0 && text.contains(char::is_control) {
+            return self.fault(span, format!("`{}` has a line break or another control character", self.name()));
+        }
+        Some(Value::String(text.to_owned()))
+    }
+
+    /// A list, whose type `of` says what its items are and how many.
+    fn list(&mut self, of: &Type, array: &[Spanned<DeValue<'_>>], span: Span<usize>) -> Option<Value> {
+        let Type::List { of, min, max, unique } = *of else { return None };
+        let items: Vec<Option<Value>> =
+            array.iter().enumerate().map(|(index, item)| self.step(index.to_string(), of, item)).collect();
+        self.list_length(min, max, items.len(), span);
+        if unique {
+            for (index, item) in items.iter().enumerate() {
+                if item.is_some() && items[..index].contains(item) {
+                    let shown = item.as_ref().map(shown).unwrap_or_default();
+                    self.problem(array[index].span(), format!("{shown} comes twice in `{}`", self.name()));
+                }
+            }
+        }
+        // Of a fixed number of items each one counts: what is left of them has no meaning.
+        let is_broken = min == max && items.iter().flatten().count() != min;
+        (!is_broken).then(|| Value::Array(items.into_iter().flatten().collect()))
+    }
+
+    /// A table from names of the user's choice to values of one type.
+    fn named(&mut self, of: &Type, table: &DeTable<'_>) -> Value {
+        let mut read = Map::new();
+        for (key, value) in table {
+            let name = key.get_ref().to_string();
+            if name.trim().is_empty() || name.contains(char::is_control) {
+                let message = format!("a name in `{}` is empty or has a control character", self.name());
+                self.problem_at(&name, key.span(), message);
+            }
+            if let Some(value) = self.step(name.clone(), of, value) {
+                read.insert(name, value);
+            }
+        }
+        Value::Object(read)
     }
 
     /// A table with these keys; what is faulty is replaced by a stand-in.
@@ -192,7 +194,7 @@ impl Reader<'_> {
             let is_known = keys.iter().any(|key| key.name == name) || kind && name == "kind";
             if !is_known {
                 let known = keys.iter().map(|key| key.name);
-                let hint = names::hint(name, known.chain(kind.then_some("kind")));
+                let hint = declare::hint(name, known.chain(kind.then_some("kind")));
                 let home = other_home(&hint, name);
                 let message = format!("unknown key `{name}` in {what}{hint}{home}");
                 self.problem_at(name, key.span(), message);
@@ -204,7 +206,7 @@ impl Reader<'_> {
                 Some(value) => self.step(key.name.into(), &key.of, value).unwrap_or_else(|| self.stand_in(key)),
                 None => {
                     // A misspelt key was already told.
-                    let near = |written: &str| names::nearest(written, &[key.name]).is_some();
+                    let near = |written: &str| declare::nearest(written, &[key.name]).is_some();
                     let is_misspelt = table
                         .keys()
                         .map(|written| written.get_ref().as_ref())
@@ -217,6 +219,7 @@ impl Reader<'_> {
             };
             read.insert(key.name.into(), value);
         }
+        declare::derive(keys, &mut read);
         read
     }
 
@@ -238,7 +241,7 @@ impl Reader<'_> {
                 Some(kind) => kind,
                 None => {
                     let known: Vec<&str> = kinds.known.iter().map(|kind| kind.name).collect();
-                    let message = format!("{} needs the key `kind`; known: {}", self.here(), names::list(&known));
+                    let message = format!("{} needs the key `kind`; known: {}", self.here(), declare::list(&known));
                     self.problem(span, message);
                     return None;
                 }
@@ -277,7 +280,7 @@ impl Reader<'_> {
         if declared.iter().any(|known| known == name) {
             return Some(name.into());
         }
-        let hint = names::hint(name, declared.iter().map(String::as_str));
+        let hint = declare::hint(name, declared.iter().map(String::as_str));
         self.problem(span, format!("no {} is called `{name}`{hint}", names.word()));
         None
     }
@@ -307,16 +310,10 @@ impl Reader<'_> {
 
     /// What holds where a key is not written, or what it says is faulty.
     fn stand_in(&self, key: &Key) -> Value {
-        match key.default {
-            Default::Json(json) => {
-                default_value(&key.of, &serde_json::from_str(json).unwrap_or(Value::Null), self.folder, self.env)
-            }
-            Default::Absent(_) => Value::Null,
-            Default::Required => match key.of {
-                Type::List { .. } => Value::Array(Vec::new()),
-                _ => Value::String(String::new()),
-            },
-        }
+        declare::stand_in(key, &|text| match path::resolve(text, self.folder, self.env) {
+            Ok(path) => serde_json::to_value(path).unwrap_or(Value::Null),
+            Err(_) => Value::Null,
+        })
     }
 
     /// The key being read: `parts.source` of `mixes.half.parts[0].source` is `source`.
@@ -363,57 +360,11 @@ fn dotted(place: &[String]) -> String {
     })
 }
 
-/// A default with the defaults of what is within it.
-pub(super) fn default_value(of: &Type, json: &Value, folder: &Path, env: &dyn Fn(&str) -> Option<String>) -> Value {
-    let keys = match (of, json) {
-        (Type::Path, Value::String(text)) => {
-            let path = path::resolve(text, folder, env).ok();
-            return path.and_then(|path| serde_json::to_value(path).ok()).unwrap_or(Value::Null);
-        }
-        (Type::Table(keys), Value::Object(_)) => *keys,
-        (Type::Kind(_), Value::String(word)) => {
-            return default_value(of, &serde_json::json!({ "kind": word }), folder, env);
-        }
-        (Type::Kind(kinds), Value::Object(object)) => {
-            let name = object.get("kind").and_then(Value::as_str).or(kinds.default).unwrap_or_default();
-            return match kinds.find(name) {
-                Some(kind) => {
-                    let mut object = default_table(kind.keys, object, folder, env);
-                    object.insert("kind".into(), kind.name.into());
-                    Value::Object(object)
-                }
-                None => Value::Null,
-            };
-        }
-        _ => return json.clone(),
-    };
-    match json {
-        Value::Object(object) => Value::Object(default_table(keys, object, folder, env)),
-        _ => json.clone(),
-    }
-}
-
-fn default_table(
-    keys: &[Key],
-    written: &Map<String, Value>,
-    folder: &Path,
-    env: &dyn Fn(&str) -> Option<String>,
-) -> Map<String, Value> {
-    let value = |key: &Key| {
-        let json = written.get(key.name).cloned().or_else(|| match key.default {
-            Default::Json(json) => serde_json::from_str(json).ok(),
-            _ => None,
-        });
-        (key.name.to_string(), default_value(&key.of, &json.unwrap_or(Value::Null), folder, env))
-    };
-    keys.iter().map(value).collect()
-}
-
 fn unknown_word(what: &str, word: &str, known: &[&str], later: &[&str]) -> String {
     if later.contains(&word) {
-        return format!("`{word}` is not available in this build; available: {}", names::list(known));
+        return format!("`{word}` is not available in this build; available: {}", declare::list(known));
     }
-    format!("unknown {what} `{word}`{}", names::hint(word, known.iter().copied()))
+    format!("unknown {what} `{word}`{}", declare::hint(word, known.iter().copied()))
 }
 
 /// For a key that is near none here: the table at the top where it belongs, if there is one.
@@ -426,7 +377,7 @@ fn other_home(hint: &str, name: &str) -> String {
     if homes.is_empty() || hint.starts_with("; did") {
         String::new()
     } else {
-        format!("; it belongs in {}", names::list(&homes))
+        format!("; it belongs in {}", declare::list(&homes))
     }
 }
 

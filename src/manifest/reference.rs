@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use super::keys;
-use super::language::{Default, Key, Kind, Kinds, Type, Words};
+use crate::declare::{Default, Key, Kind, Kinds, Type, Words};
 
 const HEAD: &str = "\
 # The manifest language
@@ -196,7 +196,7 @@ fn default(key: &Key) -> String {
     };
     match key.default {
         Default::Required => format!("required{}", escaped(&example())),
-        Default::Absent(absent) => escaped(&format!("{absent}{}", example())),
+        Default::Absent(absent) | Default::Derived(absent, _) => escaped(&format!("{absent}{}", example())),
         Default::Json(json) => match parsed(json) {
             Some(Value::Object(object)) if object.is_empty() => match key.of {
                 Type::Named(_) => "none".into(),

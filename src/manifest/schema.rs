@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::keys;
-use super::language::{Default, Key, Kinds, Range, Type, Words};
+use crate::declare::{Default, Key, Kinds, Range, Type, Words};
 
 /// The manifest language as JSON Schema (draft 2020-12): every key with description, default, range
 /// and words. References between names are not in it; `ecgraft check` proves those.
@@ -41,7 +41,7 @@ fn table(keys: &[Key], kind: Option<(&str, &str)>, kind_is_required: bool) -> Ma
 }
 
 fn property(key: &Key) -> Value {
-    let mut schema = of(&key.of);
+    let mut schema = of_type(&key.of);
     let mut description = key.doc.to_string();
     if !key.unit.is_empty() {
         description.push_str(&format!(" Unit: {}.", key.unit));
@@ -62,7 +62,9 @@ fn property(key: &Key) -> Value {
         Default::Json(default) => {
             schema.insert("default".into(), serde_json::from_str(default).unwrap_or(Value::Null));
         }
-        Default::Absent(absent) => description.push_str(&format!(" Without it: {absent}.")),
+        Default::Absent(absent) | Default::Derived(absent, _) => {
+            description.push_str(&format!(" Without it: {absent}."))
+        }
         Default::Required => {}
     }
     if !key.example.is_empty() {
@@ -72,7 +74,7 @@ fn property(key: &Key) -> Value {
     Value::Object(schema)
 }
 
-fn of(of: &Type) -> Map<String, Value> {
+fn of_type(of: &Type) -> Map<String, Value> {
     let value = match of {
         Type::Bool => json!({ "type": "boolean" }),
         Type::Text(0) | Type::Name(_) => json!({ "type": "string" }),
@@ -83,9 +85,9 @@ fn of(of: &Type) -> Map<String, Value> {
         Type::Word(Words { known, .. }) => {
             json!({ "type": "string", "enum": known.iter().map(|(word, _)| *word).collect::<Vec<_>>() })
         }
-        Type::WordOrList(words, list) => json!({ "oneOf": [self::of(&Type::Word(words)), self::of(list)] }),
+        Type::WordOrList(words, list) => json!({ "oneOf": [of_type(&Type::Word(words)), of_type(list)] }),
         Type::List { of: item, min, max, unique } => {
-            let mut list = json!({ "type": "array", "items": self::of(item) });
+            let mut list = json!({ "type": "array", "items": of_type(item) });
             if *min > 0 {
                 list["minItems"] = json!(min);
             }
@@ -99,7 +101,7 @@ fn of(of: &Type) -> Map<String, Value> {
         }
         Type::Table(keys) => return table(keys, None, false),
         Type::Kind(kinds) => json!({ "oneOf": variants(kinds) }),
-        Type::Named(value) => json!({ "type": "object", "additionalProperties": self::of(value) }),
+        Type::Named(value) => json!({ "type": "object", "additionalProperties": of_type(value) }),
     };
     match value {
         Value::Object(object) => object,
@@ -108,7 +110,7 @@ fn of(of: &Type) -> Map<String, Value> {
 }
 
 fn variants(kinds: &Kinds) -> Vec<Value> {
-    let variant = |kind: &super::language::Kind| {
+    let variant = |kind: &crate::declare::Kind| {
         Value::Object(table(kind.keys, Some((kind.name, kind.doc)), kinds.default != Some(kind.name)))
     };
     let names: Vec<&str> = kinds.known.iter().map(|kind| kind.name).collect();

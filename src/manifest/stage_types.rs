@@ -1,57 +1,70 @@
-//! What a manifest says of the two stages, typed.
+//! The two stages, and what a classifier is trained with before them.
 
 use serde::{Deserialize, Serialize};
 
-use super::Targets;
+use super::keys::{CLASS, FOLD, TARGET, TARGETS};
+use super::training::AUGMENTS;
+use super::{Augment, EarlyStopping, GradientClipping, Optimizer, Schedule, Targets};
+use crate::declare::{Key, Names, Range, Table, Type, count, fraction, is_default, kinds, list_of, table, words};
 
-/// Whether a value is at its default: those that came later are left out of the JSON then, so that stages
-/// without them keep their ids.
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
+/// What keys of both stages mean.
+macro_rules! meaning {
+    (gradient_clipping) => {
+        "Scale all gradients of a step down together where their L2 norm is larger, as PyTorch's `clip_grad_norm_` does; weight decay comes after. Curves get `gradient_norm`, the epoch's mean before clipping."
+    };
+    (early_stopping) => {
+        "Stop when the watched value has not improved. The best epoch's weights are the stage's result. Waiting begins anew at every planned change (see `from`), and no stop comes before the last of them."
+    };
 }
 
-/// Stage 1.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Regression {
-    /// One separate network for each.
-    pub targets: Vec<Targets>,
-    /// Most epochs.
-    pub epochs: usize,
-    /// Records per step.
-    pub batch_size: usize,
-    /// The loss.
-    pub loss: RegressionLoss,
-    /// The optimiser.
-    pub optimizer: Optimizer,
-    /// The learning rate over time.
-    pub schedule: Schedule,
-    /// How large gradients may be; of any size where absent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub gradient_clipping: Option<GradientClipping>,
-    /// Stop when the validation loss has not improved; the best epoch's weights are the result.
-    pub early_stopping: Option<EarlyStopping>,
-    /// Share of each mix, by patient, that validates.
-    pub validation_share: f64,
-    /// Share of each mix, by patient, that is measured once at the end.
-    pub test_share: f64,
-    /// Random changes to training signals.
-    pub augment: Vec<Augment>,
+table! {
+    /// Stage 1.
+    pub struct Regression {
+        /// One network for each; a list within the list is one network with an output for each of its targets.
+        pub targets: Vec<Targets> = ["hr", "pr", "qt", "qrs"] in list_of(&Type::WordOrList(&TARGET, &TARGETS), 1),
+            unit "bpm, ms, ms, ms";
+        /// Most epochs.
+        pub epochs: usize = 20 in count(1.0, 1e6);
+        /// Records per step.
+        pub batch_size: usize = 32 in count(1.0, 65536.0);
+        /// The loss.
+        pub loss: RegressionLoss = "mae";
+        /// The optimiser.
+        pub optimizer: Optimizer = {};
+        /// The learning rate over time.
+        pub schedule: Schedule = {};
+        #[doc = meaning!(gradient_clipping)]
+        pub gradient_clipping: Option<GradientClipping> = none, absent "gradients may have any size",
+            example r#"{ "norm": 1.0 }"# => serde(skip_serializing_if = "Option::is_none");
+        #[doc = meaning!(early_stopping)]
+        pub early_stopping: Option<EarlyStopping> = none in Type::Table(EarlyStopping::OF_REGRESSION),
+            absent "all epochs are trained", example r#"{ "patience": 5 }"#;
+        /// Share of each mix, by patient, that chooses the epoch.
+        pub validation_share: f64 = 0.1 in Type::Number(Range::between(0.0, 1.0));
+        /// Share of each mix, by patient, that is measured once at the end.
+        pub test_share: f64 = 0.1 in fraction();
+        /// Random changes to training signals, drawn anew for each record and epoch.
+        pub augment: Vec<Augment> = [] in AUGMENTS;
+    }
 }
 
-/// Regression losses. As JSON one whose settings are all at their defaults is its word alone.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(from = "WrittenLoss", into = "WrittenLoss")]
-pub enum RegressionLoss {
-    /// Mean absolute error.
-    Mae,
-    /// Mean squared error.
-    Mse,
-    /// Huber's: a square up to `delta`, a line beyond.
-    Huber {
-        /// In units of the target's training standard deviation. Default 1.
-        delta: f64,
-    },
+kinds! {
+    /// Regression losses. As JSON one whose settings are all at their defaults is its word alone.
+    #[derive(Copy)]
+    #[serde(from = "WrittenLoss", into = "WrittenLoss")]
+    pub enum RegressionLoss as "loss", default "mae" {
+        /// Mean absolute error.
+        Mae = "mae";
+        /// Mean squared error.
+        Mse = "mse";
+        /// Huber's: a square for small errors, a line for large ones.
+        Huber = "huber" {
+            /// Where the line starts.
+            delta: f64 = 1.0 in Type::Number(Range::above(0.0)),
+                unit "standard deviations of the target's training values";
+        };
+    }
+    later "smooth-l1", "log-cosh", "quantile"
 }
 
 /// A regression loss as JSON.
@@ -93,256 +106,71 @@ impl From<WrittenLoss> for RegressionLoss {
     }
 }
 
-/// Gradients are scaled down together where they are larger than this, as `torch.nn.utils.clip_grad_norm_` does.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct GradientClipping {
-    /// The largest L2 norm of all gradients of a step together.
-    pub norm: f64,
-}
-
-/// Optimisers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, tag = "kind", rename_all = "lowercase")]
-pub enum Optimizer {
-    /// Adam (Kingma 2015); weight decay as L2 in the gradient.
-    Adam {
-        /// Step size.
-        learning_rate: f64,
-        /// L2 factor.
-        weight_decay: f64,
-        /// Decay of the two moments.
-        betas: [f64; 2],
-    },
-    /// AdamW (Loshchilov 2019); decoupled weight decay.
-    Adamw {
-        /// Step size.
-        learning_rate: f64,
-        /// Decay factor.
-        weight_decay: f64,
-        /// Decay of the two moments.
-        betas: [f64; 2],
-    },
-    /// Stochastic gradient descent.
-    Sgd {
-        /// Step size.
-        learning_rate: f64,
-        /// L2 factor.
-        weight_decay: f64,
-        /// Momentum; 0 is none.
-        momentum: f64,
-        /// Nesterov's form.
-        nesterov: bool,
-    },
-    /// RMSprop (Hinton 2012).
-    Rmsprop {
-        /// Step size.
-        learning_rate: f64,
-        /// L2 factor.
-        weight_decay: f64,
-        /// Decay of the mean of squared gradients.
-        alpha: f64,
-        /// Momentum; 0 is none.
-        momentum: f64,
-    },
-}
-
-impl Optimizer {
-    /// The step size before any schedule.
-    pub fn learning_rate(&self) -> f64 {
-        match self {
-            Optimizer::Adam { learning_rate, .. }
-            | Optimizer::Adamw { learning_rate, .. }
-            | Optimizer::Sgd { learning_rate, .. }
-            | Optimizer::Rmsprop { learning_rate, .. } => *learning_rate,
-        }
+table! {
+    /// Stage 2.
+    pub struct Transfer, incomplete {
+        /// The source of the records, of kind `ptb-xl`.
+        pub source: String = none in Type::Name(Names::Source), absent "the manifest's only source of kind `ptb-xl`",
+            example "\"ptbxl\"";
+        /// Folds for training.
+        pub train_folds: Vec<u8> = [1, 2, 3, 4, 5, 6, 7, 8] in list_of(&FOLD, 1);
+        /// Folds that choose the epoch.
+        pub validation_folds: Vec<u8> = [9] in list_of(&FOLD, 1);
+        /// Folds read once, at the end.
+        pub test_folds: Vec<u8> = [10] in list_of(&FOLD, 1);
+        /// What is classified.
+        pub task: Task = "superclass";
+        /// One class per record or several.
+        pub labels: Labels = "single";
+        /// The classes, in the order of the network's outputs.
+        pub classes: Vec<Superclass> = ["NORM", "MI", "STTC", "CD", "HYP"] in list_of(&Type::Word(&CLASS), 2);
+        /// Most epochs.
+        pub epochs: usize = 30 in count(1.0, 1e6);
+        /// Records per step.
+        pub batch_size: usize = 32 in count(1.0, 65536.0);
+        /// The loss: of a softmax or of a sigmoid per class, as `labels` says. `class_weights` count in both kinds.
+        pub loss: TransferLoss = "cross-entropy" => serde(default, skip_serializing_if = "is_default");
+        /// Share e by which targets are moved towards the uniform distribution (Szegedy 2016): of K classes with a
+        /// softmax the right one gets 1 - e + e / K and the others e / K, as PyTorch has it, class weights included; with
+        /// sigmoids a target t becomes (1 - e) t + e / 2. Only with the cross entropy.
+        pub label_smoothing: f64 = 0.0 in fraction() => serde(default, skip_serializing_if = "is_default");
+        /// The optimiser.
+        pub optimizer: Optimizer = {};
+        /// The learning rate over time.
+        pub schedule: Schedule = {};
+        #[doc = meaning!(gradient_clipping)]
+        pub gradient_clipping: Option<GradientClipping> = none, absent "gradients may have any size",
+            example r#"{ "norm": 1.0 }"# => serde(skip_serializing_if = "Option::is_none");
+        #[doc = meaning!(early_stopping)]
+        pub early_stopping: Option<EarlyStopping> = none, absent "all epochs are trained",
+            example r#"{ "patience": 8, "metric": "macro_auc" }"#;
+        /// Weights of the classes in the loss.
+        pub class_weights: ClassWeights = "none";
+        /// Random changes to training signals, drawn anew for each record and epoch.
+        pub augment: Vec<Augment> = [] in AUGMENTS;
     }
 }
 
-/// The learning rate over time.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, tag = "kind", rename_all = "kebab-case")]
-pub enum Schedule {
-    /// It stays.
-    Constant {
-        /// Epochs of linear warm-up.
-        #[serde(default, skip_serializing_if = "is_default")]
-        warmup_epochs: f64,
-    },
-    /// Times gamma after each epoch.
-    Exponential {
-        /// The factor.
-        gamma: f64,
-        /// Epochs of linear warm-up, a factor too.
-        #[serde(default, skip_serializing_if = "is_default")]
-        warmup_epochs: f64,
-    },
-    /// Half a cosine from the learning rate to 0 over the epochs, after a linear warm-up.
-    Cosine {
-        /// Epochs of linear warm-up.
-        warmup_epochs: f64,
-    },
-    /// Up from 1/25 to the learning rate over `warmup_share` of the steps, then down to 1/250,000 of it, by cosines
-    /// (Smith 2018; PyTorch's `OneCycleLR` and its defaults).
-    OneCycle {
-        /// Share of the steps that go up.
-        warmup_share: f64,
-    },
-    /// Times factor when the watched validation metric has not improved for more than `patience` epochs.
-    Plateau {
-        /// The factor.
-        factor: f64,
-        /// Epochs without improvement that change nothing.
-        patience: usize,
-        /// Epochs of linear warm-up, a factor too.
-        #[serde(default, skip_serializing_if = "is_default")]
-        warmup_epochs: f64,
-    },
-}
-
-impl Schedule {
-    /// Epochs over which the learning rate first rises from 0; `one-cycle` has a way up of its own.
-    pub fn warmup_epochs(&self) -> f64 {
-        match self {
-            Schedule::Constant { warmup_epochs }
-            | Schedule::Exponential { warmup_epochs, .. }
-            | Schedule::Cosine { warmup_epochs }
-            | Schedule::Plateau { warmup_epochs, .. } => *warmup_epochs,
-            Schedule::OneCycle { .. } => 0.0,
-        }
+kinds! {
+    /// Losses of the transfer stage: of a softmax where records have one class, of a sigmoid per class where
+    /// they have several.
+    #[derive(Copy)]
+    #[serde(deny_unknown_fields, tag = "kind")]
+    pub enum TransferLoss as "loss", default "cross-entropy" {
+        /// Cross entropy of a softmax with `labels = "single"`, binary cross entropy of a sigmoid per class with `labels = "multi"`.
+        CrossEntropy = "cross-entropy";
+        /// Focal loss (Lin 2017): the same times (1 - p)^gamma, p being the probability given to what is true.
+        Focal = "focal" {
+            /// The larger, the less counts what is right already; 0 is the cross entropy.
+            gamma: f64 = 2.0 in Type::Number(Range::from_to(0.0, 100.0));
+        };
     }
 }
 
-/// When to stop early.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct EarlyStopping {
-    /// Epochs without improvement before stopping.
-    pub patience: usize,
-    /// What is watched on validation data.
-    pub metric: StoppingMetric,
-    /// Which epochs may be kept.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub from: StoppingFrom,
-}
-
-/// Which epochs' weights may be a stage's result.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum StoppingFrom {
-    /// Those of every epoch.
-    #[default]
-    Start,
-    /// Those of epochs after the last planned change: of what is frozen, of which records train, of a warm-up.
-    LastStep,
-}
-
-/// What early stopping watches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StoppingMetric {
-    /// The stage's loss; lower is better.
-    Loss,
-    /// Macro AUC; higher is better. Transfer only.
-    MacroAuc,
-    /// Accuracy; higher is better. Transfer only.
-    Accuracy,
-    /// Macro F1; higher is better. Transfer only.
-    MacroF1,
-}
-
-/// A random change to training signals, drawn anew for each record and epoch.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, tag = "kind", rename_all = "kebab-case")]
-pub enum Augment {
-    /// White noise, in units of the normalised signal. Its numbers on a GPU are others than on a CPU.
-    GaussianNoise {
-        /// Standard deviation.
-        sd: f64,
-    },
-    /// A slow sine (0.05 to 0.5 Hz) with random phase, one per record, scaled by lead.
-    BaselineWander {
-        /// Its largest amplitude, in units of the normalised signal.
-        amplitude: f64,
-    },
-    /// Each lead is zeroed with probability p.
-    LeadDropout {
-        /// The probability.
-        p: f64,
-    },
-    /// A random window of this duration is kept, the rest zeroed.
-    RandomCrop {
-        /// s.
-        duration: f64,
-    },
-    /// The whole record is moved in time, zeros taking the empty place.
-    TimeShift {
-        /// The most it is moved by, to either side; s.
-        shift: f64,
-    },
-    /// All leads times one factor, uniform from 1 - range to 1 + range.
-    AmplitudeScale {
-        /// The range.
-        range: f64,
-    },
-}
-
-/// Stage 2.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Transfer {
-    /// The source's name; PTB-XL layout.
-    pub source: String,
-    /// The task.
-    pub task: Task,
-    /// One class per record or several.
-    pub labels: Labels,
-    /// The classes, in the order of the network's outputs.
-    pub classes: Vec<Superclass>,
-    /// Folds for training.
-    pub train_folds: Vec<u8>,
-    /// Folds that choose the epoch.
-    pub validation_folds: Vec<u8>,
-    /// Folds read once, at the end.
-    pub test_folds: Vec<u8>,
-    /// Most epochs.
-    pub epochs: usize,
-    /// Records per step.
-    pub batch_size: usize,
-    /// The loss.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub loss: TransferLoss,
-    /// The share by which targets are moved towards the uniform distribution; cross entropy only.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub label_smoothing: f64,
-    /// The optimiser.
-    pub optimizer: Optimizer,
-    /// The learning rate over time.
-    pub schedule: Schedule,
-    /// How large gradients may be; of any size where absent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub gradient_clipping: Option<GradientClipping>,
-    /// When to stop.
-    pub early_stopping: Option<EarlyStopping>,
-    /// Weights of the classes in the loss.
-    pub class_weights: ClassWeights,
-    /// Random changes to training signals.
-    pub augment: Vec<Augment>,
-}
-
-/// Losses of the transfer stage: of a softmax where records have one class, of a sigmoid per class where
-/// they have several.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, tag = "kind", rename_all = "kebab-case")]
-pub enum TransferLoss {
-    /// Cross entropy; binary cross entropy of sigmoids.
-    #[default]
-    CrossEntropy,
-    /// The focal loss (Lin 2017).
-    Focal {
-        /// How little counts what is right already; 0 is the cross entropy.
-        gamma: f64,
-    },
+impl Default for TransferLoss {
+    fn default() -> Self {
+        TransferLoss::CrossEntropy
+    }
 }
 
 /// Stage 1 of grafts from `classification`: a classifier trained on the mix's own records.
@@ -357,12 +185,34 @@ pub struct Pretraining {
     pub test_share: f64,
 }
 
-/// Classification tasks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Task {
-    /// PTB-XL's five diagnostic superclasses.
-    Superclass,
+impl Pretraining {
+    /// The keys of `[classification]`: how classifiers learn, as far as it is not as in `[transfer]`, and what is held
+    /// back of a mix.
+    pub(super) const KEYS: &[Key] = {
+        const KEYS: [Key; 15] = {
+            let (learning, regression) = (Transfer::KEYS, Regression::KEYS);
+            let mut keys = [learning[0]; 15];
+            let mut i = 0;
+            // The first four of the transfer are where its records come from.
+            while i < 13 {
+                keys[i] = learning[i + 4].inherited("as in [transfer]");
+                i += 1;
+            }
+            keys[13] = regression[8].inherited("as in [regression]");
+            keys[14] = regression[9].inherited("as in [regression]");
+            keys
+        };
+        &KEYS
+    };
+}
+
+words! {
+    /// Classification tasks.
+    pub enum Task as "task" {
+        /// PTB-XL's five diagnostic superclasses
+        Superclass = "superclass",
+    }
+    later "diagnostic", "subclass", "form", "rhythm", "all"
 }
 
 /// PTB-XL's diagnostic superclasses.
@@ -397,22 +247,22 @@ impl Superclass {
     }
 }
 
-/// How many classes a record may have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Labels {
-    /// Only records with exactly one class; softmax (the study).
-    Single,
-    /// Every record with at least one class; a sigmoid per class (the PTB-XL benchmark).
-    Multi,
+words! {
+    /// How many classes a record may have.
+    pub enum Labels as "labelling" {
+        /// only records with exactly one class; softmax
+        Single = "single",
+        /// every record with at least one class; a sigmoid per class
+        Multi = "multi",
+    }
 }
 
-/// Weights of the classes in the loss.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ClassWeights {
-    /// All 1.
-    None,
-    /// Inverse to the class frequency in the training records.
-    Balanced,
+words! {
+    /// Weights of the classes in the loss.
+    pub enum ClassWeights as "class weighting" {
+        /// all 1
+        None = "none",
+        /// inverse to the class frequency in the training records
+        Balanced = "balanced",
+    }
 }

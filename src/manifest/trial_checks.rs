@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use super::checks::Checks;
-use super::places::{Places, Problem};
 use super::read::Read;
 use super::*;
+use crate::declare::{Places, Problem, list};
 
 /// Fills in the defaults that depend on what is declared: the transfer source, the mixes,
 /// architectures and grafts of the trials, and what `classification` takes over.
@@ -24,10 +24,9 @@ pub(super) fn complete(read: &mut Read) {
         let problem = match ptbxl.as_slice() {
             [_] => None,
             [] => Some("the transfer stage needs a source of kind `ptb-xl`; declare one under [sources]".to_string()),
-            several => Some(format!(
-                "several sources are of kind `ptb-xl`: {}; say which in transfer.source",
-                names::list(several)
-            )),
+            several => {
+                Some(format!("several sources are of kind `ptb-xl`: {}; say which in transfer.source", list(several)))
+            }
         };
         read.json["transfer"]["source"] = json!(ptbxl.first().cloned().unwrap_or_default());
         let sound = read.places.is_sound(&["transfer", "source"]) && read.places.is_sound(&["sources"]);
@@ -128,7 +127,7 @@ impl Checks<'_> {
                 && self.places.is_sound(&["regression", "targets"])
             {
                 let known: Vec<String> = networks.iter().map(written).collect();
-                let message = format!("`{}` is not in regression.targets: {}", written(targets), names::list(&known));
+                let message = format!("`{}` is not in regression.targets: {}", written(targets), list(&known));
                 self.problem(place, message);
             }
         }
@@ -253,10 +252,8 @@ impl Checks<'_> {
         };
         for (architecture, blocks) in self.manifest.meetings(freeze) {
             if !holds(&blocks) {
-                let message = format!(
-                    "this step holds no block of architecture `{architecture}`; its blocks: {}",
-                    names::list(&blocks)
-                );
+                let message =
+                    format!("this step holds no block of architecture `{architecture}`; its blocks: {}", list(&blocks));
                 self.problem(place, message);
             }
         }
@@ -275,11 +272,11 @@ impl Checks<'_> {
                 blocks.iter().map(String::as_str).chain(others.iter().copied().filter(|other| *other == "head"));
             let known: Vec<&str> = known.collect();
             // All names are told even where one is near: the block may be of another architecture.
-            let hint = names::hint(pattern, known.iter().copied());
+            let hint = hint(pattern, known.iter().copied());
             let near = if hint.contains('?') { format!("{hint} its") } else { "; its".into() };
             let message = format!(
                 "no block of architecture `{architecture}` is called `{pattern}`{near} blocks: {}",
-                names::list(&known)
+                list(&known)
             );
             self.problem(place, message);
         }

@@ -1,14 +1,28 @@
 //! How the pooled features of several backbones become the head's input.
 
+use super::Pass;
+use super::backbone::Visit;
 use super::layer::Linear;
-use super::{Pass, Visit};
 use crate::Result;
-use crate::manifest::Fusion;
+use crate::declare::words;
 use crate::ops::Backend;
 use crate::ops::layers::fuse;
 use crate::tensor::{DeviceStorage, Var};
 
-/// See [`Fusion`].
+words! {
+    /// How the pooled features of several grafted backbones become the head's input.
+    pub enum Fusion as "fusion" {
+        /// side by side
+        Concat = "concat",
+        /// an average with learned weights that depend on the record
+        Gate = "gate",
+        /// the average
+        Mean = "mean",
+    }
+}
+
+/// See [`Fusion`]. The weights of a gate are a softmax of a linear layer on all features (the gate of a mixture of
+/// experts, Jacobs 1991).
 #[derive(Clone, Debug)]
 pub(super) enum Fuse<D: DeviceStorage> {
     Concat,
@@ -36,11 +50,11 @@ impl<D: Backend> Fuse<D> {
     /// (batch, 1, features of all backbones) to the head's input.
     pub(super) fn forward(&mut self, features: &Var<D>, backbones: usize, pass: &mut Pass<D>) -> Result<Var<D>> {
         match self {
-            Fuse::Concat => Ok(features.clone()),
-            Fuse::Mean => fuse::mean(&mut pass.trace, features, backbones),
+            Fuse::Concat => Ok(features.clone()), // (batch, 1, backbones x features)
+            Fuse::Mean => fuse::mean(&mut pass.trace, features, backbones), // (batch, 1, features)
             Fuse::Gate(gate) => {
-                let weights = gate.forward(features, pass)?;
-                fuse::gated(&mut pass.trace, features, &weights)
+                let weights = gate.forward(features, pass)?; // (batch, 1, backbones)
+                fuse::gated(&mut pass.trace, features, &weights) // (batch, 1, features)
             }
         }
     }

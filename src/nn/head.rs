@@ -1,10 +1,9 @@
 //! The head of every network, as on PTB-XL (Strodthoff 2021): pooled features, batch norm, dropout,
 //! a hidden layer with ReLU, batch norm, dropout, the outputs.
 
-use rand_chacha::ChaCha8Rng;
-
+use super::backbone::{Hold, Visit};
 use super::layer::{BatchNorm, Linear};
-use super::{Hold, Pass, Visit};
+use super::{HeadConfig, Init, Pass};
 use crate::Result;
 use crate::ops::Backend;
 use crate::ops::layers::dropout::dropout;
@@ -21,38 +20,35 @@ pub(super) struct Head<D: DeviceStorage> {
 }
 
 impl<D: Backend> Head<D> {
-    pub(super) fn new(
-        device: &D,
-        features: usize,
-        hidden: usize,
-        outputs: usize,
-        dropout: f64,
-        random: &mut ChaCha8Rng,
-    ) -> Result<Self> {
-        Ok(Self {
-            input_norm: BatchNorm::new(device, features, false)?,
-            hidden: Linear::new(device, features, hidden, true, random)?,
-            hidden_norm: BatchNorm::new(device, hidden, false)?,
-            output: Linear::new(device, hidden, outputs, false, random)?,
+    /// A fresh head for so many features.
+    pub(super) fn new(config: &HeadConfig, features: usize, outputs: usize, init: &mut Init<'_, D>) -> Result<Self> {
+        let HeadConfig { hidden, dropout, he_normal } = *config;
+        let head = Self {
+            input_norm: BatchNorm::new(init.device, features, false)?,
+            hidden: Linear::new(features, hidden, true, init)?,
+            hidden_norm: BatchNorm::new(init.device, hidden, false)?,
+            output: Linear::new(hidden, outputs, false, init)?,
             dropout,
-        })
+        };
+        Ok(if he_normal { head.he_normal(init) } else { head })
     }
 
     /// The same with layers from He's normal distribution and no bias at first.
-    pub(super) fn he_normal(self, random: &mut ChaCha8Rng) -> Self {
-        Self { hidden: self.hidden.he_normal(random), output: self.output.he_normal(random), ..self }
+    fn he_normal(self, init: &mut Init<'_, D>) -> Self {
+        Self { hidden: self.hidden.he_normal(init.random), output: self.output.he_normal(init.random), ..self }
     }
 
+    /// (batch, 1, features) to (batch, 1, outputs).
     pub(super) fn forward(&mut self, features: &Var<D>, pass: &mut Pass<D>) -> Result<Var<D>> {
         let drop = |x: Var<D>, p: f64, pass: &mut Pass<D>| {
             if pass.training { dropout(&mut pass.trace, x, p, &mut pass.random) } else { Ok(x) }
         };
-        let x = self.input_norm.forward(features, Hold::default(), pass)?;
-        let x = drop(x, self.dropout / 2.0, pass)?;
-        let x = self.hidden.forward(&x, pass)?;
-        let x = self.hidden_norm.forward(&x, Hold::default(), pass)?;
-        let x = drop(x, self.dropout, pass)?;
-        self.output.forward(&x, pass)
+        let x = self.input_norm.forward(features, Hold::default(), pass)?; // (batch, 1, features)
+        let x = drop(x, self.dropout / 2.0, pass)?; // (batch, 1, features)
+        let x = self.hidden.forward(&x, pass)?; // (batch, 1, hidden)
+        let x = self.hidden_norm.forward(&x, Hold::default(), pass)?; // (batch, 1, hidden)
+        let x = drop(x, self.dropout, pass)?; // (batch, 1, hidden)
+        self.output.forward(&x, pass) // (batch, 1, outputs)
     }
 
     /// Names are those of PyTorch's `Sequential` with pooling, dropout and ReLU as layers.

@@ -4,7 +4,8 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
-use super::{Hold, Pass, Role, Visit};
+use super::backbone::{Hold, Visit};
+use super::{Init, Pass, Role};
 use crate::Result;
 use crate::ops::Backend;
 use crate::ops::layers::norm::{Normalizer, batch_norm};
@@ -40,15 +41,9 @@ pub(super) struct Conv<D: DeviceStorage> {
 }
 
 impl<D: Backend> Conv<D> {
-    pub(super) fn new(
-        device: &D,
-        inputs: usize,
-        outputs: usize,
-        kernel: usize,
-        random: &mut ChaCha8Rng,
-    ) -> Result<Self> {
-        let values = uniform(outputs * inputs * kernel, inputs * kernel, random);
-        Ok(Self { weight: Param::new(device, vec![outputs, inputs, kernel], values)?, stride: 1 })
+    pub(super) fn new(inputs: usize, outputs: usize, kernel: usize, init: &mut Init<'_, D>) -> Result<Self> {
+        let values = uniform(outputs * inputs * kernel, inputs * kernel, init.random);
+        Ok(Self { weight: Param::new(init.device, vec![outputs, inputs, kernel], values)?, stride: 1 })
     }
 
     /// The same with another stride.
@@ -62,7 +57,8 @@ impl<D: Backend> Conv<D> {
         self
     }
 
-    /// Convolution, batch norm and what follows it.
+    /// Convolution, batch norm and what follows it: (batch, length, inputs) to (batch, length / stride rounded up,
+    /// outputs).
     pub(super) fn forward(
         &self,
         x: &Var<D>,
@@ -119,6 +115,7 @@ impl<D: Backend> BatchNorm<D> {
         }
     }
 
+    /// (batch, length, channels) to the same shape.
     pub(super) fn forward(&mut self, x: &Var<D>, hold: Hold, pass: &mut Pass<D>) -> Result<Var<D>> {
         let by = self.normalizer(hold, pass.training);
         batch_norm(&mut pass.trace, x, by)
@@ -141,9 +138,10 @@ pub(super) struct Linear<D: DeviceStorage> {
 }
 
 impl<D: Backend> Linear<D> {
-    pub(super) fn new(device: &D, inputs: usize, outputs: usize, relu: bool, random: &mut ChaCha8Rng) -> Result<Self> {
-        let weight = Param::new(device, vec![outputs, inputs], uniform(outputs * inputs, inputs, random))?;
-        let bias = Param::new(device, vec![outputs], uniform(outputs, inputs, random))?;
+    pub(super) fn new(inputs: usize, outputs: usize, relu: bool, init: &mut Init<'_, D>) -> Result<Self> {
+        let weight = uniform(outputs * inputs, inputs, init.random);
+        let weight = Param::new(init.device, vec![outputs, inputs], weight)?;
+        let bias = Param::new(init.device, vec![outputs], uniform(outputs, inputs, init.random))?;
         Ok(Self { weight, bias, relu })
     }
 
@@ -165,6 +163,7 @@ impl<D: Backend> Linear<D> {
         [self.weight, self.bias]
     }
 
+    /// (batch, length, inputs) to (batch, length, outputs).
     pub(super) fn forward(&self, x: &Var<D>, pass: &mut Pass<D>) -> Result<Var<D>> {
         linear::linear(&mut pass.trace, x, &self.weight, &self.bias, self.relu)
     }

@@ -1,7 +1,8 @@
 //! Residual blocks (He 2016): y = relu(convolutions(x) + shortcut(x)).
 
+use super::backbone::{Hold, Visit};
 use super::layer::{BatchNorm, Conv};
-use super::{Hold, Pass, Visit};
+use super::{Init, Pass};
 use crate::Result;
 use crate::ops::Backend;
 use crate::ops::layers::average_pool::average_pool;
@@ -15,7 +16,23 @@ pub(super) struct ConvNorm<D: DeviceStorage> {
     pub norm: BatchNorm<D>,
 }
 
+/// Sizes of a convolution.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sizes {
+    pub inputs: usize,
+    pub outputs: usize,
+    pub kernel: usize,
+    pub stride: usize,
+}
+
 impl<D: Backend> ConvNorm<D> {
+    /// With or without ReLU.
+    pub(super) fn new(sizes: Sizes, relu: bool, init: &mut Init<'_, D>) -> Result<Self> {
+        let conv = Conv::new(sizes.inputs, sizes.outputs, sizes.kernel, init)?.strided(sizes.stride);
+        Ok(Self { conv, norm: BatchNorm::new(init.device, sizes.outputs, relu)? })
+    }
+
+    /// (batch, length, inputs) to (batch, length / stride rounded up, outputs).
     pub(super) fn forward(&mut self, x: &Var<D>, hold: Hold, pass: &mut Pass<D>) -> Result<Var<D>> {
         self.conv.forward(x, &mut self.norm, hold, pass)
     }
@@ -38,19 +55,20 @@ pub(super) struct Residual<D: DeviceStorage> {
 }
 
 impl<D: Backend> Residual<D> {
+    /// (batch, length, inputs) to (batch, length / stride rounded up, outputs).
     pub(super) fn forward(&mut self, x: &Var<D>, hold: Hold, pass: &mut Pass<D>) -> Result<Var<D>> {
         let mut y = x.clone();
         for conv in &mut self.convs {
-            y = conv.forward(&y, hold, pass)?;
+            y = conv.forward(&y, hold, pass)?; // (batch, length / stride, outputs) from the strided one on
         }
         let mut beside = x.clone();
         if self.pools {
-            beside = average_pool(&mut pass.trace, &beside, 2)?;
+            beside = average_pool(&mut pass.trace, &beside, 2)?; // (batch, length / 2, inputs)
         }
         if let Some(through) = &mut self.through {
-            beside = through.forward(&beside, hold, pass)?;
+            beside = through.forward(&beside, hold, pass)?; // (batch, length / stride, outputs)
         }
-        add_relu(&mut pass.trace, &y, &beside)
+        add_relu(&mut pass.trace, &y, &beside) // (batch, length / stride, outputs)
     }
 
     pub(super) fn visit(&mut self, prefix: &str, f: &mut Visit<'_, D>) {

@@ -1,10 +1,12 @@
+//! Networks beside PyTorch's, and what holds for every kind. A network's own file may ask for both:
+//! [`assert_equals_pytorch`], [`assert_gradients_are_slopes`].
+
 use crate::tensor::Cpu;
 
 use super::*;
-use crate::manifest::{CnnConfig, Inception1dConfig, RecurrentConfig, Resnet1dConfig, VitConfig, Xresnet1dConfig};
 use crate::ops::gradient_check::{Reference, assert_close, reference, turned, values};
-use crate::ops::step::loss::{Form, Loss, loss};
-use crate::tensor::Gradients;
+use crate::ops::loss::{Form, Loss, loss};
+use crate::tensor::{Gradients, Var};
 
 const TOLERANCE: f32 = 1e-4;
 /// Of recurrent layers, whose rounding goes through all time steps: PyTorch's own in f32 reaches 6e-5 of gradients of 0.2.
@@ -37,10 +39,10 @@ fn references() -> [(&'static str, Architecture, f32); 10] {
         ("xresnet1d18", xresnet(18), TOLERANCE),
         ("xresnet1d50", xresnet(50), TOLERANCE),
         ("vit", vit(), TOLERANCE),
-        ("rnn", Architecture::Rnn(recurrent(false)), RECURRENT),
-        ("lstm", Architecture::Lstm(recurrent(false)), RECURRENT),
-        ("lstm_bidirectional", Architecture::Lstm(recurrent(true)), RECURRENT),
-        ("gru", Architecture::Gru(recurrent(false)), RECURRENT),
+        ("rnn", RnnConfig { hidden: 20, head: 8, dropout: 0.0, ..RnnConfig::default() }.into(), RECURRENT),
+        ("lstm", lstm(false), RECURRENT),
+        ("lstm_bidirectional", lstm(true), RECURRENT),
+        ("gru", Architecture::Gru(gru()), RECURRENT),
     ]
 }
 
@@ -56,8 +58,12 @@ fn fresh(architecture: &Architecture, leads: usize, backbones: usize) -> Network
     Network::new(&Cpu::default(), architecture, (leads, 100), (backbones, Fusion::Concat), 5, random).unwrap()
 }
 
-fn recurrent(bidirectional: bool) -> RecurrentConfig {
-    RecurrentConfig { hidden: 20, bidirectional, head: 8, dropout: 0.0, ..RecurrentConfig::default() }
+fn lstm(bidirectional: bool) -> Architecture {
+    LstmConfig { hidden: 20, bidirectional, head: 8, dropout: 0.0, ..LstmConfig::default() }.into()
+}
+
+fn gru() -> GruConfig {
+    GruConfig { hidden: 20, head: 8, dropout: 0.0, ..GruConfig::default() }
 }
 
 /// The reference's input, its channels side by side.
@@ -99,31 +105,114 @@ fn step(net: &mut Network<Cpu>, reference: &Reference) -> (Var<Cpu>, f64, Gradie
 #[test]
 fn outputs_and_gradients_equal_pytorch() {
     for (name, architecture, tolerance) in references() {
-        let reference = reference(name);
-        let mut net = loaded(&architecture, &reference);
-        let evaluated = net.forward(&input(&reference), &mut Pass::inference()).unwrap();
-        assert_close("eval output", &evaluated.to_vec(), &values(&reference, "eval_output").1, tolerance);
-        let (output, value, mut gradients, of_input) = step(&mut net, &reference);
-        assert_close("output", &output.to_vec(), &values(&reference, "output").1, tolerance);
-        assert_close("loss", &[value as f32], &values(&reference, "loss").1, tolerance);
-        // Gradients that the head's batch norm cancels are 0 but for rounding.
-        let gradients_of = reference.iter().filter(|(key, _)| key.starts_with("grad."));
-        let largest = gradients_of.flat_map(|(_, (_, values))| values).fold(0f32, |top, x| top.max(x.abs()));
-        let (shape, expected) = values(&reference, "grad_input");
-        assert_close("input gradient", &turned(&of_input, shape[2], shape[1]), &expected, tolerance);
-        net.visit(|place, param| match place.role {
-            Role::Parameter => {
-                let gradient = gradients.get_or_alloc_mut(&param.value).unwrap().to_vec();
-                let expected = values(&reference, &format!("grad.{}", place.name)).1;
-                let own = expected.iter().fold(0f32, |top, x| top.max(x.abs()));
-                let tolerance = tolerance * (largest / 100.0 / own.max(1e-6)).max(1.0);
-                assert_close(place.name, &gradient, &expected, tolerance);
-            }
-            Role::Statistic => {
-                let after = values(&reference, &format!("after.{}", place.name)).1;
-                assert_close(place.name, &param.to_vec(), &after, tolerance);
+        assert_equals_pytorch(name, &architecture, tolerance);
+    }
+}
+
+/// Outputs, gradients and running statistics are those of `tests/fixtures/nn/{name}.safetensors`, which `make.py` beside
+/// it makes; `tolerance` is relative to the largest value.
+pub(super) fn assert_equals_pytorch(name: &str, architecture: &Architecture, tolerance: f32) {
+    let reference = reference(name);
+    let mut net = loaded(architecture, &reference);
+    let evaluated = net.forward(&input(&reference), &mut Pass::inference()).unwrap();
+    assert_close("eval output", &evaluated.to_vec(), &values(&reference, "eval_output").1, tolerance);
+    let (output, value, mut gradients, of_input) = step(&mut net, &reference);
+    assert_close("output", &output.to_vec(), &values(&reference, "output").1, tolerance);
+    assert_close("loss", &[value as f32], &values(&reference, "loss").1, tolerance);
+    // Gradients that the head's batch norm cancels are 0 but for rounding.
+    let gradients_of = reference.iter().filter(|(key, _)| key.starts_with("grad."));
+    let largest = gradients_of.flat_map(|(_, (_, values))| values).fold(0f32, |top, x| top.max(x.abs()));
+    let (shape, expected) = values(&reference, "grad_input");
+    assert_close("input gradient", &turned(&of_input, shape[2], shape[1]), &expected, tolerance);
+    net.visit(|place, param| match place.role {
+        Role::Parameter => {
+            let gradient = gradients.get_or_alloc_mut(&param.value).unwrap().to_vec();
+            let expected = values(&reference, &format!("grad.{}", place.name)).1;
+            let own = expected.iter().fold(0f32, |top, x| top.max(x.abs()));
+            let tolerance = tolerance * (largest / 100.0 / own.max(1e-6)).max(1.0);
+            assert_close(place.name, &gradient, &expected, tolerance);
+        }
+        Role::Statistic => {
+            let after = values(&reference, &format!("after.{}", place.name)).1;
+            assert_close(place.name, &param.to_vec(), &after, tolerance);
+        }
+    });
+}
+
+/// The step of the loss along the gradient of all weights is as long as the gradient says: a check of a whole backward
+/// pass without PyTorch. Without dropout, for it is random.
+pub(super) fn assert_gradients_are_slopes(architecture: &Architecture) {
+    const STEP: f32 = 2e-3;
+    let mut net = fresh(architecture, 3, 1);
+    net.hold(|_| Hold::default());
+    let values = (0..4 * 100 * 3).map(|i| (i as f32 * 0.37).sin() + (i as f32 * 0.11).cos()).collect();
+    let x = Var::input(&Cpu::default(), values, (4, 100, 3)).unwrap();
+    let target = Loss::CrossEntropy { classes: vec![0, 1, 2, 3], weights: vec![1.0; 5], form: Form::Plain };
+    let run = |net: &mut Network<Cpu>| {
+        let (mut pass, mut value) = (Pass::training(crate::seed::stream(0, "dropout", 0)), 0.0);
+        let output = net.forward(&x, &mut pass).unwrap();
+        let scalar = loss(&mut pass.trace, &output, &target, 1.0, 1.0, &mut value).unwrap();
+        (value, pass.trace.backward(scalar).unwrap())
+    };
+    let (_, gradients) = run(&mut net);
+    let mut direction: Vec<Vec<f32>> = Vec::new();
+    net.visit(|place, param| {
+        if place.role == Role::Parameter {
+            direction.push(gradients.get(&param.value).as_vec());
+        }
+    });
+    let norm = direction.iter().flatten().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
+    let moved = |net: &mut Network<Cpu>, by: f64| {
+        let mut direction = direction.iter();
+        net.visit(|place, param| {
+            if place.role == Role::Parameter {
+                let step = direction.next().unwrap();
+                let values = param.to_vec();
+                let values: Vec<f32> = values.iter().zip(step).map(|(w, g)| w + (by / norm) as f32 * g).collect();
+                param.value.copy_from(&values);
             }
         });
+    };
+    let step = f64::from(STEP);
+    moved(&mut net, step);
+    let (above, _) = run(&mut net);
+    moved(&mut net, -2.0 * step);
+    let (below, _) = run(&mut net);
+    let slope = (above - below) / (2.0 * step);
+    assert!((slope - norm).abs() < 0.02 * norm, "the loss changes by {slope}, the gradient is {norm}");
+}
+
+/// What holds for every kind at its defaults, whoever adds it.
+#[test]
+fn every_kind_keeps_its_word() {
+    for kind in ARCHITECTURES.known {
+        let architecture = Architecture::at_defaults(kind.name).unwrap();
+        assert_eq!(architecture.kind(), kind.name);
+        let json = serde_json::to_value(&architecture).unwrap();
+        assert_eq!(serde_json::from_value::<Architecture>(json).unwrap(), architecture, "{}", kind.name);
+        let mut net = fresh(&architecture, 2, 2);
+        let mut seen = Vec::new();
+        net.visit(|place, _| {
+            if place.backbone == Some(1) && !seen.contains(&place.block.to_owned()) {
+                seen.push(place.block.to_owned());
+            }
+        });
+        let mut names = architecture.blocks();
+        assert_eq!(net.backbones()[0].blocks(), names);
+        names.sort();
+        seen.sort();
+        assert_eq!(seen, names, "every block of `{}` has values", kind.name);
+        let x = Var::input(&Cpu::default(), vec![0.5; 2 * 100 * 2], (2, 100, 2)).unwrap();
+        let features = net.features(&x, &mut Pass::inference()).unwrap().to_vec();
+        assert_eq!(
+            features.len(),
+            2 * 2 * 2 * architecture.channels(),
+            "maxima and means, two backbones: {}",
+            kind.name
+        );
+        let [short, long] = [100, 200].map(|length| architecture.cost(Input { leads: 2, length }));
+        assert!(0 < short.multiplications && short.multiplications < long.multiplications, "{}", kind.name);
+        assert!(0 < short.kept && short.kept < long.kept && short.largest < long.largest, "{}", kind.name);
     }
 }
 
@@ -165,7 +254,7 @@ fn frozen_recurrent_layers_get_no_gradient_and_pass_none_on() {
     let label = values(&reference, "label").1.iter().map(|&class| class as usize).collect();
     let target = Loss::CrossEntropy { classes: label, weights: vec![1.0; 5], form: Form::Plain };
     for (frozen, traced) in [(&["block1"][..], true), (&["block2"][..], true), (&["block1", "block2"][..], false)] {
-        let mut net = loaded(&Architecture::Lstm(recurrent(true)), &reference);
+        let mut net = loaded(&lstm(true), &reference);
         net.hold(|name| Hold { frozen: frozen.contains(&name), batch_norm: BatchNormMode::Frozen });
         let mut pass = Pass::training(crate::seed::stream(0, "dropout", 0));
         let features = net.features(&input(&reference), &mut pass).unwrap();
@@ -190,7 +279,7 @@ fn frozen_recurrent_layers_get_no_gradient_and_pass_none_on() {
 
 #[test]
 fn dropout_between_layers_comes_before_trained_ones_in_training_only() {
-    let config = RecurrentConfig { layer_dropout: 0.5, ..recurrent(false) };
+    let config = GruConfig { layer_dropout: 0.5, ..gru() };
     let reference = reference("gru");
     let features = |net: &mut Network<Cpu>, training: bool, seed: u64| {
         let mut pass = Pass::training(crate::seed::stream(seed, "dropout", 0));
@@ -199,7 +288,7 @@ fn dropout_between_layers_comes_before_trained_ones_in_training_only() {
     };
     let mut net = loaded(&Architecture::Gru(config), &reference);
     let evaluated = features(&mut net, false, 0);
-    assert_eq!(evaluated, features(&mut loaded(&Architecture::Gru(recurrent(false)), &reference), true, 0));
+    assert_eq!(evaluated, features(&mut loaded(&Architecture::Gru(gru()), &reference), true, 0));
     assert_ne!(evaluated, features(&mut net, true, 0));
     assert_eq!(features(&mut net, true, 1), features(&mut net, true, 1));
     assert_ne!(features(&mut net, true, 1), features(&mut net, true, 2));

@@ -6,19 +6,108 @@
 //! MLP; a frozen block drops nothing.
 
 use rand::{Rng, RngExt};
-use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, Normal};
+use serde_json::{Map, Value, json};
 
+use super::backbone::{BlockVisitor, Hold, Visit};
+use super::config::{block_names, whole};
 use super::layer::Linear;
-use super::{BlockVisitor, Hold, Pass, Role, Visit};
-use crate::manifest::VitConfig;
-use crate::ops::Backend;
+use super::{Blocks, Config, Cost, HeadConfig, Init, Input, Pass, Role, Signal};
+use crate::declare::{Faults, count, fraction, table};
 use crate::ops::layers::transformer::{self, Core, Dropping, Stem, Weights};
+use crate::ops::Backend;
 use crate::tensor::{DeviceStorage, Param, Var};
 use crate::{Error, Result};
 
 /// Standard deviation of fresh positions.
 const POSITIONS_SD: f64 = 0.02;
+
+table! {
+    /// Patches of the signal through a pre-norm transformer encoder.
+    pub struct VitConfig {
+        /// Length of a patch; samples that do not fill a last one are left out. Attention's memory grows with the square
+        /// of the number of patches.
+        pub patch: usize = 50 in count(1.0, 100_000.0), unit "samples";
+        /// Channels of a patch.
+        pub dim: usize = 128 in count(1.0, 4096.0);
+        /// Number of encoder blocks.
+        pub depth: usize = 6 in count(1.0, 64.0);
+        /// Heads of attention, a divisor of `dim`.
+        pub heads: usize = 8 in count(1.0, 256.0);
+        /// Hidden width of a block's MLP.
+        pub mlp: usize = none in count(1.0, 65536.0), absent "4 x `dim`", derived four_dim, example "512";
+        /// Dropout in a block: on attention's weights, after its projection, after the MLP's GELU and after the MLP. A
+        /// frozen block drops nothing.
+        pub layer_dropout: f64 = 0.1 in fraction();
+        /// Hidden width of the head.
+        pub head: usize = 128 in count(1.0, 65536.0);
+        /// Dropout before the head's last layer; half of it before its first.
+        pub dropout: f64 = 0.5 in fraction();
+    }
+}
+
+fn four_dim(settings: &Map<String, Value>) -> Value {
+    json!(4 * whole(settings, "dim"))
+}
+
+impl Config for VitConfig {
+    fn blocks(&self) -> Vec<String> {
+        block_names(true, self.depth)
+    }
+
+    fn channels(&self) -> usize {
+        self.dim
+    }
+
+    fn head(&self) -> HeadConfig {
+        HeadConfig::new(self.head, self.dropout)
+    }
+
+    fn cost(&self, Input { leads, length }: Input) -> Cost {
+        let VitConfig { patch, dim, depth, heads, mlp, .. } = *self;
+        let patches = length / patch;
+        let mut cost = Cost::default();
+        cost.layer(patches * leads * patch * dim, patches * dim);
+        for _ in 0..depth {
+            let attention = patches * (4 * dim * dim + 2 * patches * dim);
+            cost.layer_keeping(attention, patches * (5 * dim + heads * patches), patches * dim);
+            cost.layer_keeping(patches * 2 * dim * mlp, patches * (dim + mlp), patches * mlp);
+        }
+        cost
+    }
+
+    fn check(&self, faults: &mut Faults<'_>, signal: Option<&Signal>) {
+        let VitConfig { dim, heads, patch, .. } = self;
+        let key = if faults.is_written("heads") { "heads" } else { "dim" };
+        if !dim.is_multiple_of(*heads) && faults.is_sound("dim") && faults.is_sound("heads") {
+            faults.tell(&[key], format!("`dim`, {dim}, is not divisible by `heads`, {heads}"));
+        }
+        if let Some(signal) = signal.filter(|signal| *patch > signal.input.length) {
+            let message = format!("a patch of {patch} samples is longer than the signal: it has {}", signal.in_words);
+            faults.tell(&["patch"], message);
+        }
+    }
+
+    type Blocks<D: Backend> = Vit<D>;
+
+    fn build<D: Backend>(&self, input: Input, init: &mut Init<'_, D>) -> Result<Self::Blocks<D>> {
+        let (dim, patch, count) = (self.dim, self.patch, input.length / self.patch);
+        if count == 0 {
+            let length = input.length;
+            return Err(Error::user(format!("a patch of {patch} samples is longer than a signal of {length}")));
+        }
+        let [weight, bias] = Linear::new(input.leads * patch, dim, false, init)?.into_params();
+        let weight = Param { shape: vec![dim, input.leads, patch], ..weight };
+        let positions = Param::new(init.device, vec![1, count, dim], normal(count * dim, init.random)?)?;
+        let mut block = || Ok(Block { attention: Branch::attention(self, init)?, mlp: Branch::mlp(self, init)? });
+        Ok(Vit {
+            stem: Stem { weight, bias, positions },
+            blocks: (0..self.depth).map(|_| block()).collect::<Result<_>>()?,
+            norm: LayerNorm::new(init.device, dim)?,
+            dropout: self.layer_dropout,
+        })
+    }
+}
 
 /// A layer norm over channels.
 #[derive(Clone, Debug)]
@@ -49,24 +138,27 @@ struct Branch<D: DeviceStorage> {
 }
 
 impl<D: Backend> Branch<D> {
-    fn attention(device: &D, config: &VitConfig, random: &mut ChaCha8Rng) -> Result<Self> {
+    fn attention(config: &VitConfig, init: &mut Init<'_, D>) -> Result<Self> {
         let dim = config.dim;
         // Glorot and Bengio 2010, of the three weights as one.
         let bound = (6.0 / (4 * dim) as f64).sqrt();
-        let weight = (0..3 * dim * dim).map(|_| ((random.random::<f64>() * 2.0 - 1.0) * bound) as f32).collect();
+        let draw = |_| ((init.random.random::<f64>() * 2.0 - 1.0) * bound) as f32;
+        let weight = (0..3 * dim * dim).map(draw).collect();
+        let device = init.device;
         let zeros = |count: usize| Param::new(device, vec![count], vec![0.0; count]);
         let first = [Param::new(device, vec![3 * dim, dim], weight)?, zeros(3 * dim)?];
-        let [weight, _] = Linear::new(device, dim, dim, false, random)?.into_params();
+        let [weight, _] = Linear::new(dim, dim, false, init)?.into_params();
         let second = [weight, zeros(dim)?];
         Ok(Self { core: Core::Attention(config.heads), norm: LayerNorm::new(device, dim)?, first, second })
     }
 
-    fn mlp(device: &D, config: &VitConfig, random: &mut ChaCha8Rng) -> Result<Self> {
-        let mut layer = |inputs, outputs| Ok(Linear::new(device, inputs, outputs, false, random)?.into_params());
-        let (first, second) = (layer(config.dim, config.mlp)?, layer(config.mlp, config.dim)?);
-        Ok(Self { core: Core::Gelu, norm: LayerNorm::new(device, config.dim)?, first, second })
+    fn mlp(config: &VitConfig, init: &mut Init<'_, D>) -> Result<Self> {
+        let first = Linear::new(config.dim, config.mlp, false, init)?.into_params();
+        let second = Linear::new(config.mlp, config.dim, false, init)?.into_params();
+        Ok(Self { core: Core::Gelu, norm: LayerNorm::new(init.device, config.dim)?, first, second })
     }
 
+    /// (batch, patches, dim) to the same shape.
     fn forward(&self, x: &Var<D>, dropout: f64, pass: &mut Pass<D>) -> Result<Var<D>> {
         let weights = Weights {
             gamma: &self.norm.weight,
@@ -105,54 +197,27 @@ impl<D: Backend> Block<D> {
 
 /// See the module.
 #[derive(Clone, Debug)]
-pub(super) struct Vit<D: DeviceStorage> {
+pub(crate) struct Vit<D: DeviceStorage> {
     stem: Stem<Param<D>>,
     blocks: Vec<Block<D>>,
     norm: LayerNorm<D>,
     dropout: f64,
 }
 
-impl<D: Backend> Vit<D> {
-    /// For signals of `length` samples.
-    pub(super) fn new(
-        device: &D,
-        config: &VitConfig,
-        leads: usize,
-        length: usize,
-        random: &mut ChaCha8Rng,
-    ) -> Result<Self> {
-        let (dim, patch, count) = (config.dim, config.patch, length / config.patch);
-        if count == 0 {
-            return Err(Error::user(format!("a patch of {patch} samples is longer than a signal of {length}")));
-        }
-        let [weight, bias] = Linear::new(device, leads * patch, dim, false, random)?.into_params();
-        let weight = Param { shape: vec![dim, leads, patch], ..weight };
-        let positions = Param::new(device, vec![1, count, dim], normal(count * dim, random)?)?;
-        let block = |random: &mut ChaCha8Rng| {
-            let (attention, mlp) = (Branch::attention(device, config, random)?, Branch::mlp(device, config, random)?);
-            Ok(Block { attention, mlp })
-        };
-        Ok(Self {
-            stem: Stem { weight, bias, positions },
-            blocks: (0..config.depth).map(|_| block(random)).collect::<Result<_>>()?,
-            norm: LayerNorm::new(device, dim)?,
-            dropout: config.layer_dropout,
-        })
-    }
-
+impl<D: Backend> Blocks<D> for Vit<D> {
     /// (batch, length, leads) to (batch, length / patch, dim).
-    pub(super) fn forward(&mut self, x: &Var<D>, holds: &[Hold], pass: &mut Pass<D>) -> Result<Var<D>> {
+    fn forward(&mut self, x: &Var<D>, holds: &[Hold], pass: &mut Pass<D>) -> Result<Var<D>> {
         let Stem { weight, bias, positions } = &self.stem;
-        let mut x = transformer::patches(&mut pass.trace, x, &Stem { weight, bias, positions })?;
+        let mut x = transformer::patches(&mut pass.trace, x, &Stem { weight, bias, positions })?; // (batch, patches, dim)
         for (block, hold) in self.blocks.iter().zip(&holds[1..]) {
             let dropout = if pass.training && !hold.frozen { self.dropout } else { 0.0 };
-            x = block.attention.forward(&x, dropout, pass)?;
-            x = block.mlp.forward(&x, dropout, pass)?;
+            x = block.attention.forward(&x, dropout, pass)?; // (batch, patches, dim)
+            x = block.mlp.forward(&x, dropout, pass)?; // (batch, patches, dim)
         }
-        transformer::layer_norm(&mut pass.trace, &x, &self.norm.weight, &self.norm.bias)
+        transformer::layer_norm(&mut pass.trace, &x, &self.norm.weight, &self.norm.bias) // (batch, patches, dim)
     }
 
-    pub(super) fn visit(&mut self, f: &mut BlockVisitor<'_, D>) {
+    fn visit(&mut self, f: &mut BlockVisitor<'_, D>) {
         let Stem { weight, bias, positions } = &mut self.stem;
         for (name, param) in [("patches.weight", weight), ("patches.bias", bias), ("positions", positions)] {
             f(0, name, Role::Parameter, param);
@@ -167,6 +232,6 @@ impl<D: Backend> Vit<D> {
 
 /// Fresh positions.
 fn normal(count: usize, random: &mut impl Rng) -> Result<Vec<f32>> {
-    let of = Normal::new(0.0, POSITIONS_SD).map_err(|error| Error::internal(error.to_string()))?;
-    Ok((0..count).map(|_| of.sample(random) as f32).collect())
+    let positions = Normal::new(0.0, POSITIONS_SD).map_err(|error| Error::internal(error.to_string()))?;
+    Ok((0..count).map(|_| positions.sample(random) as f32).collect())
 }

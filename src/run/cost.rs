@@ -3,8 +3,8 @@
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::manifest::{Architecture, Freeze, RecurrentConfig, Signal};
-use crate::ops::layers::recurrent::Cell;
+use crate::manifest::{Architecture, Freeze, Signal};
+use crate::nn::Input;
 use crate::plan::{Plan, Stage, StageKind};
 
 /// Records of a source whose number is not known before it is read.
@@ -24,7 +24,7 @@ struct Work<'a> {
 impl Work<'_> {
     /// Epochs x records x multiplications of one record.
     fn cost(&self) -> f64 {
-        let one = multiplications(self.architecture, self.leads, self.length);
+        let one = self.architecture.cost(Input { leads: self.leads, length: self.length }).multiplications as f64;
         self.epochs as f64 * self.records * self.backbones as f64 * one
     }
 }
@@ -36,7 +36,7 @@ pub(super) fn is_probe(freeze: &Freeze) -> bool {
 }
 
 /// What a stage of `plan` will cost.
-pub(super) fn of(plan: &Plan, stage: &Stage) -> f64 {
+pub(super) fn of_stage(plan: &Plan, stage: &Stage) -> f64 {
     let manifest = &plan.experiments[stage.experiment];
     let Some(architecture) = manifest.architectures.get(&stage.architecture) else { return 1.0 };
     let records = |mix: &str| {
@@ -83,64 +83,6 @@ pub(super) fn of_settings(settings: &Value) -> Option<f64> {
     Some(Work { architecture: &architecture, leads, length, epochs, records, backbones }.cost())
 }
 
-/// Multiplications of the convolutions, linear layers, attention and recurrent layers for one record.
-fn multiplications(architecture: &Architecture, leads: usize, length: usize) -> f64 {
-    let count = match architecture {
-        Architecture::Cnn(config) => {
-            let (mut inputs, mut length, mut sum) = (leads, length, 0);
-            for (outputs, kernel) in config.channels.iter().zip(&config.kernels) {
-                sum += inputs * outputs * kernel * length;
-                (inputs, length) = (*outputs, length / 2);
-            }
-            sum
-        }
-        Architecture::Inception1d(config) => {
-            let taps: usize = config.kernels().iter().sum();
-            let width = 4 * config.filters;
-            let block = width * (config.bottleneck + config.filters) + config.bottleneck * config.filters * taps;
-            config.depth * (block + width * width / 3) * length
-        }
-        Architecture::Resnet1d(config) => {
-            let (width, taps) = (config.width, config.kernels.iter().sum::<usize>());
-            let (mut length, mut sum) = (length, leads * width * config.stem_kernel * length);
-            for block in 0..config.blocks {
-                // After the first block there is a shortcut of one tap.
-                let shortcut = usize::from(block > 0);
-                length = length.div_ceil(1 + shortcut);
-                sum += width * width * (taps + shortcut) * length;
-            }
-            sum
-        }
-        Architecture::Xresnet1d(config) => {
-            let (width, kernel) = (config.width, config.kernel);
-            let [a, b, c] = config.stem();
-            let (mut length, mut sum) = (length.div_ceil(4), (leads * a + a * b + b * c) * kernel * length.div_ceil(2));
-            let block = if config.has_bottlenecks() { 8 + kernel } else { 2 * kernel };
-            for blocks in config.stages() {
-                sum += blocks * block * width * width * length;
-                length = length.div_ceil(2);
-            }
-            sum
-        }
-        Architecture::Vit(config) => {
-            let (patches, dim) = (length / config.patch, config.dim);
-            let block = dim * (4 * dim + 2 * config.mlp) + 2 * patches * dim;
-            patches * (leads * config.patch * dim + config.depth * block)
-        }
-        Architecture::Rnn(config) => recurrent(config, Cell::Rnn, leads) * length,
-        Architecture::Lstm(config) => recurrent(config, Cell::Lstm, leads) * length,
-        Architecture::Gru(config) => recurrent(config, Cell::Gru, leads) * length,
-    };
-    count as f64
-}
-
-/// Multiplications of all layers for one sample.
-fn recurrent(config: &RecurrentConfig, cell: Cell, leads: usize) -> usize {
-    let width = config.hidden * config.directions();
-    let inputs = leads + (config.layers - 1) * width;
-    cell.gates() * width * (inputs + config.layers * config.hidden)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -154,7 +96,12 @@ mod tests {
             let fingerprints = manifest.used_sources().into_iter().map(print).collect();
             let plan = crate::plan::expand(vec![manifest], &fingerprints, &crate::plan::Overlaps::new()).unwrap();
             for stage in &plan.stages {
-                assert_eq!(of_settings(&stage.settings(&plan)), Some(of(&plan, stage)), "{}", stage.describe(&plan));
+                assert_eq!(
+                    of_settings(&stage.settings(&plan)),
+                    Some(of_stage(&plan, stage)),
+                    "{}",
+                    stage.describe(&plan)
+                );
             }
         }
     }

@@ -9,9 +9,8 @@ use crate::tensor::Cpu;
 
 use super::sources::cache_folder;
 use super::{Device, Shared, cost, lock};
-use crate::manifest::{Architecture, Fusion, RecurrentConfig, Xresnet1dConfig};
-use crate::nn::Network;
-use crate::ops::layers::recurrent::Cell;
+use crate::manifest::{Architecture, Fusion};
+use crate::nn::{Cost, Input, Network};
 use crate::plan::{Plan, Stage, StageKind};
 use crate::{data, stop};
 
@@ -135,102 +134,12 @@ fn network(
         return copies;
     }
     let (leads, length) = manifest.signal.shape();
-    let Kept { all, largest } = kept(architecture, length);
+    let Cost { kept, largest, .. } = architecture.cost(Input { leads, length });
     // The last batch of an epoch is of another size, and has memory of its own. Some validate and test.
     let batches = (2 * batch).min((records as f64 * 0.8) as usize).max(batch.min(records));
-    let training = if probe { 0 } else { all * batches * backbones };
+    let training = if probe { 0 } else { kept * batches * backbones };
     let inputs = 4 * leads * length * batch;
     copies + NUMBER * (inputs + (training as f64 * OVER_KEPT) as usize + ALIVE * largest * INFERENCE) as u64
-}
-
-/// Numbers that a network makes of one record.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Kept {
-    /// Those that are kept for the gradients.
-    all: usize,
-    /// The most that a layer gives to the next.
-    largest: usize,
-}
-
-impl Kept {
-    /// A layer that keeps its output.
-    fn layer(&mut self, output: usize) {
-        self.layer_with(output, output);
-    }
-
-    /// A layer that keeps so many numbers, for an output of so many.
-    fn layer_with(&mut self, kept: usize, output: usize) {
-        self.all += kept;
-        self.largest = self.largest.max(output);
-    }
-}
-
-/// See [`Kept`].
-fn kept(architecture: &Architecture, length: usize) -> Kept {
-    let mut kept = Kept::default();
-    match architecture {
-        Architecture::Cnn(config) => {
-            let mut length = length;
-            for outputs in &config.channels {
-                kept.layer(outputs * length);
-                length /= 2;
-                kept.layer(outputs * length);
-            }
-        }
-        Architecture::Inception1d(config) => {
-            // A block, and after every third the shortcut and the sum.
-            let layers = config.depth + 2 * (config.depth / 3);
-            (0..layers).for_each(|_| kept.layer(4 * config.filters * length));
-        }
-        Architecture::Resnet1d(config) => {
-            let mut length = length;
-            kept.layer(config.width * length);
-            for block in 0..config.blocks {
-                length = length.div_ceil(1 + usize::from(block > 0));
-                (0..4).for_each(|_| kept.layer(config.width * length));
-            }
-        }
-        Architecture::Xresnet1d(config) => xresnet1d(&mut kept, config, length),
-        Architecture::Vit(config) => {
-            let patches = length / config.patch;
-            kept.layer(patches * config.dim);
-            for _ in 0..config.depth {
-                kept.layer_with(patches * (5 * config.dim + config.heads * patches), patches * config.dim);
-                kept.layer_with(patches * (config.dim + config.mlp), patches * config.mlp);
-            }
-        }
-        Architecture::Rnn(config) => recurrent(&mut kept, config, 0, length),
-        Architecture::Lstm(config) => recurrent(&mut kept, config, Cell::Lstm.gates(), length),
-        Architecture::Gru(config) => recurrent(&mut kept, config, Cell::Gru.gates(), length),
-    }
-    kept
-}
-
-fn xresnet1d(kept: &mut Kept, config: &Xresnet1dConfig, length: usize) {
-    let mut length = length.div_ceil(2);
-    config.stem().iter().for_each(|channels| kept.layer(channels * length));
-    length = length.div_ceil(2);
-    for (stage, blocks) in config.stages().into_iter().enumerate() {
-        for block in 0..blocks {
-            kept.layer(config.width * length);
-            if stage > 0 && block == 0 {
-                length = length.div_ceil(2);
-            }
-            if config.has_bottlenecks() {
-                kept.layer(config.width * length);
-            }
-            // The last convolution, the sum with the shortcut, and where channels change the shortcut's own.
-            let wide = if block == 0 { 3 } else { 2 };
-            (0..wide).for_each(|_| kept.layer(config.features() * length));
-        }
-    }
-}
-
-/// Hidden states, and what the gates keep.
-fn recurrent(kept: &mut Kept, config: &RecurrentConfig, gates: usize, length: usize) {
-    let states = config.hidden * config.directions() * length;
-    // What passes without training needs half as much as other layers' do.
-    (0..config.layers).for_each(|_| kept.layer_with(states * (2 + gates), states / 2));
 }
 
 /// Bytes that this process could have in all, without swapping and within its control groups: what it has, and what

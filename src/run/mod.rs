@@ -177,7 +177,7 @@ fn sweep(results: &Path) {
 
 /// What the stages of `plan` cost, in comparable units, by stage index.
 pub fn costs(plan: &Plan) -> Vec<f64> {
-    plan.stages.iter().map(|stage| cost::of(plan, stage)).collect()
+    plan.stages.iter().map(|stage| cost::of_stage(plan, stage)).collect()
 }
 
 /// What a stage costs by the settings that the store keeps of it, in the units of [`costs`]; `None` where they are not

@@ -45,11 +45,12 @@ mod tests {
     use crate::tensor::Cpu;
 
     use super::*;
-    use crate::manifest::{Fusion, default_architecture};
+    use crate::manifest::{Architecture, Fusion};
 
     #[test]
     fn the_first_value_that_is_not_finite_is_named() {
-        let (architecture, random) = (default_architecture("cnn").unwrap(), &mut crate::seed::stream(0, "init", 0));
+        let (architecture, random) =
+            (Architecture::at_defaults("cnn").unwrap(), &mut crate::seed::stream(0, "init", 0));
         let device = Cpu::default();
         let mut net = Network::new(&device, &architecture, (2, 64), (1, Fusion::Concat), 5, random).unwrap();
         assert_eq!(not_finite(&device, &mut net).unwrap(), None);

@@ -11,7 +11,7 @@ use crate::manifest::{
 };
 use crate::nn::Network;
 use crate::ops::Backend;
-use crate::tensor::{DeviceStorage, Gradients, device_error, memory};
+use crate::tensor::{Gradients, device_error, memory};
 
 use super::examples::{Augments, Examples, Objective};
 use super::finite::not_finite;
@@ -57,7 +57,7 @@ pub(super) struct Judgement {
 pub(super) type Judge<'a> = dyn FnMut(&[f32]) -> Result<Judgement> + 'a;
 
 /// The best epoch's network and how it came about.
-pub(super) struct Fitted<D: DeviceStorage> {
+pub(super) struct Fitted<D: Backend> {
     pub network: Network<D>,
     pub best_epoch: usize,
     pub last_step: Option<usize>,

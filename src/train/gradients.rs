@@ -109,13 +109,13 @@ mod tests {
     use crate::tensor::Cpu;
 
     use super::*;
-    use crate::manifest::{Fusion, default_architecture};
+    use crate::manifest::{Architecture, Fusion};
     use crate::nn::Hold;
     use crate::ops::gradient_check::{Reference, assert_close, reference, values};
 
     /// A network of three blocks, the first of them frozen.
     fn network() -> Network<Cpu> {
-        let (architecture, mut random) = (default_architecture("cnn").unwrap(), crate::seed::stream(0, "init", 0));
+        let (architecture, mut random) = (Architecture::at_defaults("cnn").unwrap(), crate::seed::stream(0, "init", 0));
         let mut net =
             Network::new(&Cpu::default(), &architecture, (2, 16), (1, Fusion::Concat), 5, &mut random).unwrap();
         net.hold(|block| Hold { frozen: block == "block1", ..Hold::default() });

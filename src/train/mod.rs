@@ -38,7 +38,7 @@ use crate::data::{Datasets, Members, PartOfMix, Split};
 use crate::manifest::{Architecture, Signal};
 use crate::metrics::RegressionMetrics;
 use crate::nn::Network;
-use crate::tensor::DeviceStorage;
+use crate::ops::Backend;
 
 /// Follows a stage while it trains, and may stop it.
 pub trait Watch {
@@ -73,7 +73,7 @@ pub struct Training<'a, D> {
 
 /// A trained stage.
 #[derive(Debug)]
-pub struct Trained<D: DeviceStorage> {
+pub struct Trained<D: Backend> {
     /// The best epoch's network.
     pub network: Network<D>,
     /// What it achieved.

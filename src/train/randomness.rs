@@ -67,8 +67,8 @@ mod tests {
     use rand::{Rng, RngExt};
 
     use super::*;
-    use crate::manifest::keys::ARCHITECTURE;
-    use crate::manifest::{Fusion, default_architecture};
+    use crate::manifest::{Architecture, Fusion};
+    use crate::nn::ARCHITECTURES;
     use crate::nn::{Network, Role};
 
     /// One stage of each kind, and of each target.
@@ -80,7 +80,7 @@ mod tests {
 
     /// The weights that are drawn, tensor by tensor: those that a norm starts with are the same in all networks.
     fn weights(kind: &str, randomness: &Randomness) -> Vec<(String, Vec<f32>)> {
-        let architecture = default_architecture(kind).unwrap();
+        let architecture = Architecture::at_defaults(kind).unwrap();
         let random = &mut randomness.weights();
         let mut net = Network::new(&Cpu::default(), &architecture, (2, 100), (1, Fusion::Concat), 5, random).unwrap();
         let mut all = Vec::new();
@@ -106,7 +106,7 @@ mod tests {
     fn networks_of_one_seed_are_as_independent_as_those_of_several() {
         // Tensors for which a correlation of .05 is more than five standard errors.
         const LARGE: usize = 10_000;
-        for kind in ARCHITECTURE.known {
+        for kind in ARCHITECTURES.known {
             let mut drawn: Vec<_> = stages(0).iter().map(|stage| weights(kind.name, stage)).collect();
             drawn.push(weights(kind.name, &Randomness::regression(&[Target::Hr], 1)));
             for (number, one) in drawn.iter().enumerate() {

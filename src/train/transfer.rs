@@ -11,7 +11,6 @@ use crate::metrics::{ClassifierMetric, Predictions};
 use crate::nn::Network;
 use crate::ops::Backend;
 use crate::ops::step::loss::Form;
-use crate::tensor::DeviceStorage;
 
 use super::examples::{Examples, Objective, Scaling, Truth};
 use super::fit::{Fit, Judgement, Recipe};
@@ -19,7 +18,7 @@ use super::{Outcome, Prediction, Score, Trained, Training, Watch};
 
 /// What a classifier starts from.
 #[derive(Debug)]
-pub struct Graft<'a, D: DeviceStorage> {
+pub struct Graft<'a, D: Backend> {
     /// The networks whose backbones are grafted; none from scratch.
     pub donors: &'a [Network<D>],
     /// Backbones: as many as donors, or any number of fresh ones.

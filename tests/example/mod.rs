@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use ecgraft::manifest::*;
+use ecgraft::nn::{CnnConfig, Inception1dConfig};
 use ecgraft::plan::{Fingerprints, Overlaps, Plan, expand};
 
 /// Two mixes (one half of the transfer's own data), two architectures, three freezes; one trial:

@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use super::{Comparison, Condition, ConditionFault, OLDEST, OPERATORS, QUANTITIES, Quantity, SEX, Sex};
-use crate::manifest::{Superclass, names};
+use crate::declare;
+use crate::manifest::Superclass;
 
 /// Parentheses and `not`s within one another.
 const DEPTH: usize = 50;
@@ -79,7 +80,7 @@ fn tokens(text: &str) -> Result<Vec<Token<'_>>, ConditionFault> {
                             _ => "",
                         };
                         let known = OPERATORS.map(|(sign, _)| sign);
-                        let message = format!("unknown operator `{written}`{hint}; known: {}", names::list(&known));
+                        let message = format!("unknown operator `{written}`{hint}; known: {}", declare::list(&known));
                         return faulty(written.len(), message);
                     }
                 }
@@ -228,13 +229,13 @@ impl<'t> Parser<'t> {
         }
         let Some((_, of)) = QUANTITIES.iter().find(|(known, _)| *known == name.text) else {
             let known: Vec<&str> = known_names().collect();
-            let near = match names::nearest(name.text, &known) {
+            let near = match declare::nearest(name.text, &known) {
                 Some(near) => format!("did you mean `{near}`? "),
                 None => String::new(),
             };
-            return Err(name.fault(format!("unknown name `{}`; {near}known: {}", name.text, names::list(&known))));
+            return Err(name.fault(format!("unknown name `{}`; {near}known: {}", name.text, declare::list(&known))));
         };
-        let signs = names::list(&OPERATORS.map(|(sign, _)| sign));
+        let signs = declare::list(&OPERATORS.map(|(sign, _)| sign));
         let operator = self.next(&signs)?;
         let Kind::Operator(is) = operator.kind else { return Err(operator.unexpected(&signs)) };
         let value = self.next("a number")?;
@@ -259,7 +260,7 @@ impl<'t> Parser<'t> {
         match Sex::ALL.into_iter().find(|sex| sex.name() == word) {
             Some(sex) => Ok(Condition::Sex { is, sex }),
             None => {
-                let hint = names::hint(word, Sex::ALL.map(Sex::name));
+                let hint = declare::hint(word, Sex::ALL.map(Sex::name));
                 Err(value.fault(format!("unknown sex `{word}`{hint}")))
             }
         }

@@ -2,7 +2,7 @@
 
 use super::super::examples::{Augments, Examples, Truth};
 use super::*;
-use crate::manifest::keys::ARCHITECTURE;
+use crate::nn::ARCHITECTURES;
 
 /// Every control that a stage has, beside the usual ones.
 pub(super) fn controlled() -> String {
@@ -21,7 +21,7 @@ augment = ["gaussian-noise", "baseline-wander", "lead-dropout", "time-shift", "a
 
 #[test]
 fn frozen_means_bit_identical_in_every_architecture() {
-    for kind in ARCHITECTURE.known {
+    for kind in ARCHITECTURES.known {
         let (start, end) = (MANIFEST.find("[architectures").unwrap(), MANIFEST.find("[freezes.probe]").unwrap());
         let text = format!("{}[architectures.inception]\nkind = {:?}\n", &MANIFEST[..start], kind.name);
         let mut blocks = parse(&text.replace("0.64", "2.56")).architectures["inception"].blocks();

@@ -1,7 +1,6 @@
 //! Steps in parts beside steps of whole batches.
 
 use super::*;
-use crate::manifest::default_architecture;
 use crate::nn::{Hold, Network};
 use crate::ops::step::loss::{Form, Loss};
 use crate::ops::step::sum::Kernel as _;
@@ -38,10 +37,10 @@ fn after(architecture: &Architecture, parts: usize) -> (f64, Vec<(String, Vec<f3
 
 /// Without dropout, which draws its masks part by part.
 fn without_dropout(kind: &str) -> Architecture {
-    let mut architecture = default_architecture(kind).unwrap();
+    let mut architecture = Architecture::at_defaults(kind).unwrap();
     match &mut architecture {
         Architecture::Vit(config) => (config.layer_dropout, config.dropout) = (0.0, 0.0),
-        Architecture::Gru(config) | Architecture::Lstm(config) | Architecture::Rnn(config) => config.dropout = 0.0,
+        Architecture::Rnn(config) => config.dropout = 0.0,
         other => panic!("{other:?}"),
     }
     architecture
@@ -68,7 +67,7 @@ fn parts_add_up_to_the_whole() {
 #[test]
 fn who_looks_at_the_batch_is_known() {
     for (kind, knows_none) in [("vit", true), ("gru", true), ("cnn", false), ("inception1d", false)] {
-        let mut net = network(&default_architecture(kind).unwrap());
+        let mut net = network(&Architecture::at_defaults(kind).unwrap());
         assert_eq!(net.knows_no_batch(), knows_none, "{kind}");
         net.hold(|_| Hold { frozen: true, ..Hold::default() });
         assert!(net.knows_no_batch(), "{kind} that holds still");

@@ -9,7 +9,7 @@ use rand::RngExt;
 
 use super::*;
 use crate::error::Blame;
-use crate::manifest::keys::ARCHITECTURE;
+use crate::nn::ARCHITECTURES;
 
 /// Stops the stage, or ends it as a kill does, when it was asked `left` times whether to go on.
 pub(super) struct Stopping {
@@ -156,7 +156,7 @@ fn every_freeze_goes_on() {
 
 #[test]
 fn every_architecture_goes_on() {
-    for kind in ARCHITECTURE.known {
+    for kind in ARCHITECTURES.known {
         let (start, end) = (MANIFEST.find("[architectures").unwrap(), MANIFEST.find("[freezes.probe]").unwrap());
         let text =
             format!("{}[architectures.inception]\nkind = {:?}\n{}", &MANIFEST[..start], kind.name, &MANIFEST[end..]);

@@ -5,14 +5,14 @@ use std::ops::Range;
 
 /// The bytes of the text at fault and what is wrong with them.
 #[derive(Clone, Debug)]
-pub(super) struct Problem {
+pub(crate) struct Problem {
     pub span: Range<usize>,
     pub message: String,
 }
 
 /// Spans of all written values by their way from the top: `["mixes", "half", "parts", "0", "share"]`.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Places {
+pub(crate) struct Places {
     spans: BTreeMap<Vec<String>, Range<usize>>,
     faulty: BTreeSet<Vec<String>>,
 }
@@ -50,6 +50,44 @@ impl Places {
                 return 0..0;
             }
         }
+    }
+}
+
+/// What is wrong with one table of a manifest, told key by key; a value that was already faulty gets no second problem.
+#[derive(Debug)]
+pub(crate) struct Faults<'a> {
+    places: &'a Places,
+    table: Vec<&'a str>,
+    /// What was told.
+    pub problems: Vec<Problem>,
+}
+
+impl<'a> Faults<'a> {
+    /// None yet, of the table at `table`.
+    pub fn new(places: &'a Places, table: &[&'a str]) -> Self {
+        Self { places, table: table.to_vec(), problems: Vec::new() }
+    }
+
+    /// Whether a key is written, not at its default.
+    pub fn is_written(&self, key: &str) -> bool {
+        self.places.is_written(&self.at(&[key]))
+    }
+
+    /// Whether nothing was told of a key's value yet.
+    pub fn is_sound(&self, key: &str) -> bool {
+        self.places.is_sound(&self.at(&[key]))
+    }
+
+    /// Tells what is wrong with a key, or with one item of it: `&["kernels", "1"]`.
+    pub fn tell(&mut self, key: &[&str], message: String) {
+        let place = self.at(key);
+        if self.places.is_sound(&place) {
+            self.problems.push(Problem { span: self.places.span(&place), message });
+        }
+    }
+
+    fn at<'b>(&'b self, key: &[&'b str]) -> Vec<&'b str> {
+        self.table.iter().chain(key).copied().collect()
     }
 }
 

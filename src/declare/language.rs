@@ -1,6 +1,8 @@
 //! How the manifest language is described: one description from which come the reading of manifests,
 //! their defaults, the checks of keys, words and ranges, and the JSON Schema.
 
+use serde_json::{Map, Value};
+
 /// One key of a table.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Key {
@@ -27,6 +29,8 @@ pub(crate) enum Default {
     Json(&'static str),
     /// No value; the text says what follows from that.
     Absent(&'static str),
+    /// A value that follows from the other keys of the table, all there; the text says how.
+    Derived(&'static str, fn(&Map<String, Value>) -> Value),
 }
 
 /// What a value is.
@@ -38,7 +42,7 @@ pub(crate) enum Type {
     Text(usize),
     /// A path with `$VAR`.
     Path,
-    /// A condition on records: see [`super::condition`].
+    /// A condition on records: see [`crate::manifest::Condition`].
     Condition,
     /// A whole number.
     Integer(Range),
@@ -120,9 +124,37 @@ pub(crate) struct Kinds {
 /// One kind of a table, with its keys beside `kind`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Kind {
+    /// The word of `kind`.
     pub name: &'static str,
+    /// What it is.
     pub doc: &'static str,
+    /// The keys beside `kind`.
     pub keys: &'static [Key],
+}
+
+/// Words without any that are not in this build.
+pub(crate) const fn known(what: &'static str, known: &'static [(&'static str, &'static str)]) -> Words {
+    Words { what, known, later: &[] }
+}
+
+/// A whole number from `min` to `max`.
+pub(crate) const fn count(min: f64, max: f64) -> Type {
+    Type::Integer(Range::from_to(min, max))
+}
+
+/// A number from 0, below 1.
+pub(crate) const fn fraction() -> Type {
+    Type::Number(Range::from_below(0.0, 1.0))
+}
+
+/// A list of at least `min` items, none twice.
+pub(crate) const fn list_of(of: &'static Type, min: usize) -> Type {
+    Type::List { of, min, max: usize::MAX, unique: true }
+}
+
+/// A list of `min` to `max` items, which may repeat.
+pub(crate) const fn sequence(of: &'static Type, min: usize, max: usize) -> Type {
+    Type::List { of, min, max, unique: false }
 }
 
 impl Kinds {
@@ -160,6 +192,41 @@ impl Key {
             self.example = example;
         }
         self.default = Default::Absent(absent);
+        self
+    }
+
+    /// The same with another default, as JSON.
+    pub const fn preset(mut self, default: &'static str) -> Self {
+        self.default = Default::Json(default);
+        self
+    }
+
+    /// The same under another name: for names that Rust does not allow.
+    pub const fn named(mut self, name: &'static str) -> Self {
+        self.name = name;
+        self
+    }
+
+    /// The same with what it means that the key is not written.
+    pub const fn absent(mut self, absent: &'static str) -> Self {
+        self.default = match self.default {
+            Default::Derived(_, from) => Default::Derived(absent, from),
+            _ => Default::Absent(absent),
+        };
+        self
+    }
+
+    /// The same with a value that follows from the other keys, where the key is not written.
+    pub const fn derived(mut self, from: fn(&Map<String, Value>) -> Value) -> Self {
+        if let Default::Absent(absent) = self.default {
+            self.default = Default::Derived(absent, from);
+        }
+        self
+    }
+
+    /// The same with an example, as JSON.
+    pub const fn example(mut self, example: &'static str) -> Self {
+        self.example = example;
         self
     }
 

@@ -21,13 +21,13 @@ pub(crate) fn choices<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
 }
 
 /// `a`, `b`, `c`
-pub(super) fn list<T: AsRef<str>>(names: &[T]) -> String {
+pub(crate) fn list<T: AsRef<str>>(names: &[T]) -> String {
     names.iter().map(|name| format!("`{}`", name.as_ref())).collect::<Vec<_>>().join(", ")
 }
 
 /// The known name with the smallest edit distance (Damerau-Levenshtein; case, `-` and `_` do not
 /// count), if at most a third of its letters differ; else the shortest that has all of `name` in it.
-pub(super) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     let plain = |text: &str| text.to_lowercase().replace(['-', '_', ' '], "");
     let name = plain(name);
     let longer =

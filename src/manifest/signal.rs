@@ -1,0 +1,59 @@
+//! What every network sees, and how numbers are made of it.
+
+use super::keys::{LEAD, PRECISION};
+use super::{Lead, Precision};
+use crate::declare::{Range, Type, list_of, sequence, table, words};
+
+table! {
+    /// What every network sees.
+    pub struct Signal {
+        /// The leads, in the order of the network's input channels. Derived leads (III, aVR, aVL, aVF) are computed where
+        /// a source lacks them.
+        pub leads: Vec<Lead> = ["I", "II", "V1", "V2", "V3", "V4", "V5", "V6"] in list_of(&Type::Word(&LEAD), 1);
+        /// Sources are resampled to this rate with an anti-aliasing filter.
+        pub sampling_rate: f64 = 100.0 in Type::Number(Range::from_to(1.0, 10000.0)), unit "Hz";
+        /// Longer records are cropped, shorter ones refused with their name.
+        pub duration: f64 = 10.0 in Type::Number(Range::above_to(0.0, 3600.0)), unit "s";
+        /// Low and high edge of a zero-phase band-pass; the high edge is below half the sampling rate.
+        pub bandpass: Option<[f64; 2]> = none in sequence(&Type::Number(Range::above(0.0)), 2, 2), absent "no filter",
+            example "[0.5, 40.0]", unit "Hz";
+        /// How amplitudes are normalised.
+        pub normalize: Normalize = "z-score";
+    }
+}
+
+impl Signal {
+    /// Leads and samples per lead.
+    pub fn shape(&self) -> (usize, usize) {
+        (self.leads.len(), self.length())
+    }
+
+    /// Samples per lead: `sampling_rate * duration`, rounded.
+    pub fn length(&self) -> usize {
+        (self.sampling_rate * self.duration).round() as usize
+    }
+}
+
+words! {
+    /// Amplitude normalisation.
+    pub enum Normalize as "normalisation" {
+        /// per record and lead: mean 0, standard deviation 1
+        ZScore = "z-score",
+        /// per record and lead: into 0 to 1
+        MinMax = "min-max",
+        /// as recorded, in mV
+        None = "none",
+        /// per lead, with mean and standard deviation of the stage's training records
+        TrainZScore = "train-z-score",
+    }
+}
+
+table! {
+    /// How numbers are made; part of a run's identity.
+    pub struct Compute {
+        /// Number format of CUDA convolutions and matrix products.
+        pub precision: Precision = "tf32" in Type::Word(&PRECISION);
+    }
+}
+
+impl Copy for Compute {}

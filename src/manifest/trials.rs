@@ -1,0 +1,78 @@
+//! The lists whose every combination is a trial.
+
+use super::keys::{FUSIONS, GRAFTS, SEED, SHARE};
+use super::{Donor, Fusion};
+use crate::declare::{Names, Type, Value as _, list_of, sequence, table};
+
+table! {
+    /// Every combination of these lists is a trial.
+    pub struct Trials, incomplete {
+        /// Mix names. Without any there are only from-scratch trials.
+        pub mix: Vec<String> = none in list_of(&Type::Name(Names::Mix), 0), absent "all declared mixes",
+            example r#"["synthetic"]"#;
+        /// Architecture names.
+        pub architecture: Vec<String> = none in list_of(&Type::Name(Names::Architecture), 1),
+            absent "all declared architectures", example r#"["inception"]"#;
+        /// Which networks are grafted: a target stands for its own network, a list of targets for the one that measures
+        /// them all, `classification` for a classifier trained on the mix. Several: their features are joined by `fusion`.
+        pub from: Vec<Vec<Donor>> = none in sequence(&GRAFTS, 1, usize::MAX),
+            absent "one graft of all `regression.targets` together", example r#"[["qrs"], ["hr", "pr", "qt", "qrs"]]"#;
+        /// Freeze names.
+        pub freeze: Vec<String> = ["none"] in list_of(&Type::Name(Names::Freeze), 1);
+        /// Shares of the transfer training records: by patient, stratified, nested across fractions.
+        pub label_fraction: Vec<f64> = [1.0] in list_of(&SHARE, 1);
+        /// Seeds.
+        pub seed: Vec<u64> = [0] in list_of(&SEED, 1);
+        /// Add the from-scratch baseline for every architecture, fraction and seed.
+        pub scratch: bool = true;
+        /// Add, for each graft of several networks, a baseline of as many fresh backbones: what size alone gives.
+        pub matched_scratch: bool = false;
+        /// Leave out every trial that agrees with all the keys given.
+        pub exclude: Vec<Exclude> = [] in sequence(&Exclude::TYPE, 0, usize::MAX);
+        /// How the features of several grafted networks are joined; grafts of one network are there once.
+        pub fusion: Vec<Fusion> = "concat" in Type::WordOrList(&Fusion::WORDS, &FUSIONS);
+    }
+}
+
+table! {
+    /// Leaves out every trial that agrees with all the keys given.
+    pub struct Exclude {
+        /// The mix.
+        pub mix: Option<String> = none in Type::Name(Names::Mix), absent "any", example "\"synthetic\"";
+        /// The architecture.
+        pub architecture: Option<String> = none in Type::Name(Names::Architecture), absent "any", example "\"cnn\"";
+        /// The grafted networks.
+        pub from: Option<Vec<Donor>> = none in GRAFTS, absent "any", example r#"["qrs"]"#;
+        /// The fusion of several grafted networks.
+        pub fusion: Option<Fusion> = none, absent "any", example "\"concat\"";
+        /// The freeze.
+        pub freeze: Option<String> = none in Type::Name(Names::Freeze), absent "any", example "\"none\"";
+        /// The share of the training records.
+        pub label_fraction: Option<f64> = none in SHARE, absent "any", example "1.0";
+        /// The seed.
+        pub seed: Option<u64> = none in SEED, absent "any", example "0";
+    }
+}
+
+impl Exclude {
+    /// Whether it leaves out every trial that agrees with the keys of `pattern`, whatever else is true of it.
+    pub fn covers(&self, pattern: &Exclude) -> bool {
+        fn agrees<T: PartialEq>(own: &Option<T>, other: &Option<T>) -> bool {
+            own.is_none() || own == other
+        }
+        agrees(&self.mix, &pattern.mix)
+            && agrees(&self.architecture, &pattern.architecture)
+            && agrees(&self.from, &pattern.from)
+            && agrees(&self.fusion, &pattern.fusion)
+            && agrees(&self.freeze, &pattern.freeze)
+            && agrees(&self.label_fraction, &pattern.label_fraction)
+            && agrees(&self.seed, &pattern.seed)
+    }
+}
+
+impl Trials {
+    /// Whether one entry of `exclude` leaves out every trial that agrees with the keys of `pattern`.
+    pub fn leave_out(&self, pattern: &Exclude) -> bool {
+        self.exclude.iter().any(|exclude| exclude.covers(pattern))
+    }
+}

@@ -1,0 +1,115 @@
+//! Backbones: blocks with names, each of which may hold still.
+
+use super::config::{Init, Input};
+use super::network::{Pass, Role};
+use super::{AnyBlocks, Architecture};
+use crate::Result;
+use crate::declare::words;
+use crate::ops::Backend;
+use crate::ops::layers::pool;
+use crate::tensor::{Param, Var};
+
+/// Goes through the values of a layer: name, role, value.
+pub(super) type Visit<'a, D> = dyn FnMut(&str, Role, &mut Param<D>) + 'a;
+
+/// Is shown each value of a backbone: the number of its block, its name, its role, itself.
+pub(crate) type BlockVisitor<'a, D> = dyn FnMut(usize, &str, Role, &mut Param<D>) + 'a;
+
+/// The blocks of a backbone, as an architecture's file builds them.
+pub(crate) trait Blocks<D: Backend>: Clone + std::fmt::Debug {
+    /// From `x` (batch, length, leads) to (batch, fewer or as many samples, channels); `holds` says of each block whether
+    /// it holds still.
+    ///
+    /// # Errors
+    /// Where the device fails.
+    fn forward(&mut self, x: &Var<D>, holds: &[Hold], pass: &mut Pass<D>) -> Result<Var<D>>;
+
+    /// Shows all values, in a fixed order.
+    fn visit(&mut self, f: &mut BlockVisitor<'_, D>);
+}
+
+words! {
+    /// What the running statistics of a frozen block's batch norms do.
+    pub enum BatchNormMode as "batch-norm mode" {
+        /// running statistics of a frozen block hold still, and normalise
+        Frozen = "frozen",
+        /// they follow the new data, though the weights hold still
+        Adapt = "adapt",
+    }
+}
+
+/// Whether and how a block holds still.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Hold {
+    /// Its weights get no gradient.
+    pub frozen: bool,
+    /// What its running statistics do while it is frozen.
+    pub batch_norm: BatchNormMode,
+}
+
+impl Hold {
+    /// Whether batch norms use and move the batch's statistics.
+    pub(super) fn batch_statistics(self, training: bool) -> bool {
+        training && (!self.frozen || self.batch_norm == BatchNormMode::Adapt)
+    }
+}
+
+/// A backbone: (batch, length, leads) to features (batch, fewer or as many samples, features).
+#[derive(Clone, Debug)]
+pub struct Backbone<D: Backend> {
+    blocks: AnyBlocks<D>,
+    names: Vec<String>,
+    holds: Vec<Hold>,
+}
+
+impl<D: Backend> Backbone<D> {
+    /// A fresh backbone; weights are drawn as PyTorch draws them (uniform in plus and minus 1 / sqrt(fan in), He 2015 with
+    /// a = sqrt 5), but where an architecture says otherwise.
+    ///
+    /// # Errors
+    /// Where the device fails, and where the architecture needs longer signals.
+    pub(super) fn new(architecture: &Architecture, input: Input, init: &mut Init<'_, D>) -> Result<Self> {
+        let names = architecture.blocks();
+        Ok(Self { blocks: architecture.build(input, init)?, holds: vec![Hold::default(); names.len()], names })
+    }
+
+    /// Its blocks' names, from the input up.
+    pub fn blocks(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Whether all of it holds still, statistics included: its features are a fixed function of the input.
+    pub fn is_fixed(&self) -> bool {
+        self.holds.iter().all(|hold| hold.frozen && hold.batch_norm == BatchNormMode::Frozen)
+    }
+
+    /// Pooled features (batch, 1, 2 features): maximum and mean over time.
+    ///
+    /// # Errors
+    /// Where the device fails.
+    pub fn features(&mut self, x: &Var<D>, pass: &mut Pass<D>) -> Result<Var<D>> {
+        let y = self.blocks.forward(x, &self.holds, pass)?; // (batch, samples, features)
+        pool::concat_pool(&mut pass.trace, &y) // (batch, 1, 2 features)
+    }
+
+    /// Sets which blocks hold still.
+    pub(super) fn hold(&mut self, hold: &impl Fn(&str) -> Hold) {
+        let Self { blocks, names, holds } = self;
+        *holds = names.iter().map(|name| hold(name)).collect();
+        blocks.visit(&mut |block, _, role, param| param.trainable = role == Role::Parameter && !holds[block].frozen);
+    }
+
+    /// Whether no batch norm uses the batch's statistics in training.
+    pub(super) fn knows_no_batch(&mut self) -> bool {
+        let (holds, mut free) = (&self.holds, true);
+        self.blocks.visit(&mut |block, _, role, _| {
+            free &= role != Role::Statistic || !holds[block].batch_statistics(true);
+        });
+        free
+    }
+
+    /// Goes through all values: block index, name, role, value.
+    pub(super) fn visit(&mut self, f: &mut BlockVisitor<'_, D>) {
+        self.blocks.visit(f);
+    }
+}
