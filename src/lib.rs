@@ -3,7 +3,7 @@
 //! data mix and freeze schedule makes the most of it?
 //!
 //! Data flows one way through the modules, each knowing only those before it:
-//! [`manifest`] -> [`plan`] -> [`data`] -> [`ops`] and [`nn`] -> [`train`] -> [`store`] ->
+//! [`ecg`] -> [`source`] -> [`manifest`] -> [`plan`] -> [`data`] -> [`ops`] and [`nn`] -> [`train`] -> [`store`] ->
 //! [`run`] -> [`verify`] -> [`statistics`] -> [`report`] -> [`audit`] -> [`cli`].
 //!
 //! For research. Not a medical device; nothing here is for diagnosis.
@@ -13,6 +13,7 @@ pub mod audit;
 pub mod cli;
 pub mod data;
 pub mod durable;
+pub mod ecg;
 pub mod error;
 pub mod manifest;
 pub mod nn;
@@ -24,6 +25,7 @@ pub mod progress;
 pub mod report;
 pub mod run;
 pub mod seed;
+pub mod source;
 pub mod statistics;
 pub mod stop;
 pub mod store;

@@ -69,7 +69,7 @@ impl PartOfMix {
 
 impl TargetOfPart {
     fn of(target: Target, records: &[&Record]) -> Self {
-        let values: Vec<f64> = records.iter().filter_map(|record| record.target(target)).map(f64::from).collect();
+        let values: Vec<f64> = records.iter().filter_map(|record| record.measurement(target)).map(f64::from).collect();
         let count = values.len() as f64;
         let mean = (!values.is_empty()).then(|| values.iter().sum::<f64>() / count);
         let spread =

@@ -2,10 +2,10 @@
 //!
 //! Nothing here is an error: what looks wrong is told, with what would mend it.
 
-use super::need::Found;
-use super::plausible::{AMPLITUDE, digits, median};
-use super::signal::RawRecord;
-use crate::manifest::{Lead, Reading, Signal};
+use crate::ecg::{Lead, RawRecord};
+use crate::manifest::Signal;
+use crate::source::plausible::{AMPLITUDE, digits, median};
+use crate::source::{Found, Reading};
 
 /// So many records of a source are looked at, evenly spread.
 const LOOKED_AT: usize = 1000;
@@ -287,7 +287,7 @@ mod tests {
     fn looks(change: impl Fn(&mut Found)) -> Vec<Look> {
         (0..20)
             .filter_map(|index| {
-                let mut found = Found { gain: 1000.0, ..Found::simulated(simulate(7, index).1) };
+                let mut found = Found { gain: 1000.0, ..Found::made(simulate(7, index).1) };
                 change(&mut found);
                 look(&found)
             })

@@ -25,7 +25,7 @@ pub struct Index {
 
 impl Index {
     /// Of records of the data set called `data_set`.
-    pub fn of<'r>(data_set: &str, records: impl IntoIterator<Item = &'r Record>) -> Self {
+    pub fn new<'r>(data_set: &str, records: impl IntoIterator<Item = &'r Record>) -> Self {
         let mut index = Index::default();
         for record in records {
             index.people.push(hashed("person", data_set, &record.patient));
@@ -40,7 +40,7 @@ impl Index {
 
     /// Of a dataset's records.
     pub fn of_dataset(dataset: &Dataset) -> Self {
-        Index::of(&dataset.data_set, &dataset.records)
+        Index::new(&dataset.data_set, &dataset.records)
     }
 
     /// Hashes of the recordings that are known by their samples.
@@ -200,7 +200,7 @@ mod tests {
             recording: (samples > 0).then(|| Recording::new([samples; 32])),
             ..Record::default()
         };
-        Index::of(data_set, &records.iter().map(record).collect::<Vec<_>>())
+        Index::new(data_set, &records.iter().map(record).collect::<Vec<_>>())
     }
 
     #[test]

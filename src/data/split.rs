@@ -6,13 +6,14 @@ use std::sync::Arc;
 use rand::RngExt;
 use rand::seq::SliceRandom;
 
+use super::candidates::{Offer, Wanted, check_quotas, described, nothing};
 use super::composition::{far_apart, folds_text};
-use super::offer::{Offer, Wanted, check_quotas, described, nothing};
 use super::people::{Everybody, Who};
 use super::{Dataset, Datasets, PartOfMix, Pick, Split};
 use crate::Result;
+use crate::ecg::Label;
 use crate::error::Error;
-use crate::manifest::{Mix, MixPart, Superclass, Transfer};
+use crate::manifest::{Mix, MixPart, Transfer};
 use crate::seed::stream;
 
 /// How a stage uses a mix: shares, by patient, that are not trained on, and the epochs that the parts must fill.
@@ -360,7 +361,7 @@ pub fn transfer_split(transfer: &Transfer, datasets: &Datasets, label_fraction: 
 fn fraction(
     dataset: &Dataset,
     who: &Who<'_>,
-    classes: &[Superclass],
+    classes: &[Label],
     records: &[usize],
     fraction: f64,
     seed: u64,

@@ -11,12 +11,10 @@ mod glob;
 mod graft;
 pub(crate) mod keys;
 pub(crate) mod language;
-mod lead;
 mod names;
 mod path;
 mod places;
 mod read;
-mod reading;
 mod reference;
 mod schema;
 mod stage_types;
@@ -24,12 +22,10 @@ mod trial_checks;
 mod types;
 
 pub use architectures::*;
-pub use condition::{Comparison, Condition, ConditionFault, OLDEST, Quantity, Sex};
+pub use condition::{Comparison, Condition, ConditionFault, Quantity};
 pub use diagnostic::Diagnostic;
 pub use glob::glob_matches;
 pub use graft::*;
-pub use lead::Lead;
-pub use reading::{Reading, Unit, Unreadable};
 pub use reference::reference;
 pub use schema::schema;
 pub use stage_types::*;
@@ -45,6 +41,7 @@ use serde_json::Value;
 use toml::de::DeTable;
 use walkdir::WalkDir;
 
+use crate::source::Source;
 use crate::{Error, Result};
 use places::Problem;
 
@@ -260,12 +257,17 @@ impl Manifest {
         used
     }
 
+    /// The source that is called so.
+    pub fn source(&self, name: &str) -> Option<&dyn Source> {
+        self.sources.get(name).map(AsRef::as_ref)
+    }
+
     /// The environment variables in paths of [`Manifest::used_sources`] that are not set, each once.
     pub fn missing_variables(&self) -> Vec<String> {
         let sources = self.used_sources();
         let sources = sources.iter().filter_map(|name| self.sources.get(name));
         let mut missing: Vec<String> = Vec::new();
-        for variable in sources.flat_map(Source::paths).filter_map(|path| path.resolved.as_ref().err()) {
+        for variable in sources.flat_map(|source| source.paths()).filter_map(|path| path.resolved.as_ref().err()) {
             if !missing.contains(variable) {
                 missing.push(variable.clone());
             }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Targets;
+use crate::ecg::Label;
 
 /// Whether a value is at its default: those that came later are left out of the JSON then, so that stages
 /// without them keep their ids.
@@ -298,7 +299,7 @@ pub struct Transfer {
     /// One class per record or several.
     pub labels: Labels,
     /// The classes, in the order of the network's outputs.
-    pub classes: Vec<Superclass>,
+    pub classes: Vec<Label>,
     /// Folds for training.
     pub train_folds: Vec<u8>,
     /// Folds that choose the epoch.
@@ -363,38 +364,6 @@ pub struct Pretraining {
 pub enum Task {
     /// PTB-XL's five diagnostic superclasses.
     Superclass,
-}
-
-/// PTB-XL's diagnostic superclasses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum Superclass {
-    /// Normal ECG.
-    Norm,
-    /// Myocardial infarction.
-    Mi,
-    /// ST/T change.
-    Sttc,
-    /// Conduction disturbance.
-    Cd,
-    /// Hypertrophy.
-    Hyp,
-}
-
-impl Superclass {
-    /// All five, in PTB-XL's order.
-    pub const ALL: [Superclass; 5] =
-        [Superclass::Norm, Superclass::Mi, Superclass::Sttc, Superclass::Cd, Superclass::Hyp];
-
-    /// `NORM`, `MI`, `STTC`, `CD` or `HYP`.
-    pub fn name(self) -> &'static str {
-        ["NORM", "MI", "STTC", "CD", "HYP"][self as usize]
-    }
-
-    /// The class with this name, exactly as PTB-XL writes it.
-    pub fn parse(name: &str) -> Option<Superclass> {
-        Superclass::ALL.into_iter().find(|class| class.name() == name)
-    }
 }
 
 /// How many classes a record may have.

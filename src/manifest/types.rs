@@ -8,7 +8,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Architecture, Condition, Donor, Fusion, Lead, Pretraining, Reading, Regression, Transfer, glob_matches};
+use super::{Architecture, Condition, Donor, Fusion, Pretraining, Regression, Transfer, glob_matches};
+use crate::ecg::{Lead, Measurement};
+use crate::source::Source;
 
 /// One manifest, checked: every name it refers to exists and every value is in range.
 #[derive(Clone, Debug)]
@@ -26,7 +28,7 @@ pub struct Manifest {
     /// Why people who validate or test a classifier may also train what is grafted under it; they may not where absent.
     pub allow_overlap: Option<String>,
     /// Where records come from, by name.
-    pub sources: BTreeMap<String, Source>,
+    pub sources: BTreeMap<String, Box<dyn Source>>,
     /// What every network sees.
     pub signal: Signal,
     /// What regression networks are trained on, by name.
@@ -45,100 +47,6 @@ pub struct Manifest {
     pub compute: Compute,
     /// The lists whose every combination is a trial.
     pub trials: Trials,
-}
-
-/// Where records come from.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum Source {
-    /// The built-in simulator: HR, PR, QRS and QT are exact by construction.
-    Simulator {
-        /// How many records.
-        records: usize,
-        /// Seed of the records.
-        seed: u64,
-    },
-    /// The published DeepFake-ECG layout: `*.asc` files and a ground-truth CSV.
-    DeepfakeEcg {
-        /// The folder.
-        path: DataPath,
-        /// Which collection it is, where it is not the kind's own.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        data_set: Option<String>,
-        /// How its files are read.
-        #[serde(flatten)]
-        reading: Reading,
-    },
-    /// The PhysioNet layout of PTB-XL.
-    PtbXl {
-        /// The folder with `ptbxl_database.csv`.
-        path: DataPath,
-        /// The PTB-XL+ features CSV with the regression targets, if any.
-        features: Option<DataPath>,
-        /// Which collection it is, where it is not the kind's own.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        data_set: Option<String>,
-        /// How its files are read.
-        #[serde(flatten)]
-        reading: Reading,
-    },
-}
-
-impl Source {
-    /// The word of `kind`.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Source::Simulator { .. } => "simulator",
-            Source::DeepfakeEcg { .. } => "deepfake-ecg",
-            Source::PtbXl { .. } => "ptb-xl",
-        }
-    }
-
-    /// The paths it is read from.
-    pub fn paths(&self) -> Vec<&DataPath> {
-        match self {
-            Source::Simulator { .. } => Vec::new(),
-            Source::DeepfakeEcg { path, .. } => vec![path],
-            Source::PtbXl { path, features, .. } => std::iter::once(path).chain(features).collect(),
-        }
-    }
-
-    /// The collection that its records are of. Patients of one name in one data set are one person, whatever the
-    /// source is called, wherever it lies, and however much of the collection it has.
-    pub fn data_set(&self) -> String {
-        match self {
-            Source::Simulator { .. } => self.usual_data_set(),
-            Source::DeepfakeEcg { data_set, .. } | Source::PtbXl { data_set, .. } => {
-                data_set.clone().unwrap_or_else(|| self.usual_data_set())
-            }
-        }
-    }
-
-    /// The data set where the manifest names none: that of the kind; of simulated records, that of their seed.
-    pub fn usual_data_set(&self) -> String {
-        match self {
-            Source::Simulator { seed, .. } => format!("simulator {seed}"),
-            Source::DeepfakeEcg { .. } | Source::PtbXl { .. } => self.kind().to_owned(),
-        }
-    }
-
-    /// How its files are read; `None` where it has none.
-    pub fn reading(&self) -> Option<&Reading> {
-        match self {
-            Source::Simulator { .. } => None,
-            Source::DeepfakeEcg { reading, .. } | Source::PtbXl { reading, .. } => Some(reading),
-        }
-    }
-}
-
-/// A path in a manifest. Relative paths start at the manifest's folder; `$VAR` comes from the environment.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DataPath {
-    /// As written in the manifest.
-    pub written: String,
-    /// The path it stands for, or the environment variable that is not set.
-    pub resolved: std::result::Result<PathBuf, String>,
 }
 
 /// What every network sees.
@@ -294,34 +202,8 @@ pub enum BatchNormMode {
     Adapt,
 }
 
-/// What a regression network measures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Target {
-    /// Heart rate, bpm.
-    Hr,
-    /// PR interval, ms.
-    Pr,
-    /// QT interval, ms.
-    Qt,
-    /// QRS duration, ms.
-    Qrs,
-}
-
-impl Target {
-    /// All four, in the order used everywhere.
-    pub const ALL: [Target; 4] = [Target::Hr, Target::Pr, Target::Qt, Target::Qrs];
-
-    /// `hr`, `pr`, `qt` or `qrs`.
-    pub fn name(self) -> &'static str {
-        ["hr", "pr", "qt", "qrs"][self as usize]
-    }
-
-    /// `bpm` or `ms`.
-    pub fn unit(self) -> &'static str {
-        if self == Target::Hr { "bpm" } else { "ms" }
-    }
-}
+/// What a regression network is to give: something that is measured in records.
+pub type Target = Measurement;
 
 /// How numbers are made; part of a run's identity.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -276,7 +276,7 @@ fn measured(store: &Store, stages: &TrainedStages, shown: Option<&Shown<'_>>) ->
         for stage in candidates {
             let has = |target: Target| found.iter().any(|of| of.target == target);
             let new = |target: &Target| !has(*target) && stage.measured.iter().any(|of| of.target == target.name());
-            let new: Vec<Target> = Target::ALL.into_iter().filter(new).collect();
+            let new: Vec<Target> = Target::BUILT_IN.into_iter().filter(new).collect();
             if new.is_empty() {
                 continue;
             }

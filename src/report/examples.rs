@@ -4,9 +4,10 @@ use std::path::Path;
 
 use super::evidence::Evidence;
 use super::figure::{Figure, Trace, ecg};
-use crate::data::signal::{RawRecord, prepare};
+use crate::data::signal::prepare;
 use crate::data::{fingerprint, recordings};
-use crate::manifest::{self, Lead, Normalize, Signal};
+use crate::ecg::{Lead, RawRecord};
+use crate::manifest::{self, Normalize, Signal};
 use crate::store::{PredictionsOfRun, Store, TestedRecord};
 
 /// Records of each kind: best, middling, worst.
@@ -37,7 +38,7 @@ pub(super) fn examples(
     let read = manifest::parse(Path::new(&stored.path), &stored.text, &|name| std::env::var(name).ok());
     let read = read.map_err(|_| "this version of ecgraft does not read the run's manifest".to_owned())?;
     let name = &predictions.source;
-    let source = read.sources.get(name).ok_or_else(|| format!("the manifest has no source {name}"))?;
+    let source = read.source(name).ok_or_else(|| format!("the manifest has no source {name}"))?;
     if let Some(variable) = source.paths().into_iter().find_map(|path| path.resolved.as_ref().err()) {
         return Err(format!("the records are in source {name}, and ${variable} is not set"));
     }

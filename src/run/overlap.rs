@@ -110,7 +110,7 @@ mod tests {
             recording: Some(Recording::new([samples; 32])),
             ..Record::default()
         };
-        Arc::new(Index::of(data_set, &records.iter().map(record).collect::<Vec<_>>()))
+        Arc::new(Index::new(data_set, &records.iter().map(record).collect::<Vec<_>>()))
     }
 
     fn manifest(more: &str) -> Manifest {

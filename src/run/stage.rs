@@ -187,7 +187,7 @@ fn note(outcome: &Outcome) -> String {
     let last = outcome.regression.iter().rev().find(|score| score.split == "test").or(outcome.regression.first());
     if let Some(last) = last {
         let errors = outcome.regression.iter().filter(|score| score.split == last.split).map(|score| {
-            let unit = if score.target == Target::Hr.name() { Target::Hr.unit() } else { Target::Pr.unit() };
+            let unit = if score.target == Target::HR.name() { Target::HR.unit() } else { Target::PR.unit() };
             format!("{:.1} {unit}", score.metrics.mae)
         });
         return format!("{} MAE {}", last.split, errors.collect::<Vec<_>>().join(", "));

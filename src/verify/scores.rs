@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use super::Found;
 use crate::Result;
-use crate::manifest::{Labels, Superclass};
+use crate::ecg::Label;
+use crate::manifest::Labels;
 use crate::store::{ClassScore, MeasuredRecord, MeasuredTarget, PredictedClass, Store, StoredStage};
 use crate::train::Score;
 use crate::train::metrics::{classification, regression};
@@ -75,7 +76,7 @@ pub(super) fn classifier(store: &Store, stage: &StoredStage, settings: &Value, f
 /// The test scores of predictions, which come by record and class.
 fn computed(settings: &Value, predictions: &[PredictedClass]) -> std::result::Result<Vec<Score>, String> {
     let understood = |what: &str, error: serde_json::Error| format!("the settings' {what}: {error}");
-    let classes: Vec<Superclass> =
+    let classes: Vec<Label> =
         serde_json::from_value(settings["classes"].clone()).map_err(|error| understood("classes", error))?;
     let labels: Labels =
         serde_json::from_value(settings["labels"].clone()).map_err(|error| understood("labels", error))?;

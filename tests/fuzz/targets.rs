@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use dfdx::prelude::Cpu;
-use ecgraft::manifest::{self, Condition, Manifest, Source};
+use ecgraft::manifest::{self, Condition, Manifest};
 use ecgraft::nn::Network;
+use ecgraft::source::{Source, wfdb};
 use ecgraft::train::checkpoint;
 use ecgraft::{data, plan, run};
 
@@ -168,7 +169,7 @@ impl Wfdb {
         let mut taken = false;
         for name in self.names {
             std::fs::write(self.folder.0.join(format!("{name}.{}", self.ending)), input).unwrap();
-            taken |= data::wfdb::read(&self.folder.0.join(name)).is_ok();
+            taken |= wfdb::read(&self.folder.0.join(name)).is_ok();
         }
         taken
     }

@@ -7,8 +7,9 @@ use super::condition::evaluate;
 use super::people::Who;
 use super::{Dataset, Record};
 use crate::Result;
+use crate::ecg::Label;
 use crate::error::Error;
-use crate::manifest::{Labels, Mix, MixPart, Superclass, Target};
+use crate::manifest::{Labels, Mix, MixPart, Target};
 
 /// What must be known of a record for it to take part.
 #[derive(Clone, Copy, Debug)]
@@ -16,7 +17,7 @@ pub enum Wanted<'a> {
     /// At least one of the targets.
     Targets(&'a [Target]),
     /// Its classes: one of these, or at least one of them.
-    Classes(&'a [Superclass], Labels),
+    Classes(&'a [Label], Labels),
 }
 
 impl<'a> Wanted<'a> {
@@ -31,11 +32,12 @@ impl<'a> Wanted<'a> {
     /// Whether `record` can take part.
     pub(super) fn is_known_of(&self, record: &Record) -> bool {
         match *self {
-            Wanted::Targets(targets) => targets.iter().any(|target| record.target(*target).is_some()),
+            Wanted::Targets(targets) => targets.iter().any(|target| record.measurement(*target).is_some()),
             Wanted::Classes(classes, Labels::Multi) => classes.iter().any(|class| record.has(*class)),
             Wanted::Classes(classes, Labels::Single) => {
-                let all = Superclass::ALL.iter().filter(|class| record.has(**class)).count();
-                all == 1 && classes.iter().any(|class| record.has(*class))
+                // Of several classes one may be none of these.
+                let is_only = |class: Label| record.has(class) && record.labels.count(class.vocabulary()) == 1;
+                classes.iter().any(|class| is_only(*class))
             }
         }
     }
