@@ -223,8 +223,8 @@ impl Files {
         Self { folder, manifest, file, whole }
     }
 
-    fn source(&self) -> &Source {
-        &self.manifest.sources["it"]
+    fn source(&self) -> &dyn Source {
+        &*self.manifest.sources["it"]
     }
 
     /// Two records as PhysioNet has them.
