@@ -3,9 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use ecgraft::data::{Dataset, Datasets, Pick, Record, Recording, Shares, Split, Wanted, mix_split, transfer_split};
+use ecgraft::data::{
+    Dataset, Datasets, MixTask, Pick, Record, Recording, Shares, Split, Wanted, mix_split, transfer_split,
+};
 use ecgraft::ecg::{Sex, superclass};
 use ecgraft::manifest::*;
+
+/// The mix called `name` with the usual shares.
+fn task<'a>(name: &'a str, mix: &'a Mix, wanted: Wanted<'a>, transfer: Option<&'a Transfer>) -> MixTask<'a> {
+    MixTask { name, mix, wanted, shares: SHARES, transfer }
+}
 
 /// `count` records of patients of `per_patient` records each; folds go round by patient, classes too;
 /// every tenth record has no QRS.
@@ -62,7 +69,7 @@ const SHARES: Shares = Shares { validation: 0.1, test: 0.1, epochs: 20 };
 
 fn regress(mix: &Mix, target: Target, datasets: &Datasets, seed: u64) -> ecgraft::Result<Split> {
     let manifest = crate::example::manifest("m");
-    mix_split("half", mix, Wanted::Targets(&[target]), SHARES, Some(&manifest.transfer), datasets, seed)
+    mix_split(&task("half", mix, Wanted::Targets(&[target]), Some(&manifest.transfer)), datasets, seed)
 }
 
 fn transfer(datasets: &Datasets, fraction: f64, seed: u64) -> Split {
@@ -245,7 +252,7 @@ fn classifiers_that_are_grafted_see_the_classes_of_their_mix_and_nobody_held_out
     let whole = mix(None, &[("ptbxl", None, None)]);
     let split = |labels| {
         let wanted = Wanted::Classes(&[superclass::NORM, superclass::STTC], labels);
-        mix_split("m", &whole, wanted, SHARES, Some(&transfer), &data, 1).unwrap()
+        mix_split(&task("m", &whole, wanted, Some(&transfer)), &data, 1).unwrap()
     };
     for labels in [Labels::Single, Labels::Multi] {
         let split = split(labels);
@@ -261,7 +268,7 @@ fn classifiers_that_are_grafted_see_the_classes_of_their_mix_and_nobody_held_out
     assert!(split(Labels::Multi).train.len() > split(Labels::Single).train.len());
     // Of several targets one that is known is enough.
     let any = Wanted::Targets(&[Target::HR, Target::QRS]);
-    let split = mix_split("m", &whole, any, SHARES, Some(&transfer), &data, 1).unwrap();
+    let split = mix_split(&task("m", &whole, any, Some(&transfer)), &data, 1).unwrap();
     assert!(all(&split).iter().any(|pick| data["ptbxl"].records[pick.record].measurement(Target::QRS).is_none()));
 }
 
@@ -378,12 +385,12 @@ fn the_composition_says_what_a_mix_is_made_of() {
     let whole = Mix { records: None, parts: vec![with("simulated", "hr < 60")] };
     let transfer = crate::example::manifest("m").transfer;
     let several = Wanted::Targets(&[Target::HR, Target::QRS]);
-    let split = mix_split("m", &whole, several, SHARES, Some(&transfer), &data, 0).unwrap();
+    let split = mix_split(&task("m", &whole, several, Some(&transfer)), &data, 0).unwrap();
     let known: Vec<_> = split.composition[0].targets.iter().map(|of| (of.target, of.known, of.sd)).collect();
     assert_eq!(known, [(Target::HR, 10, hr.sd), (Target::QRS, 9, Some(0.0))]);
     let whole = Mix { records: None, parts: vec![with("ptbxl", "fold < 5")] };
     let classes = Wanted::Classes(&superclass::ALL, Labels::Multi);
-    let split = mix_split("m", &whole, classes, SHARES, Some(&transfer), &data, 0).unwrap();
+    let split = mix_split(&task("m", &whole, classes, Some(&transfer)), &data, 0).unwrap();
     assert_eq!((split.composition[0].records.iter().sum::<usize>(), &split.composition[0].targets[..]), (80, &[][..]));
 }
 
@@ -406,7 +413,8 @@ fn a_curriculum_gives_each_training_record_its_epochs() {
     let manifest = crate::example::manifest("m");
     let shares = Shares { validation: 0.9, test: 0.0, ..SHARES };
     let wanted = Wanted::Targets(&[Target::HR]);
-    let error = mix_split("half", &mix, wanted, shares, Some(&manifest.transfer), &data, 0).unwrap_err();
+    let error =
+        mix_split(&MixTask { shares, ..task("half", &mix, wanted, Some(&manifest.transfer)) }, &data, 0).unwrap_err();
     assert!(
         error.message.contains("mix half: in epoch 1 part 1 (simulated: at most 1) trains on 0 of its records"),
         "{error}"
@@ -462,7 +470,12 @@ fn nobody_is_in_both_halves_of_the_sample() {
     for mix in ["half-a", "simulated-first"] {
         let shares = Shares { epochs: manifest.regression.epochs, ..SHARES };
         let wanted = Wanted::Targets(&[Target::HR]);
-        let split = mix_split(mix, &manifest.mixes[mix], wanted, shares, Some(&manifest.transfer), &data, 0).unwrap();
+        let split = mix_split(
+            &MixTask { shares, ..task(mix, &manifest.mixes[mix], wanted, Some(&manifest.transfer)) },
+            &data,
+            0,
+        )
+        .unwrap();
         assert!(patients(&data, &all(&split)).is_disjoint(&classifier), "{mix}");
     }
     std::fs::remove_dir_all(cache).unwrap();
@@ -519,7 +532,7 @@ fn whoever_is_held_out_is_so_under_any_source_name_and_id() {
         assert!(split.notes.iter().any(|note| note.contains("because the classifier is validated or tested on")));
         // Without a transfer to keep out, everybody takes part.
         let whole = mix(None, &[(&source, None, None)]);
-        let split = mix_split("m", &whole, Wanted::Targets(&[Target::HR]), SHARES, None, &data, 0).unwrap();
+        let split = mix_split(&task("m", &whole, Wanted::Targets(&[Target::HR]), None), &data, 0).unwrap();
         assert_eq!((all(&split).len(), split.held_out), (data[&source].records.len(), 0));
     }
 }

@@ -34,7 +34,7 @@ pub use load::{load, load_planned};
 pub use people::{Index, People};
 pub use recording::recordings;
 pub use size::bytes;
-pub use split::{Shares, mix_split, transfer_split};
+pub use split::{MixTask, Shares, mix_split, transfer_split};
 
 pub use crate::source::{Record, Recording, simulator};
 
