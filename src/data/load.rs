@@ -13,7 +13,7 @@ use crate::ecg::RawRecord;
 use crate::error::Blame;
 use crate::manifest::Signal;
 use crate::source::plausible::DURATION;
-use crate::source::{Found, Listing, OtherLeads, Reading, Request, Source};
+use crate::source::{Found, OtherLeads, Reading, Request, Source};
 use crate::{Error, Result, stop};
 
 /// Goes up when the same files and settings would give other records; kept ones are then made anew.
@@ -118,7 +118,6 @@ pub(super) fn request<'a>(signal: &'a Signal, others: OtherLeads, reading: &'a R
 fn read_all(source: &dyn Source, signal: &Signal) -> Result<(Prepared, Vec<String>, Vec<String>)> {
     let mut listing = source.list(signal.sampling_rate)?;
     let (notes, mut warnings) = (std::mem::take(&mut listing.notes), std::mem::take(&mut listing.warnings));
-    let listing: Listing = listing;
     let count = listing.records.len();
     let usual = Reading::default();
     let reading = source.reading().unwrap_or(&usual);

@@ -11,8 +11,8 @@ use super::{intern, superclass};
 
 /// The labels that records can have in one respect: names, each with its place.
 ///
-/// A record may have several of them. There is one of each name: what is read from data comes from
-/// [`Vocabulary::interned`].
+/// A record may have several of them. A vocabulary that is known when the program is written is a `static`; one that is read
+/// from data comes from [`Vocabulary::interned`]. Two with one name and the same labels are the same.
 ///
 /// ```
 /// use ecgraft::ecg::{Vocabulary, superclass};
@@ -51,6 +51,11 @@ impl Vocabulary {
         let kept: &'static Vocabulary = Box::leak(Box::new(Self::new(intern(name), labels.leak())));
         known.push(kept);
         kept
+    }
+
+    /// Whether it is the same as `other`.
+    pub fn is(&self, other: &Vocabulary) -> bool {
+        std::ptr::eq(self, other) || self == other
     }
 
     /// What it is called: `superclass`.
@@ -101,16 +106,11 @@ impl Label {
     pub fn place(self) -> usize {
         self.place.into()
     }
-
-    fn key(&self) -> (&'static str, u16, &'static str) {
-        (self.vocabulary.name, self.place, self.name())
-    }
 }
 
 impl PartialEq for Label {
     fn eq(&self, other: &Self) -> bool {
-        // Vocabularies are there once.
-        self.place == other.place && std::ptr::eq(self.vocabulary, other.vocabulary)
+        self.place == other.place && self.vocabulary.is(other.vocabulary)
     }
 }
 
@@ -118,13 +118,16 @@ impl Eq for Label {}
 
 impl Hash for Label {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.key().hash(state);
+        (self.vocabulary.name, self.place).hash(state);
     }
 }
 
+/// By vocabulary, then by place.
 impl Ord for Label {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.key().cmp(&other.key())
+        let [own, others] = [self, other].map(|label| (label.vocabulary.name, label.vocabulary.labels));
+        if self.vocabulary.is(other.vocabulary) { Ordering::Equal } else { own.cmp(&others) }
+            .then(self.place.cmp(&other.place))
     }
 }
 
@@ -172,7 +175,7 @@ impl LabelSet {
 
     /// How many of them are of `vocabulary`.
     pub fn count(&self, vocabulary: &'static Vocabulary) -> usize {
-        self.iter().filter(|label| std::ptr::eq(label.vocabulary, vocabulary)).count()
+        self.iter().filter(|label| label.vocabulary.is(vocabulary)).count()
     }
 
     /// They, by vocabulary and place.
@@ -207,6 +210,10 @@ mod tests {
         let five = ["NORM", "MI", "STTC", "CD", "HYP"];
         assert!(std::ptr::eq(Vocabulary::interned("superclass", &five), &superclass::VOCABULARY));
         assert_eq!(snomed.labels().map(Label::name).collect::<Vec<_>>(), codes);
+        static WRITTEN: Vocabulary = Vocabulary::new("sex", &["f", "m"]);
+        let read = Vocabulary::interned("sex", &["f", "m"]);
+        assert_eq!(WRITTEN.label("m"), read.label("m"));
+        assert_ne!(WRITTEN.label("m"), Vocabulary::interned("sex", &["m", "f"]).label("f"));
         assert_eq!(snomed.label("164889302").map(Label::place), Some(299));
     }
 

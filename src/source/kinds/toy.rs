@@ -70,8 +70,7 @@ impl Source for Toy {
     fn list(&self, _sampling_rate: f64) -> Result<Listing> {
         let folder = self.path.resolved()?;
         let table = Table::open(&folder.join("records.csv"))?;
-        let [id, fold, hr, axis, rhythm] =
-            ["id", "fold", "hr", "axis", "rhythm"].map(|name| table.column(name));
+        let [id, fold, hr, axis, rhythm] = ["id", "fold", "hr", "axis", "rhythm"].map(|name| table.column(name));
         let (id, fold, hr, axis, rhythm) = (id?, fold?, hr?, axis?, rhythm?);
         let mut listing = Listing::default();
         table.each(|row| {
@@ -126,7 +125,8 @@ mod tests {
         fs::create_dir_all(&folder).unwrap();
         fs::write(folder.join("records.csv"), table).unwrap();
         for (shift, id) in ["a", "b", "c"].into_iter().enumerate() {
-            let samples: String = (0..200).map(|place| format!("{}\n", f64::from(place % 50 + shift as i32) / 50.0)).collect();
+            let samples: String =
+                (0..200).map(|place| format!("{}\n", f64::from(place % 50 + shift as i32) / 50.0)).collect();
             fs::write(folder.join(format!("{id}.csv")), format!("mV\n{samples}")).unwrap();
         }
         folder
@@ -177,5 +177,18 @@ mod tests {
         let message = load(&manifest.signal).unwrap_err().message;
         assert!(message.contains("record b") && message.contains("there is no such file"), "{message}");
         fs::remove_dir_all(&folder).unwrap();
+    }
+
+    /// Every piece of code in `docs/adding/source.md` is this file's, or the list's.
+    #[test]
+    fn the_guide_shows_what_is_here() {
+        let plain = |text: &str| text.lines().map(str::trim).collect::<Vec<_>>().join("\n");
+        let code = plain(&[include_str!("toy.rs"), include_str!("mod.rs")].concat());
+        let guide = include_str!("../../../docs/adding/source.md");
+        let pieces: Vec<&str> = guide.split("```rust\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+        assert_eq!(pieces.len(), 5);
+        for piece in pieces {
+            assert!(code.contains(plain(piece).trim()), "not in the code:\n{piece}");
+        }
     }
 }

@@ -84,7 +84,7 @@ fn decode(header: &Header, folder: &Path, request: &Request<'_>) -> std::result:
         if wishes.iter().all(Option::is_none) {
             continue;
         }
-        match decode_file(header, folder, group, wishes, samples, request) {
+        match decode_file(header, folder, (group, wishes), samples, request) {
             Ok((of_file, length)) => {
                 samples = Some(length);
                 signals.extend(of_file);
@@ -118,8 +118,7 @@ struct Decoded {
 fn decode_file(
     header: &Header,
     folder: &Path,
-    group: &[SignalLine],
-    wishes: &[Option<Wish>],
+    (group, wishes): (&[SignalLine], &[Option<Wish>]),
     samples: Option<usize>,
     request: &Request<'_>,
 ) -> std::result::Result<(Vec<Decoded>, usize), Fault> {
