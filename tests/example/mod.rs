@@ -137,7 +137,10 @@ pub fn fingerprints(manifests: &[Manifest]) -> Fingerprints {
     for manifest in manifests {
         for name in manifest.used_sources() {
             let source = &manifest.sources[&name];
-            let content = source.made_from().unwrap_or_else(|| source.kind().name().to_owned());
+            let made_from = source.made_from().unwrap_or_default();
+            // Without the version of the code that makes the records.
+            let settings = made_from.split_whitespace().take(2);
+            let content = std::iter::once(source.kind().name()).chain(settings).collect::<Vec<_>>().join("-");
             all.insert((manifest.name.clone(), name), content);
         }
     }
