@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use std::{env, fs, io};
 
-use ecgraft::data::{Dataset, fingerprint, load, look_up, wfdb};
-use ecgraft::manifest::{DataPath, Lead, Normalize, Reading, Signal, Source};
+use ecgraft::data::{Dataset, fingerprint, load, look_up};
+use ecgraft::ecg::Lead;
+use ecgraft::manifest::{Normalize, Signal};
+use ecgraft::source::{DataPath, PtbXl, Reading, wfdb};
 use rayon::prelude::*;
 
 const SAMPLE: &str = "experiments/data/ptbxl-sample";
@@ -28,7 +30,7 @@ fn main() {
 
 fn measure(folder: &Path, cache: &Path) {
     let path = DataPath { written: folder.display().to_string(), resolved: Ok(folder.into()) };
-    let source = Source::PtbXl { path, features: None, data_set: None, reading: Reading::default() };
+    let source = PtbXl { path, features: None, data_set: None, reading: Reading::default() };
     for (name, rate) in [("records100", 100.0), ("records500", 500.0)] {
         let records = headers(&folder.join(name));
         if records.is_empty() {

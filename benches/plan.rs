@@ -13,7 +13,11 @@ fn main() {
     manifest.freezes =
         (1..=20).map(|epochs| (format!("freeze{epochs}"), example::freeze(&["*"], Some(epochs)))).collect();
     let graft = |bits: usize| {
-        Target::ALL.into_iter().filter(|&target| bits >> target as usize & 1 == 1).map(Donor::from).collect()
+        Target::BUILT_IN
+            .into_iter()
+            .filter(|&target| target.place().is_some_and(|place| bits >> place & 1 == 1))
+            .map(Donor::from)
+            .collect()
     };
     manifest.trials.from = (1..=10).map(graft).collect();
     manifest.trials.freeze = manifest.freezes.keys().cloned().collect();

@@ -3,8 +3,8 @@
 //! data mix and freeze schedule makes the most of it?
 //!
 //! Data flows one way through the modules, each knowing only those before it:
-//! [`words`], [`tensor`] -> [`ops`] -> [`nn`] -> [`manifest`] -> [`plan`] -> [`data`] -> [`statistics`], [`metrics`] ->
-//! [`train`] -> [`store`] -> [`run`] -> [`verify`] -> [`compare`] -> [`report`] -> [`audit`] -> [`cli`].
+//! [`words`], [`ecg`] -> [`tensor`] -> [`ops`] -> [`nn`] -> [`source`] -> [`manifest`] -> [`plan`] -> [`data`] -> [`statistics`],
+//! [`metrics`] -> [`train`] -> [`store`] -> [`run`] -> [`verify`] -> [`compare`] -> [`report`] -> [`audit`] -> [`cli`].
 //!
 //! For research. Not a medical device; nothing here is for diagnosis.
 #![warn(missing_docs)]
@@ -15,6 +15,7 @@ pub mod compare;
 pub mod data;
 mod declare;
 pub mod durable;
+pub mod ecg;
 pub mod error;
 pub mod manifest;
 pub mod metrics;
@@ -28,6 +29,7 @@ pub mod progress;
 pub mod report;
 pub mod run;
 pub mod seed;
+pub mod source;
 pub mod statistics;
 pub mod stop;
 pub mod store;

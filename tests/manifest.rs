@@ -2,14 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
+use ecgraft::ecg::{Lead, superclass};
 use ecgraft::manifest::{
     Architecture, Augment, BatchNormMode, Condition, Diagnostic, Donor, EarlyStopping, Freeze, Fusion,
-    GradientClipping, L2Sp, Lead, Manifest, Optimizer, Pretraining, RegressionLoss, Schedule, Source, StoppingFrom,
-    StoppingMetric, Superclass, Target, Targets, Transfer, TransferLoss, load, parse, reference, schema,
+    GradientClipping, L2Sp, Manifest, Optimizer, Pretraining, RegressionLoss, Schedule, StoppingFrom, StoppingMetric,
+    Target, Targets, Transfer, TransferLoss, load, parse, reference, schema,
 };
 use ecgraft::nn::{
     CnnConfig, GruConfig, Inception1dConfig, LstmConfig, Resnet1dConfig, RnnConfig, VitConfig, Xresnet1dConfig,
 };
+use ecgraft::source::Simulator;
 use serde_json::{Value, json};
 
 const CONTRACT: &str = include_str!("manifests/contract.toml");
@@ -52,8 +54,8 @@ fn fault(more: &str) -> (usize, usize, String, String) {
 fn the_contract_is_read_as_it_says() {
     let manifest = good(CONTRACT);
     assert_eq!(manifest.name, "everything");
-    assert_eq!(manifest.sources["simulated"], Source::Simulator { records: 2000, seed: 7 });
-    let Source::PtbXl { path, features: Some(features), .. } = &manifest.sources["ptbxl"] else { panic!() };
+    assert_eq!(manifest.sources["simulated"], Simulator { records: 2000, seed: 7 }.into());
+    let [path, features] = manifest.sources["ptbxl"].paths()[..] else { panic!() };
     assert_eq!(path.written, "$ECG_DATA/ptb-xl");
     assert_eq!(path.resolved, Ok(PathBuf::from("/data/ptb-xl")));
     assert_eq!(features.resolved, Ok(PathBuf::from("/data/ptb-xl-plus/features/12sl_features.csv")));
@@ -71,7 +73,7 @@ fn the_contract_is_read_as_it_says() {
     let stopping = EarlyStopping { patience: 5, metric: StoppingMetric::Loss, from: StoppingFrom::Start };
     assert_eq!(manifest.regression.early_stopping, Some(stopping));
     assert_eq!(manifest.transfer.early_stopping.unwrap().metric, StoppingMetric::MacroAuc);
-    assert_eq!(manifest.trials.from, [vec![Target::Qrs.into()], Target::ALL.map(Donor::from).to_vec()]);
+    assert_eq!(manifest.trials.from, [vec![Target::QRS.into()], Target::BUILT_IN.map(Donor::from).to_vec()]);
     assert_eq!(manifest.trials.exclude[0].freeze.as_deref(), Some("gradual"));
     assert_eq!(manifest.text, CONTRACT);
 }
@@ -90,14 +92,17 @@ fn a_small_manifest_gets_all_defaults() {
     assert_eq!(manifest.regression.early_stopping, None);
     assert_eq!(manifest.regression.augment, []);
     assert_eq!(manifest.transfer.source, "ptbxl");
-    assert_eq!(manifest.transfer.classes, Superclass::ALL);
+    assert_eq!(manifest.transfer.classes, superclass::ALL);
     assert_eq!(manifest.transfer.train_folds, [1, 2, 3, 4, 5, 6, 7, 8]);
     assert_eq!((manifest.transfer.validation_folds, manifest.transfer.test_folds), (vec![9], vec![10]));
     assert_eq!(manifest.transfer.epochs, 30);
     assert_eq!(manifest.freezes["none"].batch_norm, BatchNormMode::Frozen);
     let trials = manifest.trials;
     assert_eq!((trials.mix, trials.architecture), (vec!["synthetic".into()], vec!["net".to_string()]));
-    assert_eq!((trials.from, trials.freeze), (vec![Target::ALL.map(Donor::from).to_vec()], vec!["none".to_string()]));
+    assert_eq!(
+        (trials.from, trials.freeze),
+        (vec![Target::BUILT_IN.map(Donor::from).to_vec()], vec!["none".to_string()])
+    );
     assert_eq!((trials.label_fraction, trials.seed, trials.scratch), (vec![1.0], vec![0], true));
     // Only the transfer source and the sources of the mixes in use.
     assert_eq!(good(CONTRACT).used_sources(), ["ptbxl", "simulated"]);
@@ -119,9 +124,10 @@ fn variables_that_are_not_set_are_no_fault() {
     let text = CONTRACT.replace("$ECG_DATA/ptb-xl\"", "$PTBXL/x\"").replace("$ECG_DATA/deep", "$DEEPFAKE/deep");
     let manifest = good(&text);
     assert_eq!(manifest.missing_variables(), ["PTBXL"], "`deepfake` is not used");
-    let Source::DeepfakeEcg { path, .. } = &manifest.sources["deepfake"] else { panic!() };
+    let path = manifest.sources["deepfake"].paths()[0];
     assert_eq!(path.resolved, Err("DEEPFAKE".to_string()));
-    let Source::PtbXl { path, .. } = &good(SMALL).sources["ptbxl"] else { panic!() };
+    let small = good(SMALL);
+    let path = small.sources["ptbxl"].paths()[0];
     assert_eq!(path.resolved, Ok(PathBuf::from("study/ptb-xl")), "relative paths start at the manifest's folder");
 }
 
@@ -368,16 +374,16 @@ from = [["hr"], [["hr", "qrs"]], ["qt", ["hr", "qrs"], "classification"]]
 fusion = "gate"
 "#;
     let manifest = good(text);
-    let both = Donor::Regression(Targets::of(&[Target::Hr, Target::Qrs]));
-    assert_eq!(manifest.regression.targets[4].list(), [Target::Hr, Target::Qrs]);
-    let all = vec![Target::Qt.into(), both.clone(), Donor::CLASSIFICATION];
-    assert_eq!(manifest.trials.from, [vec![Target::Hr.into()], vec![both], all]);
+    let both = Donor::Regression(Targets::of(&[Target::HR, Target::QRS]));
+    assert_eq!(manifest.regression.targets[4].list(), [Target::HR, Target::QRS]);
+    let all = vec![Target::QT.into(), both.clone(), Donor::CLASSIFICATION];
+    assert_eq!(manifest.trials.from, [vec![Target::HR.into()], vec![both], all]);
     assert_eq!(manifest.trials.fusion, [Fusion::Gate]);
     // What [classification] leaves out is as in [transfer] and [regression].
     let Pretraining { training, validation_share, test_share } = manifest.classification;
     assert_eq!((validation_share, test_share), (0.2, 0.0));
-    assert_eq!(training.classes, [Superclass::Norm, Superclass::Mi]);
-    assert_eq!(Transfer { classes: Superclass::ALL.to_vec(), ..training }, manifest.transfer);
+    assert_eq!(training.classes, [superclass::NORM, superclass::MI]);
+    assert_eq!(Transfer { classes: superclass::ALL.to_vec(), ..training }, manifest.transfer);
     let listed = good(&text.replace("\"gate\"", "[\"mean\", \"concat\"]"));
     assert_eq!(listed.trials.fusion, [Fusion::Mean, Fusion::Concat]);
 }

@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::example::{fingerprints, freeze, manifest, plan, strings};
+use ecgraft::ecg::Lead;
 use ecgraft::manifest::*;
 use ecgraft::nn::CnnConfig;
 use ecgraft::plan::{Overlap, Overlaps, Plan, SharedPeople, StageKind, expand, id_of_run, id_of_settings};
+use ecgraft::source::{DataPath, PtbXl, Reading, Simulator};
 use serde_json::json;
 
 /// A manifest whose trials touch everything it defines.
@@ -14,7 +16,7 @@ fn full(name: &str) -> Manifest {
     full.trials = Trials {
         mix: strings(&["synthetic", "half-real"]),
         architecture: strings(&["cnn", "inception"]),
-        from: vec![vec![Target::Qrs.into()], vec![Target::Hr.into(), Target::Qrs.into()]],
+        from: vec![vec![Target::QRS.into()], vec![Target::HR.into(), Target::QRS.into()]],
         fusion: vec![Fusion::Concat],
         freeze: strings(&["none", "probe", "gradual"]),
         label_fraction: vec![0.1, 1.0],
@@ -44,7 +46,7 @@ fn ids(plan: &Plan) -> BTreeMap<String, String> {
 #[test]
 fn a_grid_shares_its_regressions() {
     let mut grid = manifest("grid");
-    grid.trials.from = vec![vec![Target::Qrs.into()], Target::ALL.map(Donor::from).to_vec()];
+    grid.trials.from = vec![vec![Target::QRS.into()], Target::BUILT_IN.map(Donor::from).to_vec()];
     grid.trials.freeze = strings(&["none", "probe", "gradual"]);
     grid.trials.label_fraction = vec![0.1, 1.0];
     let plan = plan(&[grid]);
@@ -95,7 +97,7 @@ fn exclude_leaves_out_what_agrees_with_all_its_keys() {
     assert_eq!(left(Exclude { seed: Some(7), ..Exclude::default() }), (96, 8));
     assert_eq!(left(Exclude { freeze: name("gradual"), ..Exclude::default() }), (64, 8));
     assert_eq!(left(Exclude { mix: name("synthetic"), ..Exclude::default() }), (48, 8));
-    assert_eq!(left(Exclude { from: Some(vec![Target::Qrs.into()]), ..Exclude::default() }), (48, 8));
+    assert_eq!(left(Exclude { from: Some(vec![Target::QRS.into()]), ..Exclude::default() }), (48, 8));
     assert_eq!(left(Exclude { architecture: name("cnn"), ..Exclude::default() }), (48, 4));
     assert_eq!(left(Exclude { architecture: name("cnn"), freeze: name("probe"), ..Exclude::default() }), (80, 8));
     assert_eq!(left(Exclude { label_fraction: Some(0.1), seed: Some(1), ..Exclude::default() }), (72, 6));
@@ -138,14 +140,14 @@ fn an_edit_changes_exactly_the_ids_it_should() {
         ("name", |m| m.name = "renamed".into(), Nothing),
         ("manifest path", |m| m.path = "elsewhere.toml".into(), Nothing),
         ("text", |m| m.text.push_str("# a comment"), Nothing),
-        ("list of targets", |m| m.regression.targets = vec![Target::Hr.into(), Target::Qrs.into()], Nothing),
+        ("list of targets", |m| m.regression.targets = vec![Target::HR.into(), Target::QRS.into()], Nothing),
         (
             "source path",
             |m| {
                 let path = DataPath { written: "$X".into(), resolved: Ok("/moved".into()) };
                 m.sources.insert(
                     "ptbxl".into(),
-                    Source::PtbXl { path, features: None, data_set: None, reading: Reading::default() },
+                    PtbXl { path, features: None, data_set: None, reading: Reading::default() }.into(),
                 );
             },
             Nothing,
@@ -194,7 +196,7 @@ fn an_edit_changes_exactly_the_ids_it_should() {
         ("regression augment", |m| m.regression.augment = vec![Augment::LeadDropout { p: 0.1 }], Grafted),
         (
             "simulator",
-            |m| drop(m.sources.insert("simulated".into(), Source::Simulator { records: 200, seed: 8 })),
+            |m| drop(m.sources.insert("simulated".into(), Simulator { records: 200, seed: 8 }.into())),
             Grafted,
         ),
         ("labels", |m| m.transfer.labels = Labels::Multi, Transfers),
@@ -429,9 +431,9 @@ fn settings_tell_all_that_an_id_covers() {
 fn an_id_is_proved_by_stored_settings_and_any_change_of_them_gives_another() {
     let mut manifest = full("full");
     manifest.trials.from = vec![
-        vec![Target::Qrs.into()],
-        vec![Donor::CLASSIFICATION, Target::Hr.into()],
-        vec![Donor::Regression(Targets::of(&[Target::Hr, Target::Qrs]))],
+        vec![Target::QRS.into()],
+        vec![Donor::CLASSIFICATION, Target::HR.into()],
+        vec![Donor::Regression(Targets::of(&[Target::HR, Target::QRS]))],
     ];
     manifest.trials.fusion = vec![Fusion::Concat, Fusion::Gate];
     manifest.trials.matched_scratch = true;
@@ -523,13 +525,13 @@ fn what_is_missing_is_named() {
 #[test]
 fn donors_of_every_form_are_trained_once_and_fusions_are_arms() {
     let mut manifest = manifest("forms");
-    let both = Donor::Regression(Targets::of(&[Target::Hr, Target::Qrs]));
-    manifest.regression.targets.push(Targets::of(&[Target::Qrs, Target::Hr]));
+    let both = Donor::Regression(Targets::of(&[Target::HR, Target::QRS]));
+    manifest.regression.targets.push(Targets::of(&[Target::QRS, Target::HR]));
     manifest.mixes.insert("real".into(), Mix { records: None, parts: vec![crate::example::part("ptbxl", None, None)] });
     manifest.trials.mix = strings(&["real"]);
     manifest.trials.from = vec![
         vec![both.clone()],
-        vec![Target::Hr.into(), Target::Qrs.into()],
+        vec![Target::HR.into(), Target::QRS.into()],
         vec![Donor::CLASSIFICATION],
         vec![both.clone(), Donor::CLASSIFICATION],
     ];
@@ -565,7 +567,7 @@ fn donors_of_every_form_are_trained_once_and_fusions_are_arms() {
     let mut fewer = fused.clone();
     fewer.trials.matched_scratch = true;
     fewer.trials.exclude = vec![
-        Exclude { from: Some(vec![Target::Hr.into(), Target::Qrs.into()]), ..Exclude::default() },
+        Exclude { from: Some(vec![Target::HR.into(), Target::QRS.into()]), ..Exclude::default() },
         Exclude { from: Some(vec![both, Donor::CLASSIFICATION]), fusion: Some(Fusion::Mean), ..Exclude::default() },
     ];
     let sizes = crate::example::plan(&[fewer]).trials.into_iter().filter(|trial| trial.graft.is_empty());
@@ -646,9 +648,11 @@ fn data_sets_and_sources_that_make_two_people_one_are_in_the_ids() {
     let mut manifest = full("full");
     let before = ids(&plan(std::slice::from_ref(&manifest)));
     // A name of its own for the one collection changes nothing; for one of two of a kind it does.
-    let named = |manifest: &mut Manifest, source: &str, name: &str| match manifest.sources.get_mut(source).unwrap() {
-        Source::PtbXl { data_set, .. } => *data_set = Some(name.into()),
-        _ => panic!("no folder"),
+    let named = |manifest: &mut Manifest, source: &str, name: &str| {
+        let source = manifest.sources.get_mut(source).unwrap();
+        let mut settings = serde_json::to_value(&*source).unwrap();
+        settings["data_set"] = name.into();
+        *source = serde_json::from_value(settings).unwrap();
     };
     named(&mut manifest, "ptbxl", "ours");
     assert_eq!(ids(&plan(std::slice::from_ref(&manifest))), before);

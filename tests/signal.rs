@@ -1,7 +1,8 @@
 //! Preprocessing against SciPy, and what it refuses.
 
-use ecgraft::data::signal::{RawRecord, prepare};
-use ecgraft::manifest::{Lead, Normalize, Signal};
+use ecgraft::data::signal::prepare;
+use ecgraft::ecg::{Lead, RawRecord};
+use ecgraft::manifest::{Normalize, Signal};
 use safetensors::SafeTensors;
 
 const FIXTURE: &[u8] = include_bytes!("fixtures/signal/signal.safetensors");

@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use ecgraft::data::load;
-use ecgraft::data::signal::{RawRecord, prepare};
-use ecgraft::data::simulator::{Clean, SAMPLES, clean, simulate};
-use ecgraft::manifest::{DataPath, Lead, Normalize, Reading, Signal, Source, Superclass, Target};
+use ecgraft::data::signal::prepare;
+use ecgraft::ecg::{Lead, Measurement, RawRecord, superclass};
+use ecgraft::manifest::{Normalize, Signal};
+use ecgraft::source::simulator::{Clean, SAMPLES, clean, simulate};
+use ecgraft::source::{DataPath, PtbXl, Reading};
 
 const SEED: u64 = 11;
 
@@ -42,7 +44,7 @@ fn intervals_are_those_in_the_signal() {
     for index in 0..300 {
         let clean = clean(SEED, index);
         let (record, _) = simulate(SEED, index);
-        let expected = |target| f64::from(record.target(target).unwrap());
+        let expected = |target| f64::from(record.measurement(target).unwrap());
         let beats = whole_beats(&clean);
         assert!(beats.len() >= 4, "record {index}");
         for [p, qrs, t] in &beats {
@@ -50,7 +52,7 @@ fn intervals_are_those_in_the_signal() {
             let pr = (qrs.0 - p.0) as f64 * 2.0;
             let duration = (qrs.1 + 1 - qrs.0) as f64 * 2.0;
             let qt = (t.1 + 1 - qrs.0) as f64 * 2.0;
-            for (target, measured) in [(Target::Pr, pr), (Target::Qrs, duration), (Target::Qt, qt)] {
+            for (target, measured) in [(Measurement::PR, pr), (Measurement::QRS, duration), (Measurement::QT, qt)] {
                 let wanted = expected(target);
                 assert!((measured - wanted).abs() <= 2.001, "record {index}, {target:?}: {measured}, wanted {wanted}");
             }
@@ -66,7 +68,7 @@ fn intervals_are_those_in_the_signal() {
             })
             .collect();
         let mean_rr = (starts[starts.len() - 1] - starts[0]) as f64 * 2.0 / (starts.len() - 1) as f64;
-        let wanted = 60_000.0 / expected(Target::Hr);
+        let wanted = 60_000.0 / expected(Measurement::HR);
         assert!((mean_rr - wanted).abs() <= 2.0 / (starts.len() - 1) as f64 + 1e-3, "record {index}");
         let exact = (counted[counted.len() - 1] - counted[0]) / (counted.len() - 1) as f64;
         assert!((exact - 60_000.0 / clean.intervals.hr).abs() < 1e-9, "record {index}");
@@ -122,7 +124,7 @@ fn correlation(a: &[f64], b: &[f64]) -> f64 {
 #[test]
 fn intervals_are_distributed_as_documented() {
     let all: Vec<_> = (0..2000).map(|index| clean(SEED, index).intervals).collect();
-    let of = |what: fn(&ecgraft::data::simulator::Intervals) -> f64| all.iter().map(what).collect::<Vec<f64>>();
+    let of = |what: fn(&ecgraft::source::simulator::Intervals) -> f64| all.iter().map(what).collect::<Vec<f64>>();
     let (hr, pr, qrs, qt) = (of(|i| i.hr), of(|i| i.pr), of(|i| i.qrs), of(|i| i.qt));
     let qtc = of(|i| i.qt / (60.0 / i.hr).cbrt());
     // Of the mean of 2000 values the standard error is sd / 45; the documented ones in brackets.
@@ -154,7 +156,7 @@ fn records_depend_on_seed_and_number_only() {
     let bits = |seed, index| {
         let (record, raw) = simulate(seed, index);
         let bits: Vec<u32> = raw.signals.concat().iter().map(|value| value.to_bits()).collect();
-        (record.targets.map(|value| value.unwrap().to_bits()), bits)
+        (record.measurements.iter().map(|(_, value)| value.to_bits()).collect::<Vec<_>>(), bits)
     };
     let third = bits(SEED, 3);
     let all: Vec<_> = (0..5).map(|index| bits(SEED, index)).collect();
@@ -164,7 +166,7 @@ fn records_depend_on_seed_and_number_only() {
 
     let (record, raw) = simulate(SEED, 12);
     assert_eq!((record.id.as_str(), record.patient.as_str(), record.fold), ("12", "12", Some(3)));
-    assert_eq!(record.classes, [false; 5]);
+    assert!(record.labels.is_empty());
     assert_eq!(raw.leads, Lead::ALL);
     assert_eq!(raw.sampling_rate, 500.0);
     assert!(raw.signals.iter().all(|signal| signal.len() == 5000));
@@ -240,9 +242,9 @@ fn writes_a_data_set() {
     let (record, raw) = simulate(SEED, 11);
     let features = read("features/simulator_features.csv");
     let row: Vec<f64> = features.lines().last().unwrap().split(',').map(|value| value.parse().unwrap()).collect();
-    let target = |target| f64::from(record.target(target).unwrap());
-    let rr = 60_000.0 / target(Target::Hr);
-    let expected = [12.0, rr, target(Target::Pr), target(Target::Qrs), target(Target::Qt)];
+    let target = |target| f64::from(record.measurement(target).unwrap());
+    let rr = 60_000.0 / target(Measurement::HR);
+    let expected = [12.0, rr, target(Measurement::PR), target(Measurement::QRS), target(Measurement::QT)];
     assert!(row.iter().zip(expected).all(|(row, expected)| (row - expected).abs() < 1e-3), "{row:?}");
 
     for (name, rate, length) in [("records500/00000/00012_hr", 500, 5000), ("records100/00000/00012_lr", 100, 1000)] {
@@ -279,7 +281,7 @@ fn what_is_written_is_read_as_ptb_xl() {
     assert!(ecgraft(&dir, &["--records", "12", "--seed", "11"]).status.success());
     let path = |path: PathBuf| DataPath { written: path.display().to_string(), resolved: Ok(path) };
     let features = Some(path(dir.join("features/simulator_features.csv")));
-    let source = Source::PtbXl { path: path(dir.clone()), features, data_set: None, reading: Reading::default() };
+    let source = PtbXl { path: path(dir.clone()), features, data_set: None, reading: Reading::default() };
     for rate in [500.0, 100.0] {
         let leads = Lead::ALL.to_vec();
         let signal = Signal { leads, sampling_rate: rate, duration: 10.0, bandpass: None, normalize: Normalize::None };
@@ -288,9 +290,9 @@ fn what_is_written_is_read_as_ptb_xl() {
         for (index, record) in read.records.iter().enumerate() {
             let (made, raw) = simulate(SEED, index);
             assert_eq!((record.id.clone(), record.fold), ((index + 1).to_string(), made.fold));
-            assert!(record.has(Superclass::Norm));
-            for target in Target::ALL {
-                let (read, made) = (record.target(target).unwrap(), made.target(target).unwrap());
+            assert!(record.has(superclass::NORM));
+            for target in Measurement::BUILT_IN {
+                let (read, made) = (record.measurement(target).unwrap(), made.measurement(target).unwrap());
                 assert!((read - made).abs() < 1e-3, "{}: {read} and {made}", target.name());
             }
             // A step is 1/1000 mV.

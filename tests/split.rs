@@ -3,23 +3,33 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use ecgraft::data::{Dataset, Datasets, Pick, Record, Recording, Shares, Split, Wanted, mix_split, transfer_split};
+use ecgraft::data::{
+    Dataset, Datasets, MixTask, Pick, Record, Recording, Shares, Split, Wanted, mix_split, transfer_split,
+};
+use ecgraft::ecg::{Sex, superclass};
 use ecgraft::manifest::*;
+
+/// The mix called `name` with the usual shares.
+fn task<'a>(name: &'a str, mix: &'a Mix, wanted: Wanted<'a>, transfer: Option<&'a Transfer>) -> MixTask<'a> {
+    MixTask { name, mix, wanted, shares: SHARES, transfer }
+}
 
 /// `count` records of patients of `per_patient` records each; folds go round by patient, classes too;
 /// every tenth record has no QRS.
 fn dataset(source: &str, count: usize, per_patient: usize) -> Arc<Dataset> {
     let record = |index: usize| {
         let patient = index / per_patient;
-        let mut classes = [false; 5];
-        classes[patient / 10 % 5] = true;
-        classes[2] |= patient.is_multiple_of(7);
+        let second = patient.is_multiple_of(7).then_some(superclass::STTC);
+        let qrs = (!index.is_multiple_of(10)).then_some((Target::QRS, 90.0));
         Record {
             id: index.to_string(),
             patient: format!("p{patient}"),
             fold: Some((patient % 10 + 1) as u8),
-            targets: [Some(70.0), Some(160.0), Some(400.0), (!index.is_multiple_of(10)).then_some(90.0)],
-            classes,
+            measurements: [(Target::HR, 70.0), (Target::PR, 160.0), (Target::QT, 400.0)]
+                .into_iter()
+                .chain(qrs)
+                .collect(),
+            labels: std::iter::once(superclass::ALL[patient / 10 % 5]).chain(second).collect(),
             ..Record::default()
         }
     };
@@ -59,7 +69,7 @@ const SHARES: Shares = Shares { validation: 0.1, test: 0.1, epochs: 20 };
 
 fn regress(mix: &Mix, target: Target, datasets: &Datasets, seed: u64) -> ecgraft::Result<Split> {
     let manifest = crate::example::manifest("m");
-    mix_split("half", mix, Wanted::Targets(&[target]), SHARES, Some(&manifest.transfer), datasets, seed)
+    mix_split(&task("half", mix, Wanted::Targets(&[target]), Some(&manifest.transfer)), datasets, seed)
 }
 
 fn transfer(datasets: &Datasets, fraction: f64, seed: u64) -> Split {
@@ -86,7 +96,7 @@ fn all(split: &Split) -> Vec<Pick> {
 fn shares_are_exact_and_patients_stay_together() {
     let data = datasets(&[("simulated", 500, 1), ("ptbxl", 1000, 3)]);
     let half = mix(Some(301), &[("simulated", Some(0.5), None), ("ptbxl", Some(0.5), Some(vec![1, 2, 3]))]);
-    let split = regress(&half, Target::Hr, &data, 4).unwrap();
+    let split = regress(&half, Target::HR, &data, 4).unwrap();
     let chosen = all(&split);
     // 150.5 and 150.5: the odd one goes to the first of equal remainders.
     assert_eq!((count(&chosen, "simulated"), count(&chosen, "ptbxl")), (151, 150));
@@ -104,7 +114,7 @@ fn shares_are_exact_and_patients_stay_together() {
 #[test]
 fn whoever_the_classifier_is_tested_on_trains_no_regression() {
     let data = datasets(&[("ptbxl", 600, 2)]);
-    let split = regress(&mix(None, &[("ptbxl", None, None)]), Target::Qrs, &data, 0).unwrap();
+    let split = regress(&mix(None, &[("ptbxl", None, None)]), Target::QRS, &data, 0).unwrap();
     let transferred = transfer(&data, 1.0, 0);
     let held_out = patients(&data, &[transferred.validation, transferred.test].concat());
     assert!(patients(&data, &all(&split)).is_disjoint(&held_out));
@@ -125,7 +135,7 @@ fn a_patient_with_one_record_in_a_test_fold_is_held_out_whole() {
     let mut dataset = (*data["ptbxl"]).clone();
     dataset.records[1].fold = Some(10); // the other record of this patient is in fold 1
     data.insert("ptbxl".into(), Arc::new(dataset));
-    let split = regress(&mix(None, &[("ptbxl", None, None)]), Target::Hr, &data, 0).unwrap();
+    let split = regress(&mix(None, &[("ptbxl", None, None)]), Target::HR, &data, 0).unwrap();
     assert!(all(&split).iter().all(|pick| data["ptbxl"].records[pick.record].patient != "p0"));
     let split = transfer(&data, 1.0, 0);
     let who = |picks: &[Pick]| patients(&data, picks).contains(&("ptbxl".into(), "p0".into()));
@@ -141,21 +151,21 @@ fn a_patient_with_one_record_in_a_test_fold_is_held_out_whole() {
 fn more_than_there_is_and_nothing_at_all_are_told() {
     let data = datasets(&[("simulated", 50, 1), ("ptbxl", 100, 1)]);
     let greedy = mix(Some(200), &[("simulated", Some(0.5), None), ("ptbxl", Some(0.5), Some(vec![1, 2]))]);
-    let error = regress(&greedy, Target::Qrs, &data, 0).unwrap_err();
+    let error = regress(&greedy, Target::QRS, &data, 0).unwrap_err();
     assert_eq!(error.exit_code(), 2);
     assert!(
         error.message.contains("mix half: it asks for 100 records of simulated and there are 45 with a known qrs"),
         "{error}"
     );
     let none = mix(None, &[("ptbxl", None, Some(vec![9]))]);
-    let error = regress(&none, Target::Hr, &data, 0).unwrap_err();
+    let error = regress(&none, Target::HR, &data, 0).unwrap_err();
     assert_eq!(
         error.message,
         "mix half: part 1 (ptbxl: fold 9) leaves no record with a known hr; ptbxl has 10 records in fold 9: 10 are of \
          patients that validate or test the classifier; give it other `folds`"
     );
     let one = datasets(&[("simulated", 1, 1)]);
-    let error = regress(&mix(None, &[("simulated", None, None)]), Target::Hr, &one, 0).unwrap_err();
+    let error = regress(&mix(None, &[("simulated", None, None)]), Target::HR, &one, 0).unwrap_err();
     assert!(error.message.contains("1 records with a known hr of 1 patients are too few"), "{error}");
     let mut transfer = crate::example::manifest("m").transfer;
     transfer.labels = Labels::Multi;
@@ -171,13 +181,13 @@ fn more_than_there_is_and_nothing_at_all_are_told() {
 fn shares_without_a_total_take_as_many_as_they_can() {
     let data = datasets(&[("simulated", 50, 1), ("ptbxl", 100, 1)]);
     let split =
-        regress(&mix(None, &[("simulated", Some(0.75), None), ("ptbxl", Some(0.25), None)]), Target::Hr, &data, 0)
+        regress(&mix(None, &[("simulated", Some(0.75), None), ("ptbxl", Some(0.25), None)]), Target::HR, &data, 0)
             .unwrap();
     // 0.75 N <= 50: N is 66 or, with the remainder's help, 67 (50.25 and 16.75: 50 and 17).
     assert_eq!((count(&all(&split), "simulated"), count(&all(&split), "ptbxl")), (50, 17));
     // Without shares: in proportion to what there is (ptbxl: 80 are not held out).
     let split =
-        regress(&mix(Some(13), &[("simulated", None, None), ("ptbxl", None, None)]), Target::Hr, &data, 0).unwrap();
+        regress(&mix(Some(13), &[("simulated", None, None), ("ptbxl", None, None)]), Target::HR, &data, 0).unwrap();
     assert_eq!((count(&all(&split), "simulated"), count(&all(&split), "ptbxl")), (5, 8));
 }
 
@@ -188,7 +198,9 @@ fn fractions_are_nested_by_patient_and_stratified() {
     assert_eq!((whole.train.len(), whole.validation.len(), whole.test.len()), (1600, 200, 200));
     let mut larger: BTreeSet<Pick> = whole.train.iter().cloned().collect();
     let shares = |picks: &[Pick]| -> BTreeMap<usize, f64> {
-        let has = |class: usize| picks.iter().filter(|pick| data["ptbxl"].records[pick.record].classes[class]).count();
+        let has = |class: usize| {
+            picks.iter().filter(|pick| data["ptbxl"].records[pick.record].has(superclass::ALL[class])).count()
+        };
         (0..5).map(|class| (class, has(class) as f64 / picks.len() as f64)).collect()
     };
     for fraction in [0.5, 0.3, 0.1, 0.01] {
@@ -222,10 +234,9 @@ fn single_labels_keep_records_of_exactly_one_class() {
     let transfer = Transfer { labels: Labels::Single, ..crate::example::manifest("m").transfer };
     let split = transfer_split(&transfer, &data, 1.0, 0).unwrap();
     for pick in all(&split) {
-        assert_eq!(data["ptbxl"].records[pick.record].classes.iter().filter(|has| **has).count(), 1);
+        assert_eq!(data["ptbxl"].records[pick.record].labels.iter().count(), 1);
     }
-    let several =
-        data["ptbxl"].records.iter().filter(|record| record.classes.iter().filter(|has| **has).count() > 1).count();
+    let several = data["ptbxl"].records.iter().filter(|record| record.labels.iter().count() > 1).count();
     assert!(
         split
             .notes
@@ -240,25 +251,25 @@ fn classifiers_that_are_grafted_see_the_classes_of_their_mix_and_nobody_held_out
     let transfer = crate::example::manifest("m").transfer;
     let whole = mix(None, &[("ptbxl", None, None)]);
     let split = |labels| {
-        let wanted = Wanted::Classes(&[Superclass::Norm, Superclass::Sttc], labels);
-        mix_split("m", &whole, wanted, SHARES, Some(&transfer), &data, 1).unwrap()
+        let wanted = Wanted::Classes(&[superclass::NORM, superclass::STTC], labels);
+        mix_split(&task("m", &whole, wanted, Some(&transfer)), &data, 1).unwrap()
     };
     for labels in [Labels::Single, Labels::Multi] {
         let split = split(labels);
         assert!(!split.train.is_empty() && !split.test.is_empty());
         for pick in all(&split) {
             let record = &data["ptbxl"].records[pick.record];
-            let classes = record.classes.iter().filter(|has| **has).count();
-            assert!(record.has(Superclass::Norm) || record.has(Superclass::Sttc));
+            let classes = record.labels.iter().count();
+            assert!(record.has(superclass::NORM) || record.has(superclass::STTC));
             assert!(labels == Labels::Multi || classes == 1);
             assert!(record.fold.unwrap() < 9, "folds 9 and 10 are the transfer's");
         }
     }
     assert!(split(Labels::Multi).train.len() > split(Labels::Single).train.len());
     // Of several targets one that is known is enough.
-    let any = Wanted::Targets(&[Target::Hr, Target::Qrs]);
-    let split = mix_split("m", &whole, any, SHARES, Some(&transfer), &data, 1).unwrap();
-    assert!(all(&split).iter().any(|pick| data["ptbxl"].records[pick.record].target(Target::Qrs).is_none()));
+    let any = Wanted::Targets(&[Target::HR, Target::QRS]);
+    let split = mix_split(&task("m", &whole, any, Some(&transfer)), &data, 1).unwrap();
+    assert!(all(&split).iter().any(|pick| data["ptbxl"].records[pick.record].measurement(Target::QRS).is_none()));
 }
 
 /// `dataset`, but that heart rate is 50 + index, age 20 + patient, not known of every fifth patient.
@@ -266,7 +277,7 @@ fn varied(source: &str, count: usize, per_patient: usize) -> Arc<Dataset> {
     let mut varied = Dataset::clone(&dataset(source, count, per_patient));
     for (index, record) in varied.records.iter_mut().enumerate() {
         let patient = index / per_patient;
-        record.targets[Target::Hr as usize] = Some(50.0 + index as f32);
+        record.measurements.set(Target::HR, Some(50.0 + index as f32));
         record.age = (!patient.is_multiple_of(5)).then_some(20.0 + patient as f32);
         record.sex = Some(if patient.is_multiple_of(2) { Sex::Male } else { Sex::Female });
     }
@@ -283,7 +294,7 @@ fn a_condition_takes_what_fulfils_it_and_nothing_unknown() {
     let records = &data["ptbxl"].records;
     let chosen = |condition: &str| -> BTreeSet<usize> {
         let mix = Mix { records: None, parts: vec![with("ptbxl", condition)] };
-        all(&regress(&mix, Target::Hr, &data, 3).unwrap()).iter().map(|pick| pick.record).collect()
+        all(&regress(&mix, Target::HR, &data, 3).unwrap()).iter().map(|pick| pick.record).collect()
     };
     // Folds 9 and 10 are the classifier's.
     let expected =
@@ -295,10 +306,10 @@ fn a_condition_takes_what_fulfils_it_and_nothing_unknown() {
     let others = chosen("not age < 60");
     assert_eq!(others, expected(&|i| (i / 2) % 5 != 0 && i / 2 >= 40));
     assert!(aged.iter().chain(&others).all(|&i| records[i].age.is_some()));
-    assert_eq!(chosen("MI"), expected(&|i| records[i].has(Superclass::Mi)));
+    assert_eq!(chosen("MI"), expected(&|i| records[i].has(superclass::MI)));
 
     let mix = Mix { records: None, parts: vec![with("ptbxl", "age < 60")] };
-    let notes = regress(&mix, Target::Hr, &data, 3).unwrap().notes.join("\n");
+    let notes = regress(&mix, Target::HR, &data, 3).unwrap().notes.join("\n");
     // Patients 40 to 99 without every fifth; every fifth of 100.
     assert!(notes.contains("96 records of ptbxl do not fulfil age < 60"), "{notes}");
     assert!(
@@ -313,7 +324,7 @@ fn a_limit_draws_at_random_and_smaller_ones_draw_a_part_of_it() {
     let chosen = |limit: Option<usize>, records: Option<usize>, seed: u64| -> BTreeSet<Pick> {
         let mut mix = mix(records, &[("simulated", None, None)]);
         mix.parts[0].max_records = limit;
-        all(&regress(&mix, Target::Hr, &data, seed).unwrap()).into_iter().collect()
+        all(&regress(&mix, Target::HR, &data, seed).unwrap()).into_iter().collect()
     };
     let (fifty, twenty) = (chosen(Some(50), None, 1), chosen(Some(20), None, 1));
     assert_eq!((fifty.len(), twenty.len(), chosen(Some(1000), None, 1).len()), (50, 20, 300));
@@ -325,7 +336,7 @@ fn a_limit_draws_at_random_and_smaller_ones_draw_a_part_of_it() {
     let data = datasets(&[("ptbxl", 400, 4)]);
     let mut twice = mix(None, &[("ptbxl", None, None), ("ptbxl", None, None)]);
     twice.parts[0].max_records = Some(30);
-    let split = regress(&twice, Target::Hr, &data, 0).unwrap();
+    let split = regress(&twice, Target::HR, &data, 0).unwrap();
     let given: Vec<usize> = split.composition.iter().map(|part| part.records.iter().sum()).collect();
     assert_eq!(given, [30, 290], "80 of 400 are held out");
     let [train, validation, test] = [&split.train, &split.validation, &split.test].map(|picks| patients(&data, picks));
@@ -336,7 +347,7 @@ fn a_limit_draws_at_random_and_smaller_ones_draw_a_part_of_it() {
 fn what_two_parts_have_in_common_belongs_to_the_first() {
     let data = Datasets::from([("ptbxl".into(), varied("ptbxl", 200, 2))]);
     let parts = vec![with("ptbxl", "hr < 150"), with("ptbxl", "hr < 200"), with("ptbxl", "not hr < 200")];
-    let split = regress(&Mix { records: None, parts }, Target::Hr, &data, 0).unwrap();
+    let split = regress(&Mix { records: None, parts }, Target::HR, &data, 0).unwrap();
     // Of 100, 50 and 50 records 20, 8 and 12 are of folds 9 and 10.
     let given: Vec<usize> = split.composition.iter().map(|part| part.records.iter().sum()).collect();
     assert_eq!(given, [80, 42, 38]);
@@ -353,7 +364,7 @@ fn the_composition_says_what_a_mix_is_made_of() {
     }
     mix.parts[0].folds = Some(vec![2, 3, 4]);
     mix.parts[0].max_records = Some(35);
-    let split = regress(&mix, Target::Hr, &data, 5).unwrap();
+    let split = regress(&mix, Target::HR, &data, 5).unwrap();
     let [real, simulated] = &split.composition[..] else { panic!("two parts") };
     assert_eq!((&*real.source, &*real.filter), ("ptbxl", "folds 2, 3, 4; age >= 40; at most 35"));
     assert_eq!((&*simulated.source, &*simulated.filter), ("simulated", "hr < 60"));
@@ -367,19 +378,19 @@ fn the_composition_says_what_a_mix_is_made_of() {
     assert_eq!((real.records.iter().sum::<usize>(), simulated.records.iter().sum::<usize>()), (30, 10));
     // 50 to 59 bpm: mean 54.5, sum of squares (10^3 - 10) / 12 = 82.5, by 9.
     let [hr] = &simulated.targets[..] else { panic!("one target") };
-    assert_eq!((hr.target, hr.known, hr.mean, hr.range), (Target::Hr, 10, Some(54.5), Some([50.0, 59.0])));
+    assert_eq!((hr.target, hr.known, hr.mean, hr.range), (Target::HR, 10, Some(54.5), Some([50.0, 59.0])));
     assert!((hr.sd.unwrap() - (82.5f64 / 9.0).sqrt()).abs() < 1e-12);
 
     // Of a network of several targets each is told; QRS is not known of every tenth record. A classifier has none.
     let whole = Mix { records: None, parts: vec![with("simulated", "hr < 60")] };
     let transfer = crate::example::manifest("m").transfer;
-    let several = Wanted::Targets(&[Target::Hr, Target::Qrs]);
-    let split = mix_split("m", &whole, several, SHARES, Some(&transfer), &data, 0).unwrap();
+    let several = Wanted::Targets(&[Target::HR, Target::QRS]);
+    let split = mix_split(&task("m", &whole, several, Some(&transfer)), &data, 0).unwrap();
     let known: Vec<_> = split.composition[0].targets.iter().map(|of| (of.target, of.known, of.sd)).collect();
-    assert_eq!(known, [(Target::Hr, 10, hr.sd), (Target::Qrs, 9, Some(0.0))]);
+    assert_eq!(known, [(Target::HR, 10, hr.sd), (Target::QRS, 9, Some(0.0))]);
     let whole = Mix { records: None, parts: vec![with("ptbxl", "fold < 5")] };
-    let classes = Wanted::Classes(&Superclass::ALL, Labels::Multi);
-    let split = mix_split("m", &whole, classes, SHARES, Some(&transfer), &data, 0).unwrap();
+    let classes = Wanted::Classes(&superclass::ALL, Labels::Multi);
+    let split = mix_split(&task("m", &whole, classes, Some(&transfer)), &data, 0).unwrap();
     assert_eq!((split.composition[0].records.iter().sum::<usize>(), &split.composition[0].targets[..]), (80, &[][..]));
 }
 
@@ -387,10 +398,10 @@ fn the_composition_says_what_a_mix_is_made_of() {
 fn a_curriculum_gives_each_training_record_its_epochs() {
     let data = datasets(&[("simulated", 100, 1), ("ptbxl", 100, 1)]);
     let mut mix = mix(None, &[("simulated", None, None), ("ptbxl", None, None)]);
-    let plain = regress(&mix, Target::Hr, &data, 0).unwrap();
+    let plain = regress(&mix, Target::HR, &data, 0).unwrap();
     assert!(plain.epochs.is_empty());
     (mix.parts[0].until_epoch, mix.parts[1].from_epoch) = (Some(5), Some(4));
-    let split = regress(&mix, Target::Hr, &data, 0).unwrap();
+    let split = regress(&mix, Target::HR, &data, 0).unwrap();
     assert_eq!((&split.train, &split.validation, &split.test), (&plain.train, &plain.validation, &plain.test));
     assert_eq!(split.epochs.len(), split.train.len());
     for (pick, epochs) in split.train.iter().zip(&split.epochs) {
@@ -401,8 +412,9 @@ fn a_curriculum_gives_each_training_record_its_epochs() {
     mix.parts[0].max_records = Some(1);
     let manifest = crate::example::manifest("m");
     let shares = Shares { validation: 0.9, test: 0.0, ..SHARES };
-    let wanted = Wanted::Targets(&[Target::Hr]);
-    let error = mix_split("half", &mix, wanted, shares, Some(&manifest.transfer), &data, 0).unwrap_err();
+    let wanted = Wanted::Targets(&[Target::HR]);
+    let error =
+        mix_split(&MixTask { shares, ..task("half", &mix, wanted, Some(&manifest.transfer)) }, &data, 0).unwrap_err();
     assert!(
         error.message.contains("mix half: in epoch 1 part 1 (simulated: at most 1) trains on 0 of its records"),
         "{error}"
@@ -421,7 +433,7 @@ fn a_part_without_records_is_told_with_where_they_went() {
     let part = MixPart { folds: Some(vec![1, 6]), ..with("ptbxl", "age >= 20") };
     let none = Mix { records: None, parts: vec![with("simulated", "hr > 0"), part] };
     assert_eq!(
-        error(&none, Target::Hr),
+        error(&none, Target::HR),
         "mix half: part 2 (ptbxl: folds 1, 6; age >= 20) leaves no record with a known hr; ptbxl has 40 records in folds \
          1, 6: 40 have not what `where` asks; loosen its `where`"
     );
@@ -429,13 +441,13 @@ fn a_part_without_records_is_told_with_where_they_went() {
         Mix { records: Some(100), parts: vec![with("simulated", "hr<70"), with("ptbxl", "NORM or not NORM")] };
     (greedy.parts[0].share, greedy.parts[1].share) = (Some(0.5), Some(0.5));
     assert_eq!(
-        error(&greedy, Target::Hr),
+        error(&greedy, Target::HR),
         "mix half: it asks for 50 records of simulated and there are 20 with a known hr where hr < 70; lower `records` \
          to 40 or the part's `share`, or loosen its `where`"
     );
     greedy.parts[0].max_records = Some(10);
     assert_eq!(
-        error(&greedy, Target::Hr),
+        error(&greedy, Target::HR),
         "mix half: it asks for 50 records of simulated and its `max_records` leaves 10 of those with a known hr \
          where hr < 70; lower `records` to 20 or the part's `share`, or raise its `max_records`, or loosen its `where`"
     );
@@ -448,7 +460,7 @@ fn nobody_is_in_both_halves_of_the_sample() {
     let manifest = &manifests[0];
     let cache = std::env::temp_dir().join(format!("ecgraft-halves-{}", std::process::id()));
     let load = |name: &str| {
-        let dataset = ecgraft::data::load(name, &manifest.sources[name], &manifest.signal, &cache).unwrap();
+        let dataset = ecgraft::data::load(name, &*manifest.sources[name], &manifest.signal, &cache).unwrap();
         (name.to_owned(), Arc::new(dataset))
     };
     let data = Datasets::from([load("ptbxl"), load("simulated")]);
@@ -457,8 +469,13 @@ fn nobody_is_in_both_halves_of_the_sample() {
     assert!(transferred.train.len() > 80);
     for mix in ["half-a", "simulated-first"] {
         let shares = Shares { epochs: manifest.regression.epochs, ..SHARES };
-        let wanted = Wanted::Targets(&[Target::Hr]);
-        let split = mix_split(mix, &manifest.mixes[mix], wanted, shares, Some(&manifest.transfer), &data, 0).unwrap();
+        let wanted = Wanted::Targets(&[Target::HR]);
+        let split = mix_split(
+            &MixTask { shares, ..task(mix, &manifest.mixes[mix], wanted, Some(&manifest.transfer)) },
+            &data,
+            0,
+        )
+        .unwrap();
         assert!(patients(&data, &all(&split)).is_disjoint(&classifier), "{mix}");
     }
     std::fs::remove_dir_all(cache).unwrap();
@@ -507,7 +524,7 @@ fn whoever_is_held_out_is_so_under_any_source_name_and_id() {
             })
             .collect();
         let data = together(vec![whole.clone(), other]);
-        let split = regress(&mix(None, &[(&source, None, None)]), Target::Hr, &data, 0).unwrap();
+        let split = regress(&mix(None, &[(&source, None, None)]), Target::HR, &data, 0).unwrap();
         let chosen: Vec<usize> =
             all(&split).iter().map(|pick| pick.record).collect::<BTreeSet<_>>().into_iter().collect();
         assert_eq!(chosen, kept, "{source}");
@@ -515,7 +532,7 @@ fn whoever_is_held_out_is_so_under_any_source_name_and_id() {
         assert!(split.notes.iter().any(|note| note.contains("because the classifier is validated or tested on")));
         // Without a transfer to keep out, everybody takes part.
         let whole = mix(None, &[(&source, None, None)]);
-        let split = mix_split("m", &whole, Wanted::Targets(&[Target::Hr]), SHARES, None, &data, 0).unwrap();
+        let split = mix_split(&task("m", &whole, Wanted::Targets(&[Target::HR]), None), &data, 0).unwrap();
         assert_eq!((all(&split).len(), split.held_out), (data[&source].records.len(), 0));
     }
 }
@@ -533,7 +550,7 @@ fn a_recording_is_taken_once_and_a_person_is_on_one_side_of_a_mix() {
     b.records[41].recording = Some(recording("something else", 39));
     let data = together(vec![a, b]);
     let parts = [("a", None, Some(vec![1, 2, 3, 4])), ("b", None, Some(vec![1, 2, 3, 4]))];
-    let split = regress(&mix(None, &parts), Target::Hr, &data, 1).unwrap();
+    let split = regress(&mix(None, &parts), Target::HR, &data, 1).unwrap();
     let of = |source: &str| count(&all(&split), source);
     // Folds 1 to 4 of 100 records: 40; in b, 20 are those of a, and record 41 is record 39 again, if both are in.
     let twins = [39, 41].iter().all(|index| data["b"].records[*index].fold.unwrap() <= 4);

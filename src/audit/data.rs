@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use crate::Result;
 use crate::data::{Recording, look_up, print};
-use crate::manifest::{Manifest, Signal, Source, parse};
+use crate::manifest::{Manifest, Signal, parse};
 use crate::run::cache_folder;
+use crate::source::Source;
 use crate::store::{Member, Run, Store, TrainedStages};
 
 /// What a data set has under a record's id: whose it is, and its samples.
@@ -84,7 +85,7 @@ impl<'a> LookUps<'a> {
     }
 
     /// Looks a source up unless that is done; what is known of it is under the key that comes back.
-    fn read(&mut self, source: &Source, signal: &Signal) -> String {
+    fn read(&mut self, source: &dyn Source, signal: &Signal) -> String {
         let key = serde_json::to_string(&(source, signal)).unwrap_or_default();
         if !self.known.contains_key(&key) {
             let found = self.found(source, signal).map_err(|error| error.message);
@@ -93,7 +94,7 @@ impl<'a> LookUps<'a> {
         key
     }
 
-    fn found(&self, source: &Source, signal: &Signal) -> Result<(String, Found)> {
+    fn found(&self, source: &dyn Source, signal: &Signal) -> Result<(String, Found)> {
         // Where nobody has run anything yet, nothing is to be left behind.
         let cache = if self.results.is_dir() { self.cache.as_path() } else { Path::new("") };
         let fingerprint = print(source, cache)?.fingerprint;
@@ -106,8 +107,8 @@ impl<'a> LookUps<'a> {
     }
 }
 
-fn used(manifest: &Manifest) -> impl Iterator<Item = (String, &Source)> {
-    manifest.used_sources().into_iter().filter_map(|name| manifest.sources.get(&name).map(|source| (name, source)))
+fn used(manifest: &Manifest) -> impl Iterator<Item = (String, &dyn Source)> {
+    manifest.used_sources().into_iter().filter_map(|name| manifest.source(&name).map(|source| (name, source)))
 }
 
 /// Whether any of the stages learned from data of this fingerprint.

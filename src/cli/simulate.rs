@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use rayon::prelude::*;
 
-use crate::data::signal::{RawRecord, prepare};
+use crate::data::signal::prepare;
 use crate::data::simulator::{SAMPLES, SAMPLING_RATE, simulate};
-use crate::data::wfdb::write;
 use crate::data::{Record, simulator};
-use crate::manifest::{Lead, Normalize, Signal, Target};
+use crate::ecg::{Lead, Measurement, RawRecord};
+use crate::manifest::{Normalize, Signal};
+use crate::source::wfdb::write;
 use crate::{Error, Result, durable};
 
 /// Write records of the simulator as a data set in PTB-XL's layout, for use with other tools
@@ -143,10 +144,10 @@ fn database_row(id: usize, record: &Record) -> String {
 /// Empty where a target is not known.
 fn feature_row(id: usize, record: &Record) -> String {
     let mut row = id.to_string();
-    for target in [Target::Hr, Target::Pr, Target::Qrs, Target::Qt] {
+    for target in [Measurement::HR, Measurement::PR, Measurement::QRS, Measurement::QT] {
         row.push(',');
-        if let Some(value) = record.target(target).map(f64::from) {
-            let value = if target == Target::Hr { 60_000.0 / value } else { value };
+        if let Some(value) = record.measurement(target).map(f64::from) {
+            let value = if target == Measurement::HR { 60_000.0 / value } else { value };
             let _ = write!(row, "{value:.4}");
         }
     }

@@ -11,11 +11,14 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{Dataset, LeftOut, Record, Recording};
-use crate::manifest::Sex;
+use crate::ecg::{Label, Measurement, Sex, Vocabulary};
 use crate::seed::sha256_hex;
 use crate::{durable, stop};
 
-const MAGIC: &[u8; 8] = b"ecgraft2";
+const MAGIC: &[u8; 8] = b"ecgraft3";
+
+/// How files of earlier versions begin; what is in them is made again without a word.
+const EARLIER: [&[u8; 8]; 2] = [b"ecgraft1", b"ecgraft2"];
 
 /// Where the header begins.
 const PREFIX: usize = MAGIC.len() + 8 + 64;
@@ -31,12 +34,20 @@ struct Header {
     key: String,
     leads: usize,
     length: usize,
+    names: Names,
     records: Vec<Kept>,
     notes: Vec<String>,
     warnings: Vec<String>,
     left_out: Vec<LeftOut>,
     /// Of each piece of the signals.
     checksums: Vec<u64>,
+}
+
+/// Names that records have numbers for: those of what is measured, with units, and vocabularies with their labels.
+#[derive(Default, Serialize, Deserialize)]
+struct Names {
+    measurements: Vec<[String; 2]>,
+    vocabularies: Vec<(String, Vec<String>)>,
 }
 
 /// A [`Record`]; numbers as their bits, so that they come back exactly.
@@ -47,32 +58,75 @@ struct Kept {
     fold: Option<u8>,
     age: Option<u32>,
     sex: Option<Sex>,
-    targets: [Option<u32>; 4],
-    classes: [bool; 5],
+    /// Place in [`Names::measurements`], and the value.
+    measurements: Vec<(u16, u32)>,
+    /// Place in [`Names::vocabularies`], and in the vocabulary.
+    labels: Vec<[u16; 2]>,
     /// Hexadecimal.
     recording: Option<String>,
 }
 
 impl Kept {
-    fn new(record: &Record) -> Self {
+    /// Of a record; `names` gets those that it does not have.
+    fn new(record: &Record, names: &mut Names) -> Self {
+        let measurement = |(measurement, value): (Measurement, f32)| {
+            let name = [measurement.name(), measurement.unit()];
+            let place = place_of(&mut names.measurements, |own| *own == name, || name.map(str::to_owned));
+            (place, value.to_bits())
+        };
+        let measurements = record.measurements.iter().map(measurement).collect();
+        let label = |label: Label| {
+            let of = label.vocabulary();
+            let is_it = |own: &(String, Vec<String>)| own.0 == of.name() && own.1 == of.names();
+            let new = || (of.name().to_owned(), of.names().iter().map(|name| (*name).to_owned()).collect());
+            [place_of(&mut names.vocabularies, is_it, new), label.place() as u16]
+        };
         Self {
             id: record.id.clone(),
             patient: record.patient.clone(),
             fold: record.fold,
             age: record.age.map(f32::to_bits),
             sex: record.sex,
-            targets: record.targets.map(|target| target.map(f32::to_bits)),
-            classes: record.classes,
+            measurements,
+            labels: record.labels.iter().map(label).collect(),
             recording: record.recording.map(|recording| recording.to_string()),
         }
     }
 
-    fn record(self) -> Option<Record> {
-        let Self { id, patient, fold, age, sex, targets, classes, recording } = self;
-        let (age, targets) = (age.map(f32::from_bits), targets.map(|target| target.map(f32::from_bits)));
-        let recording = recording.map(|text| from_hex(&text).map(Recording::new).ok_or(())).transpose().ok()?;
-        Some(Record { id, patient, fold, age, sex, targets, classes, recording })
+    fn record(self, measurements: &[Measurement], vocabularies: &[&'static Vocabulary]) -> Option<Record> {
+        let Self { id, patient, fold, age, sex, measurements: values, labels, recording } = self;
+        let measurement =
+            |(place, bits): (u16, u32)| Some((*measurements.get(usize::from(place))?, f32::from_bits(bits)));
+        let label = |[of, place]: [u16; 2]| vocabularies.get(usize::from(of))?.labels().nth(place.into());
+        Some(Record {
+            id,
+            patient,
+            fold,
+            age: age.map(f32::from_bits),
+            sex,
+            measurements: values.into_iter().map(measurement).collect::<Option<_>>()?,
+            labels: labels.into_iter().map(label).collect::<Option<_>>()?,
+            recording: recording.map(|text| from_hex(&text).map(Recording::new).ok_or(())).transpose().ok()?,
+        })
     }
+}
+
+/// The place in `list` of the one that `is_it`; a `new` one is added where there is none.
+fn place_of<T>(list: &mut Vec<T>, is_it: impl Fn(&T) -> bool, new: impl FnOnce() -> T) -> u16 {
+    let place = list.iter().position(is_it).unwrap_or_else(|| {
+        list.push(new());
+        list.len() - 1
+    });
+    place as u16
+}
+
+/// Records from what is kept of them.
+fn records(kept: Vec<Kept>, names: &Names) -> Option<Vec<Record>> {
+    let measurements: Vec<Measurement> =
+        names.measurements.iter().map(|[name, unit]| Measurement::named(name, unit)).collect();
+    let vocabularies: Vec<&'static Vocabulary> =
+        names.vocabularies.iter().map(|(name, labels)| Vocabulary::interned(name, labels)).collect();
+    kept.into_iter().map(|kept| kept.record(&measurements, &vocabularies)).collect()
 }
 
 /// The bytes of a SHA-256 in hexadecimal.
@@ -109,7 +163,7 @@ impl Unfit {
 
 /// The dataset kept in `path` under `key`, without its name.
 pub(super) fn read(path: &Path, fingerprint: &str, key: &str) -> Result<Dataset, Unfit> {
-    if !path.exists() {
+    if !path.exists() || is_of_an_earlier_version(path) {
         return Err(Unfit::Absent);
     }
     let (header, start, values) = read_header(path).ok_or(Unfit::Damaged)?;
@@ -117,6 +171,12 @@ pub(super) fn read(path: &Path, fingerprint: &str, key: &str) -> Result<Dataset,
         return Err(Unfit::Other);
     }
     read_rest(path, header, start, values).ok_or(Unfit::Damaged)
+}
+
+fn is_of_an_earlier_version(path: &Path) -> bool {
+    let mut magic = [0; MAGIC.len()];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut magic));
+    read.is_ok() && EARLIER.contains(&&magic)
 }
 
 /// What is before the signals, where these start, and how many values they are.
@@ -147,7 +207,7 @@ fn read_rest(path: &Path, header: Header, start: u64, values: usize) -> Option<D
         source: String::new(),
         data_set: String::new(),
         fingerprint: header.fingerprint,
-        records: header.records.into_iter().map(Kept::record).collect::<Option<_>>()?,
+        records: records(header.records, &header.names)?,
         leads: header.leads,
         length: header.length,
         signals: read_signals(path, start, values, &header.checksums)?,
@@ -184,12 +244,15 @@ fn read_signals(path: &Path, start: u64, values: usize, checksums: &[u64]) -> Op
 
 /// Keeps `dataset` in `path` under `key`.
 pub(super) fn write(path: &Path, key: &str, dataset: &Dataset) -> io::Result<()> {
+    let mut names = Names::default();
+    let records = dataset.records.iter().map(|record| Kept::new(record, &mut names)).collect();
     let header = Header {
         fingerprint: dataset.fingerprint.clone(),
         key: key.to_owned(),
         leads: dataset.leads,
         length: dataset.length,
-        records: dataset.records.iter().map(Kept::new).collect(),
+        names,
+        records,
         notes: dataset.notes.clone(),
         warnings: dataset.warnings.clone(),
         left_out: dataset.left_out.clone(),

@@ -42,14 +42,12 @@ pub struct TargetOfPart {
 }
 
 impl PartOfMix {
-    /// What became of `part`: `picks` are its records that train, validate and test, from which `targets` are learned.
-    pub(super) fn of(
+    /// What became of `part`, which `offered` so many records: `picks` are those that train, validate and test, from which `targets` are learned.
+    pub(super) fn new(
         part: &MixPart,
-        targets: &[Target],
-        offered: usize,
+        (targets, offered): (&[Target], usize),
         picks: [Vec<Pick>; 3],
-        datasets: &Datasets,
-        who: &Who<'_>,
+        (datasets, who): (&Datasets, &Who<'_>),
     ) -> PartOfMix {
         let records = picks.each_ref().map(Vec::len);
         let record = |pick: Pick| datasets.get(&*pick.source).and_then(|dataset| dataset.records.get(pick.record));
@@ -62,14 +60,14 @@ impl PartOfMix {
             offered,
             records,
             patients: patients.len(),
-            targets: targets.iter().map(|target| TargetOfPart::of(*target, &chosen)).collect(),
+            targets: targets.iter().map(|target| TargetOfPart::new(*target, &chosen)).collect(),
         }
     }
 }
 
 impl TargetOfPart {
-    fn of(target: Target, records: &[&Record]) -> Self {
-        let values: Vec<f64> = records.iter().filter_map(|record| record.target(target)).map(f64::from).collect();
+    fn new(target: Target, records: &[&Record]) -> Self {
+        let values: Vec<f64> = records.iter().filter_map(|record| record.measurement(target)).map(f64::from).collect();
         let count = values.len() as f64;
         let mean = (!values.is_empty()).then(|| values.iter().sum::<f64>() / count);
         let spread =

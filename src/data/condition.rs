@@ -12,14 +12,14 @@ pub(super) fn evaluate(condition: &Condition, record: &Record) -> Option<bool> {
         Condition::Not(condition) => evaluate(condition, record).map(|fulfilled| !fulfilled),
         Condition::Number { of, is, to } => {
             let value = match of {
-                Quantity::Target(target) => record.target(*target).map(f64::from),
+                Quantity::Target(target) => record.measurement(*target).map(f64::from),
                 Quantity::Fold => record.fold.map(f64::from),
                 Quantity::Age => record.age.map(f64::from),
             };
             value.map(|value| is.holds(value, *to))
         }
         Condition::Sex { is, sex } => record.sex.map(|own| (own == *sex) == *is),
-        Condition::Has(class) => Some(record.has(*class)),
+        Condition::Has(label) => Some(record.has(*label)),
     }
 }
 
@@ -39,15 +39,15 @@ fn one_is(sought: bool, list: &[Condition], record: &Record) -> Option<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::manifest::Sex;
+    use crate::ecg::{Measurement, Sex, superclass};
 
     #[test]
     fn what_is_not_known_is_neither_fulfilled_nor_not() {
         let mut record = Record {
             fold: Some(3),
             age: Some(70.0),
-            targets: [Some(60.0), None, None, Some(111.5)],
-            classes: [false, true, false, false, false],
+            measurements: [(Measurement::HR, 60.0), (Measurement::QRS, 111.5)].into_iter().collect(),
+            labels: [superclass::MI].into_iter().collect(),
             ..Record::default()
         };
         let is = |record: &Record, text: &str| evaluate(&Condition::parse(text).unwrap(), record);

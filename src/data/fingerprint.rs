@@ -10,10 +10,9 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::files::{File, resolved, unreadable};
-use super::{deepfake, ptb_xl, simulator};
-use crate::manifest::{Reading, Source};
 use crate::seed::{hex, sha256_hex};
+use crate::source::files::{File, unreadable};
+use crate::source::{Reading, Source, look_at_named};
 use crate::{Error, Result, durable, stop};
 
 /// Where fingerprints are kept, in the cache folder.
@@ -66,9 +65,9 @@ impl Print {
     }
 
     /// Refuses data that changed since this was taken: what was read meanwhile may be of either state.
-    pub(super) fn check_unchanged(&self, source: &Source) -> Result<()> {
-        let mut files = files(source)?;
-        files.extend(look_at_others(source, &self.others)?);
+    pub(super) fn check_unchanged(&self, source: &dyn Source) -> Result<()> {
+        let mut files = source.files()?;
+        files.extend(look_at_named(source, &self.others)?);
         let same = |(a, b): &(&File, &File)| a.name == b.name && a.size == b.size && a.changed == b.changed;
         let changed = match self.files.iter().zip(&files).find(|pair| !same(pair)) {
             Some((_, file)) => Some(file),
@@ -98,7 +97,7 @@ fn changed_within() -> Error {
 ///
 /// # Errors
 /// A user error where a file cannot be read or an environment variable is not set.
-pub fn fingerprint(source: &Source, cache: &Path) -> Result<String> {
+pub fn fingerprint(source: &dyn Source, cache: &Path) -> Result<String> {
     Ok(print(source, cache)?.fingerprint)
 }
 
@@ -106,17 +105,17 @@ pub fn fingerprint(source: &Source, cache: &Path) -> Result<String> {
 ///
 /// # Errors
 /// As [`fingerprint`].
-pub fn print(source: &Source, cache: &Path) -> Result<Print> {
+pub fn print(source: &dyn Source, cache: &Path) -> Result<Print> {
     let start = SystemTime::now();
-    if let Source::Simulator { records, seed } = source {
-        let fingerprint = joined([source.kind(), &format!("{records} {seed} {}", simulator::VERSION)]);
+    if let Some(made_from) = source.made_from() {
+        let fingerprint = joined([source.kind().name(), &made_from]);
         return Ok(Print { fingerprint, told: None, files: Vec::new(), others: Vec::new(), settled: true });
     }
-    let mut files = files(source)?;
+    let mut files = source.files()?;
     let place = place(source)?;
     let (mut known, told) = read_known(cache);
     if let Some(Known { listing, fingerprint, others }) = known.get(&place)
-        && let Ok(looks) = look_at_others(source, others)
+        && let Ok(looks) = look_at_named(source, others)
     {
         let all = [files.as_slice(), &looks].concat();
         if self::listing(&all) == *listing {
@@ -124,8 +123,8 @@ pub fn print(source: &Source, cache: &Path) -> Result<Print> {
             return Ok(Print { fingerprint, told, files: all, others, settled: true });
         }
     }
-    let others = others(source, &files)?;
-    files.extend(look_at_others(source, &others)?);
+    let others = source.named_files(&files)?;
+    files.extend(look_at_named(source, &others)?);
     let fingerprint = of_content(source, &files)?;
     let settled = settled(&files, start);
     if settled {
@@ -138,39 +137,13 @@ pub fn print(source: &Source, cache: &Path) -> Result<Print> {
     Ok(Print { fingerprint, told, files, others, settled })
 }
 
-/// The files that a source is read from, but for those that only its tables and headers name.
-fn files(source: &Source) -> Result<Vec<File>> {
-    match source {
-        Source::Simulator { .. } => Ok(Vec::new()),
-        Source::DeepfakeEcg { path, .. } => deepfake::files(resolved(path)?),
-        Source::PtbXl { path, features, .. } => {
-            ptb_xl::files(resolved(path)?, features.as_ref().map(resolved).transpose()?)
-        }
-    }
-}
-
-/// The files of a source that only its tables and headers name.
-fn others(source: &Source, files: &[File]) -> Result<Vec<PathBuf>> {
-    match source {
-        Source::PtbXl { path, .. } => ptb_xl::others(resolved(path)?, files),
-        Source::Simulator { .. } | Source::DeepfakeEcg { .. } => Ok(Vec::new()),
-    }
-}
-
-fn look_at_others(source: &Source, others: &[PathBuf]) -> Result<Vec<File>> {
-    match source {
-        Source::PtbXl { path, .. } if !others.is_empty() => ptb_xl::look_at_others(resolved(path)?, others),
-        _ => Ok(Vec::new()),
-    }
-}
-
 /// The hash of how files look.
 fn listing(files: &[File]) -> String {
     joined(files.iter().map(|file| format!("{}\0{} {:?}", file.name, file.size, file.changed)))
 }
 
 /// The hash of the names and contents of `files`.
-fn of_content(source: &Source, files: &[File]) -> Result<String> {
+fn of_content(source: &dyn Source, files: &[File]) -> Result<String> {
     let hashes: Vec<Result<String>> = files
         .par_iter()
         .map_init(|| vec![0; BUFFER], |buffer, file| Ok(format!("{}\0{}", file.name, content(&file.path, buffer)?)))
@@ -181,11 +154,11 @@ fn of_content(source: &Source, files: &[File]) -> Result<String> {
 }
 
 /// The kind of a source, and what it says of how its files are read where that changes their values.
-fn kind(source: &Source) -> Result<String> {
+fn kind(source: &dyn Source) -> Result<String> {
     let values = source.reading().map(Reading::of_values).filter(|values| *values != Reading::default());
-    let Some(values) = values else { return Ok(source.kind().to_owned()) };
+    let Some(values) = values else { return Ok(source.kind().name().to_owned()) };
     let values = serde_json::to_string(&values).map_err(|error| Error::internal(error.to_string()))?;
-    Ok(format!("{} {values}", source.kind()))
+    Ok(format!("{} {values}", source.kind().name()))
 }
 
 /// The SHA-256 of a file.
@@ -214,10 +187,10 @@ fn joined<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> String {
 }
 
 /// A name for where `source` lies on this machine.
-fn place(source: &Source) -> Result<String> {
+fn place(source: &dyn Source) -> Result<String> {
     let mut parts = vec![kind(source)?];
     for path in source.paths() {
-        let path = resolved(path)?;
+        let path = path.resolved()?;
         let whole = path.canonicalize().map_err(|error| unreadable(path, &error))?;
         parts.push(whole.to_string_lossy().into_owned());
     }

@@ -1,14 +1,11 @@
 //! What a recording is, whatever the file it lies in and whatever it is called there.
 
-use std::fmt;
-
 use sha2::{Digest, Sha256};
 
-use super::need::Found;
-use super::signal::{RawRecord, prepare};
-use super::simulator;
-use crate::manifest::{Lead, Normalize, Signal};
-use crate::seed::hex;
+use super::signal::prepare;
+use crate::ecg::{Lead, RawRecord};
+use crate::manifest::{Normalize, Signal};
+use crate::source::{Found, Recording};
 
 /// What every identity is hashed with, so that none is the hash of anything else.
 const TAG: &[u8] = b"ecgraft recording 1";
@@ -19,39 +16,10 @@ const MICRO: f32 = 1000.0;
 /// Up to this rate, Hz, folders in PTB-XL's layout are read from their 100 Hz signals.
 const LOW_RATE: f64 = 100.0;
 
-/// The identity of a recording: the SHA-256 of its samples in whole microvolts. Two records with one are one recording,
-/// in whichever format and folder they are, and under whichever id.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Recording([u8; 32]);
-
-impl Recording {
-    /// The identity with this hash.
-    pub fn new(hash: [u8; 32]) -> Self {
-        Self(hash)
-    }
-
-    /// The hash.
-    pub fn hash(&self) -> &[u8; 32] {
-        &self.0
-    }
-}
-
-impl fmt::Display for Recording {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex(&self.0))
-    }
-}
-
-impl fmt::Debug for Recording {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
 /// The identity of a record as its file has it: of the leads that `signal` asks for, in their usual order, and of its
 /// first `duration` seconds at the record's own rate. Limb leads that follow from I and II are these two, where the
 /// record has them: with twelve leads or with eight it is one recording. `None` where all leads are flat.
-pub(super) fn recording(raw: &RawRecord, signal: &Signal) -> Option<Recording> {
+fn recording(raw: &RawRecord, signal: &Signal) -> Option<Recording> {
     let window = (signal.duration * raw.sampling_rate).round() as usize;
     let mut hash = Sha256::new();
     hash.update(TAG);
@@ -63,11 +31,14 @@ pub(super) fn recording(raw: &RawRecord, signal: &Signal) -> Option<Recording> {
         hash.update((samples.len() as u64).to_le_bytes());
         hash.update(&bytes);
     }
-    varies.then(|| Recording(hash.finalize().into()))
+    varies.then(|| Recording::new(hash.finalize().into()))
 }
 
 /// The identity of a record as it was found: also by leads that were read beside those that are used.
-pub(super) fn of_found(found: &Found, signal: &Signal) -> Option<Recording> {
+pub(super) fn identity(found: &Found, signal: &Signal) -> Option<Recording> {
+    if found.made {
+        return identity_of_made(&found.raw, signal);
+    }
     if found.others.is_empty() {
         return recording(&found.raw, signal);
     }
@@ -79,9 +50,9 @@ pub(super) fn of_found(found: &Found, signal: &Signal) -> Option<Recording> {
     recording(&whole, signal)
 }
 
-/// The identity of a simulated record: that of the signals which `ecgraft simulate` writes of it, at the rate that a
+/// The identity of a record that is in no file: that of the signals which `ecgraft simulate` writes of it, at the rate that a
 /// folder in PTB-XL's layout would be read at for `signal`.
-pub(super) fn of_simulated(raw: &RawRecord, signal: &Signal) -> Option<Recording> {
+fn identity_of_made(raw: &RawRecord, signal: &Signal) -> Option<Recording> {
     if signal.sampling_rate > LOW_RATE {
         return recording(raw, signal);
     }
@@ -89,7 +60,7 @@ pub(super) fn of_simulated(raw: &RawRecord, signal: &Signal) -> Option<Recording
     let written = Signal {
         leads: leads.clone(),
         sampling_rate: LOW_RATE,
-        duration: simulator::SAMPLES as f64 / simulator::SAMPLING_RATE,
+        duration: raw.signals.first().map_or(0, Vec::len) as f64 / raw.sampling_rate,
         bandpass: None,
         normalize: Normalize::None,
     };
@@ -142,6 +113,7 @@ fn rounded(value: f32) -> i32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::simulator;
 
     fn signal(leads: &[Lead], sampling_rate: f64, duration: f64) -> Signal {
         Signal { leads: leads.to_vec(), sampling_rate, duration, bandpass: None, normalize: Normalize::ZScore }

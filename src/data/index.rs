@@ -11,11 +11,12 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::cache::Unfit;
-use super::files::resolved;
 use super::fingerprint::{Print, key};
-use super::need::{Need, Others};
-use super::{Index, Record, deepfake, identity, ptb_xl, simulator};
-use crate::manifest::{Signal, Source};
+use super::identity::identity;
+use super::load::request;
+use super::{Index, Record};
+use crate::manifest::Signal;
+use crate::source::{OtherLeads, Source};
 use crate::{Result, durable, stop};
 
 const MAGIC: &[u8; 8] = b"ecgwho1\n";
@@ -34,7 +35,7 @@ const TAIL: usize = 32;
 /// # Errors
 /// A user error where a table cannot be read, or the data change while they are read. A record that cannot be read has
 /// no recording; whoever loads it is told.
-pub fn index(source: &Source, signal: &Signal, print: &Print, cache: &Path) -> Result<(Index, Option<String>)> {
+pub fn index(source: &dyn Source, signal: &Signal, print: &Print, cache: &Path) -> Result<(Index, Option<String>)> {
     let data_set = source.data_set();
     let settings = (&data_set, &signal.leads, signal.sampling_rate, signal.duration);
     let key = key(&print.fingerprint, &settings, VERSION)?;
@@ -43,7 +44,7 @@ pub fn index(source: &Source, signal: &Signal, print: &Print, cache: &Path) -> R
         Ok(index) => return Ok((index, None)),
         Err(unfit) => unfit.told(&path, "the index of people is"),
     };
-    let index = Index::of(&data_set, &look_up(source, signal)?);
+    let index = Index::new(&data_set, &look_up(source, signal)?);
     print.check_unchanged(source)?;
     // Without it the next start takes longer, no more.
     let _ = write(&path, &key, &index);
@@ -54,30 +55,18 @@ pub fn index(source: &Source, signal: &Signal, print: &Print, cache: &Path) -> R
 ///
 /// # Errors
 /// A user error where a table cannot be read.
-pub fn look_up(source: &Source, signal: &Signal) -> Result<Vec<Record>> {
-    let listing = match source {
-        Source::Simulator { records, seed } => {
-            let simulated = |index| {
-                stop::check()?;
-                let (record, raw) = simulator::simulate(*seed, index);
-                Ok(Record { recording: identity::of_simulated(&raw, signal), ..record })
-            };
-            return (0..*records).into_par_iter().map(simulated).collect();
-        }
-        Source::DeepfakeEcg { path, .. } => deepfake::list(resolved(path)?)?,
-        Source::PtbXl { path, features, .. } => {
-            ptb_xl::list(resolved(path)?, features.as_ref().map(resolved).transpose()?, signal)?
-        }
-    };
-    let (read, files, reading) = (listing.read, listing.files, source.reading().cloned().unwrap_or_default());
-    let need = Need::of(signal, Others::None, &reading);
-    let identified = |(record, file): (Record, &std::path::PathBuf)| {
+pub fn look_up(source: &dyn Source, signal: &Signal) -> Result<Vec<Record>> {
+    let mut listing = source.list(signal.sampling_rate)?;
+    let records = std::mem::take(&mut listing.records);
+    let reading = source.reading().cloned().unwrap_or_default();
+    let asked = request(signal, OtherLeads::None, &reading);
+    let identified = |(index, record): (usize, Record)| {
         // Once asked to stop, nothing more is read.
-        let found = stop::check().and_then(|()| read(file, &need));
-        let recording = found.ok().and_then(|found| identity::of_found(&found, signal));
+        let found = stop::check().and_then(|()| source.read(&listing, index, &asked));
+        let recording = found.ok().and_then(|found| identity(&found, signal));
         Record { recording, ..record }
     };
-    let records = listing.records.into_par_iter().zip(&files).map(identified).collect();
+    let records = records.into_par_iter().enumerate().map(identified).collect();
     stop::check()?;
     Ok(records)
 }

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::durable;
-use crate::manifest::{Reading, Unreadable};
 use crate::seed::sha256_hex;
+use crate::source::{Reading, Unreadable};
 use crate::{Error, Result};
 
 /// How many records an error names.

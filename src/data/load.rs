@@ -4,16 +4,16 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::files::resolved;
 use super::fingerprint::{key, print};
-use super::listing::Listing;
+use super::identity::identity;
 use super::look::{Look, is_looked_at, look, tell};
-use super::need::{Found, Need, Others};
-use super::plausible::DURATION;
-use super::signal::{RawRecord, prepare};
-use super::{Dataset, LeftOut, Record, cache, deepfake, identity, left_out, ptb_xl, simulator, wfdb};
+use super::signal::prepare;
+use super::{Dataset, LeftOut, Record, cache, left_out};
+use crate::ecg::RawRecord;
 use crate::error::Blame;
-use crate::manifest::{Reading, Signal, Source};
+use crate::manifest::Signal;
+use crate::source::plausible::DURATION;
+use crate::source::{Found, OtherLeads, Reading, Request, Source};
 use crate::{Error, Result, stop};
 
 /// Goes up when the same files and settings would give other records; kept ones are then made anew.
@@ -25,19 +25,25 @@ const PREPROCESSING_VERSION: u32 = 4;
 /// # Errors
 /// A user error that names the file or record and what is wrong with it: the first record in order, if several; also
 /// where the data change while they are read.
-pub fn load(name: &str, source: &Source, signal: &Signal, cache: &Path) -> Result<Dataset> {
-    load_of(name, source, signal, cache, None)
+pub fn load(name: &str, source: &dyn Source, signal: &Signal, cache: &Path) -> Result<Dataset> {
+    load_named(name, source, signal, cache, None)
 }
 
 /// As [`load`], but only records of the fingerprint `planned`.
 ///
 /// # Errors
 /// As [`load`], and a user error where the data have changed since.
-pub fn load_planned(name: &str, source: &Source, signal: &Signal, cache: &Path, planned: &str) -> Result<Dataset> {
-    load_of(name, source, signal, cache, Some(planned))
+pub fn load_planned(name: &str, source: &dyn Source, signal: &Signal, cache: &Path, planned: &str) -> Result<Dataset> {
+    load_named(name, source, signal, cache, Some(planned))
 }
 
-fn load_of(name: &str, source: &Source, signal: &Signal, cache: &Path, planned: Option<&str>) -> Result<Dataset> {
+fn load_named(
+    name: &str,
+    source: &dyn Source,
+    signal: &Signal,
+    cache: &Path,
+    planned: Option<&str>,
+) -> Result<Dataset> {
     let dataset = load_unnamed(source, signal, cache, planned);
     let dataset = dataset.map_err(|error| error.at(format_args!("source {name}")))?;
     let mut dataset = Dataset { source: name.into(), data_set: source.data_set(), ..dataset };
@@ -48,7 +54,7 @@ fn load_of(name: &str, source: &Source, signal: &Signal, cache: &Path, planned: 
     Ok(dataset)
 }
 
-fn load_unnamed(source: &Source, signal: &Signal, cache: &Path, planned: Option<&str>) -> Result<Dataset> {
+fn load_unnamed(source: &dyn Source, signal: &Signal, cache: &Path, planned: Option<&str>) -> Result<Dataset> {
     let print = print(source, cache)?;
     planned.map_or(Ok(()), |planned| print.check_planned(planned))?;
     let fingerprint = print.fingerprint.clone();
@@ -82,18 +88,18 @@ fn load_unnamed(source: &Source, signal: &Signal, cache: &Path, planned: Option<
 }
 
 /// What the prepared records of a source are kept under.
-fn key_of(source: &Source, fingerprint: &str, signal: &Signal) -> Result<String> {
+fn key_of(source: &dyn Source, fingerprint: &str, signal: &Signal) -> Result<String> {
     let unreadable = source.reading().map(|reading| Reading { unreadable: reading.unreadable, ..Reading::default() });
     key(fingerprint, &(signal, unreadable), PREPROCESSING_VERSION)
 }
 
 /// Where the prepared records of a source are kept.
-pub(super) fn cached(source: &Source, fingerprint: &str, signal: &Signal, cache: &Path) -> Result<PathBuf> {
+pub(super) fn cached(source: &dyn Source, fingerprint: &str, signal: &Signal, cache: &Path) -> Result<PathBuf> {
     Ok(cache.join(format!("{}.bin", key_of(source, fingerprint, signal)?)))
 }
 
 /// A dataset from the cache, unless more of its records are left out than the source now allows.
-fn allowed(dataset: Dataset, source: &Source) -> Result<Dataset> {
+fn allowed(dataset: Dataset, source: &dyn Source) -> Result<Dataset> {
     let faulty: Vec<_> = dataset
         .left_out
         .iter()
@@ -103,49 +109,26 @@ fn allowed(dataset: Dataset, source: &Source) -> Result<Dataset> {
     Ok(dataset)
 }
 
-/// Reads and prepares the records of a source; with what should be known of them, and what may be wrong with them.
-fn read_all(source: &Source, signal: &Signal) -> Result<(Prepared, Vec<String>, Vec<String>)> {
-    match source {
-        Source::Simulator { records, seed } => {
-            let simulated = |index| {
-                let (mut record, raw) = simulator::simulate(*seed, index);
-                record.recording = identity::of_simulated(&raw, signal);
-                (record, Ok(Found::simulated(raw)))
-            };
-            Ok((prepare_all(*records, signal, None, simulated)?, Vec::new(), Vec::new()))
-        }
-        Source::DeepfakeEcg { path, reading, .. } => from_files(deepfake::list(resolved(path)?)?, signal, reading),
-        Source::PtbXl { path, features, reading, .. } => {
-            let features = features.as_ref().map(resolved).transpose()?;
-            from_files(ptb_xl::list(resolved(path)?, features, signal)?, signal, reading)
-        }
-    }
+/// What is asked of the records of a source with this `reading` by `signal`, and which `others` of their leads.
+pub(super) fn request<'a>(signal: &'a Signal, others: OtherLeads, reading: &'a Reading) -> Request<'a> {
+    Request { leads: Some(&signal.leads), seconds: Some(signal.duration), others, reading }
 }
 
-/// Reads and prepares the records of a listing; with what should be known of them.
-fn from_files(listing: Listing, signal: &Signal, reading: &Reading) -> Result<(Prepared, Vec<String>, Vec<String>)> {
-    let Listing { records, files, read, column, notes, mut warnings } = listing;
-    let count = records.len();
-    let prepared = prepare_all(count, signal, Some(reading), |index| {
-        let others = if is_looked_at(index, count) { Others::Limb } else { Others::None };
-        let found = read(&files[index], &Need::of(signal, others, reading)).map_err(|error| match column {
-            Some(column) if !wfdb::is_there(&files[index]) => missing(error, column),
-            _ => error,
-        });
-        let recording = found.as_ref().ok().and_then(|found| identity::of_found(found, signal));
-        (Record { recording, ..records[index].clone() }, found)
+/// Reads and prepares the records of a source; with what should be known of them, and what may be wrong with them.
+fn read_all(source: &dyn Source, signal: &Signal) -> Result<(Prepared, Vec<String>, Vec<String>)> {
+    let mut listing = source.list(signal.sampling_rate)?;
+    let (notes, mut warnings) = (std::mem::take(&mut listing.notes), std::mem::take(&mut listing.warnings));
+    let count = listing.records.len();
+    let usual = Reading::default();
+    let reading = source.reading().unwrap_or(&usual);
+    let prepared = prepare_all(count, signal, source.reading(), |index| {
+        let others = if is_looked_at(index, count) { OtherLeads::Limb } else { OtherLeads::None };
+        let found = source.read(&listing, index, &request(signal, others, reading));
+        let recording = found.as_ref().ok().and_then(|found| identity(found, signal));
+        (Record { recording, ..listing.records[index].clone() }, found)
     })?;
     warnings.extend(tell(&prepared.looks, signal, reading));
     Ok((prepared, notes, warnings))
-}
-
-/// The error for a record whose file, which `column` names, is not there.
-fn missing(error: Error, column: &str) -> Error {
-    let mut error = error.at(format_args!("column {column}"));
-    if column == ptb_xl::HIGH_RATE_FILE {
-        error.message.push_str("; with a signal.sampling_rate of at most 100 the 100 Hz signals are read instead");
-    }
-    error
 }
 
 /// Records that could be prepared, and the others.
@@ -181,7 +164,7 @@ fn prepare_all(
             };
             let look = found.and_then(|found| {
                 place.copy_from_slice(&prepared(&found.raw, signal, size)?);
-                Ok(if is_looked_at(index, count) { look(&found) } else { None })
+                Ok(if is_looked_at(index, count) && !found.made { look(&found) } else { None })
             });
             (record, look)
         })

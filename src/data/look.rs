@@ -2,10 +2,10 @@
 //!
 //! Nothing here is an error: what looks wrong is told, with what would mend it.
 
-use super::need::Found;
-use super::plausible::{AMPLITUDE, digits, median};
-use super::signal::RawRecord;
-use crate::manifest::{Lead, Reading, Signal};
+use crate::ecg::{Lead, RawRecord};
+use crate::manifest::Signal;
+use crate::source::plausible::{AMPLITUDE, digits, median};
+use crate::source::{Found, Reading};
 
 /// So many records of a source are looked at, evenly spread.
 const LOOKED_AT: usize = 1000;
@@ -67,7 +67,7 @@ pub(super) fn look(found: &Found) -> Option<Look> {
     let piece = (PIECE * sampling_rate).round().max(1.0) as usize;
     let sum = |of: [(Lead, f32); 3]| sum_of_limb_leads(&all, of, piece);
     Some(Look {
-        leads: own.map(|(lead, signal)| LeadLook::of(lead, signal, piece)).collect(),
+        leads: own.map(|(lead, signal)| LeadLook::new(lead, signal, piece)).collect(),
         sums: [
             sum([(Lead::I, 1.0), (Lead::III, 1.0), (Lead::II, -1.0)]),
             sum([(Lead::AVR, 1.0), (Lead::AVL, 1.0), (Lead::AVF, 1.0)]),
@@ -79,7 +79,7 @@ pub(super) fn look(found: &Found) -> Option<Look> {
 }
 
 impl LeadLook {
-    fn of(lead: Lead, signal: &[f32], piece: usize) -> Self {
+    fn new(lead: Lead, signal: &[f32], piece: usize) -> Self {
         let count = signal.len() as f64;
         let mean = signal.iter().map(|&value| f64::from(value)).sum::<f64>() / count;
         let squares = signal.iter().map(|&value| (f64::from(value) - mean).powi(2)).sum::<f64>();
@@ -287,7 +287,7 @@ mod tests {
     fn looks(change: impl Fn(&mut Found)) -> Vec<Look> {
         (0..20)
             .filter_map(|index| {
-                let mut found = Found { gain: 1000.0, ..Found::simulated(simulate(7, index).1) };
+                let mut found = Found { gain: 1000.0, ..Found::made(simulate(7, index).1) };
                 change(&mut found);
                 look(&found)
             })
@@ -338,7 +338,7 @@ mod tests {
     fn scaled_leads_are_called_so() {
         let each = |found: &mut Found, by: &dyn Fn(&LeadLook) -> f64| {
             for (lead, signal) in found.raw.leads.iter().zip(&mut found.raw.signals) {
-                let factor = 1.0 / by(&LeadLook::of(*lead, signal, 1000));
+                let factor = 1.0 / by(&LeadLook::new(*lead, signal, 1000));
                 signal.iter_mut().for_each(|value| *value *= factor as f32);
             }
         };

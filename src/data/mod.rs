@@ -1,80 +1,42 @@
-//! Sources, mixes and splits: records in, datasets and batches out.
+//! Datasets, mixes and splits: records of sources in, examples to train, validate and test on out.
+//!
+//! - [`load`] reads a whole [source](crate::source), prepares its signals ([`signal`]) and keeps them in the cache, under the
+//!   source's [`fingerprint`]; [`index`] and [`People`] say who is who in several sources; [`recordings`] reads single records.
+//! - [`mix_split`] and [`transfer_split`] choose the records of a stage: of the [candidates](Wanted) of each part of a mix,
+//!   and by folds.
 
 mod cache;
+mod candidates;
 mod composition;
 mod condition;
-mod deepfake;
-mod files;
 mod fingerprint;
 mod identity;
 mod index;
 mod left_out;
-mod listing;
 mod load;
 mod look;
-mod need;
-mod offer;
 mod people;
-pub mod plausible;
-mod ptb_xl;
 mod recording;
 pub mod signal;
-pub mod simulator;
 mod size;
 mod split;
-mod table;
-pub mod wfdb;
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use crate::manifest::{Sex, Superclass, Target};
-
+pub use candidates::Wanted;
 pub use composition::{PartOfMix, TargetOfPart};
 pub use fingerprint::{Print, fingerprint, print};
-pub use identity::Recording;
 pub use index::{index, look_up};
 pub use left_out::LeftOut;
 pub use load::{load, load_planned};
-pub use offer::Wanted;
 pub use people::{Index, People};
 pub use recording::recordings;
 pub use size::bytes;
-pub use split::{Shares, mix_split, transfer_split};
+pub use split::{MixTask, Shares, mix_split, transfer_split};
 
-/// What is known of one record beside its signal.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Record {
-    /// Name within its source (PTB-XL: `ecg_id`; DeepFake-ECG: `patid`; simulator: its number).
-    pub id: String,
-    /// Whose ECG it is; a source without patients gives each record its own.
-    pub patient: String,
-    /// PTB-XL's `strat_fold`, 1 to 10.
-    pub fold: Option<u8>,
-    /// Age at recording, years; 90 stands for every age above 89. `None` where not known.
-    pub age: Option<f32>,
-    /// Sex, where known.
-    pub sex: Option<Sex>,
-    /// HR (bpm), PR, QT, QRS (ms), indexed by `Target as usize`; `None` where not known.
-    pub targets: [Option<f32>; 4],
-    /// Diagnostic superclasses, indexed by `Superclass as usize`.
-    pub classes: [bool; 5],
-    /// Which recording it is, by its samples; `None` where all its leads are flat, or they were not read.
-    pub recording: Option<Recording>,
-}
-
-impl Record {
-    /// The value of `target`, if known.
-    pub fn target(&self, target: Target) -> Option<f32> {
-        self.targets[target as usize]
-    }
-
-    /// Whether the record has `class`.
-    pub fn has(&self, class: Superclass) -> bool {
-        self.classes[class as usize]
-    }
-}
+pub use crate::source::{Record, Recording, simulator};
 
 /// All records of one source, preprocessed: leads chosen, resampled, cropped, filtered, normalised
 /// (but for `train-z-score`, which is left to the stage).
@@ -82,7 +44,7 @@ impl Record {
 pub struct Dataset {
     /// The source's name in the manifest.
     pub source: String,
-    /// The collection that it is of: see [`crate::manifest::Source::data_set`].
+    /// The collection that it is of: see [`crate::source::Source::data_set`].
     pub data_set: String,
     /// Content hash of the source.
     pub fingerprint: String,

@@ -25,7 +25,7 @@ pub struct Index {
 
 impl Index {
     /// Of records of the data set called `data_set`.
-    pub fn of<'r>(data_set: &str, records: impl IntoIterator<Item = &'r Record>) -> Self {
+    pub fn new<'r>(data_set: &str, records: impl IntoIterator<Item = &'r Record>) -> Self {
         let mut index = Index::default();
         for record in records {
             index.people.push(hashed("person", data_set, &record.patient));
@@ -40,7 +40,7 @@ impl Index {
 
     /// Of a dataset's records.
     pub fn of_dataset(dataset: &Dataset) -> Self {
-        Index::of(&dataset.data_set, &dataset.records)
+        Index::new(&dataset.data_set, &dataset.records)
     }
 
     /// Hashes of the recordings that are known by their samples.
@@ -89,7 +89,7 @@ pub struct People {
 
 impl People {
     /// Who is who in the sources of these indexes.
-    pub fn of(indexes: &[&Index]) -> Self {
+    pub fn new(indexes: &[&Index]) -> Self {
         let mut numbers: HashMap<u128, u32> = HashMap::new();
         // Of each recording its number and, where it is known by its samples, the first person who has it.
         let mut recordings: HashMap<u128, (u32, u32)> = HashMap::new();
@@ -130,9 +130,9 @@ pub(super) struct Who<'a> {
 
 impl<'a> Everybody<'a> {
     /// Who is who in `datasets`.
-    pub fn of(datasets: &'a Datasets) -> Self {
+    pub fn new(datasets: &'a Datasets) -> Self {
         let indexes: Vec<Index> = datasets.values().map(|dataset| Index::of_dataset(dataset)).collect();
-        let people = People::of(&indexes.iter().collect::<Vec<_>>());
+        let people = People::new(&indexes.iter().collect::<Vec<_>>());
         Self { sources: datasets.keys().map(String::as_str).collect(), people }
     }
 
@@ -200,7 +200,7 @@ mod tests {
             recording: (samples > 0).then(|| Recording::new([samples; 32])),
             ..Record::default()
         };
-        Index::of(data_set, &records.iter().map(record).collect::<Vec<_>>())
+        Index::new(data_set, &records.iter().map(record).collect::<Vec<_>>())
     }
 
     #[test]
@@ -208,7 +208,7 @@ mod tests {
         let a = index("a", &[("1", "x", 2), ("2", "y", 4), ("3", "z", 0)]);
         let b = index("b", &[("1", "x", 6), ("2", "u", 4), ("3", "u", 8), ("4", "z", 0)]);
         let c = index("c", &[("9", "v", 8), ("10", "v", 2)]);
-        let People { persons, recordings } = People::of(&[&a, &b, &c]);
+        let People { persons, recordings } = People::new(&[&a, &b, &c]);
         // x of a, v, u and y; x of b and the two z are others.
         let one = persons[0][0];
         assert!([persons[0][1], persons[1][1], persons[1][2], persons[2][0], persons[2][1]].iter().all(|p| *p == one));
@@ -220,7 +220,7 @@ mod tests {
         );
         assert_ne!(recordings[0][2], recordings[1][3], "flat leads prove nothing");
         // Without the third, nothing joins the first and u but y.
-        let People { persons, .. } = People::of(&[&a, &b]);
+        let People { persons, .. } = People::new(&[&a, &b]);
         assert!(persons[0][0] != persons[1][1] && persons[0][1] == persons[1][1]);
     }
 }

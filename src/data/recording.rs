@@ -1,11 +1,12 @@
 //! Single records as their source has them, unprocessed.
 
-use super::files::resolved;
-use super::need::{Need, Others};
-use super::signal::RawRecord;
-use super::{Record, deepfake, identity, ptb_xl, simulator};
-use crate::manifest::{Reading, Signal, Source};
-use crate::{Error, Result};
+use super::Record;
+use super::identity::identity;
+use super::load::request;
+use crate::Result;
+use crate::ecg::RawRecord;
+use crate::manifest::Signal;
+use crate::source::{OtherLeads, Reading, Source};
 
 /// Reads the records called `ids` of a source, and no others; `None` in the place of one that the source does not have.
 /// `signal` decides which of several files of a record is read (PTB-XL's of 100 Hz where they are enough), and which leads must
@@ -13,36 +14,19 @@ use crate::{Error, Result};
 ///
 /// # Errors
 /// A user error that names the file or record and what is wrong with it.
-pub fn recordings(source: &Source, signal: &Signal, ids: &[String]) -> Result<Vec<Option<(Record, RawRecord)>>> {
-    let listing = match source {
-        Source::Simulator { records, seed } => {
-            let simulated = |id: &String| {
-                let index = id.parse().ok().filter(|index| index < records);
-                let found = index.map(|index| simulator::simulate(*seed, index)).filter(|(record, _)| record.id == *id);
-                Ok(found.map(|(record, raw)| {
-                    let recording = identity::of_simulated(&raw, signal);
-                    (Record { recording, ..record }, raw)
-                }))
-            };
-            return ids.iter().map(simulated).collect();
-        }
-        Source::DeepfakeEcg { path, .. } => deepfake::list(resolved(path)?)?,
-        Source::PtbXl { path, features, .. } => {
-            ptb_xl::list(resolved(path)?, features.as_ref().map(resolved).transpose()?, signal)?
-        }
-    };
-    let standard = Reading::default();
-    let need = Need::of(signal, Others::All, source.reading().unwrap_or(&standard));
+pub fn recordings(source: &dyn Source, signal: &Signal, ids: &[String]) -> Result<Vec<Option<(Record, RawRecord)>>> {
+    let listing = source.list(signal.sampling_rate)?;
+    let usual = Reading::default();
+    let asked = request(signal, OtherLeads::All, source.reading().unwrap_or(&usual));
     let read = |id: &String| {
         let Some(index) = listing.records.iter().position(|record| record.id == *id) else { return Ok(None) };
-        let file = listing.files.get(index).ok_or_else(|| Error::internal(format!("record {id} has no file")))?;
-        let found = (listing.read)(file, &need).map_err(|error| error.at(format_args!("record {id}")))?;
+        let found = source.read(&listing, index, &asked).map_err(|error| error.at(format_args!("record {id}")))?;
+        let recording = identity(&found, signal);
         let mut raw = found.raw;
         for (lead, samples) in found.others {
             raw.leads.push(lead);
             raw.signals.push(samples);
         }
-        let recording = identity::recording(&raw, signal);
         Ok(Some((Record { recording, ..listing.records[index].clone() }, raw)))
     };
     ids.iter().map(read).collect()
@@ -51,8 +35,10 @@ pub fn recordings(source: &Source, signal: &Signal, ids: &[String]) -> Result<Ve
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::load;
-    use crate::manifest::{DataPath, Lead, Normalize};
+    use crate::data::{load, simulator};
+    use crate::ecg::Lead;
+    use crate::manifest::Normalize;
+    use crate::source::{DataPath, PtbXl, Simulator};
 
     /// Without any processing what is prepared is what was read.
     #[test]
@@ -67,7 +53,7 @@ mod tests {
             normalize: Normalize::None,
         };
         let cache = std::env::temp_dir().join(format!("ecgraft-recording-{}", std::process::id()));
-        let source = Source::PtbXl { path, features: None, data_set: None, reading: Reading::default() };
+        let source = PtbXl { path, features: None, data_set: None, reading: Reading::default() };
         let all = load("sample", &source, &signal, &cache).unwrap();
         let ids = [all.records[200].id.clone(), "no such".into(), all.records[7].id.clone()];
         let found = recordings(&source, &signal, &ids).unwrap();
@@ -82,7 +68,7 @@ mod tests {
 
     #[test]
     fn simulated_records_are_known_by_their_number() {
-        let source = Source::Simulator { records: 5, seed: 3 };
+        let source = Simulator { records: 5, seed: 3 };
         let signal =
             Signal { leads: vec![], sampling_rate: 1.0, duration: 1.0, bandpass: None, normalize: Normalize::None };
         let found = recordings(&source, &signal, &["4".into(), "5".into(), "04".into(), "x".into()]).unwrap();

@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use super::*;
 use crate::declare::{Faults, Places, Problem};
 use crate::nn;
+use crate::source::{Knowledge, Source, kinds_that};
 
 /// All problems of the manifest but for those of its trials.
 pub(super) fn all(manifest: &Manifest, places: &Places) -> Vec<Problem> {
@@ -132,16 +133,17 @@ impl Checks<'_> {
                 ("validation_folds", &manifest.transfer.validation_folds),
                 ("test_folds", &manifest.transfer.test_folds),
             ];
-            if !matches!(source, Source::PtbXl { .. }) {
+            if !source.knows().folds {
                 let message = format!(
-                    "only sources of kind `ptb-xl` have folds; `{}` is of kind `{}`",
+                    "only sources of kind {} have folds; `{}` is of kind `{}`",
+                    crate::declare::list(&kinds_that(|knowledge| knowledge.folds)),
                     part.source,
-                    source.kind()
+                    source.kind().name()
                 );
                 self.problem(&at_folds, message);
             } else if self.places.is_sound(&["transfer"])
                 && manifest.allow_overlap.is_none()
-                && self.is_transfer_data(&part.source, source)
+                && self.is_transfer_data(&part.source, source.as_ref())
             {
                 for (key, kept) in kept {
                     let common: Vec<u8> = folds.iter().copied().filter(|fold| kept.contains(fold)).collect();
@@ -149,31 +151,35 @@ impl Checks<'_> {
                         let message = format!(
                             "{} also in transfer.{key}: the mix would train on patients the transfer stage is tested on{}",
                             are(&common),
-                            self.why_one_data_set(&part.source, source)
+                            self.why_one_data_set(&part.source, source.as_ref())
                         );
                         self.problem(&at_folds, message);
                     }
                 }
             }
         }
-        if let Some(word) = part.condition.as_ref().and_then(Condition::clinical_name)
-            && !matches!(source, Source::PtbXl { .. })
-        {
+        // What only a setting of the source decides is told below.
+        let knows = source.kind().knows();
+        let words = part.condition.as_ref().map(Condition::names).unwrap_or_default();
+        if let Some(word) = words.into_iter().find(|word| !knows.has(word)) {
             let message = format!(
-                "`{word}` is known for sources of kind `ptb-xl` only; `{}` is of kind `{}`, with `hr`, `pr`, `qt`, `qrs`",
+                "`{word}` is known for sources of kind {} only; `{}` is of kind `{}`, with {}",
+                crate::declare::list(&kinds_that(|knowledge| knowledge.has(word))),
                 part.source,
-                source.kind()
+                source.kind().name(),
+                crate::declare::list(&knows.names())
             );
             self.problem(&["mixes", name, "parts", &step, "where"], message);
         }
-        if let Source::PtbXl { features: None, .. } = source
+        if source.knows().measurements.is_empty()
             && manifest.trials.mix.iter().any(|used| used == name)
             && self.places.is_sound(&["sources", &part.source])
         {
-            let message = format!(
-                "`{}` has no regression targets; set sources.{}.features to the PTB-XL+ features CSV",
-                part.source, part.source
-            );
+            let advice = match source.lacks_measurements() {
+                Some([key, what]) => format!("set sources.{}.{key} to {what}", part.source),
+                None => "take it out of the mix".to_owned(),
+            };
+            let message = format!("`{}` has no regression targets; {advice}", part.source);
             self.problem(&at_source, message);
         }
         // Of what a condition or a limit leaves out, a later part may take some.
@@ -194,14 +200,14 @@ impl Checks<'_> {
     }
 
     /// Whether the source has the transfer source's people: whether they are of one data set.
-    fn is_transfer_data(&self, name: &str, source: &Source) -> bool {
+    fn is_transfer_data(&self, name: &str, source: &dyn Source) -> bool {
         let transfer = &self.manifest.transfer.source;
         let other = self.manifest.sources.get(transfer);
         name == transfer || other.is_some_and(|other| other.data_set() == source.data_set())
     }
 
     /// Why another source than the transfer's is taken for the same people, and what to do where it has others.
-    fn why_one_data_set(&self, name: &str, source: &Source) -> String {
+    fn why_one_data_set(&self, name: &str, source: &dyn Source) -> String {
         let transfer = &self.manifest.transfer.source;
         if name == transfer {
             return String::new();
@@ -232,12 +238,13 @@ impl Checks<'_> {
         let manifest = self.manifest;
         let transfer = &manifest.transfer;
         if let Some(source) = manifest.sources.get(&transfer.source)
-            && !matches!(source, Source::PtbXl { .. })
+            && !source.knows().classes()
         {
             let message = format!(
-                "`{}` is of kind `{}`, which has no classes; the transfer stage needs a source of kind `ptb-xl`",
+                "`{}` is of kind `{}`, which has no classes; the transfer stage needs a source of kind {}",
                 transfer.source,
-                source.kind()
+                source.kind().name(),
+                crate::declare::list(&kinds_that(Knowledge::classes))
             );
             self.problem(&["transfer", "source"], message);
         }

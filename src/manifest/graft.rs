@@ -11,9 +11,12 @@ use super::{Fusion, Target};
 pub struct Targets(Vec<Target>);
 
 impl Targets {
-    /// The targets, each once, in the order of the network's outputs: that of [`Target::ALL`].
+    /// The targets, each once, in the order of the network's outputs: those that are built in first, then by name.
     pub fn of(targets: &[Target]) -> Self {
-        Self(Target::ALL.into_iter().filter(|target| targets.contains(target)).collect())
+        let mut targets = targets.to_vec();
+        targets.sort();
+        targets.dedup();
+        Self(targets)
     }
 
     /// The targets, in the order of the network's outputs.
@@ -118,9 +121,9 @@ mod tests {
 
     #[test]
     fn donors_are_written_as_in_a_manifest() {
-        let several = Donor::Regression(Targets::of(&[Target::Qrs, Target::Hr]));
+        let several = Donor::Regression(Targets::of(&[Target::QRS, Target::HR]));
         for (donor, written) in [
-            (Target::Qt.into(), json!("qt")),
+            (Target::QT.into(), json!("qt")),
             (several.clone(), json!(["hr", "qrs"])),
             (Donor::CLASSIFICATION, json!("classification")),
         ] {
@@ -128,13 +131,13 @@ mod tests {
             assert_eq!(serde_json::from_value::<Donor>(written).unwrap(), donor);
         }
         assert_eq!(serde_json::from_value::<Donor>(json!(["qrs", "hr"])).unwrap(), several, "the order says nothing");
-        assert_eq!(serde_json::from_value::<Donor>(json!(["qt"])).unwrap(), Target::Qt.into());
+        assert_eq!(serde_json::from_value::<Donor>(json!(["qt"])).unwrap(), Target::QT.into());
         assert!(serde_json::from_value::<Donor>(json!("rr")).is_err());
     }
 
     #[test]
     fn labels_tell_grafts_apart() {
-        let both = [Donor::from(Target::Hr), Donor::Regression(Targets::of(&[Target::Pr, Target::Qt]))];
+        let both = [Donor::from(Target::HR), Donor::Regression(Targets::of(&[Target::PR, Target::QT]))];
         assert_eq!(graft_label(&[], 1, Fusion::Gate), "scratch");
         assert_eq!(graft_label(&[], 4, Fusion::Concat), "scratch x4");
         assert_eq!(graft_label(&both[..1], 1, Fusion::Gate), "hr");

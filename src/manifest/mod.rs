@@ -10,11 +10,9 @@ mod freezes;
 mod glob;
 mod graft;
 pub(crate) mod keys;
-mod lead;
 mod mixes;
 mod path;
 mod read;
-mod reading;
 mod reference;
 mod schema;
 mod signal;
@@ -24,14 +22,12 @@ mod trial_checks;
 mod trials;
 mod types;
 
-pub use condition::{Comparison, Condition, ConditionFault, OLDEST, Quantity, Sex};
+pub use condition::{Comparison, Condition, ConditionFault, Quantity};
 pub use diagnostic::Diagnostic;
 pub use freezes::{Freeze, FreezeStep, L2Sp};
 pub use glob::glob_matches;
 pub use graft::*;
-pub use lead::Lead;
 pub use mixes::{Mix, MixPart};
-pub use reading::{Reading, Unit, Unreadable};
 pub use reference::reference;
 pub use schema::schema;
 pub use signal::{Compute, Normalize, Signal};
@@ -41,6 +37,7 @@ pub use trials::{Exclude, Trials};
 pub use types::*;
 
 pub use crate::nn::{Architecture, BatchNormMode, Fusion};
+pub use crate::precision::Precision;
 
 pub(crate) use crate::declare::{choices, hint};
 
@@ -53,6 +50,7 @@ use toml::de::DeTable;
 use walkdir::WalkDir;
 
 use crate::declare::Problem;
+use crate::source::Source;
 use crate::{Error, Result};
 
 /// Reads the manifests at `paths`: files as they are, folders walked for `*.toml`, in name order.
@@ -260,12 +258,17 @@ impl Manifest {
         used
     }
 
+    /// The source that is called so.
+    pub fn source(&self, name: &str) -> Option<&dyn Source> {
+        self.sources.get(name).map(AsRef::as_ref)
+    }
+
     /// The environment variables in paths of [`Manifest::used_sources`] that are not set, each once.
     pub fn missing_variables(&self) -> Vec<String> {
         let sources = self.used_sources();
         let sources = sources.iter().filter_map(|name| self.sources.get(name));
         let mut missing: Vec<String> = Vec::new();
-        for variable in sources.flat_map(Source::paths).filter_map(|path| path.resolved.as_ref().err()) {
+        for variable in sources.flat_map(|source| source.paths()).filter_map(|path| path.resolved.as_ref().err()) {
             if !missing.contains(variable) {
                 missing.push(variable.clone());
             }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::DataPath;
+use crate::source::DataPath;
 
 /// What a path in a manifest stands for: `$VAR` and `${VAR}` from `env` (an empty value counts as not
 /// set), then `folder`, the manifest's, before a relative path.

@@ -1,8 +1,10 @@
 //! What every network sees, and how numbers are made of it.
 
-use super::keys::{LEAD, PRECISION};
-use super::{Lead, Precision};
+use super::Precision;
+use super::keys::PRECISION;
 use crate::declare::{Range, Type, list_of, sequence, table, words};
+use crate::ecg::Lead;
+use crate::source::LEAD;
 
 table! {
     /// What every network sees.

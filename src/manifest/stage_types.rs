@@ -6,6 +6,7 @@ use super::keys::{CLASS, FOLD, TARGET, TARGETS};
 use super::training::AUGMENTS;
 use super::{Augment, EarlyStopping, GradientClipping, Optimizer, Schedule, Targets};
 use crate::declare::{Key, Names, Range, Table, Type, count, fraction, is_default, kinds, list_of, table, words};
+use crate::ecg::Label;
 
 /// What keys of both stages mean.
 macro_rules! meaning {
@@ -123,7 +124,7 @@ table! {
         /// One class per record or several.
         pub labels: Labels = "single";
         /// The classes, in the order of the network's outputs.
-        pub classes: Vec<Superclass> = ["NORM", "MI", "STTC", "CD", "HYP"] in list_of(&Type::Word(&CLASS), 2);
+        pub classes: Vec<Label> = ["NORM", "MI", "STTC", "CD", "HYP"] in list_of(&Type::Word(&CLASS), 2);
         /// Most epochs.
         pub epochs: usize = 30 in count(1.0, 1e6);
         /// Records per step.
@@ -213,38 +214,6 @@ words! {
         Superclass = "superclass",
     }
     later "diagnostic", "subclass", "form", "rhythm", "all"
-}
-
-/// PTB-XL's diagnostic superclasses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum Superclass {
-    /// Normal ECG.
-    Norm,
-    /// Myocardial infarction.
-    Mi,
-    /// ST/T change.
-    Sttc,
-    /// Conduction disturbance.
-    Cd,
-    /// Hypertrophy.
-    Hyp,
-}
-
-impl Superclass {
-    /// All five, in PTB-XL's order.
-    pub const ALL: [Superclass; 5] =
-        [Superclass::Norm, Superclass::Mi, Superclass::Sttc, Superclass::Cd, Superclass::Hyp];
-
-    /// `NORM`, `MI`, `STTC`, `CD` or `HYP`.
-    pub fn name(self) -> &'static str {
-        ["NORM", "MI", "STTC", "CD", "HYP"][self as usize]
-    }
-
-    /// The class with this name, exactly as PTB-XL writes it.
-    pub fn parse(name: &str) -> Option<Superclass> {
-        Superclass::ALL.into_iter().find(|class| class.name() == name)
-    }
 }
 
 words! {

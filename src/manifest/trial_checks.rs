@@ -6,6 +6,7 @@ use super::checks::Checks;
 use super::read::Read;
 use super::*;
 use crate::declare::{Places, Problem, list};
+use crate::source::{Knowledge, kinds_that};
 
 /// Fills in the defaults that depend on what is declared: the transfer source, the mixes,
 /// architectures and grafts of the trials, and what `classification` takes over.
@@ -15,20 +16,22 @@ pub(super) fn complete(read: &mut Read) {
     };
     if read.json["transfer"]["source"].is_null() {
         let sources = read.json["sources"].as_object();
-        let ptbxl: Vec<String> = sources
+        let kinds = kinds_that(Knowledge::classes);
+        let with_classes: Vec<String> = sources
             .into_iter()
             .flatten()
-            .filter(|(_, source)| source["kind"] == "ptb-xl")
+            .filter(|(_, source)| kinds.iter().any(|kind| source["kind"] == *kind))
             .map(|(name, _)| name.clone())
             .collect();
-        let problem = match ptbxl.as_slice() {
+        let kinds = list(&kinds);
+        let problem = match with_classes.as_slice() {
             [_] => None,
-            [] => Some("the transfer stage needs a source of kind `ptb-xl`; declare one under [sources]".to_string()),
+            [] => Some(format!("the transfer stage needs a source of kind {kinds}; declare one under [sources]")),
             several => {
-                Some(format!("several sources are of kind `ptb-xl`: {}; say which in transfer.source", list(several)))
+                Some(format!("several sources are of kind {kinds}: {}; say which in transfer.source", list(several)))
             }
         };
-        read.json["transfer"]["source"] = json!(ptbxl.first().cloned().unwrap_or_default());
+        read.json["transfer"]["source"] = json!(with_classes.first().cloned().unwrap_or_default());
         let sound = read.places.is_sound(&["transfer", "source"]) && read.places.is_sound(&["sources"]);
         if let Some(message) = problem.filter(|_| sound) {
             read.problems.push(Problem { span: read.places.span(&["transfer"]), message });
@@ -140,9 +143,8 @@ impl Checks<'_> {
             let (mix, from) = (Some(mix.clone()), Some(graft.clone()));
             trials.leave_out(&Exclude { mix, from, ..Exclude::default() })
         };
-        let without_classes = |part: &&MixPart| {
-            self.manifest.sources.get(&part.source).is_some_and(|source| !matches!(source, Source::PtbXl { .. }))
-        };
+        let without_classes =
+            |part: &&MixPart| self.manifest.sources.get(&part.source).is_some_and(|source| !source.knows().classes());
         let grafts = trials.from.iter().enumerate().filter(|(_, graft)| graft.contains(&Donor::CLASSIFICATION));
         for (index, graft) in grafts {
             let impossible = trials.mix.iter().filter(|name| !is_excluded(name, graft)).find_map(|name| {

@@ -6,8 +6,8 @@ use super::layer::{BatchNorm, Conv};
 use super::{Blocks, Config, Cost, HeadConfig, Init, Input, Pass, Signal};
 use crate::Result;
 use crate::declare::{Faults, count, fraction, sequence, table};
-use crate::ops::layers::pool::{Window, max_pool};
 use crate::ops::Backend;
+use crate::ops::layers::pool::{Window, max_pool};
 use crate::tensor::{DeviceStorage, Var};
 
 table! {

@@ -12,9 +12,9 @@ use super::residual::{ConvNorm, Sizes};
 use super::{Blocks, Config, Cost, HeadConfig, Init, Input, Pass, Role};
 use crate::Result;
 use crate::declare::{count, fraction, table};
+use crate::ops::Backend;
 use crate::ops::layers::combine::add_relu;
 use crate::ops::layers::inception::{Weights, inception};
-use crate::ops::Backend;
 use crate::tensor::{DeviceStorage, Param, Var};
 
 /// Blocks between shortcuts.

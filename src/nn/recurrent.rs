@@ -6,9 +6,9 @@ use super::layer::uniform;
 use super::{Blocks, Config, Cost, HeadConfig, Init, Input, Pass, Role};
 use crate::Result;
 use crate::declare::{count, fraction, table};
+use crate::ops::Backend;
 use crate::ops::layers::dropout::dropout;
 use crate::ops::layers::recurrent::{Cell, Weights, recurrent};
-use crate::ops::Backend;
 use crate::tensor::{DeviceStorage, Param, Var};
 
 /// A kind of recurrent networks: its configuration, the cell of its layers, how much the gates of a cell keep beside the

@@ -5,7 +5,7 @@ use crate::tensor::Cpu;
 
 use super::*;
 use crate::ops::gradient_check::{Reference, assert_close, reference, turned, values};
-use crate::ops::loss::{Form, Loss, loss};
+use crate::ops::step::loss::{Form, Loss, loss};
 use crate::tensor::{Gradients, Var};
 
 const TOLERANCE: f32 = 1e-4;

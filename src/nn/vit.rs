@@ -14,8 +14,8 @@ use super::config::{block_names, whole};
 use super::layer::Linear;
 use super::{Blocks, Config, Cost, HeadConfig, Init, Input, Pass, Role, Signal};
 use crate::declare::{Faults, count, fraction, table};
-use crate::ops::layers::transformer::{self, Core, Dropping, Stem, Weights};
 use crate::ops::Backend;
+use crate::ops::layers::transformer::{self, Core, Dropping, Stem, Weights};
 use crate::tensor::{DeviceStorage, Param, Var};
 use crate::{Error, Result};
 

@@ -15,8 +15,8 @@ use super::residual::{ConvNorm, Residual, Sizes};
 use super::{Blocks, Config, Cost, HeadConfig, Init, Input, Pass, Signal};
 use crate::Result;
 use crate::declare::{Faults, count, fraction, table};
-use crate::ops::layers::pool::{Window, max_pool};
 use crate::ops::Backend;
+use crate::ops::layers::pool::{Window, max_pool};
 use crate::tensor::{DeviceStorage, Var};
 
 /// The stem's max pool.

@@ -8,7 +8,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::{Fingerprints, NUMERIC_VERSION};
-use crate::manifest::{BatchNormMode, Freeze, Fusion, Manifest, Mix, MixPart, Pretraining, Source, Targets};
+use crate::manifest::{BatchNormMode, Freeze, Fusion, Manifest, Mix, MixPart, Pretraining, Target, Targets};
 use crate::{Error, Result, seed};
 
 /// The first 80 bits of a SHA-256: 20 hexadecimal digits.
@@ -85,14 +85,14 @@ impl Common {
     pub(super) fn regression(&self, targets: &Targets, seed: u64) -> Id {
         let mut hash = self.0.clone();
         match targets.list() {
-            [target] => {
+            [one] => {
                 hash.update(b"regression");
-                hash.update([*target as u8]);
+                target(&mut hash, *one);
             }
             several => {
                 hash.update(b"regression of several");
                 hash.update([several.len() as u8]);
-                several.iter().for_each(|target| hash.update([*target as u8]));
+                several.iter().for_each(|one| target(&mut hash, *one));
             }
         }
         hash.update(seed.to_le_bytes());
@@ -136,6 +136,17 @@ impl Common {
     }
 }
 
+/// Feeds a target: its number if it is built in, else its name and unit.
+fn target(hash: &mut Sha256, target: Target) {
+    match target.place() {
+        Some(place) => hash.update([place as u8]),
+        None => {
+            hash.update([u8::MAX]);
+            feed(hash, &Value::from(vec![target.name(), target.unit()]));
+        }
+    }
+}
+
 /// The digest of a freeze schedule. What has no effect is left out: batch norms of frozen blocks,
 /// where no block is ever frozen.
 pub(super) fn freeze_digest(freeze: &Freeze) -> Result<[u8; 32]> {
@@ -173,12 +184,7 @@ fn without(settings: &impl Serialize, keys: &[&str]) -> Result<Value> {
 /// The fingerprint of a manifest's source.
 pub(super) fn fingerprint<'a>(manifest: &Manifest, source: &str, known: &'a Fingerprints) -> Result<&'a str> {
     known.get(&(manifest.name.clone(), source.to_owned())).map(String::as_str).ok_or_else(|| {
-        let what = match manifest.sources.get(source) {
-            Some(Source::Simulator { .. }) => "simulator",
-            Some(Source::DeepfakeEcg { .. }) => "deepfake-ecg",
-            Some(Source::PtbXl { .. }) => "ptb-xl",
-            None => "undefined",
-        };
+        let what = manifest.sources.get(source).map_or("undefined", |source| source.kind().name());
         Error::user(format!(
             "{}: the data of the {what} source {source:?} have not been fingerprinted, so that stages which use it \
              cannot be named; give every source that is used a fingerprint",

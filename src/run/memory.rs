@@ -61,7 +61,7 @@ pub(super) fn reckon(plan: &Plan, results: &Path, device: Device) -> Vec<Needs> 
         let mut own = Needs::default();
         for name in source_names(plan, stage) {
             let Some((source, print)) =
-                manifest.sources.get(&name).zip(plan.fingerprints.get(&(manifest.name.clone(), name.clone())))
+                manifest.source(&name).zip(plan.fingerprints.get(&(manifest.name.clone(), name.clone())))
             else {
                 continue;
             };

@@ -14,7 +14,7 @@ pub(super) type Indexes = BTreeMap<String, Arc<Index>>;
 pub(super) fn shared_people(manifest: &Manifest, indexes: &Indexes) -> SharedPeople {
     let names: Vec<&str> = indexes.keys().map(String::as_str).collect();
     let all: Vec<&Index> = indexes.values().map(|index| &**index).collect();
-    let people = People::of(&all);
+    let people = People::new(&all);
     let persons: Vec<HashSet<u32>> = people.persons.iter().map(|of| of.iter().copied().collect()).collect();
     let recordings: Vec<HashSet<u128>> = all.iter().map(|index| index.by_samples().collect()).collect();
     let held_out = held_out(manifest, indexes, &people);
@@ -87,7 +87,7 @@ fn links(
         if near.len() == own.len() {
             continue;
         }
-        let alone = People::of(&own.iter().map(|place| all[*place]).collect::<Vec<_>>());
+        let alone = People::new(&own.iter().map(|place| all[*place]).collect::<Vec<_>>());
         let distinct = |lists: &mut dyn Iterator<Item = &Vec<u32>>| lists.flatten().collect::<HashSet<_>>().len();
         if distinct(&mut alone.persons.iter()) != distinct(&mut own.iter().map(|place| &people.persons[*place])) {
             let others = near.into_iter().skip(own.len()).map(|place| names[place].to_owned()).collect();
@@ -110,7 +110,7 @@ mod tests {
             recording: Some(Recording::new([samples; 32])),
             ..Record::default()
         };
-        Arc::new(Index::of(data_set, &records.iter().map(record).collect::<Vec<_>>()))
+        Arc::new(Index::new(data_set, &records.iter().map(record).collect::<Vec<_>>()))
     }
 
     fn manifest(more: &str) -> Manifest {

@@ -9,9 +9,10 @@ use super::overlap::{Indexes, shared_people};
 use crate::Result;
 use crate::data::{self, Dataset, Datasets, Index, Print};
 use crate::error::Error;
-use crate::manifest::{Manifest, Source};
+use crate::manifest::Manifest;
 use crate::plan::{Fingerprints, Overlaps, SharedPeople};
 use crate::progress::Progress;
+use crate::source::Source;
 
 /// A source's records, or why they cannot be had; filled by the first stage that asks.
 type Slot = Arc<OnceLock<Result<Arc<Dataset>>>>;
@@ -141,7 +142,7 @@ struct Looks {
 impl Looks {
     fn print(&mut self, manifest: &Manifest, name: &str) -> Result<Arc<Print>> {
         let source = source(manifest, name)?;
-        let key = json(source)?;
+        let key = json(&source)?;
         if let Some(print) = self.prints.get(&key) {
             return Ok(print.clone());
         }
@@ -170,8 +171,8 @@ impl Looks {
     }
 }
 
-fn source<'m>(manifest: &'m Manifest, name: &str) -> Result<&'m Source> {
-    let found = manifest.sources.get(name);
+fn source<'m>(manifest: &'m Manifest, name: &str) -> Result<&'m dyn Source> {
+    let found = manifest.source(name);
     found.ok_or_else(|| Error::internal(format!("no source {name} in {}", manifest.path.display())))
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
-use crate::data::{self, Datasets, Members, Shares, Split, Wanted};
+use crate::data::{self, Datasets, Members, MixTask, Shares, Split, Wanted};
 use crate::error::Error;
 use crate::manifest::{Architecture, Fusion, Manifest, Target};
 use crate::nn::Network;
@@ -131,7 +131,8 @@ fn mix_data(
     names.extend_from_slice(shared.plan.linked_through(stage.experiment, Some(name)));
     let datasets = shared.sources.load(manifest, &names, &shared.plan.fingerprints, shared.progress)?;
     let held_out = manifest.allow_overlap.is_none().then_some(&manifest.transfer);
-    let mut split = data::mix_split(name, mix, wanted, shares, held_out, &datasets, stage.seed)?;
+    let task = MixTask { name, mix, wanted, shares, transfer: held_out };
+    let mut split = data::mix_split(&task, &datasets, stage.seed)?;
     if split.held_out > 0 && !shared.plan.holds_out(stage.experiment, name) {
         let why =
             format!("mix {name} has {} records of people of the transfer that the plan did not know", split.held_out);
@@ -187,7 +188,7 @@ fn note(outcome: &Outcome) -> String {
     let last = outcome.regression.iter().rev().find(|score| score.split == "test").or(outcome.regression.first());
     if let Some(last) = last {
         let errors = outcome.regression.iter().filter(|score| score.split == last.split).map(|score| {
-            let unit = if score.target == Target::Hr.name() { Target::Hr.unit() } else { Target::Pr.unit() };
+            let unit = if score.target == Target::HR.name() { Target::HR.unit() } else { Target::PR.unit() };
             format!("{:.1} {unit}", score.metrics.mae)
         });
         return format!("{} MAE {}", last.split, errors.collect::<Vec<_>>().join(", "));

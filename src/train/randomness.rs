@@ -73,7 +73,7 @@ mod tests {
 
     /// One stage of each kind, and of each target.
     fn stages(seed: u64) -> Vec<Randomness> {
-        let regressions = [&[Target::Hr][..], &[Target::Pr], &[Target::Qt], &[Target::Qrs], &[Target::Hr, Target::Qrs]];
+        let regressions = [&[Target::HR][..], &[Target::PR], &[Target::QT], &[Target::QRS], &[Target::HR, Target::QRS]];
         let regressions = regressions.map(|targets| Randomness::regression(targets, seed));
         regressions.into_iter().chain([Randomness::classification(seed), Randomness::transfer(seed)]).collect()
     }
@@ -108,7 +108,7 @@ mod tests {
         const LARGE: usize = 10_000;
         for kind in ARCHITECTURES.known {
             let mut drawn: Vec<_> = stages(0).iter().map(|stage| weights(kind.name, stage)).collect();
-            drawn.push(weights(kind.name, &Randomness::regression(&[Target::Hr], 1)));
+            drawn.push(weights(kind.name, &Randomness::regression(&[Target::HR], 1)));
             for (number, one) in drawn.iter().enumerate() {
                 for other in &drawn[..number] {
                     let whole =

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::Result;
 use crate::data::{Datasets, Pick, Record};
+use crate::ecg::intern;
 use crate::error::Error;
 use crate::manifest::{Freeze, Fusion, Regression, RegressionLoss, Target};
 use crate::metrics::{self, RegressionMetrics};
@@ -52,7 +53,7 @@ impl Truths {
         let mut values = Vec::with_capacity(picks.len() * targets.len());
         for pick in picks {
             let record = record(datasets, pick)?;
-            values.extend(targets.iter().map(|target| record.target(*target).map(f64::from)));
+            values.extend(targets.iter().map(|target| record.measurement(*target).map(f64::from)));
         }
         Ok(Self { values, targets: targets.len() })
     }
@@ -125,7 +126,7 @@ fn record<'a>(datasets: &'a Datasets, pick: &Pick) -> Result<&'a Record> {
 
 /// Names of a target's metrics in the learning curves of a network that measures several.
 fn curve_names(target: Target) -> [&'static str; 2] {
-    [["mae_hr", "rmse_hr"], ["mae_pr", "rmse_pr"], ["mae_qt", "rmse_qt"], ["mae_qrs", "rmse_qrs"]][target as usize]
+    ["mae", "rmse"].map(|metric| intern(&format!("{metric}_{}", target.name())))
 }
 
 /// Trains a fresh network to measure `targets`, an output each, as `settings` say.

@@ -8,6 +8,7 @@ use crate::tensor::Cpu;
 use super::*;
 use crate::Result;
 use crate::data::{Dataset, Datasets, Pick, Record, Split};
+use crate::ecg::superclass;
 use crate::manifest::{
     self, Architecture, EarlyStopping, Fusion, Manifest, Optimizer, Schedule, StoppingFrom, StoppingMetric, Target,
 };
@@ -92,8 +93,8 @@ fn records_of(count: usize, length: usize) -> (Datasets, Split) {
             id: i.to_string(),
             patient: i.to_string(),
             fold: Some(1),
-            targets: [Some(hr), None, None, None],
-            classes: [!second, second, false, false, false],
+            measurements: [(Target::HR, hr)].into_iter().collect(),
+            labels: [if second { superclass::MI } else { superclass::NORM }].into_iter().collect(),
             ..Record::default()
         });
         let sine = |sample: usize| (sample as f32 * hr / 200.0 + i as f32).sin();
@@ -156,7 +157,7 @@ fn regress_as(manifest: &Manifest) -> Trained<Cpu> {
 
 fn regress_on(manifest: &Manifest, count: usize) -> Trained<Cpu> {
     let (datasets, split) = records_of(count, manifest.signal.length());
-    regressed(&Cpu::default(), manifest, &[Target::Hr], (&split, &datasets), &mut Silent).unwrap()
+    regressed(&Cpu::default(), manifest, &[Target::HR], (&split, &datasets), &mut Silent).unwrap()
 }
 
 /// A rate that explodes after a few epochs, so that the last epoch is not the best one.
@@ -291,7 +292,7 @@ fn records_train_in_their_epochs_only() {
         split.train[10..].iter().for_each(|pick| changed.signals[pick.record * 128] += noise);
         datasets.insert("ptbxl".into(), Arc::new(changed));
         let device = Cpu::default();
-        let mut trained = regressed(&device, &manifest, &[Target::Hr], (&split, &datasets), &mut Silent).unwrap();
+        let mut trained = regressed(&device, &manifest, &[Target::HR], (&split, &datasets), &mut Silent).unwrap();
         (values(&mut trained.network, None), trained.outcome.epochs)
     };
     // ... they change nothing before their epoch, and something from it on.
@@ -312,7 +313,7 @@ fn records_train_in_their_epochs_only() {
     assert_ne!(with(early(), 0.0).1, with(early(), 2.0).1);
     // Epochs that are all epochs are no curriculum.
     let (datasets, split) = records(40);
-    let mut plain = regressed(&Cpu::default(), &manifest, &[Target::Hr], (&split, &datasets), &mut Silent).unwrap();
+    let mut plain = regressed(&Cpu::default(), &manifest, &[Target::HR], (&split, &datasets), &mut Silent).unwrap();
     let all = with([1..=4, 1..=usize::MAX], 0.0);
     assert_eq!(all, (values(&mut plain.network, None), plain.outcome.epochs));
 }
@@ -374,7 +375,7 @@ fn statistics_of_train_z_score_come_from_training_records_alone() {
     let (mut datasets, split) = records(40);
     let run = |datasets: &Datasets| {
         let mut trained =
-            regressed(&Cpu::default(), &manifest, &[Target::Hr], (&split, datasets), &mut Silent).unwrap();
+            regressed(&Cpu::default(), &manifest, &[Target::HR], (&split, datasets), &mut Silent).unwrap();
         (trained.metadata["lead_mean"].clone(), values(&mut trained.network, None))
     };
     let before = run(&datasets);
@@ -434,11 +435,11 @@ fn one_network_measures_several_targets_and_passes_over_what_is_not_known() {
     // PR is twice HR and known of two records in three, QT of none.
     let mut dataset = Dataset::clone(&datasets["ptbxl"]);
     for (i, record) in dataset.records.iter_mut().enumerate() {
-        let hr = record.targets[0];
-        record.targets[1] = hr.map(|hr| 2.0 * hr).filter(|_| i % 3 != 0);
+        let hr = record.measurement(Target::HR);
+        record.measurements.set(Target::PR, hr.map(|hr| 2.0 * hr).filter(|_| i % 3 != 0));
     }
     datasets.insert("ptbxl".into(), Arc::new(dataset));
-    let targets = [Target::Hr, Target::Pr];
+    let targets = [Target::HR, Target::PR];
     let train = |targets: &[Target]| regressed(&Cpu::default(), &manifest, targets, (&split, &datasets), &mut Silent);
     let trained = train(&targets).unwrap();
     let test: Vec<_> = trained.outcome.regression.iter().filter(|score| score.split == "test").collect();
@@ -451,14 +452,15 @@ fn one_network_measures_several_targets_and_passes_over_what_is_not_known() {
         assert_eq!(crate::metrics::regression(&truth, &measured).as_ref(), Ok(&score.metrics));
         for value in values {
             let of = datasets[&value.source].records.iter().find(|record| record.id == value.record_id).unwrap();
-            let place = ["hr", "pr"].iter().position(|name| *name == value.target).unwrap();
-            assert_eq!((&of.patient, of.targets[place].map(f64::from)), (&value.patient, Some(value.truth)));
+            let target = targets.into_iter().find(|target| target.name() == value.target).unwrap();
+            let truth = of.measurement(target).map(f64::from);
+            assert_eq!((&of.patient, truth), (&value.patient, Some(value.truth)));
         }
     }
     assert_eq!(trained.metadata["target"], "hr,pr");
     let curve = |metric| trained.outcome.epochs.iter().filter(|value| value.metric == metric).count();
     assert_eq!([curve("mae_hr"), curve("mae_pr"), curve("mae_qt"), curve("mae")], [30, 30, 0, 0]);
-    let error = train(&[Target::Hr, Target::Qt]).unwrap_err().message;
+    let error = train(&[Target::HR, Target::QT]).unwrap_err().message;
     assert!(error.contains("no training record of the mix has a known qt"), "{error}");
 }
 

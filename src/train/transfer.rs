@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::Result;
 use crate::data::{Datasets, Pick, Record};
+use crate::ecg::Label;
 use crate::error::Error;
-use crate::manifest::{ClassWeights, Freeze, Fusion, Labels, StoppingMetric, Superclass, Transfer, TransferLoss};
+use crate::manifest::{ClassWeights, Freeze, Fusion, Labels, StoppingMetric, Transfer, TransferLoss};
 use crate::metrics::registry::{Accuracy, Auc, F1};
 use crate::metrics::{ClassifierMetric, Predictions};
 use crate::nn::Network;
@@ -195,7 +196,7 @@ fn record<'a>(datasets: &'a Datasets, pick: &Pick) -> Result<&'a Record> {
     record.ok_or_else(|| Error::internal(format!("record {} of {} is not loaded", pick.record, pick.source)))
 }
 
-fn truth(datasets: &Datasets, picks: &[Pick], classes: &[Superclass], labels: Labels) -> Result<Truth> {
+fn truth(datasets: &Datasets, picks: &[Pick], classes: &[Label], labels: Labels) -> Result<Truth> {
     let mut several = Vec::with_capacity(picks.len() * classes.len());
     for pick in picks {
         let record = record(datasets, pick)?;
@@ -268,12 +269,7 @@ fn measure(probabilities: &[f32], truth: &Truth, classes: usize, labels: Labels)
     Predictions::of_network(labels, classes, probabilities, &one_hot(truth, classes)).map_err(Error::user)
 }
 
-fn listed(
-    datasets: &Datasets,
-    picks: &[Pick],
-    classes: &[Superclass],
-    probabilities: &[f32],
-) -> Result<Vec<Prediction>> {
+fn listed(datasets: &Datasets, picks: &[Pick], classes: &[Label], probabilities: &[f32]) -> Result<Vec<Prediction>> {
     let mut list = Vec::with_capacity(probabilities.len());
     for (pick, row) in picks.iter().zip(probabilities.chunks_exact(classes.len())) {
         let record = record(datasets, pick)?;

@@ -4,7 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use ecgraft::data::{Dataset, fingerprint, load};
-use ecgraft::manifest::{Lead, Normalize, Signal, Source};
+use ecgraft::ecg::Lead;
+use ecgraft::manifest::{Normalize, Signal};
+use ecgraft::source::Simulator;
 
 use super::{Folder, SAMPLE, ptb_xl, sample, signal};
 
@@ -282,7 +284,7 @@ fn the_files_that_are_read_are_the_files_that_are_hashed() {
 #[test]
 fn simulated_records() {
     let cache = Folder::new();
-    let source = |records, seed| Source::Simulator { records, seed };
+    let source = |records, seed| Simulator { records, seed };
     let signal = signal(&[Lead::I, Lead::V1], 500.0, 2.0);
     let first = load("s", &source(3, 1), &signal, &cache.0).unwrap();
     assert_eq!((first.records.len(), first.signals.len()), (3, 3 * 2 * 1000));

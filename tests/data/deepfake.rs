@@ -4,9 +4,9 @@ use std::fs;
 
 use ecgraft::Result;
 use ecgraft::data::{Dataset, fingerprint};
-use ecgraft::manifest::{Lead, Target};
+use ecgraft::ecg::{Lead, Measurement};
 
-use super::{Folder, deepfake, fresh, refused, signal};
+use super::{Folder, deepfake, fresh, known, refused, signal};
 
 const TRUTH: &str = "patid,avgrrinterval,pr,qrs,qt\n2,800.0,160.0,90.5,380.0\n10,1000,,92,400\n77,900,150,90,390\n";
 
@@ -34,11 +34,11 @@ fn a_small_folder() {
     let dataset = read(&small()).unwrap();
     assert_eq!(dataset.records.iter().map(|record| &*record.id).collect::<Vec<_>>(), ["2", "10", "11"]);
     for record in &dataset.records {
-        assert_eq!((&record.patient, record.fold, record.classes), (&record.id, None, [false; 5]));
+        assert_eq!((&record.patient, record.fold, record.labels.is_empty()), (&record.id, None, true));
     }
-    assert_eq!(dataset.records[0].targets, [Some(75.0), Some(160.0), Some(380.0), Some(90.5)]);
-    assert_eq!(dataset.records[1].target(Target::Pr), None);
-    assert_eq!(dataset.records[2].targets, [None; 4]);
+    assert_eq!(known(&dataset.records[0]), [Some(75.0), Some(160.0), Some(380.0), Some(90.5)]);
+    assert_eq!(dataset.records[1].measurement(Measurement::PR), None);
+    assert_eq!(known(&dataset.records[2]), [None; 4]);
     // Row by row in microvolts: V6 is the last of eight, 7 below I.
     assert_eq!(dataset.signal(1), [-0.017, 0.083, 0.183, 0.283, -0.010, 0.09, 0.19, 0.29]);
     let expected = [
@@ -60,7 +60,7 @@ fn the_table_may_lie_beside_the_folder_and_forms_may_vary() {
     folder.write("asc/2.asc", format!("  {}\r\n\n", rows(2).trim().replace(' ', "\t").replace('\n', "\r\n")));
     let source = deepfake(&folder.path("asc"));
     let dataset = fresh(&source, &signal(&[Lead::I], 500.0, 4.0 / 500.0)).unwrap();
-    assert_eq!(dataset.records[0].targets, [Some(75.0), Some(160.0), Some(380.0), Some(90.5)]);
+    assert_eq!(known(&dataset.records[0]), [Some(75.0), Some(160.0), Some(380.0), Some(90.5)]);
     assert_eq!(dataset.signal(0), [-0.002, 0.098, 0.198, 0.298]);
 }
 

@@ -4,7 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use ecgraft::data::Dataset;
-use ecgraft::manifest::{Lead, Reading, Signal, Source, Unit, Unreadable};
+use ecgraft::ecg::{Lead, Voltage};
+use ecgraft::manifest::Signal;
+use ecgraft::source::{DeepfakeEcg, PtbXl, Reading, Unreadable};
 
 use super::{Folder, data_path, fresh, refused, signal};
 
@@ -46,8 +48,8 @@ fn usual(name: &str, first: i16, sum: i16) -> String {
     format!("1_lr.dat 16 1000(0)/mV 16 0 {first} {sum} 0 {name}\n")
 }
 
-fn source(folder: &Path, reading: Reading) -> Source {
-    Source::PtbXl { path: data_path(folder), features: None, data_set: None, reading }
+fn source(folder: &Path, reading: Reading) -> PtbXl {
+    PtbXl { path: data_path(folder), features: None, data_set: None, reading }
 }
 
 fn read(folder: &Folder, signal: &Signal) -> ecgraft::Result<Dataset> {
@@ -157,9 +159,9 @@ fn units_and_gains_of_the_source() {
     let adu = in_unit("adu", 1.0);
     refused(read(&adu, &limb(10.0)), &["lead I is in `adu`", "`unit` or `gain` in the source"]);
     for reading in [
-        Reading { unit: Some(Unit::Microvolt), ..Reading::default() },
+        Reading { unit: Some(Voltage::Microvolt), ..Reading::default() },
         Reading { gain: Some(1000.0), ..Reading::default() },
-        Reading { gain: Some(1.0), unit: Some(Unit::Microvolt), ..Reading::default() },
+        Reading { gain: Some(1.0), unit: Some(Voltage::Microvolt), ..Reading::default() },
     ] {
         assert_eq!(fresh(&source(&adu.0, reading), &limb(10.0)).unwrap().signals, whole.signals);
     }
@@ -190,7 +192,7 @@ fn columns_and_rows_of_deepfake_ecg_that_are_not_used() {
     let rows: Vec<String> = (0..10).map(|row| format!("{row}0 {row}1 5 5 5 5 5 {row}7")).collect();
     let read = |rows: Vec<String>, reading: Reading| {
         folder.write("1.asc", rows.join("\n"));
-        let source = Source::DeepfakeEcg { path: data_path(&folder.0), data_set: None, reading };
+        let source = DeepfakeEcg { path: data_path(&folder.0), data_set: None, reading };
         fresh(&source, &signal(&[Lead::II, Lead::I], 500.0, 0.01))
     };
     let whole = read(rows.clone(), Reading::default()).unwrap();
@@ -208,6 +210,6 @@ fn columns_and_rows_of_deepfake_ecg_that_are_not_used() {
     let decimal: Vec<String> =
         (0..10).map(|row| millivolt(row).replacen(&format!("{row:02}0"), &format!("0{row}0"), 1)).collect();
     refused(read(decimal.clone(), Reading::default()), &["1.asc:1", "not a whole number of microvolts"]);
-    let unit = Reading { unit: Some(Unit::Millivolt), ..Reading::default() };
+    let unit = Reading { unit: Some(Voltage::Millivolt), ..Reading::default() };
     assert_eq!(read(decimal, unit).unwrap().signals, whole.signals);
 }

@@ -12,8 +12,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use ecgraft::Result;
 use ecgraft::data::{Dataset, load};
+use ecgraft::ecg::{Lead, Measurement};
 use ecgraft::error::Blame;
-use ecgraft::manifest::{DataPath, Lead, Normalize, Reading, Signal, Source};
+use ecgraft::manifest::{Normalize, Signal};
+use ecgraft::source::{DataPath, DeepfakeEcg, PtbXl, Reading, Record, Source};
 
 /// The bundled sample of PTB-XL.
 const SAMPLE: &str = "experiments/data/ptbxl-sample";
@@ -52,25 +54,25 @@ fn data_path(path: &Path) -> DataPath {
     DataPath { written: path.display().to_string(), resolved: Ok(path.into()) }
 }
 
-fn ptb_xl(path: &Path, features: Option<&Path>) -> Source {
+fn ptb_xl(path: &Path, features: Option<&Path>) -> PtbXl {
     ptb_xl_at(data_path(path), features.map(data_path))
 }
 
-fn ptb_xl_at(path: DataPath, features: Option<DataPath>) -> Source {
-    Source::PtbXl { path, features, data_set: None, reading: Reading::default() }
+fn ptb_xl_at(path: DataPath, features: Option<DataPath>) -> PtbXl {
+    PtbXl { path, features, data_set: None, reading: Reading::default() }
 }
 
 /// The bundled sample with its features.
-fn sample() -> Source {
+fn sample() -> PtbXl {
     ptb_xl(SAMPLE.as_ref(), Some(&Path::new(SAMPLE).join("features/ecgdeli_features.csv")))
 }
 
-fn deepfake(path: &Path) -> Source {
+fn deepfake(path: &Path) -> DeepfakeEcg {
     deepfake_at(data_path(path))
 }
 
-fn deepfake_at(path: DataPath) -> Source {
-    Source::DeepfakeEcg { path, data_set: None, reading: Reading::default() }
+fn deepfake_at(path: DataPath) -> DeepfakeEcg {
+    DeepfakeEcg { path, data_set: None, reading: Reading::default() }
 }
 
 /// Signals as recorded.
@@ -79,8 +81,13 @@ fn signal(leads: &[Lead], sampling_rate: f64, duration: f64) -> Signal {
 }
 
 /// Loads without keeping anything.
-fn fresh(source: &Source, signal: &Signal) -> Result<Dataset> {
+fn fresh(source: &dyn Source, signal: &Signal) -> Result<Dataset> {
     load("it", source, signal, &Folder::new().path("cache"))
+}
+
+/// HR, PR, QT and QRS of a record.
+fn known(record: &Record) -> [Option<f32>; 4] {
+    Measurement::BUILT_IN.map(|measurement| record.measurement(measurement))
 }
 
 /// Asserts that it is the user's error, and that its message has all of `parts`.
@@ -96,21 +103,23 @@ fn refused<T: std::fmt::Debug>(result: Result<T>, parts: &[&str]) {
 #[test]
 fn an_unset_variable_is_named() {
     let unset = DataPath { written: "$ECG_GONE/x".into(), resolved: Err("ECG_GONE".into()) };
-    for source in [
-        deepfake_at(unset.clone()),
-        ptb_xl_at(unset.clone(), None),
-        ptb_xl_at(data_path(SAMPLE.as_ref()), Some(unset.clone())),
-    ] {
+    let sources: [&dyn Source; 3] = [
+        &deepfake_at(unset.clone()),
+        &ptb_xl_at(unset.clone(), None),
+        &ptb_xl_at(data_path(SAMPLE.as_ref()), Some(unset.clone())),
+    ];
+    for source in sources {
         let expected = ["$ECG_GONE/x", "environment variable ECG_GONE is not set"];
-        refused(ecgraft::data::fingerprint(&source, &Folder::new().0), &expected);
-        refused(fresh(&source, &signal(&[Lead::I], 100.0, 10.0)), &expected);
+        refused(ecgraft::data::fingerprint(source, &Folder::new().0), &expected);
+        refused(fresh(source, &signal(&[Lead::I], 100.0, 10.0)), &expected);
     }
 }
 
 #[test]
 fn a_missing_folder_is_named() {
-    for source in [deepfake("no/such".as_ref()), ptb_xl("no/such".as_ref(), None)] {
-        refused(fresh(&source, &signal(&[Lead::I], 100.0, 10.0)), &["source it", "no/such", "there is no such folder"]);
+    let sources: [&dyn Source; 2] = [&deepfake("no/such".as_ref()), &ptb_xl("no/such".as_ref(), None)];
+    for source in sources {
+        refused(fresh(source, &signal(&[Lead::I], 100.0, 10.0)), &["source it", "no/such", "there is no such folder"]);
     }
     let file = Path::new(SAMPLE).join("README.md");
     refused(fresh(&deepfake(&file), &signal(&[Lead::I], 100.0, 10.0)), &["README.md", "a folder was expected"]);

@@ -3,9 +3,9 @@
 use std::fs;
 
 use ecgraft::data::fingerprint;
-use ecgraft::manifest::{Lead, Sex, Superclass, Target};
+use ecgraft::ecg::{Label, Lead, Measurement, Sex, superclass};
 
-use super::{Folder, fresh, ptb_xl, refused, sample, signal};
+use super::{Folder, fresh, known, ptb_xl, refused, sample, signal};
 
 /// The table of `experiments/data/ptbxl-sample/README.md`: records, NORM, MI, STTC, CD, HYP, only NORM, only STTC,
 /// only CD, all features; by fold, then in all.
@@ -33,12 +33,10 @@ fn the_bundled_sample() {
         let records: Vec<_> =
             dataset.records.iter().filter(|record| row == 10 || record.fold == Some(row as u8 + 1)).collect();
         let mut counts = vec![records.len()];
-        counts.extend(Superclass::ALL.map(|class| records.iter().filter(|record| record.has(class)).count()));
-        let only = |class: Superclass| {
-            records.iter().filter(|r| r.has(class) && r.classes.iter().filter(|has| **has).count() == 1).count()
-        };
-        counts.extend([Superclass::Norm, Superclass::Sttc, Superclass::Cd].map(only));
-        counts.push(records.iter().filter(|record| record.targets.iter().all(Option::is_some)).count());
+        counts.extend(superclass::ALL.map(|class| records.iter().filter(|record| record.has(class)).count()));
+        let only = |class: Label| records.iter().filter(|r| r.has(class) && r.labels.iter().count() == 1).count();
+        counts.extend([superclass::NORM, superclass::STTC, superclass::CD].map(only));
+        counts.push(records.iter().filter(|record| record.measurements.iter().count() == 4).count());
         assert_eq!(counts, expected, "row {row}");
     }
     assert_eq!(dataset.notes, ["PR is missing in 4 of 311 records (no regression on PR from them)"]);
@@ -52,21 +50,25 @@ fn the_bundled_sample() {
     // From the tables: 195,14472.0, {'CRBBB', 'SR'}, fold 9; RR 874.0, PR 185.5, QRS 111.5, QT 374.5.
     let first = &dataset.records[0];
     assert_eq!((first.id.as_str(), first.patient.as_str(), first.fold), ("195", "14472", Some(9)));
-    assert_eq!(first.classes, [false, false, false, true, false]);
-    assert_eq!(first.target(Target::Hr), Some((60_000.0 / 874.0) as f32));
-    assert_eq!([Target::Pr, Target::Qt, Target::Qrs].map(|t| first.target(t)), [Some(185.5), Some(374.5), Some(111.5)]);
+    assert_eq!(first.labels.iter().collect::<Vec<_>>(), [superclass::CD]);
+    assert_eq!(first.measurement(Measurement::HR), Some((60_000.0 / 874.0) as f32));
+    assert_eq!(
+        [Measurement::PR, Measurement::QT, Measurement::QRS].map(|t| first.measurement(t)),
+        [Some(185.5), Some(374.5), Some(111.5)]
+    );
     // 223: {'ASMI', 'LVH', 'ISC_', 'SR'}; RR 809.0, PR 217.0, QRS 139.0, QT 400.0.
     let second = &dataset.records[1];
-    assert_eq!((second.id.as_str(), second.classes), ("223", [false, true, true, false, true]));
+    let labels: Vec<_> = second.labels.iter().collect();
+    assert_eq!((second.id.as_str(), labels), ("223", vec![superclass::MI, superclass::STTC, superclass::HYP]));
     assert_eq!(
-        [Target::Pr, Target::Qt, Target::Qrs].map(|t| second.target(t)),
+        [Measurement::PR, Measurement::QT, Measurement::QRS].map(|t| second.measurement(t)),
         [Some(217.0), Some(400.0), Some(139.0)]
     );
     // The header of 607 gives the first samples -99 (I), 74 (aVR) and -84 (V6), 1000 units per mV.
     let place = dataset.records.iter().position(|record| record.id == "607").unwrap();
     let of_607 = dataset.signal(place);
     assert_eq!([of_607[0], of_607[1000], of_607[2000]], [-0.099, 0.074, -0.084]);
-    assert!(dataset.records.iter().all(|record| record.targets.iter().flatten().all(|value| *value > 0.0)));
+    assert!(dataset.records.iter().all(|record| record.measurements.iter().all(|(_, value)| value > 0.0)));
 }
 
 #[test]
@@ -127,12 +129,12 @@ fn a_small_folder() {
         [0, 1, 2].map(|i| (&*of(i).id, &*of(i).patient, of(i).fold.unwrap())),
         [("1", "7", 1), ("2", "7", 1), ("3", "8", 10)]
     );
-    assert_eq!(of(0).targets, [Some(60.0), Some(150.0), Some(400.0), Some(90.0)]);
-    assert_eq!(of(1).targets, [None, None, Some(350.5), None]);
-    assert_eq!(of(2).targets, [None; 4]);
+    assert_eq!(known(of(0)), [Some(60.0), Some(150.0), Some(400.0), Some(90.0)]);
+    assert_eq!(known(of(1)), [None, None, Some(350.5), None]);
+    assert_eq!(known(of(2)), [None; 4]);
     // A likelihood of 0 counts.
-    assert_eq!([of(0).classes, of(1).classes, of(2).classes].map(|c| c.iter().filter(|has| **has).count()), [1, 1, 0]);
-    assert!(of(0).has(Superclass::Norm) && of(1).has(Superclass::Hyp));
+    assert_eq!([0, 1, 2].map(|index| of(index).labels.iter().count()), [1, 1, 0]);
+    assert!(of(0).has(superclass::NORM) && of(1).has(superclass::HYP));
     assert_eq!(dataset.signal(1)[..3], [0.2, 0.201, 0.202]);
     let expected = [
         "1 records have SCP codes that scp_statements.csv does not know; the codes were ignored: XYZ 1x",

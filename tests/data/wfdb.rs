@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use ecgraft::data::wfdb::read;
-use ecgraft::manifest::Lead;
+use ecgraft::ecg::Lead;
+use ecgraft::source::wfdb::read;
 
 use super::{Folder, refused};
 

@@ -4,9 +4,11 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use ecgraft::ecg::{Lead, superclass};
 use ecgraft::manifest::*;
 use ecgraft::nn::{CnnConfig, Inception1dConfig};
 use ecgraft::plan::{Fingerprints, Overlaps, Plan, expand};
+use ecgraft::source::{DataPath, PtbXl, Reading, Simulator};
 
 /// Two mixes (one half of the transfer's own data), two architectures, three freezes; one trial:
 /// `qrs` from `synthetic` on `cnn`, `none`, all labels, seed 0.
@@ -18,7 +20,7 @@ pub fn manifest(name: &str) -> Manifest {
         source: "ptbxl".into(),
         task: Task::Superclass,
         labels: Labels::Single,
-        classes: Superclass::ALL.to_vec(),
+        classes: superclass::ALL.to_vec(),
         train_folds: (1..=8).collect(),
         validation_folds: vec![9],
         test_folds: vec![10],
@@ -41,15 +43,16 @@ pub fn manifest(name: &str) -> Manifest {
         description: "Does it help?".into(),
         allow_overlap: None,
         sources: BTreeMap::from([
-            ("simulated".into(), Source::Simulator { records: 200, seed: 7 }),
+            ("simulated".into(), Simulator { records: 200, seed: 7 }.into()),
             (
                 "ptbxl".into(),
-                Source::PtbXl {
+                PtbXl {
                     path: data("/data/ptb-xl"),
                     features: Some(data("/data/12sl.csv")),
                     data_set: None,
                     reading: Reading::default(),
-                },
+                }
+                .into(),
             ),
         ]),
         signal: Signal {
@@ -79,7 +82,7 @@ pub fn manifest(name: &str) -> Manifest {
             ("gradual".into(), freeze(&["block1", "block2"], Some(8))),
         ]),
         regression: Regression {
-            targets: Target::ALL.map(Targets::from).to_vec(),
+            targets: Target::BUILT_IN.map(Targets::from).to_vec(),
             epochs: 20,
             batch_size: 32,
             loss: RegressionLoss::Mae,
@@ -101,7 +104,7 @@ pub fn manifest(name: &str) -> Manifest {
         trials: Trials {
             mix: vec!["synthetic".into()],
             architecture: vec!["cnn".into()],
-            from: vec![vec![Target::Qrs.into()]],
+            from: vec![vec![Target::QRS.into()]],
             fusion: vec![Fusion::Concat],
             freeze: vec!["none".into()],
             label_fraction: vec![1.0],
@@ -134,11 +137,11 @@ pub fn fingerprints(manifests: &[Manifest]) -> Fingerprints {
     let mut all = Fingerprints::new();
     for manifest in manifests {
         for name in manifest.used_sources() {
-            let content = match &manifest.sources[&name] {
-                Source::Simulator { records, seed } => format!("simulator-{records}-{seed}"),
-                Source::DeepfakeEcg { .. } => "deepfake".into(),
-                Source::PtbXl { .. } => "ptb-xl".into(),
-            };
+            let source = &manifest.sources[&name];
+            let made_from = source.made_from().unwrap_or_default();
+            // Without the version of the code that makes the records.
+            let settings = made_from.split_whitespace().take(2);
+            let content = std::iter::once(source.kind().name()).chain(settings).collect::<Vec<_>>().join("-");
             all.insert((manifest.name.clone(), name), content);
         }
     }

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use ecgraft::manifest::{self, Condition, Manifest, Source};
+use ecgraft::manifest::{self, Condition, Manifest};
 use ecgraft::nn::Network;
+use ecgraft::source::{Source, wfdb};
 use ecgraft::tensor::Cpu;
 use ecgraft::train::checkpoint;
 use ecgraft::{data, plan, run};
@@ -168,7 +169,7 @@ impl Wfdb {
         let mut taken = false;
         for name in self.names {
             std::fs::write(self.folder.0.join(format!("{name}.{}", self.ending)), input).unwrap();
-            taken |= data::wfdb::read(&self.folder.0.join(name)).is_ok();
+            taken |= wfdb::read(&self.folder.0.join(name)).is_ok();
         }
         taken
     }
@@ -222,8 +223,8 @@ impl Files {
         Self { folder, manifest, file, whole }
     }
 
-    fn source(&self) -> &Source {
-        &self.manifest.sources["it"]
+    fn source(&self) -> &dyn Source {
+        &*self.manifest.sources["it"]
     }
 
     /// Two records as PhysioNet has them.

@@ -3,24 +3,10 @@
 //! In this order: choose leads, deriving limb leads that are missing; band-pass, at the record's own rate;
 //! resample; crop; normalise.
 
-mod filter;
-mod resample;
-
-pub(super) use filter::{Filter, Frame, LANES};
-
-use self::resample::Resampler;
-use crate::manifest::{Lead, Normalize, Signal};
-
-/// A record as its file has it.
-#[derive(Clone, Debug)]
-pub struct RawRecord {
-    /// Hz
-    pub sampling_rate: f64,
-    /// The leads, in the order of `signals`.
-    pub leads: Vec<Lead>,
-    /// Samples of each lead in mV, leads in the order of `leads`, all of one length.
-    pub signals: Vec<Vec<f32>>,
-}
+use crate::ecg::filter::{Filter, Frame, LANES};
+use crate::ecg::resample::Resampler;
+use crate::ecg::{Lead, RawRecord};
+use crate::manifest::{Normalize, Signal};
 
 /// A lead as a weighted sum of leads of the record: their place in it, and the weight.
 type Recipe = Vec<(usize, f64)>;

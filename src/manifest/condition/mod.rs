@@ -19,10 +19,8 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Superclass, Target};
-
-/// Stands for every age above 89: PTB-XL writes 300 for them (its first releases 90 to 95).
-pub const OLDEST: f64 = 90.0;
+use super::Target;
+use crate::ecg::{Label, Sex};
 
 /// What a record must be.
 ///
@@ -59,8 +57,8 @@ pub enum Condition {
         /// The sex.
         sex: Sex,
     },
-    /// A diagnostic superclass.
-    Has(Superclass),
+    /// A label.
+    Has(Label),
 }
 
 /// A number known of a record.
@@ -86,15 +84,6 @@ pub enum Comparison {
     Unequal,
 }
 
-/// Sex as PTB-XL knows it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[allow(missing_docs)]
-pub enum Sex {
-    Male,
-    Female,
-}
-
 /// What is wrong with a condition's text, and which of its bytes are at fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConditionFault {
@@ -114,10 +103,10 @@ const OPERATORS: [(&str, Comparison); 6] = [
 ];
 
 const QUANTITIES: [(&str, Quantity); 6] = [
-    ("hr", Quantity::Target(Target::Hr)),
-    ("pr", Quantity::Target(Target::Pr)),
-    ("qt", Quantity::Target(Target::Qt)),
-    ("qrs", Quantity::Target(Target::Qrs)),
+    ("hr", Quantity::Target(Target::HR)),
+    ("pr", Quantity::Target(Target::PR)),
+    ("qt", Quantity::Target(Target::QT)),
+    ("qrs", Quantity::Target(Target::QRS)),
     ("fold", Quantity::Fold),
     ("age", Quantity::Age),
 ];
@@ -150,16 +139,6 @@ impl Comparison {
     }
 }
 
-impl Sex {
-    /// Both.
-    pub const ALL: [Sex; 2] = [Sex::Male, Sex::Female];
-
-    /// `male` or `female`.
-    pub fn name(self) -> &'static str {
-        ["male", "female"][self as usize]
-    }
-}
-
 impl Condition {
     /// Reads a condition.
     ///
@@ -169,15 +148,14 @@ impl Condition {
         parse::condition(text)
     }
 
-    /// The first name in it that only sources of kind `ptb-xl` know: `fold`, `age`, `sex` or a class.
-    pub fn clinical_name(&self) -> Option<&'static str> {
+    /// Every name in it, in the order of the text.
+    pub fn names(&self) -> Vec<&'static str> {
         match self {
-            Condition::Any(list) | Condition::All(list) => list.iter().find_map(Condition::clinical_name),
-            Condition::Not(condition) => condition.clinical_name(),
-            Condition::Number { of: Quantity::Target(_), .. } => None,
-            Condition::Number { of, .. } => Some(of.name()),
-            Condition::Sex { .. } => Some(SEX),
-            Condition::Has(class) => Some(class.name()),
+            Condition::Any(list) | Condition::All(list) => list.iter().flat_map(Condition::names).collect(),
+            Condition::Not(condition) => condition.names(),
+            Condition::Number { of, .. } => vec![of.name()],
+            Condition::Sex { .. } => vec![SEX],
+            Condition::Has(label) => vec![label.name()],
         }
     }
 
@@ -194,7 +172,7 @@ impl Condition {
             Condition::Sex { is, sex } => {
                 return write!(f, "{SEX} {} \"{}\"", if *is { "=" } else { "!=" }, sex.name());
             }
-            Condition::Has(class) => return f.write_str(class.name()),
+            Condition::Has(label) => return f.write_str(label.name()),
         };
         if own < strength {
             f.write_str("(")?;

@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use super::{Comparison, Condition, ConditionFault, OLDEST, OPERATORS, QUANTITIES, Quantity, SEX, Sex};
+use super::{Comparison, Condition, ConditionFault, OPERATORS, QUANTITIES, Quantity, SEX};
 use crate::declare;
-use crate::manifest::Superclass;
+use crate::ecg::{OLDEST, Sex, superclass};
 
 /// Parentheses and `not`s within one another.
 const DEPTH: usize = 50;
@@ -217,7 +217,7 @@ impl<'t> Parser<'t> {
 
     /// What begins with a name.
     fn named(&mut self, name: &Token<'_>) -> Result<Condition, ConditionFault> {
-        if let Some(class) = Superclass::parse(name.text) {
+        if let Some(class) = superclass::VOCABULARY.label(name.text) {
             if let Some(operator) = self.tokens.next_if(|token| matches!(token.kind, Kind::Operator(_))) {
                 let text = name.text;
                 return Err(operator.fault(format!("a class is not compared; write `{text}` or `not {text}`")));
@@ -275,7 +275,7 @@ fn one_or(mut list: Vec<Condition>, several: fn(Vec<Condition>) -> Condition) ->
 /// All names a condition may have in it.
 fn known_names() -> impl Iterator<Item = &'static str> {
     let quantities = QUANTITIES.into_iter().map(|(name, _)| name);
-    quantities.chain([SEX]).chain(Superclass::ALL.map(Superclass::name))
+    quantities.chain([SEX]).chain(superclass::VOCABULARY.names().iter().copied())
 }
 
 #[cfg(test)]
@@ -288,8 +288,8 @@ mod tests {
         assert_eq!(
             Condition::parse("NORM or not MI and CD"),
             Ok(Condition::Any(vec![
-                one(Superclass::Norm),
-                Condition::All(vec![Condition::Not(Box::new(one(Superclass::Mi))), one(Superclass::Cd)])
+                one(superclass::NORM),
+                Condition::All(vec![Condition::Not(Box::new(one(superclass::MI))), one(superclass::CD)])
             ]))
         );
     }

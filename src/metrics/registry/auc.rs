@@ -2,8 +2,8 @@
 
 use crate::manifest::Labels;
 use crate::metrics::{ClassifierMetric, Metric, Over, Predictions, Rests, Tests};
-use crate::statistics::{auc, mean};
 use crate::statistics::bootstrap::{LANES, Lanes, Measure, add, mean_of_defined};
+use crate::statistics::{auc, mean};
 
 pub(super) const METRICS: &[&dyn ClassifierMetric] = &[&Auc];
 

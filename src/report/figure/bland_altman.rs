@@ -89,7 +89,7 @@ mod tests {
     #[test]
     fn the_figure_says_and_draws_them() {
         let of = |target, pairs: &[(f64, f64)]| Measured { target, network: "a, b".into(), pairs: pairs.to_vec() };
-        let figure = bland_altman("title".into(), &[of(Target::Hr, &PAIRS[..1]), of(Target::Qrs, &PAIRS)]).unwrap();
+        let figure = bland_altman("title".into(), &[of(Target::HR, &PAIRS[..1]), of(Target::QRS, &PAIRS)]).unwrap();
         let said = &figure.description;
         assert!(said.contains("hr: n = 1, bias 2.0 bpm, limits not defined."), "{said}");
         assert!(said.contains("qrs: n = 4, bias 1.0 ms, limits -5.2 to 7.2 ms."), "{said}");

@@ -72,7 +72,7 @@ mod tests {
     /// values -8, -1, 9 from 70, so that r = (80 + 90) / sqrt(200 * 146) = 170 / 170.88 = 0.99485.
     #[test]
     fn numbers_are_those_of_the_records() {
-        let hr = of(Target::Hr, vec![(60.0, 62.0), (70.0, 69.0), (80.0, 79.0)]);
+        let hr = of(Target::HR, vec![(60.0, 62.0), (70.0, 69.0), (80.0, 79.0)]);
         let figure = scatter("title".into(), &[hr]).unwrap();
         assert!(figure.description.contains("hr: n = 3, MAE 1.3 bpm, r 0.995."), "{}", figure.description);
         assert_eq!(figure.svg().matches("h.1\"").count(), 3);
@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn a_point_lies_on_the_diagonal_where_both_are_equal() {
-        let svg = scatter("title".into(), &[of(Target::Qt, vec![(380.0, 380.0), (420.0, 420.0)])]).unwrap().svg();
+        let svg = scatter("title".into(), &[of(Target::QT, vec![(380.0, 380.0), (420.0, 420.0)])]).unwrap().svg();
         // 5% of the spread of 40 ms on either side: 380 ms lies at 2 / 44 of 260 px, 420 ms at 42 / 44.
         assert!(svg.contains("M11.8 248.2h.1") && svg.contains("M248.2 11.8h.1"), "{svg}");
     }
@@ -90,8 +90,8 @@ mod tests {
     #[test]
     fn of_many_records_some_are_drawn_and_all_counted() {
         let pairs: Vec<(f64, f64)> = (0..12_001).map(|n| (f64::from(n), f64::from(n) + 1.0)).collect();
-        let few = of(Target::Hr, vec![(60.0, 60.0), (61.0, 60.0)]);
-        let figure = scatter("title".into(), &[few, of(Target::Qrs, pairs)]).unwrap();
+        let few = of(Target::HR, vec![(60.0, 60.0), (61.0, 60.0)]);
+        let figure = scatter("title".into(), &[few, of(Target::QRS, pairs)]).unwrap();
         assert!(figure.description.contains("(qrs 1 in 3 of 12001)"), "{}", figure.description);
         assert!(figure.description.contains("qrs: n = 12001, MAE 1.0 ms, r 1.000."), "{}", figure.description);
         assert_eq!(figure.svg().matches("h.1\"").count(), 2 + 4001);
@@ -99,8 +99,8 @@ mod tests {
 
     #[test]
     fn without_records_there_is_nothing_to_draw() {
-        assert!(scatter("title".into(), &[]).is_none() && scatter("title".into(), &[of(Target::Pr, vec![])]).is_none());
-        let figure = scatter("title".into(), &[of(Target::Pr, vec![(160.0, 158.0)])]).unwrap();
+        assert!(scatter("title".into(), &[]).is_none() && scatter("title".into(), &[of(Target::PR, vec![])]).is_none());
+        let figure = scatter("title".into(), &[of(Target::PR, vec![(160.0, 158.0)])]).unwrap();
         assert!(figure.description.contains("n = 1, MAE 2.0 ms, r not defined"), "{}", figure.description);
     }
 }

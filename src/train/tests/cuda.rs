@@ -148,7 +148,7 @@ fn curves<D: Backend>(device: &D) -> Vec<EpochValue> {
 
 fn curves_of<D: Backend>(device: &D, manifest: &Manifest) -> Vec<EpochValue> {
     let (datasets, split) = records(40);
-    regressed(device, manifest, &[Target::Hr], (&split, &datasets), &mut Silent).unwrap().outcome.epochs
+    regressed(device, manifest, &[Target::HR], (&split, &datasets), &mut Silent).unwrap().outcome.epochs
 }
 
 /// A stage on both devices in turn; on the GPU twice.
@@ -168,7 +168,7 @@ fn compare(expected: Vec<EpochValue>, run: impl Fn(&Cuda) -> Vec<EpochValue>) {
 fn a_stage_goes_on_from_where_it_was_stopped_on_the_gpu_too() {
     let (gpu, manifest, (datasets, split)) = (gpu(), manifest(), records(40));
     let train = |watch: &mut dyn Watch| {
-        let trained = regressed(&gpu, &manifest, &[Target::Hr], (&split, &datasets), watch)?;
+        let trained = regressed(&gpu, &manifest, &[Target::HR], (&split, &datasets), watch)?;
         let mut network = trained.network;
         let mut weights = Vec::new();
         network.visit(|_, param| weights.push(param.to_vec()));
@@ -195,7 +195,7 @@ fn a_stage_goes_on_from_where_it_was_stopped_on_the_gpu_too() {
 #[test]
 fn weights_that_are_not_finite_are_found_on_the_gpu_too() {
     let (gpu, manifest, (datasets, split)) = (gpu(), manifest(), records(40));
-    let mut net = regressed(&gpu, &manifest, &[Target::Hr], (&split, &datasets), &mut Silent).unwrap().network;
+    let mut net = regressed(&gpu, &manifest, &[Target::HR], (&split, &datasets), &mut Silent).unwrap().network;
     assert_eq!(not_finite(&gpu, &mut net).unwrap(), None);
     net.visit(|place, param| {
         if place.name == "blocks.1.conv.weight" {
@@ -221,7 +221,7 @@ fn curves_of_transfer<D: Backend>(device: &D, labels: &str, loss: &str, freeze: 
         gradual.l2_sp = Some(L2Sp { alpha: 0.1, beta: 0.01 });
     }
     let (datasets, split) = records(40);
-    let donors = [regressed(device, &manifest, &[Target::Hr], (&split, &datasets), &mut Silent).unwrap().network];
+    let donors = [regressed(device, &manifest, &[Target::HR], (&split, &datasets), &mut Silent).unwrap().network];
     let freeze = freeze.map(|name| &manifest.freezes[name]);
     let graft = Graft { donors: &donors, backbones: 1, fusion: Fusion::Concat, freeze };
     transferred(device, &manifest, &graft, (&split, &datasets), &mut Silent).unwrap().outcome.epochs

@@ -96,7 +96,7 @@ fn goes_on(name: &str, most: usize, train: &Train<'_>) {
 fn regression_goes_on(name: &str, manifest: &Manifest, split: impl FnOnce(&mut Split)) {
     let (datasets, mut of_records) = records_of(40, manifest.signal.length());
     split(&mut of_records);
-    goes_on(name, 6, &|watch| regressed(&Cpu::default(), manifest, &[Target::Hr], (&of_records, &datasets), watch));
+    goes_on(name, 6, &|watch| regressed(&Cpu::default(), manifest, &[Target::HR], (&of_records, &datasets), watch));
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn every_architecture_goes_on() {
 fn progress_that_does_not_fit_is_none_and_told() {
     let manifest = parse(MANIFEST);
     let (datasets, split) = records(40);
-    let train = |watch: &mut Stopping| regressed(&Cpu::default(), &manifest, &[Target::Hr], (&split, &datasets), watch);
+    let train = |watch: &mut Stopping| regressed(&Cpu::default(), &manifest, &[Target::HR], (&split, &datasets), watch);
     let expected = found(train(&mut watch(&path("unused"), usize::MAX)).unwrap());
     let file = path("damaged");
     assert!(train(&mut watch(&file, 7)).is_err());
@@ -196,7 +196,7 @@ fn progress_that_does_not_fit_is_none_and_told() {
     std::fs::write(&file, whole).unwrap();
     let larger = parse(&MANIFEST.replace("filters = 2", "filters = 3"));
     let mut watch = watch(&file, usize::MAX);
-    regressed(&Cpu::default(), &larger, &[Target::Hr], (&split, &datasets), &mut watch).unwrap();
+    regressed(&Cpu::default(), &larger, &[Target::HR], (&split, &datasets), &mut watch).unwrap();
     assert!(watch.told[0].contains("is not that of this network"), "{:?}", watch.told);
     std::fs::remove_file(file).unwrap();
 }

@@ -123,7 +123,7 @@ fn early_stopping_waits_for_the_parts_that_come_later() {
         Some(EarlyStopping { patience: 2, metric: StoppingMetric::Loss, from: StoppingFrom::Start });
     let (datasets, mut split) = records(40);
     let train = |split: &Split| {
-        regressed(&Cpu::default(), &manifest, &[Target::Hr], (split, &datasets), &mut Silent).unwrap().outcome
+        regressed(&Cpu::default(), &manifest, &[Target::HR], (split, &datasets), &mut Silent).unwrap().outcome
     };
     let last = |outcome: &Outcome| outcome.epochs.iter().map(|value| value.epoch).max().unwrap();
     let plain = train(&split);

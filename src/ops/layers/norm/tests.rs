@@ -1,7 +1,7 @@
+use super::*;
 use crate::ops::gradient_check::{assert_close, check, param, reference, turned, values};
 use crate::tensor::Cpu;
 use crate::tensor::memory::Buffer;
-use super::*;
 
 #[test]
 fn gradients_match_finite_differences() {
@@ -45,7 +45,14 @@ fn equals_pytorch() {
     let gy = Buffer::from(turned(&get("gy").1, channels, length));
     let mut gx = Gradient { values: Buffer::stale(gy.len()), fresh: true };
     let mut gparams = [Some(vec![0.0; channels]), Some(vec![0.0; channels])];
-    device.norm_gradient(y.normalized().unwrap(), y.shape, &gy, WantedGradients { x: Some(&mut gx), params: &mut gparams }).unwrap();
+    device
+        .norm_gradient(
+            y.normalized().unwrap(),
+            y.shape,
+            &gy,
+            WantedGradients { x: Some(&mut gx), params: &mut gparams },
+        )
+        .unwrap();
     let [ggamma, gbeta] = gparams.map(Option::unwrap);
     assert_close("gx", &back(gx.values.to_vec()), &get("gx").1, 1e-5);
     assert_close("ggamma", &ggamma, &get("ggamma").1, 1e-5);

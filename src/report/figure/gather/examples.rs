@@ -3,10 +3,12 @@
 use std::path::Path;
 
 use super::ExperimentResults;
-use crate::data::signal::{RawRecord, prepare};
+use crate::data::signal::prepare;
 use crate::data::{fingerprint, recordings};
-use crate::manifest::{self, Lead, Manifest, Normalize, Signal, Source};
+use crate::ecg::{Lead, RawRecord};
+use crate::manifest::{self, Manifest, Normalize, Signal};
 use crate::metrics::decision::{is_yes, most_probable};
+use crate::source::Source;
 use crate::store::{PredictionsOfRun, Run, Store, TestedRecord};
 
 /// Records of each kind: best, middling, worst.
@@ -55,7 +57,7 @@ pub(in crate::report) fn examples(
     let (shown, (run, predictions)) = best.ok_or("no run is done yet")?;
     let read = manifest_of(store, run)?;
     let name = &predictions.source;
-    let source = read.sources.get(name).ok_or_else(|| format!("the manifest has no source {name}"))?;
+    let source = read.source(name).ok_or_else(|| format!("the manifest has no source {name}"))?;
     check_source(results, name, source, run)?;
     let chosen = match record {
         None => chosen(predictions),
@@ -92,7 +94,7 @@ fn manifest_of(store: &Store, run: &Run) -> Result<Manifest, String> {
 }
 
 /// Says why the records of `source`, called `name`, are not those that `run` was tested on.
-fn check_source(results: &Path, name: &str, source: &Source, run: &Run) -> Result<(), String> {
+fn check_source(results: &Path, name: &str, source: &dyn Source, run: &Run) -> Result<(), String> {
     if let Some(variable) = source.paths().into_iter().find_map(|path| path.resolved.as_ref().err()) {
         return Err(format!("the records are in source {name}, and ${variable} is not set"));
     }

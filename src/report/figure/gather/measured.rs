@@ -41,7 +41,7 @@ pub(super) fn measured(store: &Store, stages: &TrainedStages, shown: Option<&Sho
 fn add(store: &Store, stage: &TrainedStage, found: &mut Vec<Measured>) -> Result<()> {
     let has = |target: Target| found.iter().any(|of| of.target == target);
     let new = |target: &Target| !has(*target) && stage.measured.iter().any(|of| of.target == target.name());
-    let new: Vec<Target> = Target::ALL.into_iter().filter(new).collect();
+    let new: Vec<Target> = Target::BUILT_IN.into_iter().filter(new).collect();
     if new.is_empty() {
         return Ok(());
     }

@@ -1,5 +1,5 @@
-use crate::ops::gradient_check::assert_close;
 use super::*;
+use crate::ops::gradient_check::assert_close;
 
 /// Vectors of every instruction set, and channels that fill none, against sums in f64.
 #[test]

@@ -50,9 +50,14 @@ mod noise;
 mod rhythm;
 mod shape;
 
-use super::Record;
-use super::signal::RawRecord;
-use crate::manifest::{Lead, Target};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::declare::{Key, Kind, Range, Type};
+use crate::ecg::{Lead, Measurement, RawRecord};
+use crate::source::interface::from_json;
+use crate::source::{Found, Knowledge, Listing, Record, Request, Source, SourceKind};
+use crate::{Result, stop};
 
 /// Goes up when records change.
 pub const VERSION: u32 = 1;
@@ -68,6 +73,70 @@ const STEP: f64 = 1000.0 / SAMPLING_RATE;
 
 /// Time of the last sample, ms.
 const END: f64 = (SAMPLES - 1) as f64 * STEP;
+
+/// The built-in simulator: HR, PR, QRS and QT are exact by construction.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Simulator {
+    /// How many records.
+    pub records: usize,
+    /// Seed of the records.
+    pub seed: u64,
+}
+
+impl Simulator {
+    pub(crate) const KIND: SourceKind = SourceKind {
+        declaration: Kind {
+            name: "simulator",
+            doc: "The built-in simulator: HR, PR, QRS and QT are exact by construction.",
+            keys: &[
+                Key::new("records", Type::Integer(Range::from_to(1.0, 1e7)), "2000", "How many records."),
+                Key::new("seed", Type::Integer(Range::at_least(0.0)), "7", "Seed of the records."),
+            ],
+        },
+        // Records have folds, for what is written in PTB-XL's layout; they say nothing of a simulated record.
+        knows: Knowledge {
+            folds: false,
+            patients: false,
+            age: false,
+            sex: false,
+            labels: &[],
+            measurements: &Measurement::BUILT_IN,
+        },
+        from_json: from_json::<Self>,
+    };
+}
+
+impl Source for Simulator {
+    fn kind(&self) -> &'static SourceKind {
+        &Self::KIND
+    }
+
+    /// Of simulated records, that of their seed.
+    fn usual_data_set(&self) -> String {
+        format!("simulator {}", self.seed)
+    }
+
+    fn made_from(&self) -> Option<String> {
+        Some(format!("{} {} {VERSION}", self.records, self.seed))
+    }
+
+    fn at_most(&self) -> Option<usize> {
+        Some(self.records)
+    }
+
+    fn list(&self, _sampling_rate: f64) -> Result<Listing> {
+        let one = |index| {
+            stop::check()?;
+            Ok(record(index, &rhythm(self.seed, index as u64, &respiration(self.seed, index as u64)).intervals))
+        };
+        let records = (0..self.records).into_par_iter().map(one).collect::<Result<_>>()?;
+        Ok(Listing { records, ..Listing::default() })
+    }
+
+    fn read(&self, _listing: &Listing, index: usize, _request: &Request<'_>) -> Result<Found> {
+        Ok(Found::made(simulate(self.seed, index).1))
+    }
+}
 
 /// What a regression network is to measure in a record.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -115,7 +184,7 @@ pub struct Clean {
 /// The record of number `index` of the simulator with this seed, before respiration and noise.
 pub fn clean(seed: u64, index: usize) -> Clean {
     let index = index as u64;
-    let respiration = noise::Respiration::draw(seed, index);
+    let respiration = respiration(seed, index);
     let (intervals, beats, dipole) = heart(seed, index, &respiration);
     Clean { intervals, beats, record: twelve_leads(&dipole::project(&dipole)) }
 }
@@ -124,10 +193,10 @@ pub fn clean(seed: u64, index: usize) -> Clean {
 ///
 /// The same seed and number give the same record on the same machine, however many others are made.
 ///
-/// It has all four targets, a patient of its own, fold `index % 10 + 1`, and none of the diagnostic classes.
+/// It knows all four intervals, is of a patient of its own, in fold `index % 10 + 1`, and has no labels.
 pub fn simulate(seed: u64, index: usize) -> (Record, RawRecord) {
     let stream = index as u64;
-    let respiration = noise::Respiration::draw(seed, stream);
+    let respiration = respiration(seed, stream);
     let (intervals, _, mut dipole) = heart(seed, stream, &respiration);
     respiration.apply(&mut dipole);
     let mut leads = dipole::project(&dipole);
@@ -135,19 +204,29 @@ pub fn simulate(seed: u64, index: usize) -> (Record, RawRecord) {
     noise::add_muscle(&mut leads, seed, stream);
     noise::add_mains(&mut leads, seed, stream);
 
-    let mut targets = [None; 4];
-    let Intervals { hr, pr, qrs, qt } = intervals;
-    for (target, value) in [(Target::Hr, hr), (Target::Pr, pr), (Target::Qt, qt), (Target::Qrs, qrs)] {
-        targets[target as usize] = Some(value as f32);
-    }
+    (record(index, &intervals), twelve_leads(&leads))
+}
+
+/// What is known of record `index`, which has these intervals.
+fn record(index: usize, intervals: &Intervals) -> Record {
+    let Intervals { hr, pr, qrs, qt } = *intervals;
+    let known = [(Measurement::HR, hr), (Measurement::PR, pr), (Measurement::QT, qt), (Measurement::QRS, qrs)];
+    let measurements = known.map(|(measurement, value)| (measurement, value as f32)).into_iter().collect();
     let id = index.to_string();
-    let record = Record { patient: id.clone(), id, fold: Some((index % 10) as u8 + 1), targets, ..Record::default() };
-    (record, twelve_leads(&leads))
+    Record { patient: id.clone(), id, fold: Some((index % 10) as u8 + 1), measurements, ..Record::default() }
+}
+
+fn respiration(seed: u64, index: u64) -> noise::Respiration {
+    noise::Respiration::draw(seed, index)
+}
+
+fn rhythm(seed: u64, index: u64, respiration: &noise::Respiration) -> rhythm::Rhythm {
+    rhythm::Rhythm::draw(respiration.frequency, seed, index)
 }
 
 /// Intervals, beats and dipole, before respiration moves it.
 fn heart(seed: u64, index: u64, respiration: &noise::Respiration) -> (Intervals, Vec<Beat>, Vec<dipole::Vector>) {
-    let rhythm = rhythm::Rhythm::draw(respiration.frequency, seed, index);
+    let rhythm = rhythm(seed, index, respiration);
     let shape = shape::Shape::draw(&rhythm.intervals, seed, index);
     let beats: Vec<Beat> = rhythm.onsets.iter().map(|onset| shape.beat(&rhythm.intervals, *onset)).collect();
     let mut dipole = vec![[0.0; 3]; SAMPLES];

@@ -61,7 +61,7 @@ impl Lead {
     ///
     /// # Examples
     /// ```
-    /// use ecgraft::manifest::Lead;
+    /// use ecgraft::ecg::Lead;
     /// for name in ["II", "ii", "Lead II", "ECG lead II", "ecg_ii", "MDC_ECG_LEAD_II", "DII"] {
     ///     assert_eq!(Lead::parse(name), Some(Lead::II));
     /// }

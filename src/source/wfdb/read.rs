@@ -4,11 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::header::{Format, Header, SignalLine, parse};
-use crate::data::files::unreadable;
-use crate::data::need::{Found, Need};
-use crate::data::plausible::SAMPLING_RATE;
-use crate::data::signal::RawRecord;
-use crate::manifest::{Lead, Reading, Unit};
+use crate::ecg::{Lead, RawRecord, Voltage};
+use crate::source::files::unreadable;
+use crate::source::plausible::SAMPLING_RATE;
+use crate::source::{Found, Reading, Request};
 use crate::{Error, Result};
 
 /// Reads the record whose header is `path` with `.hea` put after it. Signals that are not called
@@ -19,23 +18,23 @@ use crate::{Error, Result};
 /// # Errors
 /// A user error that names the file, and the lead and sample where there is one.
 pub fn read(path: &Path) -> Result<RawRecord> {
-    read_for(path, &Need::all(&Reading::default())).map(|found| found.raw)
+    read_for(path, &Request::all(&Reading::default())).map(|found| found.raw)
 }
 
 /// Reads of a record what is needed; only that is checked.
-pub(in crate::data) fn read_for(path: &Path, need: &Need<'_>) -> Result<Found> {
+pub(in crate::source) fn read_for(path: &Path, request: &Request<'_>) -> Result<Found> {
     let header_path = header_path(path);
     let bytes = fs::read(&header_path).map_err(|error| unreadable(&header_path, &error))?;
     let header = parse(&text(bytes)).map_err(|why| Error::user(format!("{}: {why}", header_path.display())))?;
     let folder = path.parent().unwrap_or(Path::new(""));
-    decode(&header, folder, need).map_err(|fault| match fault {
+    decode(&header, folder, request).map_err(|fault| match fault {
         Fault::Header(why) => Error::user(format!("{}: {why}", header_path.display())),
         Fault::File(error) => error,
     })
 }
 
 /// The files that the record `path` is read from: its header and what that names, as far as it can be read.
-pub(in crate::data) fn files(path: &Path) -> Vec<PathBuf> {
+pub(in crate::source) fn files(path: &Path) -> Vec<PathBuf> {
     let header_path = header_path(path);
     let header = fs::read(&header_path).ok().and_then(|bytes| parse(&text(bytes)).ok());
     let folder = path.parent().unwrap_or(Path::new(""));
@@ -47,7 +46,7 @@ pub(in crate::data) fn files(path: &Path) -> Vec<PathBuf> {
 }
 
 /// Whether the header of the record `path` is there.
-pub(in crate::data) fn is_there(path: &Path) -> bool {
+pub(in crate::source) fn is_there(path: &Path) -> bool {
     header_path(path).is_file()
 }
 
@@ -69,13 +68,13 @@ fn text(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes).unwrap_or_else(|error| error.into_bytes().into_iter().map(char::from).collect())
 }
 
-fn decode(header: &Header, folder: &Path, need: &Need<'_>) -> std::result::Result<Found, Fault> {
+fn decode(header: &Header, folder: &Path, request: &Request<'_>) -> std::result::Result<Found, Fault> {
     let rate = header.sampling_rate;
     if !SAMPLING_RATE.contains(rate) {
         let range = SAMPLING_RATE.range();
         return Err(Fault::Header(format!("the sampling frequency is {rate} Hz; that of an ECG is {range}")));
     }
-    let wishes = wishes(header, need).map_err(Fault::Header)?;
+    let wishes = wishes(header, request).map_err(Fault::Header)?;
     let mut signals = Vec::with_capacity(wishes.len());
     let mut samples = header.samples;
     let mut first = 0;
@@ -85,7 +84,7 @@ fn decode(header: &Header, folder: &Path, need: &Need<'_>) -> std::result::Resul
         if wishes.iter().all(Option::is_none) {
             continue;
         }
-        match decode_file(header, folder, group, wishes, samples, need) {
+        match decode_file(header, folder, (group, wishes), samples, request) {
             Ok((of_file, length)) => {
                 samples = Some(length);
                 signals.extend(of_file);
@@ -119,10 +118,9 @@ struct Decoded {
 fn decode_file(
     header: &Header,
     folder: &Path,
-    group: &[SignalLine],
-    wishes: &[Option<Wish>],
+    (group, wishes): (&[SignalLine], &[Option<Wish>]),
     samples: Option<usize>,
-    need: &Need<'_>,
+    request: &Request<'_>,
 ) -> std::result::Result<(Vec<Decoded>, usize), Fault> {
     let path = folder.join(&group[0].file);
     let bytes = fs::read(&path).map_err(|error| Fault::File(unreadable(&path, &error)))?;
@@ -132,7 +130,7 @@ fn decode_file(
         Format::Int16 => body.chunks_exact(2).map(|two| i16::from_le_bytes([two[0], two[1]])).collect(),
         Format::Packed212 => unpack(body, length * group.len()),
     };
-    let needed = need.samples(header.sampling_rate).unwrap_or(usize::MAX);
+    let needed = request.samples(header.sampling_rate).unwrap_or(usize::MAX);
     let mut signals = Vec::with_capacity(group.len());
     let mut own = Vec::with_capacity(length);
     for (place, (signal, wish)) in group.iter().zip(wishes).enumerate() {
@@ -140,7 +138,7 @@ fn decode_file(
         own.clear();
         own.extend(interleaved.chunks_exact(group.len()).map(|frame| frame[place]));
         let lead = wish.lead;
-        let decoded = Decoder::new(header, signal, lead, need.reading).map_err(Fault::Header).and_then(|decoder| {
+        let decoded = Decoder::new(header, signal, lead, request.reading).map_err(Fault::Header).and_then(|decoder| {
             let samples = decoder.decode(&own, needed);
             let samples = samples.map_err(|why| faulty(format!("lead {}: {why}", lead.name())))?;
             Ok(Decoded { wish, gain: decoder.gain, samples })
@@ -155,8 +153,8 @@ fn decode_file(
 }
 
 /// Which signals are read, in the header's order.
-fn wishes(header: &Header, need: &Need<'_>) -> std::result::Result<Vec<Option<Wish>>, String> {
-    let leads: Vec<Option<Lead>> = header.signals.iter().map(|signal| need.reading.lead(&signal.name)).collect();
+fn wishes(header: &Header, request: &Request<'_>) -> std::result::Result<Vec<Option<Wish>>, String> {
+    let leads: Vec<Option<Lead>> = header.signals.iter().map(|signal| request.reading.lead(&signal.name)).collect();
     let there: Vec<Lead> = leads.iter().copied().flatten().collect();
     let names = || {
         let names: Vec<_> = header.signals.iter().map(|signal| format!("`{}`", signal.name)).collect();
@@ -165,13 +163,13 @@ fn wishes(header: &Header, need: &Need<'_>) -> std::result::Result<Vec<Option<Wi
     if there.is_empty() {
         return Err(format!("no signal is one of the twelve leads; they are called {}", names()));
     }
-    if let Some(lead) = need.missing(&there) {
+    if let Some(lead) = request.missing(&there) {
         return Err(format!("no signal is lead {}, nor can it be computed; they are called {}", lead.name(), names()));
     }
-    let used = need.used(&there);
+    let used = request.used(&there);
     let wish = |lead: Lead| {
         let is_used = used.contains(&lead);
-        (is_used || need.wants(lead)).then_some(Wish { lead, is_used })
+        (is_used || request.wants(lead)).then_some(Wish { lead, is_used })
     };
     Ok(leads.into_iter().map(|lead| lead.and_then(wish)).collect())
 }
@@ -201,7 +199,7 @@ fn sort_out(signals: Vec<Decoded>, sampling_rate: f64, unsummed: bool) -> std::r
             return Err(format!("two signals are lead {}, and differ from sample {sample} on", lead.name()));
         }
     }
-    Ok(Found { raw, others, gain, unsummed })
+    Ok(Found { raw, others, gain, unsummed, made: false })
 }
 
 /// The signals of each file.
@@ -297,7 +295,7 @@ impl<'h> Decoder<'h> {
         lead: Lead,
         reading: &Reading,
     ) -> std::result::Result<Self, String> {
-        let gain = match (reading.steps_per_millivolt(), reading.unit.or_else(|| Unit::parse(&signal.unit))) {
+        let gain = match (reading.steps_per_millivolt(), reading.unit.or_else(|| Voltage::parse(&signal.unit))) {
             (Some(gain), _) => gain,
             (None, Some(unit)) => signal.gain * unit.per_millivolt(),
             (None, None) => {

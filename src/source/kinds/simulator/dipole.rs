@@ -1,7 +1,7 @@
 //! The cardiac dipole, and how the leads see it.
 
 use super::{SAMPLES, STEP};
-use crate::data::signal::Frame;
+use crate::ecg::filter::Frame;
 
 /// A dipole moment on Frank's axes: left, down, back. In mV: what an ideal lead of unit strength sees.
 pub(super) type Vector = [f64; 3];

@@ -8,12 +8,11 @@ use std::time::UNIX_EPOCH;
 use rayon::prelude::*;
 use walkdir::{DirEntry, WalkDir};
 
-use crate::manifest::DataPath;
 use crate::{Error, Result, stop};
 
 /// A file, and what tells whether it has changed.
 #[derive(Clone, Debug)]
-pub(super) struct File {
+pub struct File {
     /// What it is called within its source, with `/` between folders; where the source lies is not in it.
     pub name: String,
     /// Where it is.
@@ -37,7 +36,7 @@ impl File {
 
 /// Paths below `folder`, at most `depth` folders down, that `keep` wants; sorted. Links are followed.
 /// Folders that `enter` does not want are not looked into.
-pub(super) fn paths_below(
+pub(crate) fn paths_below(
     folder: &Path,
     depth: usize,
     enter: impl Fn(&DirEntry) -> bool,
@@ -60,35 +59,24 @@ pub(super) fn paths_below(
 }
 
 /// Looks at many files, called as they are below `folder`.
-pub(super) fn look_at_all(folder: &Path, paths: Vec<PathBuf>) -> Result<Vec<File>> {
+pub(crate) fn look_at_all(folder: &Path, paths: Vec<PathBuf>) -> Result<Vec<File>> {
     let files: Vec<_> = paths.into_par_iter().map(|path| File::look(name_below(folder, &path), &path)).collect();
     files.into_iter().collect()
 }
 
 /// The name of `path` within `folder`, with `/` between folders.
-pub(super) fn name_below(folder: &Path, path: &Path) -> String {
+pub(crate) fn name_below(folder: &Path, path: &Path) -> String {
     let below = path.strip_prefix(folder).unwrap_or(path);
     below.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
 }
 
 /// Whether the file's name ends in `.extension`, in upper or lower case.
-pub(super) fn has_extension(path: &Path, extension: &str) -> bool {
+pub(crate) fn has_extension(path: &Path, extension: &str) -> bool {
     path.extension().is_some_and(|own| own.eq_ignore_ascii_case(extension))
 }
 
-/// The path a manifest's path stands for.
-///
-/// # Errors
-/// A user error where its environment variable is not set.
-pub(super) fn resolved(path: &DataPath) -> Result<&Path> {
-    match &path.resolved {
-        Ok(path) => Ok(path),
-        Err(variable) => Err(Error::user(format!("{}: the environment variable {variable} is not set", path.written))),
-    }
-}
-
 /// The error for a file that cannot be read.
-pub(super) fn unreadable(path: &Path, error: &io::Error) -> Error {
+pub(crate) fn unreadable(path: &Path, error: &io::Error) -> Error {
     let path = path.display();
     Error::user(match error.kind() {
         io::ErrorKind::NotFound => format!("{path}: there is no such file"),
@@ -98,7 +86,7 @@ pub(super) fn unreadable(path: &Path, error: &io::Error) -> Error {
 }
 
 /// The error for a folder that is none.
-pub(super) fn not_a_folder(path: &Path) -> Error {
+pub(crate) fn not_a_folder(path: &Path) -> Error {
     let what = if path.exists() { "this is a file; a folder was expected" } else { "there is no such folder" };
     Error::user(format!("{}: {what}", path.display()))
 }

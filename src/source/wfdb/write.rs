@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use crate::data::signal::RawRecord;
+use crate::ecg::RawRecord;
 use crate::{Error, Result};
 
 /// Steps per mV, as in PTB-XL.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Lead;
+use crate::ecg::{Lead, Voltage};
 
 /// How the files of a source are read.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -14,7 +14,7 @@ pub struct Reading {
     pub gain: Option<f64>,
     /// The unit of the files' values, whatever they say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unit: Option<Unit>,
+    pub unit: Option<Voltage>,
     /// Leads by the names that the files give them, beside those that are known anyway.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub leads: BTreeMap<String, Lead>,
@@ -40,7 +40,7 @@ impl Reading {
 
     /// Steps of a sample per mV, where the source says it.
     pub fn steps_per_millivolt(&self) -> Option<f64> {
-        self.gain.map(|gain| gain * self.unit.map_or(1.0, Unit::per_millivolt))
+        self.gain.map(|gain| gain * self.unit.map_or(1.0, Voltage::per_millivolt))
     }
 
     /// The lead that a file's name stands for: as the source says, else as [`Lead::parse`] does.
@@ -77,69 +77,9 @@ impl Unreadable {
     }
 }
 
-/// A unit of voltage.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Unit {
-    /// Nanovolt.
-    #[serde(rename = "nV")]
-    Nanovolt,
-    /// Microvolt.
-    #[serde(rename = "uV")]
-    Microvolt,
-    /// Millivolt.
-    #[serde(rename = "mV")]
-    Millivolt,
-    /// Volt.
-    #[serde(rename = "V")]
-    Volt,
-}
-
-/// Each unit with what there is of it in a mV, and how files spell it, in lower case: nobody's ECG is in megavolts.
-const UNITS: [(Unit, f64, &[&str]); 4] = [
-    (Unit::Nanovolt, 1e6, &["nv", "nanovolt", "nanovolts"]),
-    (Unit::Microvolt, 1e3, &["uv", "\u{b5}v", "\u{3bc}v", "microvolt", "microvolts", "mcv"]),
-    (Unit::Millivolt, 1.0, &["mv", "millivolt", "millivolts"]),
-    (Unit::Volt, 1e-3, &["v", "volt", "volts"]),
-];
-
-impl Unit {
-    /// The unit that is spelled so, in upper or lower case.
-    pub fn parse(text: &str) -> Option<Unit> {
-        let text = text.trim().to_lowercase();
-        UNITS.iter().find(|(.., spelled)| spelled.contains(&text.as_str())).map(|(unit, ..)| *unit)
-    }
-
-    /// How many there are in a mV.
-    pub fn per_millivolt(self) -> f64 {
-        UNITS.iter().find(|(unit, ..)| *unit == self).map_or(1.0, |(_, per_millivolt, _)| *per_millivolt)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn units_and_their_spellings() {
-        for (text, unit) in [
-            ("uV", Unit::Microvolt),
-            ("\u{b5}V", Unit::Microvolt),
-            ("\u{3bc}V", Unit::Microvolt),
-            ("microvolts", Unit::Microvolt),
-            ("mV", Unit::Millivolt),
-            ("mv", Unit::Millivolt),
-            ("Millivolt", Unit::Millivolt),
-            ("V", Unit::Volt),
-            ("nV", Unit::Nanovolt),
-        ] {
-            assert_eq!(Unit::parse(text), Some(unit), "{text}");
-        }
-        for text in ["mmHg", "", "adu", "NU", "mVolt"] {
-            assert_eq!(Unit::parse(text), None, "{text}");
-        }
-        assert_eq!(Unit::Microvolt.per_millivolt(), 1000.0);
-        assert_eq!(Unit::Volt.per_millivolt(), 0.001);
-    }
 
     #[test]
     fn what_is_at_its_default_is_in_no_json() {
@@ -147,13 +87,13 @@ mod tests {
         let other = Reading { unreadable: Unreadable::LeaveOut, gain: Some(500.0), ..Reading::default() };
         assert_eq!(serde_json::to_string(&other).unwrap(), r#"{"gain":500.0,"unreadable":"leave-out"}"#);
         assert_eq!(other.steps_per_millivolt(), Some(500.0));
-        let per_microvolt = Reading { unit: Some(Unit::Microvolt), gain: Some(0.2), ..Reading::default() };
+        let per_microvolt = Reading { unit: Some(Voltage::Microvolt), gain: Some(0.2), ..Reading::default() };
         assert_eq!(per_microvolt.steps_per_millivolt(), Some(200.0));
         assert_eq!(other.of_values(), Reading { gain: Some(500.0), ..Reading::default() });
         let read: Reading = serde_json::from_str(r#"{"unit":"uV","gain":null,"leads":{"CH1":"aVR"}}"#).unwrap();
         assert_eq!(
             (read.unit, read.lead("ch1 "), read.lead("Lead II")),
-            (Some(Unit::Microvolt), Some(Lead::AVR), Some(Lead::II))
+            (Some(Voltage::Microvolt), Some(Lead::AVR), Some(Lead::II))
         );
     }
 }

@@ -1,11 +1,11 @@
 //! What is asked of a record's file, and what was found in it.
 
-use super::signal::RawRecord;
-use crate::manifest::{Lead, Reading, Signal};
+use super::Reading;
+use crate::ecg::{Lead, RawRecord};
 
 /// Which other leads of a record are read beside those that are used, as far as they can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Others {
+pub enum OtherLeads {
     /// None.
     None,
     /// The limb leads, whose sums are looked at.
@@ -16,20 +16,20 @@ pub(super) enum Others {
 
 /// What is asked of a record's file: only this is checked.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Need<'a> {
+pub struct Request<'a> {
     /// The leads that are used, or computed from others; `None` for all that there are.
     pub leads: Option<&'a [Lead]>,
     /// Of these, the time from the start that is used, s; `None` for all of it. What cannot be read after it ends the record.
     pub seconds: Option<f64>,
     /// Leads that are read too if they can be.
-    pub others: Others,
+    pub others: OtherLeads,
     /// What the source says of its files.
     pub reading: &'a Reading,
 }
 
 /// What was found in a record's file.
 #[derive(Clone, Debug)]
-pub(super) struct Found {
+pub struct Found {
     /// The leads that are used, in the order of the file.
     pub raw: RawRecord,
     /// The others, of the same length.
@@ -38,24 +38,21 @@ pub(super) struct Found {
     pub gain: f64,
     /// Whether the file has placeholders where checksums belong.
     pub unsummed: bool,
+    /// Whether it was made, and is in no file.
+    pub made: bool,
 }
 
 impl Found {
-    /// What a record is that is not in a file.
-    pub fn simulated(raw: RawRecord) -> Self {
-        Self { raw, others: Vec::new(), gain: f64::NAN, unsummed: false }
+    /// What was made, and is in no file.
+    pub fn made(raw: RawRecord) -> Self {
+        Self { raw, others: Vec::new(), gain: f64::NAN, unsummed: false, made: true }
     }
 }
 
-impl<'a> Need<'a> {
-    /// What `signal` uses.
-    pub fn of(signal: &'a Signal, others: Others, reading: &'a Reading) -> Self {
-        Self { leads: Some(&signal.leads), seconds: Some(signal.duration), others, reading }
-    }
-
+impl<'a> Request<'a> {
     /// Everything that a file has.
     pub fn all(reading: &'a Reading) -> Self {
-        Self { leads: None, seconds: None, others: Others::None, reading }
+        Self { leads: None, seconds: None, others: OtherLeads::None, reading }
     }
 
     /// Those of the leads `there` that are used: each lead itself, or I and II where it follows from them.
@@ -82,9 +79,9 @@ impl<'a> Need<'a> {
         let tells = || self.leads.is_some_and(|leads| leads.iter().any(|lead| is_derived(*lead)));
         match self.others {
             _ if [Lead::I, Lead::II].contains(&lead) && tells() => true,
-            Others::None => false,
-            Others::Limb => Lead::LIMB.contains(&lead),
-            Others::All => true,
+            OtherLeads::None => false,
+            OtherLeads::Limb => Lead::LIMB.contains(&lead),
+            OtherLeads::All => true,
         }
     }
 

@@ -7,8 +7,9 @@ use super::condition::evaluate;
 use super::people::Who;
 use super::{Dataset, Record};
 use crate::Result;
+use crate::ecg::Label;
 use crate::error::Error;
-use crate::manifest::{Labels, Mix, MixPart, Superclass, Target};
+use crate::manifest::{Labels, Mix, MixPart, Target};
 
 /// What must be known of a record for it to take part.
 #[derive(Clone, Copy, Debug)]
@@ -16,7 +17,7 @@ pub enum Wanted<'a> {
     /// At least one of the targets.
     Targets(&'a [Target]),
     /// Its classes: one of these, or at least one of them.
-    Classes(&'a [Superclass], Labels),
+    Classes(&'a [Label], Labels),
 }
 
 impl<'a> Wanted<'a> {
@@ -31,11 +32,12 @@ impl<'a> Wanted<'a> {
     /// Whether `record` can take part.
     pub(super) fn is_known_of(&self, record: &Record) -> bool {
         match *self {
-            Wanted::Targets(targets) => targets.iter().any(|target| record.target(*target).is_some()),
+            Wanted::Targets(targets) => targets.iter().any(|target| record.measurement(*target).is_some()),
             Wanted::Classes(classes, Labels::Multi) => classes.iter().any(|class| record.has(*class)),
             Wanted::Classes(classes, Labels::Single) => {
-                let all = Superclass::ALL.iter().filter(|class| record.has(**class)).count();
-                all == 1 && classes.iter().any(|class| record.has(*class))
+                // Of several classes one may be none of these.
+                let is_only = |class: Label| record.has(class) && record.labels.count(class.vocabulary()) == 1;
+                classes.iter().any(|class| is_only(*class))
             }
         }
     }
@@ -67,7 +69,7 @@ impl<'a> Wanted<'a> {
 
 /// The records of a part and what became of its source's others.
 #[derive(Debug, Default)]
-pub(super) struct Offer {
+pub(super) struct Candidates {
     /// Indices into the dataset's records.
     pub records: Vec<usize>,
     /// Records of the part's folds.
@@ -86,37 +88,35 @@ pub(super) struct Offer {
     repeated: usize,
 }
 
-impl Offer {
+impl Candidates {
     /// The records that `part` may draw: of its folds, that fulfil its condition, of nobody held out, with what
     /// is wanted, and each recording once. A recording that two parts have in common belongs to the first: `taken` has
     /// those of earlier parts.
-    pub fn of(
-        dataset: &Dataset,
+    pub fn new(
+        (dataset, who): (&Dataset, &Who<'_>),
         part: &MixPart,
         wanted: Wanted<'_>,
-        who: &Who<'_>,
-        held_out: &HashSet<u32>,
-        taken: &HashSet<u32>,
-    ) -> Offer {
+        [held_out, taken]: [&HashSet<u32>; 2],
+    ) -> Candidates {
         let in_folds = |record: &Record| {
             part.folds.as_ref().is_none_or(|folds| record.fold.is_some_and(|fold| folds.contains(&fold)))
         };
-        let mut offer = Offer::default();
+        let mut candidates = Candidates::default();
         let mut own = HashSet::new();
         for (index, record) in dataset.records.iter().enumerate().filter(|(_, record)| in_folds(record)) {
-            offer.of_folds += 1;
+            candidates.of_folds += 1;
             let fulfilled = part.condition.as_ref().map_or(Some(true), |condition| evaluate(condition, record));
             match fulfilled {
-                Some(false) => offer.unfulfilled += 1,
-                None => offer.undecided += 1,
-                Some(true) if held_out.contains(&who.person(index)) => offer.held += 1,
-                Some(true) if !wanted.is_known_of(record) => offer.unknown += 1,
-                Some(true) if taken.contains(&who.recording(index)) => offer.taken += 1,
-                Some(true) if !own.insert(who.recording(index)) => offer.repeated += 1,
-                Some(true) => offer.records.push(index),
+                Some(false) => candidates.unfulfilled += 1,
+                None => candidates.undecided += 1,
+                Some(true) if held_out.contains(&who.person(index)) => candidates.held += 1,
+                Some(true) if !wanted.is_known_of(record) => candidates.unknown += 1,
+                Some(true) if taken.contains(&who.recording(index)) => candidates.taken += 1,
+                Some(true) if !own.insert(who.recording(index)) => candidates.repeated += 1,
+                Some(true) => candidates.records.push(index),
             }
         }
-        offer
+        candidates
     }
 
     /// What the user should know of records that are left out.
@@ -159,14 +159,14 @@ impl Offer {
 }
 
 /// What is said of a part that has nothing to give.
-pub(super) fn nothing(name: &str, number: usize, part: &MixPart, offer: &Offer, wanted: Wanted<'_>) -> Error {
+pub(super) fn nothing(name: &str, number: usize, part: &MixPart, candidates: &Candidates, wanted: Wanted<'_>) -> Error {
     let place = part.folds.as_ref().map_or(String::new(), |folds| format!(" in {}", folds_text(folds)));
-    let account = match offer.account(wanted) {
+    let account = match candidates.account(wanted) {
         account if account.is_empty() => String::new(),
         account => format!(": {account}"),
     };
     let advice = match (&part.condition, &part.folds) {
-        (Some(_), _) if offer.unfulfilled + offer.undecided > 0 => "loosen its `where`",
+        (Some(_), _) if candidates.unfulfilled + candidates.undecided > 0 => "loosen its `where`",
         (_, Some(_)) => "give it other `folds`",
         _ => "take it out of the mix, or give its source records",
     };
@@ -175,7 +175,7 @@ pub(super) fn nothing(name: &str, number: usize, part: &MixPart, offer: &Offer, 
         described(number, part),
         wanted.text(),
         part.source,
-        offer.of_folds,
+        candidates.of_folds,
     ))
 }
 

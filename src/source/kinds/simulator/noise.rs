@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use super::dipole::{Leads, Vector};
 use super::draw::{log_normal, normal, standard, truncated, uniform};
 use super::{SAMPLES, SAMPLING_RATE};
-use crate::data::signal::{Filter, Frame, LANES};
+use crate::ecg::filter::{Filter, Frame, LANES};
 use crate::seed::stream;
 
 /// Breathing: the heart turns a little and its distance to the electrodes changes.

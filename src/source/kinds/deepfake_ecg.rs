@@ -7,15 +7,99 @@ use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::Record;
-use super::files::{File, has_extension, look_at_all, name_below, not_a_folder, paths_below, unreadable};
-use super::listing::{Listing, TargetColumns, missing_targets};
-use super::need::{Found, Need};
-use super::plausible::{Intervals, Origin, admit};
-use super::signal::RawRecord;
-use super::table::{Column, Table};
-use crate::manifest::{Lead, Reading, Unit};
+use serde::{Deserialize, Serialize};
+
+use crate::declare::{Key, Kind, Type};
+use crate::ecg::{Lead, Measurement, RawRecord, Voltage};
+use crate::source::files::{File, has_extension, look_at_all, name_below, not_a_folder, paths_below, unreadable};
+use crate::source::interface::from_json;
+use crate::source::intervals::{IntervalColumns, Intervals, Origin, admit, missing_measurements};
+use crate::source::keys::{AT_MOST, GAIN, UNIT, UNREADABLE, data_set};
+use crate::source::table::{Column, Table};
+use crate::source::{DataPath, Found, Knowledge, Listing, Reading, Record, Request, Source, SourceKind};
 use crate::{Error, Result};
+
+/// The published DeepFake-ECG layout: `*.asc` files and a ground-truth CSV.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DeepfakeEcg {
+    /// The folder.
+    pub path: DataPath,
+    /// Which collection it is, where it is not the kind's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_set: Option<String>,
+    /// How its files are read.
+    #[serde(flatten)]
+    pub reading: Reading,
+}
+
+impl DeepfakeEcg {
+    pub(crate) const KIND: SourceKind = SourceKind {
+        declaration: Kind {
+            name: "deepfake-ecg",
+            doc: "The published DeepFake-ECG layout: `*.asc` files and a ground-truth CSV.",
+            keys: &[
+                Key::new(
+                    "path",
+                    Type::Path,
+                    "\"$ECG_DATA/deepfake-ecg\"",
+                    "The folder. A relative path starts at the manifest's folder; `$VAR` comes from the environment.",
+                ),
+                data_set("`deepfake-ecg`, as of every source of this kind", "\"another GAN\""),
+                GAIN,
+                UNIT,
+                UNREADABLE,
+                AT_MOST,
+            ],
+        },
+        knows: Knowledge {
+            folds: false,
+            patients: false,
+            age: false,
+            sex: false,
+            labels: &[],
+            measurements: &Measurement::BUILT_IN,
+        },
+        from_json: from_json::<Self>,
+    };
+}
+
+impl Source for DeepfakeEcg {
+    fn kind(&self) -> &'static SourceKind {
+        &Self::KIND
+    }
+
+    fn named_data_set(&self) -> Option<&str> {
+        self.data_set.as_deref()
+    }
+
+    fn paths(&self) -> Vec<&DataPath> {
+        vec![&self.path]
+    }
+
+    fn reading(&self) -> Option<&Reading> {
+        Some(&self.reading)
+    }
+
+    fn files(&self) -> Result<Vec<File>> {
+        let path = self.path.resolved()?;
+        let Layout { signals, ground_truth } = find(path)?;
+        let mut files = look_at_all(path, signals)?;
+        files.push(File::look("ground truth", &ground_truth)?);
+        Ok(files)
+    }
+
+    fn at_most(&self) -> Option<usize> {
+        self.files().ok().map(|files| files.len())
+    }
+
+    fn list(&self, _sampling_rate: f64) -> Result<Listing> {
+        list(self.path.resolved()?)
+    }
+
+    fn read(&self, listing: &Listing, index: usize, request: &Request<'_>) -> Result<Found> {
+        read(listing.file(index)?, request)
+    }
+}
 
 /// The columns of an `.asc` file.
 const LEADS: [Lead; 8] = [Lead::I, Lead::II, Lead::V1, Lead::V2, Lead::V3, Lead::V4, Lead::V5, Lead::V6];
@@ -24,7 +108,7 @@ const LEADS: [Lead; 8] = [Lead::I, Lead::II, Lead::V1, Lead::V2, Lead::V3, Lead:
 const RATE: f64 = 500.0;
 
 /// The columns of the ground truth for RR, PR, QT and QRS, ms.
-const TARGETS: [&str; 4] = ["avgrrinterval", "pr", "qt", "qrs"];
+const COLUMNS: [&str; 4] = ["avgrrinterval", "pr", "qt", "qrs"];
 
 /// What a source is read from.
 struct Layout {
@@ -32,16 +116,8 @@ struct Layout {
     ground_truth: PathBuf,
 }
 
-/// Everything a source at `path` is read from.
-pub(super) fn files(path: &Path) -> Result<Vec<File>> {
-    let Layout { signals, ground_truth } = find(path)?;
-    let mut files = look_at_all(path, signals)?;
-    files.push(File::look("ground truth", &ground_truth)?);
-    Ok(files)
-}
-
 /// The records of the source at `path`, in the order of their numbers.
-pub(super) fn list(path: &Path) -> Result<Listing> {
+fn list(path: &Path) -> Result<Listing> {
     let Layout { signals, ground_truth } = find(path)?;
     let mut named: Vec<(String, PathBuf)> = signals
         .into_iter()
@@ -73,10 +149,10 @@ pub(super) fn list(path: &Path) -> Result<Listing> {
     if used.len() < rows {
         notes.push(format!("{} of {rows} rows of {table} have no .asc file; they were left out", rows - used.len()));
     }
-    let origin = Origin { table: ground_truth.display().to_string(), columns: TARGETS, rates: &[RATE] };
+    let origin = Origin { table: ground_truth.display().to_string(), columns: COLUMNS, rates: &[RATE] };
     let warnings = admit(&mut records, &intervals, &origin)?;
-    notes.extend(missing_targets(&records));
-    Ok(Listing { records, files, read, column: None, notes, warnings })
+    notes.extend(missing_measurements(&records));
+    Ok(Listing { records, files, column: None, notes, warnings })
 }
 
 fn find(path: &Path) -> Result<Layout> {
@@ -121,9 +197,9 @@ fn is_ground_truth(path: &Path) -> bool {
     Table::open(path).is_ok_and(|table| columns(&table).is_ok())
 }
 
-fn columns(table: &Table) -> Result<(Column, TargetColumns)> {
+fn columns(table: &Table) -> Result<(Column, IntervalColumns)> {
     let id = table.column_any_case("patid")?;
-    Ok((id, TargetColumns::find(table, Table::column_any_case, TARGETS)?))
+    Ok((id, IntervalColumns::find(table, Table::column_any_case, COLUMNS)?))
 }
 
 /// Intervals by record.
@@ -145,20 +221,20 @@ enum Wish {
 }
 
 /// Reads an `.asc` file: rows of eight whole numbers, microvolts unless the source says otherwise.
-fn read(path: &Path, need: &Need<'_>) -> Result<Found> {
+fn read(path: &Path, request: &Request<'_>) -> Result<Found> {
     let bytes = fs::read(path).map_err(|error| unreadable(path, &error))?;
-    if let Some(lead) = need.missing(&LEADS) {
+    if let Some(lead) = request.missing(&LEADS) {
         let (lead, leads) = (lead.name(), LEADS.map(Lead::name).join(", "));
         return Err(Error::user(format!("it has no lead {lead}; its leads are {leads}")));
     }
-    let used = need.used(&LEADS);
+    let used = request.used(&LEADS);
     let mut wishes = LEADS.map(|lead| match lead {
         lead if used.contains(&lead) => Wish::Used,
-        lead if need.wants(lead) => Wish::Other,
+        lead if request.wants(lead) => Wish::Other,
         _ => Wish::Skip,
     });
-    let (gain, number) = scale(need.reading);
-    let needed = need.samples(RATE).unwrap_or(usize::MAX);
+    let (gain, number) = scale(request.reading);
+    let needed = request.samples(RATE).unwrap_or(usize::MAX);
     let mut signals = vec![Vec::with_capacity(bytes.len() / 24); LEADS.len()];
     let mut samples = 0;
     for (line, row) in bytes.split(|&byte| byte == b'\n').enumerate() {
@@ -175,7 +251,7 @@ fn read(path: &Path, need: &Need<'_>) -> Result<Found> {
                 Some(value) => lead.push(value / gain as f32),
                 None if *wish == Wish::Other => *wish = Wish::Skip,
                 None if samples >= needed => return Ok(found(signals, &wishes, gain, samples)),
-                None => return Err(faulty(no_number(field, need.reading))),
+                None => return Err(faulty(no_number(field, request.reading))),
             }
         }
         if count == 0 {
@@ -206,7 +282,7 @@ fn scale(reading: &Reading) -> (f64, ReadNumber) {
     match (reading.steps_per_millivolt(), reading.unit) {
         (Some(gain), _) => (gain, decimal),
         (None, Some(unit)) => (unit.per_millivolt(), decimal),
-        (None, None) => (Unit::Microvolt.per_millivolt(), |field| whole_number(field).map(|value| value as f32)),
+        (None, None) => (Voltage::Microvolt.per_millivolt(), |field| whole_number(field).map(|value| value as f32)),
     }
 }
 
@@ -237,7 +313,7 @@ fn found(signals: Vec<Vec<f32>>, wishes: &[Wish; 8], gain: f64, samples: usize) 
             Wish::Skip => {}
         }
     }
-    Found { raw, others, gain, unsummed: false }
+    Found { raw, others, gain, unsummed: false, made: false }
 }
 
 /// A number such as `-85`, of at most seven digits: more are no ECG.

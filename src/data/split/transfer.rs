@@ -1,0 +1,155 @@
+//! The records of the transfer, by folds.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use rand::RngExt;
+use rand::seq::SliceRandom;
+
+use super::draw::{dataset, people_of, sorted};
+use crate::Result;
+use crate::data::candidates::Wanted;
+use crate::data::composition::folds_text;
+use crate::data::people::{Everybody, Who};
+use crate::data::{Dataset, Datasets, Pick, Split};
+use crate::error::Error;
+use crate::manifest::Transfer;
+use crate::seed::stream;
+
+/// The transfer task's records by folds, each recording once and each person in one split only; of the training records
+/// only `label_fraction`, by person, stratified by class, nested across fractions of the same seed. Sources that say
+/// who is who in the transfer's may be among `datasets`.
+///
+/// # Errors
+/// A user error where a fold is empty.
+pub fn transfer_split(transfer: &Transfer, datasets: &Datasets, label_fraction: f64, seed: u64) -> Result<Split> {
+    let dataset = dataset(datasets, &transfer.source)?;
+    let wanted = Wanted::Classes(&transfer.classes, transfer.labels);
+    let usable: Vec<usize> =
+        (0..dataset.records.len()).filter(|&index| wanted.is_known_of(&dataset.records[index])).collect();
+    let unlabelled = dataset.records.len() - usable.len();
+    let everybody = Everybody::new(datasets);
+    let mut folds = Folds::new(transfer, dataset, everybody.of_source(&transfer.source), usable);
+    // Whoever is tested is neither validated on nor trained on.
+    let test = folds.take("test_folds", &transfer.test_folds)?;
+    let validation = folds.take("validation_folds", &transfer.validation_folds)?;
+    let all = folds.take("train_folds", &transfer.train_folds)?;
+    if validation.is_empty() || all.is_empty() {
+        let key = if all.is_empty() { "train_folds" } else { "validation_folds" };
+        return Err(Error::user(format!(
+            "transfer.{key}: every record of these folds belongs to a patient of another split"
+        )));
+    }
+    let train = fraction(&folds, &all, label_fraction, seed);
+    let sizes = format!("{} to validate, {} to test", validation.len(), test.len());
+    let mut notes = vec![format!("{} of {} training records, {sizes}", train.len(), all.len())];
+    notes.extend(folds.notes(unlabelled));
+    for class in &transfer.classes {
+        if !train.iter().any(|&index| dataset.records[index].has(*class)) {
+            notes.push(format!("no training record has {}", class.name()));
+        }
+    }
+    let source: Arc<str> = transfer.source.as_str().into();
+    let picks =
+        |records: Vec<usize>| records.into_iter().map(|record| Pick { source: source.clone(), record }).collect();
+    let (train, validation, test) = (picks(train), picks(validation), picks(test));
+    Ok(sorted(Split { train, validation, test, notes, ..Split::default() }))
+}
+
+/// The records of a source as they are given to folds, one after another.
+struct Folds<'a> {
+    transfer: &'a Transfer,
+    dataset: &'a Dataset,
+    who: Who<'a>,
+    /// Records with classes.
+    usable: Vec<usize>,
+    /// People and recordings that folds have.
+    taken: HashSet<u32>,
+    recordings: HashSet<u32>,
+    /// Records that are left out because their people are in other folds, and because their recordings are.
+    crossing: usize,
+    repeated: usize,
+}
+
+impl<'a> Folds<'a> {
+    fn new(transfer: &'a Transfer, dataset: &'a Dataset, who: Who<'a>, usable: Vec<usize>) -> Self {
+        let (taken, recordings) = (HashSet::new(), HashSet::new());
+        Self { transfer, dataset, who, usable, taken, recordings, crossing: 0, repeated: 0 }
+    }
+
+    /// The records of `folds`, which the manifest's `key` names, of people who are in no folds so far.
+    fn take(&mut self, key: &str, folds: &[u8]) -> Result<Vec<usize>> {
+        let Self { transfer, dataset, who, .. } = *self;
+        let is_of_folds = |index: &usize| dataset.records[*index].fold.is_some_and(|fold| folds.contains(&fold));
+        let records: Vec<usize> = self.usable.iter().copied().filter(is_of_folds).collect();
+        if records.is_empty() {
+            return Err(Error::user(format!(
+                "transfer.{key}: no record of {} with {} is in {}",
+                transfer.source,
+                Wanted::Classes(&transfer.classes, transfer.labels).text(),
+                folds_text(folds)
+            )));
+        }
+        let before = records.len();
+        let mut kept: Vec<usize> =
+            records.into_iter().filter(|&index| !self.taken.contains(&who.person(index))).collect();
+        self.crossing += before - kept.len();
+        let before = kept.len();
+        kept.retain(|&index| self.recordings.insert(who.recording(index)));
+        self.repeated += before - kept.len();
+        self.taken.extend(kept.iter().map(|&index| who.person(index)));
+        Ok(kept)
+    }
+
+    /// What should be known of records that are left out: of those without classes, and of those that folds left out.
+    fn notes(&self, unlabelled: usize) -> Vec<String> {
+        let source = &self.transfer.source;
+        let mut notes = Vec::new();
+        if unlabelled > 0 {
+            let wanted = Wanted::Classes(&self.transfer.classes, self.transfer.labels);
+            let all = self.dataset.records.len();
+            notes.push(format!("{unlabelled} of {all} records of {source} have {} and are left out", wanted.lack()));
+        }
+        let reasons = [
+            (self.crossing, "their patient is in another split"),
+            (self.repeated, "another id has the same recording"),
+        ];
+        for (count, why) in reasons.into_iter().filter(|(count, _)| *count > 0) {
+            notes.push(format!("{count} records of {source} are left out because {why}"));
+        }
+        notes
+    }
+}
+
+/// `fraction` of `records`, by whole people: those of each combination of classes are
+/// spread evenly over one line, in random order and with a random start, and the line is cut where
+/// it comes nearest to the fraction. What a smaller fraction takes a larger one takes too.
+fn fraction(folds: &Folds<'_>, records: &[usize], fraction: f64, seed: u64) -> Vec<usize> {
+    let Folds { transfer: Transfer { classes, .. }, dataset, who, .. } = folds;
+    let mut strata: BTreeMap<Vec<bool>, Vec<Vec<usize>>> = BTreeMap::new();
+    for (_, own) in people_of(dataset, who, records) {
+        let signature =
+            classes.iter().map(|class| own.iter().any(|&index| dataset.records[index].has(*class))).collect();
+        strata.entry(signature).or_default().push(own);
+    }
+    let mut line: Vec<(f64, Vec<usize>)> = Vec::new();
+    for (signature, mut patients) in strata {
+        let number = signature.iter().fold(0, |number, has| 2 * number + u64::from(*has));
+        let mut random = stream(seed, "label-fraction", number);
+        patients.shuffle(&mut random);
+        let start: f64 = random.random();
+        let size = patients.len() as f64;
+        line.extend(patients.into_iter().enumerate().map(|(rank, patient)| ((rank as f64 + start) / size, patient)));
+    }
+    line.sort_by(|(a, first), (b, second)| a.total_cmp(b).then_with(|| first.cmp(second)));
+    let goal = fraction * records.len() as f64;
+    let mut chosen = Vec::new();
+    for (_, patient) in line {
+        let (before, after) = (chosen.len() as f64, (chosen.len() + patient.len()) as f64);
+        if !chosen.is_empty() && after - goal > goal - before {
+            break;
+        }
+        chosen.extend(patient);
+    }
+    chosen
+}

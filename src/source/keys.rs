@@ -1,0 +1,91 @@
+//! Keys of the manifest that sources have in common, for their kinds' declarations.
+
+use crate::declare::{Key, Range, Type, Words};
+
+const fn words(what: &'static str, known: &'static [(&'static str, &'static str)]) -> Words {
+    Words { what, known, later: &[] }
+}
+
+/// Which collection a source is of.
+pub(super) const fn data_set(absent: &'static str, example: &'static str) -> Key {
+    Key::optional(
+        "data_set",
+        Type::Text(1),
+        absent,
+        example,
+        "Which collection the records are of. Patients of one name in one data set are one person, whatever their sources are called and wherever they lie: give two collections of one layout two names.",
+    )
+}
+
+/// How large a step of a sample is.
+pub(super) const GAIN: Key = Key::optional(
+    "gain",
+    Type::Number(Range::above(0.0)),
+    "as the files say",
+    "1000.0",
+    "Steps of a sample per mV (or per `unit`, where that is written), for files that say something else; `run` tells where amplitudes look wrong.",
+)
+.unit("1/mV");
+
+/// The unit of the files' values.
+pub(super) const UNIT: Key = Key::optional(
+    "unit",
+    Type::Word(&VOLTAGE),
+    "as the files say",
+    "\"uV\"",
+    "The unit of the files' values, or of `gain`, for files that say something else.",
+);
+
+/// Units of voltage.
+const VOLTAGE: Words = words("unit", &[("nV", "nanovolt"), ("uV", "microvolt"), ("mV", "millivolt"), ("V", "volt")]);
+
+/// Names of leads.
+pub(super) const LEADS: Key = Key::new(
+    "leads",
+    Type::Named(&Type::Word(&LEAD)),
+    "{}",
+    "Leads by the names that the files give them, such as `{ CH1 = \"I\" }`. Known anyway, in upper or lower case and with spaces or underscores: `I`, `Lead I`, `ECG I`, `ECG lead I`, `MDC_ECG_LEAD_I`, and `DI`, `DII`, `DIII`.",
+);
+
+/// What becomes of records that cannot be read.
+pub(super) const UNREADABLE: Key = Key::new(
+    "unreadable",
+    Type::Word(&WHAT_TO_DO),
+    "\"stop\"",
+    "What becomes of a record that cannot be read: its file is not there, too short or damaged, or a sample is missing in the leads and the time that are used.",
+);
+
+const WHAT_TO_DO: Words = words(
+    "way with unreadable records",
+    &[
+        ("stop", "an error that names the first of them"),
+        ("leave-out", "the others are read; a file in the results folder's `left-out` lists each with its reason"),
+    ],
+);
+
+/// How many may be left out.
+pub(super) const AT_MOST: Key = Key::new(
+    "at_most",
+    Type::Number(Range::from_to(0.0, 1.0)),
+    "0.02",
+    "The largest share of the records that `unreadable = \"leave-out\"` may leave out; more is an error.",
+);
+
+/// The leads, as manifests write them.
+pub(crate) const LEAD: Words = words(
+    "lead",
+    &[
+        ("I", ""),
+        ("II", ""),
+        ("III", ""),
+        ("aVR", ""),
+        ("aVL", ""),
+        ("aVF", ""),
+        ("V1", ""),
+        ("V2", ""),
+        ("V3", ""),
+        ("V4", ""),
+        ("V5", ""),
+        ("V6", ""),
+    ],
+);
