@@ -59,6 +59,7 @@ fn summary(found: &Found) -> String {
     let Found { scores, probabilities, errors, measured, .. } = found;
     line(*probabilities, format!("{scores} test scores of classifiers from {probabilities} probabilities"));
     line(*measured, format!("{errors} test scores of regressions from {measured} measured values"));
+    line(found.findings, format!("all curves, scores and predictions of {} stages by their checksums", found.findings));
     line(found.checkpoints, format!("{} checkpoints by their checksums", found.checkpoints));
     let Found { unproved, without_checksum, gone, other_versions, regressions_without_values: without, .. } = found;
     if unproved + without_checksum + gone + other_versions + without == 0 {
@@ -70,7 +71,10 @@ fn summary(found: &Found) -> String {
             let _ = writeln!(text, "  {count} {what}");
         }
     };
-    line(unproved, "validation scores and values of curves: predictions of these records are not kept");
+    line(
+        unproved,
+        "validation scores and values of curves: neither predictions of these records nor checksums are kept",
+    );
     line(without_checksum, "checkpoints that are whole and of their stages: no checksum of them is kept");
     line(gone, "checkpoints that are not there any more");
     line(other_versions, "stage ids of other versions of ecgraft's numbers");

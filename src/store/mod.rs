@@ -10,6 +10,7 @@ use crate::Result;
 use crate::error::Error;
 
 mod claims;
+mod digest;
 mod evidence;
 mod filesystem;
 mod members;
@@ -45,7 +46,7 @@ pub use views::{Column, ColumnKind, Views};
 pub use work::{Finish, StageStatus, Weights};
 
 /// Steps from an empty file to the present schema; `user_version` counts those taken.
-const MIGRATIONS: [&str; 8] = [
+const MIGRATIONS: [&str; 9] = [
     include_str!("schema.sql"),
     include_str!("schema_2.sql"),
     include_str!("schema_3.sql"),
@@ -54,6 +55,7 @@ const MIGRATIONS: [&str; 8] = [
     include_str!("schema_6.sql"),
     include_str!("schema_7.sql"),
     include_str!("schema_8.sql"),
+    include_str!("schema_9.sql"),
 ];
 /// Marks the file as ours: "ecgr" in ASCII.
 const APPLICATION_ID: i32 = 0x6563_6772;

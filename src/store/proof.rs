@@ -2,7 +2,7 @@
 
 use rusqlite::{Row, params};
 
-use super::{ClassScore, MeasuredTarget, StageStatus, Store, work};
+use super::{ClassScore, MeasuredTarget, StageStatus, Store, digest, work};
 use crate::Result;
 
 /// A stage with what its id, its inputs and its weights are proved by.
@@ -20,6 +20,8 @@ pub struct StoredStage {
     pub checkpoint: Option<String>,
     /// Of the checkpoint's tensors; `None` of a stage that was trained before it was kept.
     pub weights_sha256: Option<String>,
+    /// Of its curves, scores and predictions; `None` of a stage that was trained before it was kept.
+    pub findings_sha256: Option<String>,
     /// Ids of the stages it starts from, in order, and where these stand; `None` of one that is not in the store.
     pub inputs: Vec<(String, Option<StageStatus>)>,
     /// How many values of learning curves, and validation scores, there are of it.
@@ -46,7 +48,7 @@ impl Store {
         let of = experiments.map(|names| serde_json::Value::from(names.to_vec()).to_string());
         self.read(|connection| {
             let mut select = connection.prepare(
-                "SELECT stage_id, kind, seed, settings, status, checkpoint, weights_sha256,
+                "SELECT stage_id, kind, seed, settings, status, checkpoint, weights_sha256, findings_sha256,
                         (SELECT count(*) FROM epoch e WHERE e.stage_id = s.stage_id)
                         + (SELECT count(*) FROM score c WHERE c.stage_id = s.stage_id AND c.split <> 'test')
                         + (SELECT count(*) FROM regression_score r WHERE r.stage_id = s.stage_id AND r.split <> 'test')
@@ -94,6 +96,26 @@ impl Store {
             })?;
             rows.collect()
         })
+    }
+
+    /// What SQLite finds wrong with the file, in its words; nothing of one that is whole.
+    ///
+    /// # Errors
+    /// Where the store cannot be read at all.
+    pub fn damage(&self) -> Result<Vec<String>> {
+        self.read(|connection| {
+            let mut check = connection.prepare("PRAGMA integrity_check(10)")?;
+            let said = check.query_map([], |row| row.get::<_, String>(0))?;
+            said.filter(|line| line.as_ref().map_or(true, |line| line != "ok")).collect()
+        })
+    }
+
+    /// The SHA-256 of all rows that a stage found, as they are now.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn findings_sha256(&self, stage: &str) -> Result<String> {
+        self.read(|connection| digest::findings(connection, stage))
     }
 
     /// The scores of a classifier on its test records, by metric and class.
@@ -148,7 +170,8 @@ fn stage(row: &Row<'_>) -> rusqlite::Result<StoredStage> {
         status: work::status(&row.get::<_, String>(4)?),
         checkpoint: row.get(5)?,
         weights_sha256: row.get(6)?,
-        unproved: row.get::<_, i64>(7)? as usize,
+        findings_sha256: row.get(7)?,
+        unproved: row.get::<_, i64>(8)? as usize,
         inputs: Vec::new(),
     })
 }

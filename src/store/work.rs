@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{Store, members, now, timestamp};
+use super::{Store, digest, members, now, timestamp};
 use crate::error::Error;
 use crate::train::Outcome;
 use crate::{Result, durable};
@@ -125,7 +125,7 @@ impl Store {
             }
             members::sweep(connection)?;
             connection.execute(
-                "UPDATE stage SET status = 'pending', checkpoint = NULL, weights_sha256 = NULL
+                "UPDATE stage SET status = 'pending', checkpoint = NULL, weights_sha256 = NULL, findings_sha256 = NULL
                  WHERE stage_id = ?1 AND status = 'done'",
                 [id],
             )?;
@@ -144,6 +144,8 @@ impl Store {
             let held = done(connection, id, worker, outcome, finish)?;
             if held {
                 findings(connection, id, outcome)?;
+                let sum = digest::findings(connection, id)?;
+                connection.execute("UPDATE stage SET findings_sha256 = ?2 WHERE stage_id = ?1", [id, &sum])?;
                 // Last, and before the row says it: who reads the row finds the file.
                 if let Some(Err(error)) = finish.weights.as_ref().map(|own| durable::put(&own.unfinished, &own.path)) {
                     unput = Some(error);

@@ -38,7 +38,9 @@ pub struct Found {
     pub measured: usize,
     /// Regressions of which no values were kept when they were trained.
     pub regressions_without_values: usize,
-    /// Validation scores and values of learning curves: predictions of these records are not kept.
+    /// Stages whose curves, scores, predictions and compositions have the stored checksum.
+    pub findings: usize,
+    /// Validation scores and values of learning curves of which no checksum is kept, nor predictions.
     pub unproved: usize,
     /// Checkpoints that have the stored checksum.
     pub checkpoints: usize,
@@ -65,6 +67,9 @@ pub fn verify(results: &Path, store: &Store, experiments: Option<&[String]>) -> 
     // All is read as it stands at this moment.
     let _moment = store.views()?;
     let mut found = Found::default();
+    for what in store.damage()? {
+        found.disagree(format!("the store's file is damaged: {what}"));
+    }
     let stages = store.stored_stages(experiments)?;
     for stage in &stages {
         self::stage(store, stage, &mut found)?;
@@ -82,7 +87,6 @@ fn stage(store: &Store, stage: &StoredStage, found: &mut Found) -> Result<()> {
     let is_done = stage.status == StageStatus::Done;
     found.stages[0] += 1;
     found.stages[1] += usize::from(is_done);
-    found.unproved += stage.unproved;
     let settings: Value = match serde_json::from_str(&stage.settings) {
         Ok(settings) => settings,
         Err(error) => {
@@ -115,11 +119,30 @@ fn stage(store: &Store, stage: &StoredStage, found: &mut Found) -> Result<()> {
     }
     inputs(stage, &settings, found);
     match stage.kind.as_str() {
-        _ if !is_done => Ok(()),
+        _ if !is_done => return Ok(()),
         "transfer" => scores::classifier(store, stage, &settings["transfer"], found),
         "classification" => scores::classifier(store, stage, &settings["classification"]["training"], found),
         _ => scores::regressor(store, stage, is_present, found),
+    }?;
+    findings(store, stage, found)
+}
+
+/// That everything a stage found is as it was written: what can be computed again names its fault before.
+fn findings(store: &Store, stage: &StoredStage, found: &mut Found) -> Result<()> {
+    let (id, Some(stored)) = (&stage.stage_id, &stage.findings_sha256) else {
+        found.unproved += stage.unproved;
+        return Ok(());
+    };
+    let computed = store.findings_sha256(id)?;
+    if computed == *stored {
+        found.findings += 1;
+    } else {
+        found.disagree(format!(
+            "stage {id}: its curves, scores, predictions or compositions are not those it found: SHA-256 {computed}, \
+             and {stored} is stored"
+        ));
     }
+    Ok(())
 }
 
 /// That a stage starts from what its settings say, and from finished stages where it is finished.
