@@ -142,12 +142,14 @@ pub(super) fn assert_equals_pytorch(name: &str, architecture: &Architecture, tol
 /// The step of the loss along the gradient of all weights is as long as the gradient says: a check of a whole backward
 /// pass without PyTorch. Without dropout, for it is random.
 pub(super) fn assert_gradients_are_slopes(architecture: &Architecture) {
-    const STEP: f32 = 2e-3;
     let mut net = fresh(architecture, 3, 1);
     net.hold(|_| Hold::default());
-    let values = (0..4 * 100 * 3).map(|i| (i as f32 * 0.37).sin() + (i as f32 * 0.11).cos()).collect();
-    let x = Var::input(&Cpu::default(), values, (4, 100, 3)).unwrap();
-    let target = Loss::CrossEntropy { classes: vec![0, 1, 2, 3], weights: vec![1.0; 5], form: Form::Plain };
+    // Records that differ much: batch norms over records that are alike bend the loss.
+    let random = &mut crate::seed::stream(3, "records", 0);
+    let values = layer::uniform(8 * 100 * 3, 1, random);
+    let x = Var::input(&Cpu::default(), values, (8, 100, 3)).unwrap();
+    let classes = (0..8).map(|record| record % 5).collect();
+    let target = Loss::CrossEntropy { classes, weights: vec![1.0; 5], form: Form::Plain };
     let run = |net: &mut Network<Cpu>| {
         let (mut pass, mut value) = (Pass::training(crate::seed::stream(0, "dropout", 0)), 0.0);
         let output = net.forward(&x, &mut pass).unwrap();
@@ -173,13 +175,14 @@ pub(super) fn assert_gradients_are_slopes(architecture: &Architecture) {
             }
         });
     };
-    let step = f64::from(STEP);
+    // As far as changes the loss by about this much: more is bent, less is rounding.
+    let step = 2e-3 / norm;
     moved(&mut net, step);
     let (above, _) = run(&mut net);
     moved(&mut net, -2.0 * step);
     let (below, _) = run(&mut net);
     let slope = (above - below) / (2.0 * step);
-    assert!((slope - norm).abs() < 0.02 * norm, "the loss changes by {slope}, the gradient is {norm}");
+    assert!((slope - norm).abs() < 0.05 * norm, "the loss changes by {slope}, the gradient is {norm}");
 }
 
 /// What holds for every kind at its defaults, whoever adds it.
