@@ -10,6 +10,7 @@
 #![warn(missing_docs)]
 
 pub mod audit;
+pub mod bench;
 pub mod cli;
 pub mod compare;
 pub mod data;
@@ -24,6 +25,7 @@ pub mod plan;
 pub mod process;
 pub mod progress;
 pub mod report;
+pub mod results;
 pub mod run;
 pub mod seed;
 pub mod statistics;

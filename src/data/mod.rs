@@ -19,9 +19,11 @@ pub mod plausible;
 mod ptb_xl;
 mod recording;
 pub mod signal;
+mod simulated;
 pub mod simulator;
 mod size;
 mod split;
+mod subset;
 mod table;
 pub mod wfdb;
 
@@ -40,8 +42,10 @@ pub use load::{load, load_planned};
 pub use offer::Wanted;
 pub use people::{Index, People};
 pub use recording::recordings;
+pub use simulated::write_simulated;
 pub use size::bytes;
 pub use split::{Shares, mix_split, transfer_split};
+pub use subset::Subset;
 
 /// What is known of one record beside its signal.
 #[derive(Clone, Debug, Default, PartialEq)]

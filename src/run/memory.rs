@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use dfdx::prelude::Cpu;
 
-use super::sources::cache_folder;
 use super::{Device, Shared, cost, lock};
 use crate::manifest::{Architecture, Fusion, RecurrentConfig, Xresnet1dConfig};
 use crate::nn::Network;
 use crate::ops::recurrent::Cell;
 use crate::plan::{Plan, Stage, StageKind};
+use crate::results::ResultsFolder;
 use crate::{data, stop};
 
 /// What the program itself takes, with what threads work in.
@@ -53,7 +53,7 @@ impl Needs {
 
 /// What each stage of `plan` needs, by index.
 pub(super) fn reckon(plan: &Plan, results: &Path, device: Device) -> Vec<Needs> {
-    let cache = cache_folder(results);
+    let cache = ResultsFolder::new(results).cache();
     // Stages share architectures and sources.
     let (mut values, mut sources) = (HashMap::new(), HashMap::new());
     let mut needs = Vec::with_capacity(plan.stages.len());

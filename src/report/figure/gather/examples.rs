@@ -7,6 +7,7 @@ use crate::data::signal::{RawRecord, prepare};
 use crate::data::{fingerprint, recordings};
 use crate::manifest::{self, Lead, Manifest, Normalize, Signal, Source};
 use crate::metrics::decision::{is_yes, most_probable};
+use crate::results::ResultsFolder;
 use crate::store::{PredictionsOfRun, Run, Store, TestedRecord};
 
 /// Records of each kind: best, middling, worst.
@@ -96,7 +97,7 @@ fn check_source(results: &Path, name: &str, source: &Source, run: &Run) -> Resul
     if let Some(variable) = source.paths().into_iter().find_map(|path| path.resolved.as_ref().err()) {
         return Err(format!("the records are in source {name}, and ${variable} is not set"));
     }
-    let print = fingerprint(source, &results.join("cache")).map_err(|error| {
+    let print = fingerprint(source, &ResultsFolder::new(results).cache()).map_err(|error| {
         format!("the records of source {name} cannot be found ({error}); relative paths start where ecgraft runs")
     })?;
     if print != run.data_fingerprint {
