@@ -3,8 +3,9 @@
 //! data mix and freeze schedule makes the most of it?
 //!
 //! Data flows one way through the modules, each knowing only those before it:
-//! [`words`], [`manifest`] -> [`plan`] -> [`data`] -> [`ops`] and [`nn`] -> [`statistics`], [`metrics`] -> [`train`] ->
-//! [`store`] -> [`run`] -> [`verify`] -> [`compare`] -> [`report`] -> [`audit`] -> [`cli`].
+//! [`words`], [`manifest`] -> [`plan`] -> [`data`] -> [`ops`] and [`nn`] -> [`statistics`], [`metrics`] -> [`store`] ->
+//! [`train`] -> [`run`], [`compare`] -> [`verify`], [`audit`] -> [`report`] and [`bench`] -> [`cli`]. Where things lie in a
+//! folder of results says [`results`].
 //!
 //! For research. Not a medical device; nothing here is for diagnosis.
 #![warn(missing_docs)]

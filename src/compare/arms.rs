@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::arm::SCRATCH;
 use super::baseline::Baselines;
 use super::significance::Chosen;
 use super::values::value;
 use super::{Arm, Key, Runs, Selection, Sort, Summary};
+use crate::manifest::SCRATCH;
 use crate::metrics::NamedMetric;
 use crate::statistics::Spread;
 use crate::store::{Run, StageStatus};

@@ -2,10 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::arm::SCRATCH;
 use super::significance::{Chosen, Pairs};
 use super::values::value;
 use super::{Delta, Selection};
+use crate::manifest::SCRATCH;
 use crate::store::{Run, StageStatus};
 
 /// Architecture and share of the labels.

@@ -2,9 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::arm::SCRATCH;
 use super::{Key, Only, Selection, Shape, SignificanceTest, Sort, TestResults, select, usual_metrics};
-use crate::manifest::{Labels, choices};
+use crate::manifest::{Labels, SCRATCH, choices};
 use crate::metrics::NamedMetric;
 use crate::store::{Run, StageStatus, Store};
 use crate::{Error, Result};

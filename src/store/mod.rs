@@ -1,7 +1,7 @@
 //! The SQLite store: schema, migrations, writing, reading. The only module that speaks SQL.
 //!
-//! [`Store`] answers questions, and each file here those of one kind. [`rows`] has the types of what is read,
-//! [`outcome`] those of what is written when a stage ends.
+//! [`Store`] answers questions, and each file here those of one kind. `rows` has the types of what is read, `outcome`
+//! those of what is written when a stage ends.
 
 mod claims;
 mod composition;

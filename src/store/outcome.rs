@@ -46,7 +46,7 @@ impl Outcome {
 pub struct EpochValue {
     /// From 1.
     pub epoch: usize,
-    /// `train` or `validation`.
+    /// Of the records that train or validate.
     pub split: Subset,
     /// `loss`, `macro_auc`, `learning_rate` ...
     pub metric: Cow<'static, str>,

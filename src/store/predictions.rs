@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use rusqlite::{Connection, OptionalExtension, Statement};
+use rusqlite::{CachedStatement, Connection, OptionalExtension};
 use serde_json::Value;
 
 use super::rows::{self, TableRow};
@@ -55,7 +55,7 @@ pub struct TestPredictions {
 
 /// The one reader of the table `prediction`, stage by stage.
 struct Reader<'c> {
-    select: Statement<'c>,
+    select: CachedStatement<'c>,
     places: [usize; 4],
 }
 
@@ -69,7 +69,7 @@ struct Said<'r> {
 
 impl<'c> Reader<'c> {
     fn new(connection: &'c Connection) -> rusqlite::Result<Self> {
-        let select = connection.prepare(&format!(
+        let select = connection.prepare_cached(&format!(
             "SELECT {} FROM prediction WHERE stage_id = ?1 ORDER BY record_id, class",
             PredictedClass::select()
         ))?;
