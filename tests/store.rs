@@ -518,3 +518,16 @@ fn a_store_of_the_first_version_is_read_and_goes_on() {
         runs.iter().map(|run| store.run(&run.run_id).unwrap().stages[0].composition.len()).collect();
     assert_eq!(parts, [0, 2]);
 }
+
+#[test]
+fn a_status_that_there_is_not_is_told_and_not_taken_for_another() {
+    let folder = Workbench::new("no-such-status");
+    let mut store = Store::open(&folder.results()).unwrap();
+    store.register(&plan()).unwrap();
+    let connection = rusqlite::Connection::open(folder.results().join("ecgraft.sqlite")).unwrap();
+    connection.execute_batch("PRAGMA ignore_check_constraints = ON; UPDATE stage SET status = 'dooe'").unwrap();
+    for error in [store.statuses().unwrap_err(), store.runs().unwrap_err(), store.stored_stages(None).unwrap_err()] {
+        assert!(error.message.contains("`dooe` is none of pending, running, done and failed"), "{error}");
+        assert!(error.message.contains("ecgraft.sqlite") && error.message.contains("damaged"), "{error}");
+    }
+}

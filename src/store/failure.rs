@@ -31,6 +31,11 @@ pub(super) fn failure(path: &Path, error: &rusqlite::Error) -> Error {
     };
     let is_full = || path.parent().is_some_and(is_full);
     let path = path.display();
+    if let rusqlite::Error::FromSqlConversionFailure(_, _, why) = error {
+        return Error::internal(format!(
+            "{path}: a value is not one that ecgraft writes: {why}; the file was changed by another program, or is damaged"
+        ));
+    }
     match error.sqlite_error_code() {
         // Where the disk is full SQLite fails in many ways, in those of locks too.
         Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen) if is_full() => {
