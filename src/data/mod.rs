@@ -18,8 +18,10 @@ mod look;
 mod people;
 mod recording;
 pub mod signal;
+mod simulated;
 mod size;
 mod split;
+mod subset;
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -33,8 +35,10 @@ pub use left_out::LeftOut;
 pub use load::{load, load_planned};
 pub use people::{Index, People};
 pub use recording::recordings;
+pub use simulated::write_simulated;
 pub use size::bytes;
 pub use split::{MixTask, Shares, mix_split, transfer_split};
+pub use subset::Subset;
 
 pub use crate::source::{Record, Recording, simulator};
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
-use crate::data::{self, Datasets, Members, MixTask, Shares, Split, Wanted};
+use crate::data::{self, Datasets, Members, MixTask, Shares, Split, Subset, Wanted};
 use crate::error::Error;
 use crate::manifest::{Architecture, Fusion, Manifest, Target};
 use crate::nn::Network;
@@ -13,7 +13,7 @@ use crate::store::Weights;
 use crate::train::{self, Graft, Outcome, Randomness, Saving, Trained, Training, Watch, checkpoint};
 use crate::{Result, durable, stop};
 
-use super::{Held, Shared, checkpoint_path, donors, lock, progress_path};
+use super::{Held, Shared, donors, lock};
 
 /// Shows a stage's epochs, and stops it when the user asks to, or when another worker has taken it over.
 struct Follow<'a> {
@@ -40,7 +40,7 @@ impl Watch for Follow<'_> {
     }
     fn saving(&self) -> Option<Saving> {
         let (stage, options) = (&self.shared.plan.stages[self.index], self.shared.options);
-        let path = options.results.join(progress_path(&stage.id));
+        let path = options.results.progress(&stage.id);
         Some(Saving { path, stage: stage.id.clone(), every: options.save_every })
     }
     fn tell(&mut self, sentence: &str) {
@@ -101,7 +101,7 @@ pub(super) fn train<D: Backend>(device: &D, shared: &Shared<'_>, index: usize, h
         "architecture".into(),
         serde_json::to_string(architecture).map_err(|error| Error::internal(error.to_string()))?,
     );
-    let path = shared.options.results.join(checkpoint_path(&stage.id));
+    let path = shared.options.results.checkpoint(&stage.id);
     let unfinished = durable::unfinished(&path);
     let sha256 = checkpoint::save(&mut network, &metadata, &unfinished)?;
     let note = note(&outcome);
@@ -185,7 +185,7 @@ fn load<D: Backend>(device: &D, shared: &Shared<'_>, index: usize, architecture:
 
 /// How a stage ended, in a few words.
 fn note(outcome: &Outcome) -> String {
-    let last = outcome.regression.iter().rev().find(|score| score.split == "test").or(outcome.regression.first());
+    let last = outcome.regression.iter().rev().find(|score| score.split == Subset::Test).or(outcome.regression.first());
     if let Some(last) = last {
         let errors = outcome.regression.iter().filter(|score| score.split == last.split).map(|score| {
             let unit = if score.target == Target::HR.name() { Target::HR.unit() } else { Target::PR.unit() };
@@ -196,6 +196,6 @@ fn note(outcome: &Outcome) -> String {
     let auc = outcome
         .scores
         .iter()
-        .find(|score| score.split == "test" && score.metric == "macro_auc" && score.class.is_none());
+        .find(|score| score.split == Subset::Test && score.metric == "macro_auc" && score.class.is_none());
     auc.and_then(|score| score.value).map_or_else(|| "no AUC".to_owned(), |auc| format!("test macro AUC {auc:.3}"))
 }

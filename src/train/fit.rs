@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use rand::seq::SliceRandom;
 
 use crate::Result;
+use crate::data::Subset;
 use crate::error::{Blame, Error};
 use crate::manifest::{
     Augment, EarlyStopping, Freeze, GradientClipping, Optimizer as OptimizerSettings, Schedule, StoppingFrom,
@@ -19,7 +20,7 @@ use super::gradients::{StartingPoint, clip};
 use super::optimizer::Optimizer;
 use super::saving::Saver;
 use super::schedule::LearningRate;
-use super::state::{Best, State, TRAIN, VALIDATION};
+use super::state::{Best, State};
 use super::step::Step;
 use super::supply::{Source, Supply, predict};
 use super::timeline::Timeline;
@@ -293,11 +294,11 @@ impl<'a, D: Backend> Fit<'a, D> {
         let mut note = |split, metric: &'static str, value| {
             state.curves.push(EpochValue { epoch: epoch + 1, split, metric: metric.into(), value });
         };
-        note(TRAIN, "loss", loss);
+        note(Subset::Train, "loss", loss);
         let factor = state.rate.factor(epoch, 0, state.step);
-        note(TRAIN, "learning_rate", task.recipe.optimizer.learning_rate() * factor);
-        norms.iter().for_each(|norm| note(TRAIN, "gradient_norm", *norm));
-        judgement.values.iter().for_each(|(metric, value)| note(VALIDATION, metric, *value));
+        note(Subset::Train, "learning_rate", task.recipe.optimizer.learning_rate() * factor);
+        norms.iter().for_each(|norm| note(Subset::Train, "gradient_norm", *norm));
+        judgement.values.iter().for_each(|(metric, value)| note(Subset::Validation, metric, *value));
         watch.epoch(epoch + 1, epochs, &judgement.text);
         self.decide(judgement.score)
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::Result;
-use crate::data::{Datasets, Pick, Record};
+use crate::data::{Datasets, Pick, Record, Subset};
 use crate::ecg::intern;
 use crate::error::Error;
 use crate::manifest::{Freeze, Fusion, Regression, RegressionLoss, Target};
@@ -167,8 +167,8 @@ pub fn regression<D: Backend>(
 
     let (mut scores, mut of_sources, mut values) = (Vec::new(), Vec::new(), Vec::new());
     let measured = [
-        ("validation", &validation_truths, &validation, &split.validation),
-        ("test", &test_truths, &test, &split.test),
+        (Subset::Validation, &validation_truths, &validation, &split.validation),
+        (Subset::Test, &test_truths, &test, &split.test),
     ];
     for (name, truths, examples, picks) in measured.into_iter().filter(|(_, _, examples, _)| examples.len() > 0) {
         let outputs = fit.evaluate(examples, watch)?;

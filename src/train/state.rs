@@ -10,6 +10,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
+use crate::data::Subset;
 use crate::error::Error;
 use crate::nn::{Network, Role};
 use crate::ops::Backend;
@@ -168,7 +169,7 @@ impl<D: Backend> State<D> {
     }
 
     fn head(&self, device: &D, stage: &str, waited: usize) -> Head {
-        let of_curve = |value: &EpochValue| (value.epoch, value.split == VALIDATION, value.metric.to_string());
+        let of_curve = |value: &EpochValue| (value.epoch, value.split == Subset::Validation, value.metric.to_string());
         Head {
             stage: stage.to_owned(),
             numerics: NUMERIC_VERSION,
@@ -222,7 +223,7 @@ impl<D: Backend> State<D> {
         self.curves = curves
             .map(|((epoch, of_validation, metric), value)| EpochValue {
                 epoch,
-                split: if of_validation { VALIDATION } else { TRAIN },
+                split: if of_validation { Subset::Validation } else { Subset::Train },
                 metric: Cow::Owned(metric),
                 value: *value,
             })
@@ -233,10 +234,6 @@ impl<D: Backend> State<D> {
         Ok(Ok(seconds))
     }
 }
-
-/// Splits of the learning curves.
-pub(super) const TRAIN: &str = "train";
-pub(super) const VALIDATION: &str = "validation";
 
 /// What goes into a file.
 #[derive(Default)]

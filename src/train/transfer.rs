@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::Result;
-use crate::data::{Datasets, Pick, Record};
+use crate::data::{Datasets, Pick, Record, Subset};
 use crate::ecg::Label;
 use crate::error::Error;
 use crate::manifest::{ClassWeights, Freeze, Fusion, Labels, StoppingMetric, Transfer, TransferLoss};
@@ -58,7 +58,9 @@ pub fn transfer<D: Backend>(
 
     let names: Vec<&'static str> = classes.iter().map(|class| class.name()).collect();
     let (mut scores, mut predictions, mut absent) = (Vec::new(), Vec::new(), Vec::new());
-    for (name, picks, examples) in [("validation", &split.validation, &validation), ("test", &split.test, &test)] {
+    for (name, picks, examples) in
+        [(Subset::Validation, &split.validation, &validation), (Subset::Test, &split.test, &test)]
+    {
         if picks.is_empty() {
             continue;
         }
@@ -69,7 +71,7 @@ pub fn transfer<D: Backend>(
             let class = score.class.map(|class| names[class]);
             Score { split: name, metric: score.metric, class, value: score.value }
         }));
-        if name == "test" {
+        if name == Subset::Test {
             absent = without_auc(&measured, &names);
             predictions = listed(datasets, picks, classes, &probabilities)?;
         }
