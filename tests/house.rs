@@ -8,12 +8,13 @@ use walkdir::WalkDir;
 /// The rooms, from the ground up. A room uses those before it, and itself.
 const ROOMS: &[&str] = &[
     "error",
-    "stop",
+    "precision",
+    "process",
     "seed",
     "terminal",
-    "process",
-    "precision",
+    "results",
     "words",
+    "stop",
     "durable",
     "output",
     "progress",
@@ -28,13 +29,14 @@ const ROOMS: &[&str] = &[
     "metrics",
     "plan",
     "data",
-    "train",
     "store",
+    "train",
     "run",
     "compare",
     "verify",
-    "report",
     "audit",
+    "bench",
+    "report",
     "cli",
 ];
 
