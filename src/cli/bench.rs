@@ -10,7 +10,7 @@ use crate::Result;
 use crate::error::Error;
 use crate::manifest::{Architecture, Fusion, Optimizer};
 use crate::nn::ARCHITECTURES;
-use crate::nn::{Hold, Network, Pass};
+use crate::nn::{FreezeState, Network, Pass};
 use crate::ops::Backend;
 use crate::ops::step::loss::{Form, Loss, loss};
 use crate::run::Device;
@@ -97,7 +97,7 @@ fn time<D: Backend>(
     let mut random = crate::seed::stream(0, "bench", 0);
     let signal = (options.channels, options.length);
     let mut net = Network::new(device, architecture, signal, (1, Fusion::Concat), 5, &mut random)?;
-    net.hold(|_| Hold::default());
+    net.freeze(|_| FreezeState::default());
     let (parameters, _) = net.parameters();
     let shape = (options.batch, options.length, options.channels);
     let values: Vec<f32> = (0..shape.0 * shape.1 * shape.2).map(|_| StandardNormal.sample(&mut random)).collect();

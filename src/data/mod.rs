@@ -20,6 +20,7 @@ mod recording;
 pub mod signal;
 mod size;
 mod split;
+mod subset;
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -35,6 +36,7 @@ pub use people::{Index, People};
 pub use recording::recordings;
 pub use size::bytes;
 pub use split::{MixTask, Shares, mix_split, transfer_split};
+pub use subset::Subset;
 
 pub use crate::source::{Record, Recording, simulator};
 

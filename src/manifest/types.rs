@@ -5,7 +5,6 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-
 use super::{Architecture, Compute, Freeze, Mix, Pretraining, Regression, Signal, Transfer, Trials};
 use crate::ecg::Measurement;
 use crate::source::Source;

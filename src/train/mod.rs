@@ -1,189 +1,78 @@
-//! Stage + dataset in, weights, curves and metrics out.
+//! Training: a stage's settings and records in; weights, curves and scores out.
+//!
+//! # From a stage's index to its weights
+//!
+//! Read these functions in this order; what they call beside them can be taken at its word.
+//!
+//! | | function | what it does |
+//! |---|---|---|
+//! | 1 | `run::stage::train` | takes stage `index` of the plan, loads its records, trains it, saves the weights |
+//! | 2 | [`regression()`], [`transfer`] | says what is learned, as a [`Task`](task::Task), makes the network, and grafts into it |
+//! | 3 | [`task::train_task`] | trains the network, scores its best epoch, and collects the [`Outcome`] |
+//! | 4 | `Fit::new` | puts the state together, or takes it up from where an earlier training was stopped |
+//! | 5 | `Fit::epochs` | **the loop**: an epoch trains, is validated, is kept or not |
+//! | 6 | `Fit::freeze_blocks` | which blocks hold still in the epoch ([`Freeze`](crate::manifest::Freeze)) |
+//! | 7 | `Fit::train_epoch` | the batches of an epoch, in their order |
+//! | 8 | `Setup::step` | **one step**: batch, forward, loss, backward, L2-SP, clipping, update |
+//! | 9 | `Batches::next` | the next batch on the device, from the [data loader](data_loader) |
+//! | 10 | `Batch::gradients` | forward, loss and backward of one batch |
+//! | 11 | `Optimizer::step` | moves the parameters |
+//! | 12 | `Fit::validate` | the outputs on the validation records, their loss and metrics |
+//! | 13 | `Task::evaluate` | the validation metrics of the task |
+//! | 14 | `Fit::decide` | whether the epoch is the best so far, and whether another follows |
+//! | 15 | `Task::score` | measures the best epoch on the validation and test records |
+//! | 16 | [`checkpoint::save`] | writes the weights |
+//!
+//! Steps 8 to 11 are the inside of the loop of step 7, steps 6, 7, 12 and 14 that of step 5. You come back up from 6, 11
+//! (to the loop), 13, 14 (to `train_task`) and 15 (to `run::stage::train`).
+//!
+//! # The rest
+//!
+//! - *What is learned*: `regression` and `classification` are the two tasks, `labels` what examples are measured
+//!   against, `objective` the losses, `by_source` scores apart by source.
+//! - *What is seen*: `examples` are records as a network sees them, `augment` their random changes, `curriculum` which of
+//!   them take part when, `randomness` every random stream.
+//! - *How it is moved*: `schedule` is the learning rate over time, `gradients` clipping, `l2_sp` the pull to what was
+//!   grafted, `optimizer` the update, `timeline` when something changes as planned.
+//! - *How it goes on*: `state` is all that decides how a training goes on, `saving` its file.
 
 pub mod checkpoint;
 
 mod augment;
+mod batch;
 mod by_source;
+mod classification;
+mod configuration;
 mod curriculum;
+mod curves;
+mod data_loader;
 mod examples;
 mod finite;
 mod fit;
-mod freeze;
 mod gradients;
+mod l2_sp;
+mod labels;
+mod objective;
 mod optimizer;
+mod outcome;
 mod randomness;
 mod regression;
 mod saving;
 mod schedule;
+mod setup;
 mod state;
-mod step;
-mod supply;
+mod task;
 #[cfg(test)]
 mod tests;
 mod timeline;
-mod transfer;
+mod training;
 
 pub use by_source::SourceScore;
+pub use classification::{Graft, transfer};
 pub use finite::not_finite;
 pub use optimizer::Optimizer as Stepper;
+pub use outcome::{EpochValue, MeasuredValue, Outcome, Prediction, RegressionScore, Score};
 pub use randomness::Randomness;
 pub use regression::regression;
 pub use saving::Saving;
-pub use transfer::{Graft, transfer};
-
-use std::borrow::Cow;
-use std::collections::BTreeMap;
-
-use crate::data::{Datasets, Members, PartOfMix, Split};
-use crate::manifest::{Architecture, Signal};
-use crate::metrics::RegressionMetrics;
-use crate::nn::Network;
-use crate::ops::Backend;
-
-/// Follows a stage while it trains, and may stop it.
-pub trait Watch {
-    /// An epoch is done; `text` tells how it went in a few words.
-    fn epoch(&mut self, epoch: usize, of: usize, text: &str);
-    /// Whether the user asked to stop.
-    fn stopped(&self) -> bool;
-    /// Where the stage's progress is saved, for a later training to go on from; nowhere by default.
-    fn saving(&self) -> Option<Saving> {
-        None
-    }
-    /// Tells the user something, in a sentence.
-    fn tell(&mut self, _sentence: &str) {}
-}
-
-/// What a stage is trained on and with, whatever it learns.
-#[derive(Clone, Debug)]
-pub struct Training<'a, D> {
-    /// Where its network is.
-    pub device: &'a D,
-    /// What the network sees.
-    pub signal: &'a Signal,
-    /// What the network is.
-    pub architecture: &'a Architecture,
-    /// All that is drawn.
-    pub randomness: Randomness,
-    /// Which records train, validate and test.
-    pub split: &'a Split,
-    /// The records.
-    pub datasets: &'a Datasets,
-}
-
-/// A trained stage.
-#[derive(Debug)]
-pub struct Trained<D: Backend> {
-    /// The best epoch's network.
-    pub network: Network<D>,
-    /// What it achieved.
-    pub outcome: Outcome,
-    /// What a reader of the checkpoint must know, such as `target_mean` and `target_sd`.
-    pub metadata: BTreeMap<String, String>,
-}
-/// What a stage leaves behind, beside its weights.
-#[derive(Clone, Debug, Default)]
-pub struct Outcome {
-    /// Per-epoch values, in order.
-    pub epochs: Vec<EpochValue>,
-    /// The epoch whose weights were kept, from 1.
-    pub best_epoch: usize,
-    /// Who trained, validated and tested; nobody is known of networks that were not trained as a stage.
-    pub members: Option<Members>,
-    /// The first epoch, from 1, after which no step of the freeze ends; none where none does.
-    pub last_step: Option<usize>,
-    /// Stages on a mix: its parts, in order.
-    pub composition: Vec<PartOfMix>,
-    /// Regression stages: how well each split was measured.
-    pub regression: Vec<RegressionScore>,
-    /// Regression stages: the same source by source.
-    pub by_source: Vec<SourceScore>,
-    /// Regression stages: what was measured of the test records, target by target.
-    pub measured: Vec<MeasuredValue>,
-    /// Transfer stages: metrics by split, metric and class.
-    pub scores: Vec<Score>,
-    /// Transfer stages: probabilities on the test records.
-    pub predictions: Vec<Prediction>,
-    /// What the user should know (dropped records, absent classes), in plain sentences.
-    pub notes: Vec<String>,
-    /// Seconds of training and testing.
-    pub wall_s: f64,
-}
-
-impl Outcome {
-    /// Whether the epoch that was kept lies before the last thaw; none where nothing thaws.
-    pub fn frozen_at_best(&self) -> Option<bool> {
-        self.last_step.map(|last| self.best_epoch < last)
-    }
-}
-
-/// One number of a learning curve.
-#[derive(Clone, Debug, PartialEq)]
-pub struct EpochValue {
-    /// From 1.
-    pub epoch: usize,
-    /// `train` or `validation`.
-    pub split: &'static str,
-    /// `loss`, `macro_auc`, `learning_rate` ...
-    pub metric: Cow<'static, str>,
-    /// Its value.
-    pub value: f64,
-}
-
-/// How well one target was measured on one split, in bpm or ms.
-#[derive(Clone, Debug, PartialEq)]
-pub struct RegressionScore {
-    /// `hr`, `pr`, `qt`, `qrs`.
-    pub target: &'static str,
-    /// `validation` or `test`.
-    pub split: &'static str,
-    /// Number of records.
-    pub records: usize,
-    /// The metrics.
-    pub metrics: RegressionMetrics,
-}
-
-/// What a regression measured of one test record whose truth is known, in the target's unit: bpm or ms.
-#[derive(Clone, Debug, PartialEq)]
-pub struct MeasuredValue {
-    /// `hr` (bpm), `pr`, `qt`, `qrs` (ms).
-    pub target: &'static str,
-    /// The source that the record is of, by its name in the manifest.
-    pub source: String,
-    /// The record, by its id in the source.
-    pub record_id: String,
-    /// Whose record it is.
-    pub patient: String,
-    /// What is known of the record.
-    pub truth: f64,
-    /// What the network measured.
-    pub measured: f64,
-}
-
-/// One classification metric.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Score {
-    /// `validation` or `test`.
-    pub split: &'static str,
-    /// `macro_auc`, `auc`, `f1`, `accuracy` ...
-    pub metric: Cow<'static, str>,
-    /// The class, or `None` for a metric of all.
-    pub class: Option<&'static str>,
-    /// `None` where it is not defined (a class absent from the split).
-    pub value: Option<f64>,
-}
-
-/// The network's probability for one class of one test record.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Prediction {
-    /// The record.
-    pub record_id: String,
-    /// Whose record it is.
-    pub patient: String,
-    /// Class name.
-    pub class: &'static str,
-    /// 0 to 1.
-    pub probability: f32,
-    /// Whether the record has the class.
-    pub label: bool,
-}
+pub use training::{Trained, Training, Watch};

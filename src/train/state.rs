@@ -10,6 +10,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
+use crate::data::Subset;
 use crate::error::Error;
 use crate::nn::{Network, Role};
 use crate::ops::Backend;
@@ -39,8 +40,8 @@ pub(super) struct State<D: Backend> {
     /// The epoch that is trained, from 0, and how many of its steps are done.
     pub epoch: usize,
     pub step: usize,
-    /// How many parts a batch is worked on in.
-    pub parts: usize,
+    /// How many micro-batches a batch is worked on in.
+    pub micro_batches: usize,
     /// Of the losses of the epoch, of `counted` examples, and of the norms of its gradients.
     pub losses: D::Sum,
     pub counted: usize,
@@ -89,7 +90,7 @@ impl<D: Backend> State<D> {
             curves: Vec::new(),
             epoch: 0,
             step: 0,
-            parts: 1,
+            micro_batches: 1,
             losses: sum()?,
             counted: 0,
             norms: sum()?,
@@ -168,14 +169,15 @@ impl<D: Backend> State<D> {
     }
 
     fn head(&self, device: &D, stage: &str, waited: usize) -> Head {
-        let of_curve = |value: &EpochValue| (value.epoch, value.split == VALIDATION, value.metric.to_string());
+        let of_curve =
+            |value: &EpochValue| (value.epoch, value.split == Subset::Validation.name(), value.metric.to_string());
         Head {
             stage: stage.to_owned(),
             numerics: NUMERIC_VERSION,
             arithmetic: device.arithmetic(),
             epoch: self.epoch,
             step: self.step,
-            parts: self.parts,
+            parts: self.micro_batches,
             counted: self.counted,
             over: self.over,
             waited,
@@ -222,21 +224,17 @@ impl<D: Backend> State<D> {
         self.curves = curves
             .map(|((epoch, of_validation, metric), value)| EpochValue {
                 epoch,
-                split: if of_validation { VALIDATION } else { TRAIN },
+                split: if of_validation { Subset::Validation } else { Subset::Train }.name(),
                 metric: Cow::Owned(metric),
                 value: *value,
             })
             .collect();
-        (self.epoch, self.step, self.parts, self.over) = (head.epoch, head.step, head.parts, head.over);
+        (self.epoch, self.step, self.micro_batches, self.over) = (head.epoch, head.step, head.parts, head.over);
         let sum = |value| device.sum_from(value).map_err(device_error);
         (self.losses, self.counted, self.norms) = (sum(losses)?, head.counted, sum(norms)?);
         Ok(Ok(seconds))
     }
 }
-
-/// Splits of the learning curves.
-pub(super) const TRAIN: &str = "train";
-pub(super) const VALIDATION: &str = "validation";
 
 /// What goes into a file.
 #[derive(Default)]

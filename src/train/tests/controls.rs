@@ -1,6 +1,7 @@
 //! Training controls and freezes: what each does to the weights of a stage.
 
-use super::super::examples::{Augments, Examples, Truth};
+use super::super::examples::{Augments, Examples};
+use super::super::labels::ExampleLabels;
 use super::*;
 use crate::nn::ARCHITECTURES;
 
@@ -167,8 +168,8 @@ fn a_learning_rate_scale_scales_the_steps_of_its_blocks_alone() {
 fn random_changes_depend_on_record_and_epoch_alone() {
     let manifest = parse(&controlled());
     let (datasets, split) = records(40);
-    let truth = Truth::Numbers(vec![0.0; split.train.len()], 1);
-    let examples = Examples::new(&manifest.signal, &datasets, &split.train, None, truth);
+    let labels = ExampleLabels::Numbers(vec![0.0; split.train.len()], 1);
+    let examples = Examples::new(&manifest.signal, &datasets, &split.train, None, &labels);
     let draw = |indices: &[usize], epoch: usize| {
         let list = &manifest.transfer.augment;
         let augments =
