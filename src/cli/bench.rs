@@ -112,7 +112,7 @@ fn time<D: Backend>(
         let output = net.forward(&x, &mut pass)?;
         let scalar = loss(&mut pass.trace, &output, &target, 1.0, 1.0, &mut sum)?;
         let mut gradients = pass.trace.backward(scalar)?;
-        stepper.step(device, &mut net, &mut gradients, 1.0, &|_| 1.0)?;
+        stepper.step(device, &mut net, &mut gradients, &|_| 1e-3)?;
         device.wait().map_err(device_error)
     })?;
     let infer =

@@ -117,7 +117,9 @@ mod tests {
                     let pairs = pairs.map(|((name, a), (_, b))| (name.as_str(), a.clone(), b.clone()));
                     for (name, a, b) in pairs.chain([("all", whole(one), whole(other))]) {
                         let found = correlation(&a, &b);
-                        assert!(found.abs() < 0.05, "{}: {name} of two networks: {found}", kind.name);
+                        // Five standard errors, of a network that has few weights in all.
+                        let most = 0.05f64.max(5.0 / (a.len() as f64).sqrt());
+                        assert!(found.abs() < most, "{}: {name} of two networks: {found}", kind.name);
                     }
                 }
             }

@@ -84,9 +84,9 @@ impl<'a, D: Backend> Setup<'a, D> {
             clip(device, &mut state.net, &mut gradients, clipping.norm, &mut state.norms)?;
         }
         // The update, by each block's learning rate.
-        let factor = state.rate.factor(state.epoch, state.step, steps);
-        let of_block = |block: &str| configuration.freeze.learning_rate(block);
-        state.optimizer.step(device, &mut state.net, &mut gradients, factor, &of_block)
+        let rate = configuration.optimizer.learning_rate() * state.rate.factor(state.epoch, state.step, steps);
+        let of_block = |block: &str| rate * configuration.freeze.learning_rate(block);
+        state.optimizer.step(device, &mut state.net, &mut gradients, &of_block)
     }
 
     /// The gradients of a batch, worked on in as many micro-batches as it takes for the device to have room.

@@ -33,7 +33,7 @@ impl Timeline {
         let mut changes: Vec<usize> = all.filter(|epoch| (1..epochs).contains(epoch)).collect();
         changes.sort_unstable();
         changes.dedup();
-        Self { changes, last_thaw: thaws().last() }
+        Self { changes, last_thaw: thaws().next_back() }
     }
 
     /// Whether something changes between `epoch` and the one before.
