@@ -54,12 +54,12 @@ impl Error {
         self
     }
 
-    /// The exit code of the process for this error.
+    /// The exit code of the process for this error; of a signal other than Ctrl-C it is that of `stop::exit_code`.
     pub fn exit_code(&self) -> u8 {
         match self.blame {
             Blame::User | Blame::Memory => 2,
             Blame::Internal => 1,
-            Blame::Interrupted => crate::stop::exit_code(),
+            Blame::Interrupted => 130,
         }
     }
 }

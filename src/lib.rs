@@ -6,6 +6,8 @@
 //! [`words`], [`ecg`] -> [`tensor`] -> [`ops`] -> [`nn`] -> [`source`] -> [`manifest`] -> [`plan`] -> [`data`] -> [`statistics`],
 //! [`metrics`] -> [`train`] -> [`store`] -> [`run`] -> [`verify`] -> [`compare`] -> [`report`] -> [`audit`] -> [`cli`].
 //!
+//! How the house is built, and its words: [`_house`], [`_glossary`], [`_adding`].
+//!
 //! For research. Not a medical device; nothing here is for diagnosis.
 #![warn(missing_docs)]
 
@@ -38,5 +40,14 @@ pub mod terminal;
 pub mod train;
 pub mod verify;
 pub mod words;
+
+#[doc = include_str!("../docs/house.md")]
+pub mod _house {}
+
+#[doc = include_str!("../docs/glossary.md")]
+pub mod _glossary {}
+
+#[doc = include_str!("../docs/adding.md")]
+pub mod _adding {}
 
 pub use error::{Error, Result};

@@ -3,6 +3,8 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use ecgraft::error::Blame;
+use ecgraft::stop;
 
 /// Keeps what is small and short-lived in a training step for the next; large activations have a shelf of their own.
 #[global_allocator]
@@ -13,7 +15,8 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
-            ExitCode::from(error.exit_code())
+            let asked = error.blame == Blame::Interrupted;
+            ExitCode::from(if asked { stop::exit_code() } else { error.exit_code() })
         }
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Apart from it are `fuzz`, which counts what is allocated, and `gpu`, which is carried to a machine that has one.
 
+#![allow(clippy::too_many_lines)] // A test may be a list.
+
 mod example;
 mod workbench;
 mod worlds;
@@ -13,6 +15,7 @@ mod data;
 mod every_pair;
 mod export;
 mod guide;
+mod house;
 mod keeping;
 mod manifest;
 mod metrics;

@@ -1,6 +1,7 @@
 //! `ecgraft architectures`
 
 use crate::tensor::Cpu;
+use crate::terminal;
 use clap::Args;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
@@ -121,8 +122,7 @@ fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table.set_content_arrangement(ContentArrangement::Dynamic).set_header(header);
-    if !table.is_tty() {
-        table.set_width(100);
-    }
+    let columns = terminal::stdout_size().map_or(100, |screen| screen.columns);
+    table.set_width(u16::try_from(columns).unwrap_or(u16::MAX));
     table
 }

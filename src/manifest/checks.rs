@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
 use super::*;
-use crate::declare::{Faults, Places, Problem};
+use crate::declare::{Faults, Places, Problem, list};
 use crate::nn;
 use crate::source::{Knowledge, Source, kinds_that};
 
@@ -123,65 +123,12 @@ impl Checks<'_> {
     }
 
     fn part(&mut self, name: &str, mix: &Mix, index: usize, part: &MixPart) {
-        let manifest = self.manifest;
+        let Some(source) = self.manifest.sources.get(&part.source) else { return };
         let step = index.to_string();
-        let at_source = ["mixes", name, "parts", &step, "source"];
-        let at_folds = ["mixes", name, "parts", &step, "folds"];
-        let Some(source) = manifest.sources.get(&part.source) else { return };
-        if let Some(folds) = &part.folds {
-            let kept = [
-                ("validation_folds", &manifest.transfer.validation_folds),
-                ("test_folds", &manifest.transfer.test_folds),
-            ];
-            if !source.knows().folds {
-                let message = format!(
-                    "only sources of kind {} have folds; `{}` is of kind `{}`",
-                    crate::declare::list(&kinds_that(|knowledge| knowledge.folds)),
-                    part.source,
-                    source.kind().name()
-                );
-                self.problem(&at_folds, message);
-            } else if self.places.is_sound(&["transfer"])
-                && manifest.allow_overlap.is_none()
-                && self.is_transfer_data(&part.source, source.as_ref())
-            {
-                for (key, kept) in kept {
-                    let common: Vec<u8> = folds.iter().copied().filter(|fold| kept.contains(fold)).collect();
-                    if !common.is_empty() {
-                        let message = format!(
-                            "{} also in transfer.{key}: the mix would train on patients the transfer stage is tested on{}",
-                            are(&common),
-                            self.why_one_data_set(&part.source, source.as_ref())
-                        );
-                        self.problem(&at_folds, message);
-                    }
-                }
-            }
-        }
-        // What only a setting of the source decides is told below.
-        let knows = source.kind().knows();
-        let words = part.condition.as_ref().map(Condition::names).unwrap_or_default();
-        if let Some(word) = words.into_iter().find(|word| !knows.has(word)) {
-            let message = format!(
-                "`{word}` is known for sources of kind {} only; `{}` is of kind `{}`, with {}",
-                crate::declare::list(&kinds_that(|knowledge| knowledge.has(word))),
-                part.source,
-                source.kind().name(),
-                crate::declare::list(&knows.names())
-            );
-            self.problem(&["mixes", name, "parts", &step, "where"], message);
-        }
-        if source.knows().measurements.is_empty()
-            && manifest.trials.mix.iter().any(|used| used == name)
-            && self.places.is_sound(&["sources", &part.source])
-        {
-            let advice = match source.lacks_measurements() {
-                Some([key, what]) => format!("set sources.{}.{key} to {what}", part.source),
-                None => "take it out of the mix".to_owned(),
-            };
-            let message = format!("`{}` has no regression targets; {advice}", part.source);
-            self.problem(&at_source, message);
-        }
+        let at = |key: &'static str| ["mixes", name, "parts", &step, key];
+        self.folds_of_part(&at("folds"), part, source.as_ref());
+        self.condition_of_part(&at("where"), part, source.as_ref());
+        self.targets_of_part(&at("source"), name, part, source.as_ref());
         // Of what a condition or a limit leaves out, a later part may take some.
         let takes_all = |earlier: &MixPart| {
             earlier.max_records.is_none() && (earlier.condition.is_none() || earlier.condition == part.condition)
@@ -195,8 +142,69 @@ impl Checks<'_> {
                 }
         });
         if earlier.is_some() {
-            self.problem(&at_source, format!("an earlier part of `{name}` already draws from the same records"));
+            self.problem(&at("source"), format!("an earlier part of `{name}` already draws from the same records"));
         }
+    }
+
+    /// That the source has folds where the part names some, and none that the transfer stage validates or tests on.
+    fn folds_of_part(&mut self, at: &[&str], part: &MixPart, source: &dyn Source) {
+        let (manifest, Some(folds)) = (self.manifest, &part.folds) else { return };
+        if !source.knows().folds {
+            let message = format!(
+                "only sources of kind {} have folds; `{}` is of kind `{}`",
+                list(&kinds_that(|knowledge| knowledge.folds)),
+                part.source,
+                source.kind().name()
+            );
+            return self.problem(at, message);
+        }
+        let guarded = self.places.is_sound(&["transfer"]) && manifest.allow_overlap.is_none();
+        if !guarded || !self.is_transfer_data(&part.source, source) {
+            return;
+        }
+        for (key, kept) in
+            [("validation_folds", &manifest.transfer.validation_folds), ("test_folds", &manifest.transfer.test_folds)]
+        {
+            let common: Vec<u8> = folds.iter().copied().filter(|fold| kept.contains(fold)).collect();
+            if !common.is_empty() {
+                let message = format!(
+                    "{} also in transfer.{key}: the mix would train on patients the transfer stage is tested on{}",
+                    are(&common),
+                    self.why_one_data_set(&part.source, source)
+                );
+                self.problem(at, message);
+            }
+        }
+    }
+
+    /// That sources of this kind know what the condition asks for; what only a setting of the source decides is told
+    /// elsewhere.
+    fn condition_of_part(&mut self, at: &[&str], part: &MixPart, source: &dyn Source) {
+        let knows = source.kind().knows();
+        let words = part.condition.as_ref().map(Condition::names).unwrap_or_default();
+        if let Some(word) = words.into_iter().find(|word| !knows.has(word)) {
+            let message = format!(
+                "`{word}` is known for sources of kind {} only; `{}` is of kind `{}`, with {}",
+                list(&kinds_that(|knowledge| knowledge.has(word))),
+                part.source,
+                source.kind().name(),
+                list(&knows.names())
+            );
+            self.problem(at, message);
+        }
+    }
+
+    /// That there is something to measure in a part of a mix that is trained on.
+    fn targets_of_part(&mut self, at: &[&str], name: &str, part: &MixPart, source: &dyn Source) {
+        let is_used = self.manifest.trials.mix.iter().any(|used| used == name);
+        if !source.knows().measurements.is_empty() || !is_used || !self.places.is_sound(&["sources", &part.source]) {
+            return;
+        }
+        let advice = match source.lacks_measurements() {
+            Some([key, what]) => format!("set sources.{}.{key} to {what}", part.source),
+            None => "take it out of the mix".to_owned(),
+        };
+        self.problem(at, format!("`{}` has no regression targets; {advice}", part.source));
     }
 
     /// Whether the source has the transfer source's people: whether they are of one data set.
@@ -244,7 +252,7 @@ impl Checks<'_> {
                 "`{}` is of kind `{}`, which has no classes; the transfer stage needs a source of kind {}",
                 transfer.source,
                 source.kind().name(),
-                crate::declare::list(&kinds_that(Knowledge::classes))
+                list(&kinds_that(Knowledge::classes))
             );
             self.problem(&["transfer", "source"], message);
         }

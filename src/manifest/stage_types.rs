@@ -168,6 +168,7 @@ kinds! {
     }
 }
 
+#[expect(clippy::derivable_impls, reason = "a declaration of kinds has no place for the attribute")]
 impl Default for TransferLoss {
     fn default() -> Self {
         TransferLoss::CrossEntropy

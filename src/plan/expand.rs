@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use super::identity::{self, Common, Id};
 use super::{Fingerprints, Overlaps, Plan, Stage, StageKind, Trial, overlap};
+use serde_json::Value;
+
 use crate::manifest::{Donor, Exclude, Freeze, Fusion, Manifest, Trials};
 use crate::{Error, Result};
 
@@ -20,7 +22,7 @@ pub(super) fn expand(manifests: Vec<Manifest>, fingerprints: &Fingerprints, over
                 manifest.name
             )));
         }
-        expansion.manifest(experiment, manifest, fingerprints, overlaps)?;
+        expansion.manifest(&Experiment::new(experiment, manifest, fingerprints, overlaps)?)?;
     }
     Ok(Plan {
         experiments: manifests.into_iter().map(Arc::new).collect(),
@@ -68,119 +70,164 @@ impl Arm<'_> {
     }
 }
 
-impl Expansion {
-    fn manifest(
-        &mut self,
-        experiment: usize,
-        manifest: &Manifest,
-        fingerprints: &Fingerprints,
-        overlaps: &Overlaps,
-    ) -> Result<()> {
+/// A manifest with what all ids of its stages are made of.
+struct Experiment<'a> {
+    number: usize,
+    manifest: &'a Manifest,
+    fingerprints: &'a Fingerprints,
+    overlaps: &'a Overlaps,
+    common: Common,
+    regression: Value,
+    pretraining: Value,
+    /// Of each of the trials' freezes.
+    freezes: Vec<[u8; 32]>,
+    /// Of each of the trials' architectures.
+    classifiers: Vec<Common>,
+}
+
+impl<'a> Experiment<'a> {
+    fn new(
+        number: usize,
+        manifest: &'a Manifest,
+        fingerprints: &'a Fingerprints,
+        overlaps: &'a Overlaps,
+    ) -> Result<Self> {
         let trials = &manifest.trials;
         let common = Common::of(manifest)?;
-        let regression = identity::regression_settings(manifest)?;
-        let pretraining = identity::pretraining_settings(&manifest.classification)?;
         let mut transfer = manifest.transfer.clone();
         transfer.source = identity::fingerprint(manifest, &transfer.source, fingerprints)?.to_owned();
-
         let people = overlap::on_transfer(manifest, fingerprints, overlaps)?;
+        let freeze =
+            |name: &String| identity::freeze_digest(defined(manifest.freezes.get(name), "freeze", name, manifest)?);
+        let classifier = |name: &String| {
+            let settings = defined(manifest.architectures.get(name), "architecture", name, manifest)?;
+            common.clone().and(settings)?.and(&transfer)?.and_some(&people)
+        };
+        Ok(Self {
+            freezes: trials.freeze.iter().map(freeze).collect::<Result<_>>()?,
+            classifiers: trials.architecture.iter().map(classifier).collect::<Result<_>>()?,
+            regression: identity::regression_settings(manifest)?,
+            pretraining: identity::pretraining_settings(&manifest.classification)?,
+            number,
+            manifest,
+            fingerprints,
+            overlaps,
+            common,
+        })
+    }
 
-        let freezes = trials
-            .freeze
-            .iter()
-            .map(|name| identity::freeze_digest(defined(manifest.freezes.get(name), "freeze", name, manifest)?))
-            .collect::<Result<Vec<_>>>()?;
-        let fine_tune = identity::freeze_digest(&Freeze::default())?;
-        let classifiers = trials
-            .architecture
-            .iter()
-            .map(|name| {
-                let settings = defined(manifest.architectures.get(name), "architecture", name, manifest)?;
-                common.clone().and(settings)?.and(&transfer)?.and_some(&people)
-            })
-            .collect::<Result<Vec<_>>>()?;
+    /// What the ids of the stages before the transfer are made of, of a mix: regressors and classifiers, by architecture.
+    fn donors(&self, mix_name: &str) -> Result<Vec<[Common; 2]>> {
+        let (manifest, known) = (self.manifest, self.fingerprints);
+        let mix = defined(manifest.mixes.get(mix_name), "mix", mix_name, manifest)?;
+        let people = overlap::on_mix(manifest, mix_name, mix, known, self.overlaps)?;
+        let of_epochs = |epochs| identity::anonymous_mix(manifest, mix, epochs, known);
+        let measured = of_epochs(manifest.regression.epochs)?;
+        let classified = of_epochs(manifest.classification.training.epochs)?;
+        let of_architecture = |name| {
+            let base = self.common.clone().and(&manifest.architectures[name])?;
+            let regressor = base.clone().and(&measured)?.and(&self.regression)?.and_some(&people)?;
+            Ok([regressor, base.and(&classified)?.and(&self.pretraining)?.and_some(&people)?])
+        };
+        manifest.trials.architecture.iter().map(of_architecture).collect()
+    }
 
-        for mix_name in &trials.mix {
-            let mix = defined(manifest.mixes.get(mix_name), "mix", mix_name, manifest)?;
-            let people = overlap::on_mix(manifest, mix_name, mix, fingerprints, overlaps)?;
-            let of_epochs = |epochs| identity::anonymous_mix(manifest, mix, epochs, fingerprints);
-            let measured = of_epochs(manifest.regression.epochs)?;
-            let classified = of_epochs(manifest.classification.training.epochs)?;
-            for (architecture, classifier) in trials.architecture.iter().zip(&classifiers) {
-                let settings = &manifest.architectures[architecture];
-                let base = common.clone().and(settings)?;
-                let regressor = base.clone().and(&measured)?.and(&regression)?.and_some(&people)?;
-                let pretrained = base.and(&classified)?.and(&pretraining)?.and_some(&people)?;
-                // Index of the stage of each donor and seed, once it is needed.
-                let mut grafted: Vec<BTreeMap<&Donor, usize>> = vec![BTreeMap::new(); trials.seed.len()];
-                let several = &trials.fusion[..];
-                for graft in &trials.from {
-                    let fusions = if graft.len() > 1 { several } else { &[Fusion::Concat] };
-                    let freezes = || trials.freeze.iter().zip(&freezes);
-                    let schedules = fusions.iter().flat_map(|fusion| freezes().map(move |freeze| (*fusion, freeze)));
-                    let settings = schedules
-                        .flat_map(|schedule| trials.label_fraction.iter().map(move |fraction| (schedule, *fraction)));
-                    for ((fusion, (freeze_name, freeze)), label_fraction) in settings {
-                        for (&seed, grafted) in trials.seed.iter().zip(&mut grafted) {
-                            let arm = Arm {
-                                experiment,
-                                architecture,
-                                mix: Some(mix_name),
-                                graft,
-                                backbones: graft.len(),
-                                fusion,
-                                freeze: Some(freeze_name),
-                                label_fraction,
-                                seed,
-                            };
-                            if trials.exclude.iter().any(|exclude| arm.agrees(exclude)) {
-                                continue;
-                            }
-                            let input = |donor| {
-                                *grafted.entry(donor).or_insert_with(|| {
-                                    let mix = mix_name.clone();
-                                    match donor {
-                                        Donor::Regression(targets) => {
-                                            let kind = || StageKind::Regression { mix, targets: targets.clone() };
-                                            self.stage(regressor.regression(targets, seed), &arm, kind)
-                                        }
-                                        Donor::Classification(_) => {
-                                            let kind = || StageKind::Classification { mix };
-                                            self.stage(pretrained.classification(seed), &arm, kind)
-                                        }
-                                    }
-                                })
-                            };
-                            let inputs = graft.iter().map(input).collect();
-                            self.trial(manifest, arm, inputs, classifier, *freeze);
-                        }
+    /// Whether an entry of `exclude` leaves the trial out.
+    fn excludes(&self, arm: &Arm<'_>) -> bool {
+        self.manifest.trials.exclude.iter().any(|exclude| arm.agrees(exclude))
+    }
+}
+
+impl Expansion {
+    /// The trials of a manifest: those of its grafts, mix by mix and architecture by architecture, then the baselines.
+    fn manifest(&mut self, experiment: &Experiment<'_>) -> Result<()> {
+        let trials = &experiment.manifest.trials;
+        for mix in &trials.mix {
+            let donors = experiment.donors(mix)?;
+            for (number, donors) in donors.iter().enumerate() {
+                self.grafts(experiment, mix, number, donors);
+            }
+        }
+        for (backbones, fusion) in baselines(experiment.manifest) {
+            self.baselines(experiment, backbones, fusion)?;
+        }
+        Ok(())
+    }
+
+    /// The trials of an architecture, by its number, that graft networks trained on a mix.
+    fn grafts(&mut self, experiment: &Experiment<'_>, mix: &str, number: usize, donors: &[Common; 2]) {
+        let trials = &experiment.manifest.trials;
+        // Index of the stage of each donor and seed, once it is needed.
+        let mut grafted: Vec<BTreeMap<&Donor, usize>> = vec![BTreeMap::new(); trials.seed.len()];
+        let several = &trials.fusion[..];
+        for graft in &trials.from {
+            let fusions = if graft.len() > 1 { several } else { &[Fusion::Concat] };
+            let freezes = || trials.freeze.iter().zip(&experiment.freezes);
+            let schedules = fusions.iter().flat_map(|fusion| freezes().map(move |freeze| (*fusion, freeze)));
+            let settings =
+                schedules.flat_map(|schedule| trials.label_fraction.iter().map(move |fraction| (schedule, *fraction)));
+            for ((fusion, (freeze_name, freeze)), label_fraction) in settings {
+                for (&seed, grafted) in trials.seed.iter().zip(&mut grafted) {
+                    let arm = Arm {
+                        experiment: experiment.number,
+                        architecture: &trials.architecture[number],
+                        mix: Some(mix),
+                        graft,
+                        backbones: graft.len(),
+                        fusion,
+                        freeze: Some(freeze_name),
+                        label_fraction,
+                        seed,
+                    };
+                    if experiment.excludes(&arm) {
+                        continue;
                     }
+                    let input = |donor| *grafted.entry(donor).or_insert_with(|| self.donor(donor, donors, mix, &arm));
+                    let inputs = graft.iter().map(input).collect();
+                    self.trial(experiment.manifest, arm, inputs, &experiment.classifiers[number], *freeze);
                 }
             }
         }
+    }
 
-        for (backbones, fusion) in baselines(manifest) {
-            for (architecture, classifier) in trials.architecture.iter().zip(&classifiers) {
-                if backbones > 1 && !has_graft(trials, architecture, backbones, fusion) {
-                    continue;
-                }
-                for &label_fraction in &trials.label_fraction {
-                    for &seed in &trials.seed {
-                        let arm = Arm {
-                            experiment,
-                            architecture,
-                            mix: None,
-                            graft: &[],
-                            backbones,
-                            fusion,
-                            freeze: None,
-                            label_fraction,
-                            seed,
-                        };
-                        if !trials.exclude.iter().any(|exclude| arm.agrees(exclude)) {
-                            self.trial(manifest, arm, Vec::new(), classifier, fine_tune);
-                        }
-                    }
+    /// The stage that a graft comes out of.
+    fn donor(&mut self, donor: &Donor, [regressor, pretrained]: &[Common; 2], mix: &str, arm: &Arm<'_>) -> usize {
+        let mix = mix.to_owned();
+        match donor {
+            Donor::Regression(targets) => {
+                let kind = || StageKind::Regression { mix, targets: targets.clone() };
+                self.stage(regressor.regression(targets, arm.seed), arm, kind)
+            }
+            Donor::Classification(_) => {
+                self.stage(pretrained.classification(arm.seed), arm, || StageKind::Classification { mix })
+            }
+        }
+    }
+
+    /// The trials of so many fresh backbones.
+    fn baselines(&mut self, experiment: &Experiment<'_>, backbones: usize, fusion: Fusion) -> Result<()> {
+        let trials = &experiment.manifest.trials;
+        let fine_tune = identity::freeze_digest(&Freeze::default())?;
+        for (architecture, classifier) in trials.architecture.iter().zip(&experiment.classifiers) {
+            if backbones > 1 && !has_graft(trials, architecture, backbones, fusion) {
+                continue;
+            }
+            let settings =
+                trials.label_fraction.iter().flat_map(|fraction| trials.seed.iter().map(move |seed| (fraction, seed)));
+            for (&label_fraction, &seed) in settings {
+                let arm = Arm {
+                    experiment: experiment.number,
+                    architecture,
+                    mix: None,
+                    graft: &[],
+                    backbones,
+                    fusion,
+                    freeze: None,
+                    label_fraction,
+                    seed,
+                };
+                if !experiment.excludes(&arm) {
+                    self.trial(experiment.manifest, arm, Vec::new(), classifier, fine_tune);
                 }
             }
         }

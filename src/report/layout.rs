@@ -23,7 +23,7 @@ const fn horizontal(line: char) -> LineStyle {
 /// lines between the rows.
 pub(crate) fn table(heads: &[&str], right: &[&str], rules: bool) -> Table {
     let mut table = Table::new();
-    table.force_no_tty().load_style(if rules { STYLE.row_separator(horizontal('╌')) } else { STYLE });
+    table.load_style(if rules { STYLE.row_separator(horizontal('╌')) } else { STYLE });
     table.set_content_arrangement(ContentArrangement::Disabled).set_header(heads);
     for (column, head) in table.column_iter_mut().zip(heads) {
         // A blank is where other tables have a line: two part the columns.

@@ -1,5 +1,5 @@
 //! A small experiment built by hand, for tests that do not go through the manifest language.
-#![allow(dead_code)]
+#![allow(dead_code, clippy::too_many_lines)]
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -51,85 +51,101 @@ impl Token<'_> {
     }
 }
 
+/// A piece at the beginning of a text: its length, and what it is or what is wrong with it.
+type Piece<'t> = (usize, Result<Kind<'t>, String>);
+
 /// The pieces of `text`, which spaces may part.
 fn tokens(text: &str) -> Result<Vec<Token<'_>>, ConditionFault> {
     let mut tokens = Vec::new();
     let mut start = 0;
     while let Some(first) = text[start..].chars().next() {
         let rest = &text[start..];
-        let run = move |belongs: fn(char) -> bool| rest.find(|c| !belongs(c)).unwrap_or(rest.len());
-        let faulty = move |length: usize, message: String| Err(ConditionFault { span: start..start + length, message });
+        if first.is_whitespace() {
+            start += first.len_utf8();
+            continue;
+        }
         let (length, kind) = match first {
-            _ if first.is_whitespace() => {
-                start += first.len_utf8();
-                continue;
-            }
-            '(' => (1, Kind::Open),
-            ')' => (1, Kind::Close),
-            '<' | '>' | '=' | '!' => {
-                let written = &rest[..run(|c| "<>=!".contains(c))];
-                match OPERATORS.iter().find(|(sign, _)| *sign == written) {
-                    Some((_, comparison)) => (written.len(), Kind::Operator(*comparison)),
-                    None => {
-                        let hint = match written {
-                            "==" => "; write `=`",
-                            "<>" => "; write `!=`",
-                            "!" => "; write `not`",
-                            "=<" => "; write `<=`",
-                            "=>" => "; write `>=`",
-                            _ => "",
-                        };
-                        let known = OPERATORS.map(|(sign, _)| sign);
-                        let message = format!("unknown operator `{written}`{hint}; known: {}", declare::list(&known));
-                        return faulty(written.len(), message);
-                    }
-                }
-            }
-            '\'' | '"' => {
-                let inside = &rest[1..];
-                let Some(length) = inside.find(first) else {
-                    return faulty(rest.len(), format!("the quote {first} is not closed"));
-                };
-                (length + 2, Kind::Quoted(&inside[..length]))
-            }
-            '+' | '-' | '.' | '0'..='9' => {
-                // In `1e-3` the sign is part of the number.
-                let mut length = 1;
-                while let Some(next) = rest[length..].chars().next() {
-                    let sign_of_exponent = "+-".contains(next) && rest[..length].ends_with(['e', 'E']);
-                    if !next.is_alphanumeric() && !"._".contains(next) && !sign_of_exponent {
-                        break;
-                    }
-                    length += next.len_utf8();
-                }
-                match rest[..length].parse::<f64>() {
-                    Ok(number) if number.is_finite() => (length, Kind::Number(number + 0.0)),
-                    _ => return faulty(length, format!("`{}` is not a number", &rest[..length])),
-                }
-            }
-            _ if first.is_alphabetic() || first == '_' => {
-                let length = run(|c| c.is_alphanumeric() || "_-".contains(c));
-                let kind = match &rest[..length] {
-                    "and" => Kind::And,
-                    "or" => Kind::Or,
-                    "not" => Kind::Not,
-                    _ => Kind::Name,
-                };
-                (length, kind)
-            }
-            _ => {
-                let (length, hint) = match &rest[..run(|c| "&|".contains(c))] {
-                    signs @ ("&" | "&&") => (signs.len(), "; write `and`"),
-                    signs @ ("|" | "||") => (signs.len(), "; write `or`"),
-                    _ => (first.len_utf8(), ""),
-                };
-                return faulty(length, format!("`{}` has no meaning in a condition{hint}", &rest[..length]));
-            }
+            '(' => (1, Ok(Kind::Open)),
+            ')' => (1, Ok(Kind::Close)),
+            '<' | '>' | '=' | '!' => operator(rest),
+            '\'' | '"' => quoted(rest, first),
+            '+' | '-' | '.' | '0'..='9' => number(rest),
+            _ if first.is_alphabetic() || first == '_' => word(rest),
+            _ => meaningless(rest, first),
         };
-        tokens.push(Token { span: start..start + length, text: &rest[..length], kind });
+        let span = start..start + length;
+        let kind = kind.map_err(|message| ConditionFault { span: span.clone(), message })?;
+        tokens.push(Token { span, text: &rest[..length], kind });
         start += length;
     }
     Ok(tokens)
+}
+
+/// How many bytes of `text` are of letters that belong.
+fn run(text: &str, belongs: fn(char) -> bool) -> usize {
+    text.find(|c| !belongs(c)).unwrap_or(text.len())
+}
+
+fn operator(text: &str) -> Piece<'_> {
+    let written = &text[..run(text, |c| "<>=!".contains(c))];
+    let known = OPERATORS.iter().find(|(sign, _)| *sign == written);
+    let kind = known.map(|(_, comparison)| Kind::Operator(*comparison)).ok_or_else(|| {
+        let hint = match written {
+            "==" => "; write `=`",
+            "<>" => "; write `!=`",
+            "!" => "; write `not`",
+            "=<" => "; write `<=`",
+            "=>" => "; write `>=`",
+            _ => "",
+        };
+        let known = OPERATORS.map(|(sign, _)| sign);
+        format!("unknown operator `{written}`{hint}; known: {}", declare::list(&known))
+    });
+    (written.len(), kind)
+}
+
+fn quoted(text: &str, quote: char) -> Piece<'_> {
+    let inside = &text[1..];
+    match inside.find(quote) {
+        Some(length) => (length + 2, Ok(Kind::Quoted(&inside[..length]))),
+        None => (text.len(), Err(format!("the quote {quote} is not closed"))),
+    }
+}
+
+fn number(text: &str) -> Piece<'_> {
+    // In `1e-3` the sign is part of the number.
+    let mut length = 1;
+    while let Some(next) = text[length..].chars().next() {
+        let sign_of_exponent = "+-".contains(next) && text[..length].ends_with(['e', 'E']);
+        if !next.is_alphanumeric() && !"._".contains(next) && !sign_of_exponent {
+            break;
+        }
+        length += next.len_utf8();
+    }
+    let number = text[..length].parse::<f64>().ok().filter(|number| number.is_finite());
+    // A negative zero is none.
+    let kind = number.map(|number| Kind::Number(number + 0.0));
+    (length, kind.ok_or_else(|| format!("`{}` is not a number", &text[..length])))
+}
+
+fn word(text: &str) -> Piece<'_> {
+    let length = run(text, |c| c.is_alphanumeric() || "_-".contains(c));
+    let kind = match &text[..length] {
+        "and" => Kind::And,
+        "or" => Kind::Or,
+        "not" => Kind::Not,
+        _ => Kind::Name,
+    };
+    (length, Ok(kind))
+}
+
+fn meaningless(text: &str, first: char) -> Piece<'_> {
+    let (length, hint) = match &text[..run(text, |c| "&|".contains(c))] {
+        signs @ ("&" | "&&") => (signs.len(), "; write `and`"),
+        signs @ ("|" | "||") => (signs.len(), "; write `or`"),
+        _ => (first.len_utf8(), ""),
+    };
+    (length, Err(format!("`{}` has no meaning in a condition{hint}", &text[..length])))
 }
 
 struct Parser<'t> {
