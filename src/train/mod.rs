@@ -7,21 +7,21 @@
 //! | | function | what it does |
 //! |---|---|---|
 //! | 1 | `run::stage::train` | takes stage `index` of the plan, loads its records, trains it, saves the weights |
-//! | 2 | [`regression()`], [`transfer`] | says what is learned, as a [`Task`](task::Task), makes the network, and grafts into it |
-//! | 3 | [`task::train_task`] | trains the network, scores its best epoch, and collects the [`Outcome`] |
+//! | 2 | `regression`, `transfer` | says what is learned, as a `Task`, makes the network, and grafts into it |
+//! | 3 | `task::train_task` | trains the network, scores its best epoch, and collects the [`Outcome`] |
 //! | 4 | `Fit::new` | puts the state together, or takes it up from where an earlier training was stopped |
 //! | 5 | `Fit::epochs` | **the loop**: an epoch trains, is validated, is kept or not |
 //! | 6 | `Fit::freeze_blocks` | which blocks hold still in the epoch ([`Freeze`](crate::manifest::Freeze)) |
 //! | 7 | `Fit::train_epoch` | the batches of an epoch, in their order |
 //! | 8 | `Setup::step` | **one step**: batch, forward, loss, backward, L2-SP, clipping, update |
-//! | 9 | `Batches::next` | the next batch on the device, from the [data loader](data_loader) |
+//! | 9 | `Batches::next` | the next batch on the device, from the data loader |
 //! | 10 | `Batch::gradients` | forward, loss and backward of one batch |
 //! | 11 | `Optimizer::step` | moves the parameters |
 //! | 12 | `Fit::validate` | the outputs on the validation records, their loss and metrics |
 //! | 13 | `Task::evaluate` | the validation metrics of the task |
 //! | 14 | `Fit::decide` | whether the epoch is the best so far, and whether another follows |
 //! | 15 | `Task::score` | measures the best epoch on the validation and test records |
-//! | 16 | [`checkpoint::save`] | writes the weights |
+//! | 16 | `checkpoint::save` | writes the weights |
 //!
 //! Steps 8 to 11 are the inside of the loop of step 7, steps 6, 7, 12 and 14 that of step 5. You come back up from 6, 11
 //! (to the loop), 13, 14 (to `train_task`) and 15 (to `run::stage::train`).

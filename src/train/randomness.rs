@@ -119,9 +119,7 @@ mod tests {
                     let all = Some(("all", whole(one), whole(other))).filter(|(_, all, _)| all.len() >= LARGE);
                     for (name, a, b) in pairs.chain(all) {
                         let found = correlation(&a, &b);
-                        // Five standard errors, of a network that has few weights in all.
-                        let most = 0.05f64.max(5.0 / (a.len() as f64).sqrt());
-                        assert!(found.abs() < most, "{}: {name} of two networks: {found}", kind.name);
+                        assert!(found.abs() < 0.05, "{}: {name} of two networks: {found}", kind.name);
                     }
                 }
             }
