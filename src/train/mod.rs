@@ -14,17 +14,18 @@
 //! | 6 | `Fit::freeze_blocks` | which blocks hold still in the epoch ([`Freeze`](crate::manifest::Freeze)) |
 //! | 7 | `Fit::train_epoch` | the batches of an epoch, in their order |
 //! | 8 | `Setup::step` | **one step**: batch, forward, loss, backward, L2-SP, clipping, update |
-//! | 9 | `Batches::next` | the next batch on the device, from the data loader |
-//! | 10 | `Batch::gradients` | forward, loss and backward of one batch |
-//! | 11 | `Optimizer::step` | moves the parameters |
-//! | 12 | `Fit::validate` | the outputs on the validation records, their loss and metrics |
-//! | 13 | `Task::evaluate` | the validation metrics of the task |
-//! | 14 | `Fit::decide` | whether the epoch is the best so far, and whether another follows |
-//! | 15 | `Task::score` | measures the best epoch on the validation and test records |
-//! | 16 | `checkpoint::save` | writes the weights |
+//! | 9 | `Setup::gradients` | the batch and its labels, in as many micro-batches as it takes to have room |
+//! | 10 | `Batches::next` | the next batch on the device, from the data loader |
+//! | 11 | `Batch::gradients` | forward, loss and backward of one batch |
+//! | 12 | `Optimizer::step` | moves the parameters |
+//! | 13 | `Fit::validate` | the outputs on the validation records, their loss and metrics |
+//! | 14 | `Task::evaluate` | the validation metrics of the task |
+//! | 15 | `Fit::decide` | whether the epoch is the best so far, and whether another follows |
+//! | 16 | `Task::score` | measures the best epoch on the validation and test records |
+//! | 17 | `checkpoint::save` | writes the weights |
 //!
-//! Steps 8 to 11 are the inside of the loop of step 7, steps 6, 7, 12 and 14 that of step 5. You come back up from 6, 11
-//! (to the loop), 13, 14 (to `train_task`) and 15 (to `run::stage::train`).
+//! The loop of 5 has 6, 7, 13 and 15 in it, that of 7 has 8 to 12. You come back up seven times: from 6 and 12 to the loop,
+//! from 10 and 11 to the step, from 14 to the loop, from 15 to `train_task`, and from 16 to `run::stage::train`.
 //!
 //! # The rest
 //!

@@ -67,7 +67,7 @@ mod tests {
 
     fn manifest(rule: &str, epochs: usize) -> Result<Manifest, Vec<String>> {
         let text = format!(
-            "name = 'a'\n[sources.p]\nkind = 'ptb-xl'\npath = 'data'\n[mixes.all]\nparts = [{{ source = 'p' }}]\n\
+            "name = 'a'\n[sources.p]\nkind = 'ptb-xl'\npath = 'data'\nfeatures = 'f.csv'\n[mixes.all]\nparts = [{{ source = 'p' }}]\n\
              [architectures.small]\nkind = 'cnn'\nchannels = [4, 4, 4]\nkernels = [3, 3, 3]\n[freezes.slow]\n{rule}\n\
              [transfer]\nepochs = {epochs}\n[trials]\nfreeze = ['none', 'slow']\n"
         );
