@@ -4,7 +4,8 @@
 //!
 //! Data flows one way through the modules, each knowing only those before it:
 //! [`words`], [`ecg`] -> [`tensor`] -> [`ops`] -> [`nn`] -> [`source`] -> [`manifest`] -> [`plan`] -> [`data`] -> [`statistics`],
-//! [`metrics`] -> [`train`] -> [`store`] -> [`run`] -> [`verify`] -> [`compare`] -> [`report`] -> [`audit`] -> [`cli`].
+//! [`metrics`] -> [`store`] -> [`train`] -> [`run`], [`compare`] -> [`verify`], [`audit`] -> [`report`] and [`bench`] -> [`cli`].
+//! Where things lie in a folder of results says [`results`].
 //!
 //! How the house is built, and its words: [`_house`], [`_glossary`], [`_adding`].
 //!
@@ -12,6 +13,7 @@
 #![warn(missing_docs)]
 
 pub mod audit;
+pub mod bench;
 pub mod cli;
 pub mod compare;
 pub mod data;
@@ -29,6 +31,7 @@ pub mod precision;
 pub mod process;
 pub mod progress;
 pub mod report;
+pub mod results;
 pub mod run;
 pub mod seed;
 pub mod source;

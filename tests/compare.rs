@@ -10,7 +10,7 @@ use ecgraft::manifest::Labels;
 use ecgraft::metrics::{NamedMetric, Predictions};
 use ecgraft::report::Format;
 use ecgraft::report::format::{Markdown, Table, Typst};
-use ecgraft::store::{Run, Store, TestPredictions};
+use ecgraft::store::{Run, StageStatus, Store, TestPredictions};
 
 /// Two experiments, with several labels and with one, and everything that is asked of them.
 #[test]
@@ -156,7 +156,7 @@ fn run(graft: &str, freeze: Option<&str>, seed: u64, auc: f64) -> Run {
         label_fraction: if seed >= 10 { 1.0 } else { 0.1 },
         seed: seed % 10,
         device: None,
-        status: "done".into(),
+        status: StageStatus::Done,
         error: None,
         started_at: None,
         finished_at: None,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::workbench::{Workbench, sample};
 use ecgraft::progress::Progress;
+use ecgraft::results::ResultsFolder;
 use ecgraft::run::{self, Device};
 use ecgraft::{manifest, plan};
 
@@ -343,7 +344,7 @@ fn labels_that_are_exchanged_after_planning_are_noticed() {
     fs::write(&table, text.replace("'NORM'", "'XXXX'").replace("'IMI'", "'NORM'").replace("'XXXX'", "'IMI'")).unwrap();
     let train = |plan: &plan::Plan| {
         let options = run::Options {
-            results: bench.results(),
+            results: ResultsFolder::new(bench.results()),
             device: Device::Cpu,
             threads: 1,
             jobs: 1,

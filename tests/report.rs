@@ -1,11 +1,11 @@
 //! Comparisons, lists of runs and the formats they are written in, from runs made by hand.
 
 use ecgraft::compare::{Arm, Comparison, Delta, Selection, compare, select};
-use ecgraft::report::Format;
 use ecgraft::report::format::{Csv, Json, Latex, Markdown, Table};
-use ecgraft::report::runs::{Filter, ListFormat};
+use ecgraft::report::runs::{self, Filter};
+use ecgraft::report::{Format, ListFormat};
 use ecgraft::statistics::Unmeasurable;
-use ecgraft::store::{Run, TestClass, TestSet};
+use ecgraft::store::{Run, StageStatus, TestClass, TestSet};
 
 /// A done run from scratch.
 fn scratch(seed: u64, auc: f64, accuracy: f64, f1: f64) -> Run {
@@ -19,7 +19,7 @@ fn scratch(seed: u64, auc: f64, accuracy: f64, f1: f64) -> Run {
         label_fraction: 0.1,
         seed,
         device: Some("cpu".into()),
-        status: "done".into(),
+        status: StageStatus::Done,
         error: None,
         started_at: Some("2026-05-04T13:30:00.000Z".into()),
         finished_at: Some("2026-05-04T13:37:12.345Z".into()),
@@ -47,10 +47,10 @@ fn grafted(seed: u64, auc: f64, accuracy: f64, f1: f64) -> Run {
     }
 }
 
-fn unfinished(run: Run, status: &str) -> Run {
+fn unfinished(run: Run, status: StageStatus) -> Run {
     Run {
-        status: status.into(),
-        error: (status == "failed").then(|| "the loss is not a number; lower the learning rate".into()),
+        status,
+        error: (status == StageStatus::Failed).then(|| "the loss is not a number; lower the learning rate".into()),
         finished_at: None,
         wall_s: None,
         test_macro_auc: None,
@@ -167,9 +167,9 @@ fn an_auc_that_no_run_has_is_a_dash() {
 #[test]
 fn only_done_runs_count_and_the_others_are_told_of() {
     let mut runs = runs();
-    runs[2] = unfinished(runs[2].clone(), "failed");
-    runs[4] = unfinished(runs[4].clone(), "running");
-    runs[5] = unfinished(runs[5].clone(), "pending");
+    runs[2] = unfinished(runs[2].clone(), StageStatus::Failed);
+    runs[4] = unfinished(runs[4].clone(), StageStatus::Running);
+    runs[5] = unfinished(runs[5].clone(), StageStatus::Pending);
     let comparison = compared(&runs);
     let experiment = &comparison.experiments[0];
     assert_eq!((experiment.arms[0].seeds.done, experiment.arms[1].seeds.done), (1, 2));
@@ -179,7 +179,7 @@ fn only_done_runs_count_and_the_others_are_told_of() {
         assert!(text.contains("3 of 6 runs done, 1 in work; 1 failed: see `ecgraft runs --status failed`"), "{text}");
         assert!(text.contains(" 2/3 ") && text.contains(" 1/3 "), "{text}");
     }
-    let nothing: Vec<Run> = runs.into_iter().map(|run| unfinished(run, "pending")).collect();
+    let nothing: Vec<Run> = runs.into_iter().map(|run| unfinished(run, StageStatus::Pending)).collect();
     let table = Table::default().write(&compared(&nothing));
     assert!(table.contains("0 of 6 runs done") && table.contains(" 0/3 ") && !table.contains("±"), "{table}");
 }
@@ -381,30 +381,30 @@ fn absent_classes_are_told_below_the_table() {
 #[test]
 fn runs_are_listed_with_the_errors_of_those_that_failed() {
     let mut runs = runs();
-    runs[2] = unfinished(runs[2].clone(), "failed");
+    runs[2] = unfinished(runs[2].clone(), StageStatus::Failed);
     let all = Filter::default().apply(&runs).unwrap();
-    let table = ListFormat::Table { columns: None }.write(&all);
+    let table = runs::write(&all, ListFormat::Table { columns: None });
     assert!(table.contains("\n00fedcba  first_look  "), "{table}");
     assert!(table.contains("cnn, qrs from half_real, freeze probe, 10% labels"), "{table}");
     assert!(table.contains("1m20s") && table.contains("2026-05-04 13:37"), "{table}");
     assert!(table.contains("the loss is not a number; lower the learning rate"), "{table}");
     for columns in [40, 80, 120] {
-        let table = ListFormat::Table { columns: Some(columns) }.write(&all);
+        let table = runs::write(&all, ListFormat::Table { columns: Some(columns) });
         assert!(table.lines().all(|line| line.chars().count() <= columns), "{columns}\n{table}");
     }
 
-    let failed = Filter { status: Some("failed".into()), ..Filter::default() };
+    let failed = Filter { status: Some(StageStatus::Failed), ..Filter::default() };
     assert_eq!(failed.apply(&runs).unwrap().len(), 1);
-    let text = ListFormat::Csv.write(&failed.apply(&runs).unwrap());
+    let text = runs::write(&failed.apply(&runs).unwrap(), ListFormat::Csv);
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     let row = reader.records().next().unwrap().unwrap();
     assert_eq!(row.len(), reader.headers().unwrap().len());
     assert_eq!(&row[0], "02fedcba9876543210ab");
 
-    let none = Filter { status: Some("pending".into()), ..Filter::default() }.apply(&runs).unwrap();
-    assert_eq!(ListFormat::Table { columns: None }.write(&none), "no such runs\n");
-    assert_eq!(ListFormat::Csv.write(&none).lines().count(), 1);
-    assert_eq!(ListFormat::Json.write(&none), "[]\n");
+    let none = Filter { status: Some(StageStatus::Pending), ..Filter::default() }.apply(&runs).unwrap();
+    assert_eq!(runs::write(&none, ListFormat::Table { columns: None }), "no such runs\n");
+    assert_eq!(runs::write(&none, ListFormat::Csv).lines().count(), 1);
+    assert_eq!(runs::write(&none, ListFormat::Json), "[]\n");
     let error = Filter { experiment: Some("second".into()), ..Filter::default() }.apply(&runs).unwrap_err();
     assert!(error.message.ends_with("there are first_look"), "{}", error.message);
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use crate::workbench::{Said, Workbench, sample, tiny};
 use chrono::Utc;
+use ecgraft::data::Subset;
 use ecgraft::plan::{Plan, Stage, StageKind};
-use ecgraft::store::{Claim, Finish, Store};
-use ecgraft::train::{Outcome, Score};
+use ecgraft::store::{Claim, Finish, Outcome, Score, Store};
 
 const LEASE: Duration = Duration::from_secs(30);
 
@@ -33,7 +33,7 @@ fn claim(store: &mut Store, worker: &str, lease: Duration) -> String {
 }
 
 fn finish(store: &mut Store, id: &str, worker: &str, wall_s: f64) {
-    let auc = Score { split: "test", metric: "macro_auc".into(), class: None, value: Some(0.75) };
+    let auc = Score { split: Subset::Test, metric: "macro_auc".into(), class: None, value: Some(0.75) };
     let outcome = Outcome { wall_s, scores: vec![auc], ..Outcome::default() };
     let finish =
         Finish { device: "cpu".into(), version: "0".into(), checkpoint: None, started_at: Utc::now(), weights: None };

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use crate::workbench::Workbench;
 use chrono::Utc;
-use ecgraft::data::{PartOfMix, TargetOfPart};
+use ecgraft::data::{PartOfMix, Subset, TargetOfPart};
 use ecgraft::metrics::RegressionMetrics;
-use ecgraft::plan::{Plan, Stage, StageKind};
-use ecgraft::store::{Cell, Claim, Finish, StageStatus, Store, Weights};
-use ecgraft::train::{EpochValue, MeasuredValue, Outcome, Prediction, RegressionScore, Score};
+use ecgraft::plan::{Plan, Stage, StageKind, TaskKind};
+use ecgraft::store::{
+    Cell, Claim, EpochValue, Finish, MeasuredValue, Outcome, Prediction, RegressionScore, Score, StageStatus, Store,
+    Weights,
+};
 
 const LEASE: Duration = Duration::from_secs(30);
 
@@ -26,8 +28,8 @@ fn outcome(stage: &Stage) -> Outcome {
     let mut outcome =
         Outcome { best_epoch: 2, wall_s: 1.5, notes: vec!["two records left out".into()], ..Outcome::default() };
     outcome.epochs = vec![
-        EpochValue { epoch: 1, split: "validation", metric: "loss".into(), value: 0.5 },
-        EpochValue { epoch: 2, split: "validation", metric: "loss".into(), value: 0.25 },
+        EpochValue { epoch: 1, split: Subset::Validation, metric: "loss".into(), value: 0.5 },
+        EpochValue { epoch: 2, split: Subset::Validation, metric: "loss".into(), value: 0.25 },
     ];
     match &stage.kind {
         StageKind::Regression { targets, .. } => {
@@ -52,7 +54,8 @@ fn outcome(stage: &Stage) -> Outcome {
                 ..part.clone()
             };
             outcome.composition = vec![part, other];
-            outcome.regression = vec![RegressionScore { target: target.name(), split: "test", records: 20, metrics }];
+            outcome.regression =
+                vec![RegressionScore { target: target.name(), split: Subset::Test, records: 20, metrics }];
             // The ids of two sources may be the same.
             let value = |source: &str, patient: &str, truth, measured| MeasuredValue {
                 target: target.name(),
@@ -66,7 +69,7 @@ fn outcome(stage: &Stage) -> Outcome {
         }
         StageKind::Classification { .. } | StageKind::Transfer { .. } => {
             let score =
-                |metric: &'static str, class, value| Score { split: "test", metric: metric.into(), class, value };
+                |metric: &'static str, class, value| Score { split: Subset::Test, metric: metric.into(), class, value };
             outcome.scores = vec![
                 score("macro_auc", None, Some(0.75)),
                 score("accuracy", None, Some(0.5)),
@@ -133,8 +136,8 @@ fn findings_are_in_the_views() {
     for (run, trial) in runs.iter().zip(&plan.trials) {
         assert_eq!((&run.run_id, run.seed, &run.stage_id), (&trial.run_id, trial.seed, &plan.stages[trial.stage].id));
         assert_eq!(
-            (run.status.as_str(), run.test_macro_auc, run.test_accuracy, run.test_macro_f1),
-            ("done", Some(0.75), Some(0.5), Some(0.25))
+            (run.status, run.test_macro_auc, run.test_accuracy, run.test_macro_f1),
+            (StageStatus::Done, Some(0.75), Some(0.5), Some(0.25))
         );
         assert_eq!(
             (run.graft.as_str(), run.mix.as_deref(), run.freeze.as_deref()),
@@ -146,9 +149,12 @@ fn findings_are_in_the_views() {
 
     let detail = store.run(&runs[0].run_id[..6]).unwrap();
     assert_eq!(detail.manifest_text, plan.experiments[0].text);
-    assert_eq!(detail.stages.iter().map(|stage| stage.kind.as_str()).collect::<Vec<_>>(), ["regression", "transfer"]);
     assert_eq!(
-        (detail.stages[0].measured[0].mae, detail.stages[0].notes.as_slice()),
+        detail.stages.iter().map(|stage| stage.row.kind).collect::<Vec<_>>(),
+        [TaskKind::Regression, TaskKind::Transfer]
+    );
+    assert_eq!(
+        (detail.stages[0].measured[0].mae, detail.stages[0].row.notes.as_slice()),
         (3.0, &["two records left out".to_owned()][..])
     );
     assert!(
@@ -232,7 +238,7 @@ fn findings_are_in_the_views() {
     );
     let parts = &detail.stages[0].composition;
     assert_eq!(
-        (parts.len(), &*parts[0].source, parts[0].records, parts[0].patients),
+        (parts.len(), &*parts[0].source, [parts[0].train, parts[0].validation, parts[0].test], parts[0].patients),
         (2, "simulated", [80, 10, 10], 99)
     );
     assert_eq!((parts[0].until_epoch, parts[1].until_epoch, parts[1].from_epoch), (None, Some(7), 3));
@@ -349,12 +355,12 @@ fn a_failed_input_fails_its_runs_and_can_be_tried_again() {
     store.fail(&first, "w", "record 12 is noise").unwrap();
     finish_all(&mut store, &plan);
     let runs = store.runs().unwrap();
-    assert_eq!(runs.iter().map(|run| run.status.as_str()).collect::<Vec<_>>(), ["failed", "done"]);
+    assert_eq!(runs.iter().map(|run| run.status).collect::<Vec<_>>(), [StageStatus::Failed, StageStatus::Done]);
     assert!(runs[0].error.as_ref().unwrap().contains("record 12 is noise"));
     store.retry_failed(&order).unwrap();
-    assert_eq!(store.runs().unwrap()[0].status, "pending");
+    assert_eq!(store.runs().unwrap()[0].status, StageStatus::Pending);
     finish_all(&mut store, &plan);
-    assert!(store.runs().unwrap().iter().all(|run| run.status == "done"));
+    assert!(store.runs().unwrap().iter().all(|run| run.status == StageStatus::Done));
 
     // Weights that were deleted: the stage and what it found are forgotten.
     assert_eq!(folder.ask("SELECT count(*) FROM composition"), [[Cell::Integer(4)].to_vec()]);
@@ -376,12 +382,11 @@ fn an_edited_manifest_keeps_what_was_trained_and_forgets_what_was_not() {
     manifest.trials.seed = vec![1, 2];
     let second = crate::example::plan(&[manifest]);
     store.register(&second).unwrap();
-    let seeds =
-        |store: &Store| store.runs().unwrap().iter().map(|run| (run.seed, run.status.clone())).collect::<Vec<_>>();
-    assert_eq!(seeds(&store), [(1, "done".to_owned()), (2, "pending".to_owned())]);
+    let seeds = |store: &Store| store.runs().unwrap().iter().map(|run| (run.seed, run.status)).collect::<Vec<_>>();
+    assert_eq!(seeds(&store), [(1, StageStatus::Done), (2, StageStatus::Pending)]);
     assert_eq!(folder.ask("SELECT seed FROM runs WHERE current = 0"), [[Cell::Integer(0)].to_vec()]);
     store.register(&first).unwrap();
-    assert_eq!(seeds(&store), [(0, "done".to_owned()), (1, "done".to_owned())], "seed 2 was never trained");
+    assert_eq!(seeds(&store), [(0, StageStatus::Done), (1, StageStatus::Done)], "seed 2 was never trained");
 }
 
 #[test]
@@ -466,7 +471,10 @@ fn a_store_of_the_first_version_keeps_what_it_has_and_learns_the_new() {
     let old = store.query("SELECT graft, test_macro_auc, status FROM runs WHERE run_id = 'run'").unwrap().rows;
     assert_eq!(old, [[text("qrs"), Cell::Real(0.75), text("done")]]);
     let detail = store.run("run").unwrap();
-    assert_eq!(detail.stages.iter().map(|stage| &*stage.kind).collect::<Vec<_>>(), ["regression", "transfer"]);
+    assert_eq!(
+        detail.stages.iter().map(|stage| stage.row.kind).collect::<Vec<_>>(),
+        [TaskKind::Regression, TaskKind::Transfer]
+    );
     let broken = rusqlite::Connection::open(folder.results().join("ecgraft.sqlite")).unwrap();
     let mut check = broken.prepare("PRAGMA foreign_key_check").unwrap();
     assert!(check.query([]).unwrap().next().unwrap().is_none(), "every reference holds");
@@ -509,4 +517,17 @@ fn a_store_of_the_first_version_is_read_and_goes_on() {
     let parts: Vec<usize> =
         runs.iter().map(|run| store.run(&run.run_id).unwrap().stages[0].composition.len()).collect();
     assert_eq!(parts, [0, 2]);
+}
+
+#[test]
+fn a_status_that_there_is_not_is_told_and_not_taken_for_another() {
+    let folder = Workbench::new("no-such-status");
+    let mut store = Store::open(&folder.results()).unwrap();
+    store.register(&plan()).unwrap();
+    let connection = rusqlite::Connection::open(folder.results().join("ecgraft.sqlite")).unwrap();
+    connection.execute_batch("PRAGMA ignore_check_constraints = ON; UPDATE stage SET status = 'dooe'").unwrap();
+    for error in [store.statuses().unwrap_err(), store.runs().unwrap_err(), store.stored_stages(None).unwrap_err()] {
+        assert!(error.message.contains("`dooe` is none of pending, running, done and failed"), "{error}");
+        assert!(error.message.contains("ecgraft.sqlite") && error.message.contains("damaged"), "{error}");
+    }
 }

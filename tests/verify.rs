@@ -148,7 +148,7 @@ const CHANGES: &[Change] = &[
     ("UPDATE source_score SET sd = NULL WHERE split = 'test' AND target = 'hr'", &["test sd of hr within", "stored as none"]),
     ("UPDATE source_score SET rmse = rmse * 1.000001 WHERE split = 'test'", &["test rmse of", "within"]),
     ("UPDATE source_score SET records = records + 1 WHERE split = 'test'", &["test records of", "within"]),
-    ("UPDATE source_score SET source = 'else-' || source WHERE split = 'test'", &["within else-"]),
+    ("UPDATE source_score SET source = 'elsewhere ' || source WHERE split = 'test'", &["within elsewhere"]),
     (
         "DELETE FROM source_score WHERE split = 'test' AND (stage_id, target, source) = (SELECT stage_id, target, source
          FROM source_score WHERE split = 'test' AND target = 'qrs' LIMIT 1)",

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::Result;
 use crate::data::{Recording, look_up, print};
 use crate::manifest::{Manifest, Signal, parse};
-use crate::run::cache_folder;
+use crate::results::ResultsFolder;
 use crate::source::Source;
 use crate::store::{Member, Run, Store, TrainedStages};
 
@@ -31,7 +31,7 @@ pub(super) struct LookedUp {
 
 impl<'a> LookUps<'a> {
     pub fn new(results: &'a Path) -> Self {
-        Self { cache: cache_folder(results), results, known: HashMap::new() }
+        Self { cache: ResultsFolder::new(results).cache(), results, known: HashMap::new() }
     }
 
     /// Looks up `members`, the recordings of an experiment's `runs`, in the sources of their manifests.

@@ -13,7 +13,8 @@ use std::path::Path;
 use self::data::LookUps;
 use self::sets::{Common, Sets};
 use crate::compare::select;
-use crate::store::{Run, SPLITS, StageSets, Store, TrainedStage, TrainedStages};
+use crate::data::Subset;
+use crate::store::{Run, StageRow, StageSets, StageStatus, Store, TrainedStages};
 use crate::{Error, Result};
 
 /// Letters of an id that are shown.
@@ -40,10 +41,12 @@ pub fn audit(results: &Path, globs: &[String]) -> Result<Audit> {
     let store = Store::open_read_only(results)?;
     let runs = store.runs()?;
     let names = select(&runs, globs).map_err(|error| error.at(results.display()))?;
-    let mut auditor = Auditor { sets: Sets::of(&store)?, stage_sets: store.stage_sets()?, audit: Audit::default() };
+    let mut auditor =
+        Auditor { sets: Sets::from_store(&store)?, stage_sets: store.stage_sets()?, audit: Audit::default() };
     let mut look_ups = LookUps::new(results);
     for name in &names {
-        let of: Vec<&Run> = runs.iter().filter(|run| run.experiment == *name && run.status == "done").collect();
+        let of: Vec<&Run> =
+            runs.iter().filter(|run| run.experiment == *name && run.status == StageStatus::Done).collect();
         auditor.experiment(&store, name, &of, &mut look_ups)?;
     }
     Ok(auditor.audit)
@@ -57,7 +60,7 @@ struct Auditor<'a> {
 
 /// A stage of a run, and the sets it was made of.
 struct Part<'a> {
-    stage: &'a TrainedStage,
+    stage: &'a StageRow,
     sets: [i64; 3],
 }
 
@@ -118,7 +121,7 @@ impl Auditor<'_> {
         let donors = stages.grafts.get(&run.stage_id).map(Vec::as_slice).unwrap_or_default();
         let part = |id: &String| {
             let missing = || {
-                let stage = stages.by_id.get(id).map_or_else(|| "a stage".to_owned(), described);
+                let stage = stages.by_id.get(id).map_or_else(|| "a stage".to_owned(), describe);
                 format!(
                     "{stage} ({}) has no record of who took part; it was trained before that was kept: run it again in another \
                      results folder",
@@ -145,7 +148,7 @@ impl Auditor<'_> {
         let within = self.within(transfer, &mut against);
         let _ = writeln!(text, "    transfer: {}; {within} in common", self.sizes(transfer));
         for donor in donors {
-            let what = described(donor.stage);
+            let what = describe(donor.stage);
             let within = self.within(donor, &mut against);
             let mut across = Common::default();
             for (place, set) in donor.sets.iter().enumerate() {
@@ -154,10 +157,10 @@ impl Auditor<'_> {
                     if let Some(first) = common.first
                         && allowed.is_none()
                     {
-                        let (role, judges) = (SPLITS[place], SPLITS[judge]);
+                        let (role, judges) = (Subset::ALL[place], Subset::ALL[judge]);
                         against.push(format!(
                             "{} is in {role} of {what} and in {judges} of the transfer",
-                            self.sets.told(first)
+                            self.sets.describe(first)
                         ));
                     }
                     across.add(&common);
@@ -185,8 +188,8 @@ impl Auditor<'_> {
         for (a, b) in [(0, 1), (0, 2), (1, 2)] {
             let common = self.sets.common(part.sets[a], part.sets[b]);
             if let Some(first) = common.first {
-                let (what, a, b) = (described(part.stage), SPLITS[a], SPLITS[b]);
-                against.push(format!("{} is in {a} and in {b} of {what}", self.sets.told(first)));
+                let (what, a, b) = (describe(part.stage), Subset::ALL[a], Subset::ALL[b]);
+                against.push(format!("{} is in {a} and in {b} of {what}", self.sets.describe(first)));
             }
             all.add(&common);
         }
@@ -204,10 +207,9 @@ impl Auditor<'_> {
 }
 
 /// `hr on half, seed 0`, `transfer, seed 0`
-fn described(stage: &TrainedStage) -> String {
-    let what = stage.target.as_deref().unwrap_or(&stage.kind);
+fn describe(stage: &StageRow) -> String {
     let mix = stage.mix.as_ref().map_or(String::new(), |mix| format!(" on {mix}"));
-    format!("{what}{mix}, seed {}", stage.seed)
+    format!("{}{mix}, seed {}", stage.task(), stage.seed)
 }
 
 fn short(id: &str) -> &str {

@@ -50,7 +50,7 @@ impl Common {
 }
 
 impl<'a> Sets<'a> {
-    pub fn of(store: &'a Store) -> Result<Self> {
+    pub fn from_store(store: &'a Store) -> Result<Self> {
         Ok(Self { store, recordings: store.recordings()?, loaded: HashMap::new(), known: HashMap::new() })
     }
 
@@ -104,7 +104,7 @@ impl<'a> Sets<'a> {
     }
 
     /// Two recordings in words.
-    pub fn told(&self, (a, b): (i64, i64)) -> String {
+    pub fn describe(&self, (a, b): (i64, i64)) -> String {
         let (Some(of_a), Some(of_b)) = (self.recordings.get(&a), self.recordings.get(&b)) else { return String::new() };
         let one = |of: &Member| format!("record {} of {}, patient {},", of.record_id, of.data_set, of.patient);
         if a == b {

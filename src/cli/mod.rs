@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::Result;
+use crate::{Result, terminal};
 
 mod architectures;
 mod audit;
@@ -13,7 +13,6 @@ mod check;
 mod compare;
 mod export;
 mod plan;
-mod planned;
 mod plot;
 mod query;
 mod report;
@@ -72,6 +71,17 @@ pub enum ListFormat {
     Json,
 }
 
+impl From<ListFormat> for crate::report::ListFormat {
+    /// A table is as wide as the terminal.
+    fn from(format: ListFormat) -> Self {
+        match format {
+            ListFormat::Table => Self::Table { columns: terminal::stdout_columns() },
+            ListFormat::Csv => Self::Csv,
+            ListFormat::Json => Self::Json,
+        }
+    }
+}
+
 /// Which manifests.
 #[derive(Debug, Args)]
 pub struct Manifests {
@@ -114,6 +124,11 @@ impl Cli {
             Command::Schema(options) => schema::run(options),
         }
     }
+}
+
+/// Writes a line to standard error.
+fn tell(line: &str) {
+    eprintln!("{line}");
 }
 
 /// Writes `text` to standard output. A reader that closed it early (`ecgraft ... | head`) is no error.

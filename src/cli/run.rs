@@ -2,10 +2,10 @@
 
 use clap::Args;
 
-use super::planned;
 use crate::compare::Question;
 use crate::error::{Blame, Error};
 use crate::progress::Progress;
+use crate::results::ResultsFolder;
 use crate::run::{self, Device};
 use crate::{Result, report, stop};
 
@@ -68,31 +68,26 @@ pub fn run(options: Options) -> Result<()> {
     }
     stop::listen()?;
     device.open(&options.results.dir)?;
-    let (plan, broken) = planned::planned(&options.manifests, &options.results, only).map_err(stopped)?;
+    let planned =
+        run::plan_manifests(&options.manifests.paths, &options.results.dir, only, &mut super::tell).map_err(stopped)?;
+    let plan = &planned.plan;
     if plan.trials.is_empty() {
-        return broken.into_result("cannot run (see above)");
+        return planned.into_result("cannot run (see above)");
     }
-    eprint!("{}", planned::overlaps(&plan));
+    eprint!("{}", plan.describe_overlaps());
 
-    let progress = Progress::new(plan.stages.len(), &run::costs(&plan));
-    let settings = run::Options { results: options.results.dir.clone(), device, threads, jobs, save_every };
-    let summary = run::run(&plan, &settings, &progress).map_err(stopped)?;
+    let progress = Progress::new(plan.stages.len(), &run::costs(plan));
+    let settings =
+        run::Options { results: ResultsFolder::new(&options.results.dir), device, threads, jobs, save_every };
+    let summary = run::run(plan, &settings, &progress).map_err(stopped)?;
     // All is in the store.
     stop::at_once();
 
     let experiments = plan.experiments.iter().map(|manifest| manifest.name.clone()).collect();
     let question = Question { experiments, ..Question::default() };
     super::print(&report::comparison(&options.results.dir, &question, &report::format::Table::for_stdout())?)?;
-    match (summary.faults, summary.failed) {
-        (0, 0) => broken.into_result("cannot run (see above); the others are done"),
-        (0, failed) => Err(Error::user(format!(
-            "{failed} of {} stages failed (see above); the others are done",
-            plan.stages.len()
-        ))),
-        (faults, _) => Err(Error::internal(format!(
-            "{faults} stages failed by a fault of ecgraft (see above); the others are done"
-        ))),
-    }
+    summary.into_result(plan.stages.len())?;
+    planned.into_result("cannot run (see above); the others are done")
 }
 
 /// What is said to a user who asked to stop.

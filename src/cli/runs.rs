@@ -1,10 +1,12 @@
 //! `ecgraft runs`
 
+use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 
 use super::{ListFormat, Results};
+use crate::Result;
 use crate::report::{self, runs};
-use crate::{Result, terminal};
+use crate::store::StageStatus;
 
 /// List runs: arm, seed, status and test macro AUC, and the errors of those that failed
 #[derive(Debug, Args)]
@@ -23,18 +25,20 @@ pub struct Options {
     experiment: Option<String>,
     /// Only runs with this status
     #[arg(long, value_enum)]
-    status: Option<Status>,
+    status: Option<StageStatus>,
     /// How it is written
     #[arg(long, value_enum, default_value = "table")]
     format: ListFormat,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Status {
-    Pending,
-    Running,
-    Done,
-    Failed,
+impl ValueEnum for StageStatus {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.name()))
+    }
 }
 
 /// Runs the command.
@@ -42,15 +46,8 @@ enum Status {
 /// # Errors
 /// A user error where there are no results, or no experiment has such a name.
 pub fn run(options: Options) -> Result<()> {
-    let status = options.status.and_then(|status| status.to_possible_value());
-    let filter =
-        runs::Filter { experiment: options.experiment, status: status.map(|status| status.get_name().to_owned()) };
-    let format = match options.format {
-        ListFormat::Table => runs::ListFormat::Table { columns: terminal::stdout_columns() },
-        ListFormat::Csv => runs::ListFormat::Csv,
-        ListFormat::Json => runs::ListFormat::Json,
-    };
-    let (list, nothing) = report::listing(&options.results.dir, &filter, format)?;
+    let filter = runs::Filter { experiment: options.experiment, status: options.status };
+    let (list, nothing) = report::listing(&options.results.dir, &filter, options.format.into())?;
     // An empty answer is an answer to who asks for the failed, but not one to be taken for a fault of the list.
     nothing.iter().for_each(|word| eprintln!("{word}"));
     super::print(&list)

@@ -1,12 +1,11 @@
 //! One row of a comparison.
 
 use super::{ArmName, Key, Runs};
+use crate::manifest::SCRATCH;
 use crate::statistics::{Difference, Spread, Support, Unmeasurable};
 use crate::store::Run;
 use crate::words::number::percent;
 
-/// The graft of a baseline.
-pub(super) const SCRATCH: &str = "scratch";
 /// P-values below this, corrected, are marked.
 pub const LEVEL: f64 = 0.05;
 

@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::arm::SCRATCH;
 use super::baseline::Baselines;
 use super::significance::Chosen;
 use super::values::value;
 use super::{Arm, Key, Runs, Selection, Sort, Summary};
+use crate::manifest::SCRATCH;
 use crate::metrics::NamedMetric;
 use crate::statistics::Spread;
-use crate::store::Run;
+use crate::store::{Run, StageStatus};
 
 /// Runs that have the same under all keys.
 struct Group<'a> {
@@ -69,7 +69,7 @@ fn in_order<'a>(groups: Vec<Group<'a>>, keys: &[Key]) -> Vec<Group<'a>> {
 fn arm(runs: &[&Run], baselines: &Baselines<'_>, selection: &Selection) -> Arm {
     let first = runs[0];
     let mut seeds: BTreeMap<u64, Vec<&Run>> = BTreeMap::new();
-    for run in runs.iter().copied().filter(|run| run.status == "done") {
+    for run in runs.iter().copied().filter(|run| run.status == StageStatus::Done) {
         seeds.entry(run.seed).or_default().push(run);
     }
     let seeds: Vec<Vec<&Run>> = seeds.into_values().collect();

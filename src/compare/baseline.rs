@@ -2,11 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::arm::SCRATCH;
 use super::significance::{Chosen, Pairs};
 use super::values::value;
 use super::{Delta, Selection};
-use crate::store::Run;
+use crate::manifest::SCRATCH;
+use crate::store::{Run, StageStatus};
 
 /// Architecture and share of the labels.
 type Place<'a> = (&'a str, u64);
@@ -29,7 +29,7 @@ impl<'a> Baselines<'a> {
         let mut baselines = Self { done: HashMap::new(), planned: HashSet::new() };
         for run in runs.iter().filter(|run| run.graft == SCRATCH) {
             baselines.planned.insert(place(run));
-            if run.status == "done" {
+            if run.status == StageStatus::Done {
                 baselines.done.insert((place(run), run.seed), run);
             }
         }

@@ -7,7 +7,7 @@ use super::notes::notes;
 use super::{Arm, Key, Selection, Shape, SignificanceTest};
 use crate::metrics::NamedMetric;
 use crate::statistics::{Difference, holm};
-use crate::store::{Run, TestSet};
+use crate::store::{Run, StageStatus, TestSet};
 
 /// What came of experiments, arm by arm.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,8 +75,13 @@ pub struct Runs {
 impl Runs {
     /// How many of `runs` are how far.
     pub(super) fn count(runs: &[&Run]) -> Self {
-        let with = |status: &str| runs.iter().filter(|run| run.status == status).count();
-        Self { planned: runs.len(), done: with("done"), running: with("running"), failed: with("failed") }
+        let with = |status: StageStatus| runs.iter().filter(|run| run.status == status).count();
+        Self {
+            planned: runs.len(),
+            done: with(StageStatus::Done),
+            running: with(StageStatus::Running),
+            failed: with(StageStatus::Failed),
+        }
     }
 }
 

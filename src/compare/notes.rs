@@ -1,13 +1,13 @@
 //! What must be known of the runs that are compared.
 
 use super::Selection;
-use crate::store::Run;
+use crate::store::{Run, StageStatus};
 
 /// What makes the done runs less comparable than they look, and what is not known of their records.
 pub(super) fn notes(runs: &[&Run], selection: &Selection) -> Vec<String> {
     let several = |of: fn(&Run) -> Option<&str>| {
         let mut values: Vec<&str> = Vec::new();
-        for value in runs.iter().filter(|run| run.status == "done").filter_map(|run| of(run)) {
+        for value in runs.iter().filter(|run| run.status == StageStatus::Done).filter_map(|run| of(run)) {
             if !values.contains(&value) {
                 values.push(value);
             }
@@ -32,7 +32,7 @@ pub(super) fn notes(runs: &[&Run], selection: &Selection) -> Vec<String> {
 
 /// Whose records were tested, where that matters.
 fn note_of_records(runs: &[&Run], selection: &Selection) -> Option<String> {
-    let done = || runs.iter().filter(|run| run.status == "done");
+    let done = || runs.iter().filter(|run| run.status == StageStatus::Done);
     let known = done().find_map(|run| selection.test_results.patients(&run.stage_id));
     match known {
         Some((_, records, false)) => Some(format!(

@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::arm::SCRATCH;
 use super::{Key, Only, Selection, Shape, SignificanceTest, Sort, TestResults, select, usual_metrics};
-use crate::manifest::{Labels, choices};
+use crate::manifest::{Labels, SCRATCH, choices};
 use crate::metrics::NamedMetric;
-use crate::store::{Run, Store};
+use crate::store::{Run, StageStatus, Store};
 use crate::{Error, Result};
 
 /// Resamples of the patients, if nothing else is asked for.
@@ -51,7 +50,7 @@ impl Question {
         let values = values(store, &metrics)?;
         // Baselines are needed whatever the conditions say.
         let is_needed = |run: &&Run| {
-            let is_done = run.status == "done" && experiments.contains(&run.experiment);
+            let is_done = run.status == StageStatus::Done && experiments.contains(&run.experiment);
             is_done && (run.graft == SCRATCH || only.iter().all(|only| only.admits(run)))
         };
         let needed: Vec<&Run> = runs.iter().filter(is_needed).collect();

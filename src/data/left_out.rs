@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::durable;
+use crate::results::ResultsFolder;
 use crate::seed::sha256_hex;
 use crate::source::{Reading, Unreadable};
 use crate::{Error, Result};
@@ -13,7 +14,7 @@ use crate::{Error, Result};
 const NAMED: usize = 5;
 
 /// The folder of the lists, in the results folder.
-const FOLDER: &str = "left-out";
+const FOLDER: &str = ResultsFolder::LEFT_OUT;
 
 /// A record that is left out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -100,11 +100,14 @@ impl From<Target> for Donor {
     }
 }
 
+/// The graft of one network that nothing is grafted into.
+pub const SCRATCH: &str = "scratch";
+
 /// A graft as tables show it: `hr`, `hr+qrs` side by side, `gate(hr+qrs)`, `mean(hr+qrs)`; without donors
 /// `scratch`, or `scratch x4` for four fresh backbones.
 pub fn graft_label(donors: &[Donor], backbones: usize, fusion: Fusion) -> String {
     let list = match donors {
-        [] if backbones == 1 => "scratch".into(),
+        [] if backbones == 1 => SCRATCH.into(),
         [] => format!("scratch x{backbones}"),
         donors => donors.iter().map(Donor::label).collect::<Vec<_>>().join("+"),
     };

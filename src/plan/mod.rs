@@ -11,10 +11,12 @@ mod identity;
 mod overlap;
 mod settings;
 mod stored;
+mod task;
 
 pub use overlap::{Overlap, Overlaps, SharedPeople};
 pub(crate) use stored::check as check_settings;
 pub use stored::{id_of_run, id_of_settings};
+pub use task::TaskKind;
 
 /// Goes up when kernels, simulator, preprocessing or training change numbers; part of every stage id.
 pub const NUMERIC_VERSION: u32 = 5;
@@ -43,6 +45,17 @@ impl Plan {
     pub fn linked_through(&self, experiment: usize, mix: Option<&str>) -> &[String] {
         let manifest = self.experiments.get(experiment);
         manifest.map_or(&[], |manifest| overlap::linked_through(manifest, mix, &self.overlaps))
+    }
+
+    /// Which sources share people, a line for each two of an experiment.
+    pub fn describe_overlaps(&self) -> String {
+        let mut text = String::new();
+        for manifest in &self.experiments {
+            for pair in self.overlaps.get(&manifest.name).into_iter().flat_map(|shared| &shared.pairs) {
+                text.push_str(&format!("{}: {}\n", manifest.name, pair.text(manifest.allow_overlap.is_some())));
+            }
+        }
+        text
     }
 
     /// Whether the ids of an experiment's stages on the mix of this name cover whom the transfer validates and tests.

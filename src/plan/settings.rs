@@ -21,22 +21,20 @@ impl Stage {
             "signal": manifest.signal,
             "compute": manifest.compute,
         });
+        settings["kind"] = json!(self.kind.task().name());
         match &self.kind {
             StageKind::Regression { mix, targets } => {
-                settings["kind"] = json!("regression");
                 settings["target"] = json!(targets);
                 settings["regression"] = json!(identity::regression_settings(manifest).ok());
                 self.mix_settings(&mut settings, plan, mix);
             }
             StageKind::Classification { mix } => {
-                settings["kind"] = json!("classification");
                 settings["classification"] = json!(identity::pretraining_settings(&manifest.classification).ok());
                 self.mix_settings(&mut settings, plan, mix);
             }
             StageKind::Transfer { grafts, backbones, fusion, freeze, label_fraction } => {
                 let input = |&index: &usize| json!({"stage_id": plan.stages[index].id, "label": plan.stages[index].describe(plan)});
                 let source = &manifest.transfer.source;
-                settings["kind"] = json!("transfer");
                 settings["grafts"] = grafts.iter().map(input).collect();
                 if *backbones > 1 {
                     settings["backbones"] = json!(backbones);

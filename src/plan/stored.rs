@@ -7,7 +7,7 @@
 use serde_json::Value;
 
 use super::identity::{self, Common, Id};
-use super::{NUMERIC_VERSION, Plan, Stage};
+use super::{NUMERIC_VERSION, Plan, Stage, TaskKind};
 use crate::manifest::{BatchNormMode, Freeze, Fusion, Targets};
 use crate::{Error, Result};
 
@@ -29,8 +29,8 @@ pub fn id_of_settings(settings: &Value) -> std::result::Result<String, String> {
         .value(part(settings, "signal")?)
         .value(part(settings, "compute")?)
         .value(&without_name(part(settings, "architecture")?));
-    let id = match settings["kind"].as_str() {
-        Some("regression") => {
+    let id = match settings["kind"].as_str().and_then(|kind| kind.parse().ok()) {
+        Some(TaskKind::Regression) => {
             let targets: Targets = serde_json::from_value(settings["target"].clone())
                 .map_err(|error| format!("their target is not understood: {error}"))?;
             if targets.list().is_empty() {
@@ -40,13 +40,13 @@ pub fn id_of_settings(settings: &Value) -> std::result::Result<String, String> {
             let mix = mix(settings, &regression["epochs"])?;
             people(common.value(&mix).value(regression), settings).regression(&targets, seed)
         }
-        Some("classification") => {
+        Some(TaskKind::Classification) => {
             let classification = part(settings, "classification")?;
             let mix = mix(settings, &classification["training"]["epochs"])?;
             people(common.value(&mix).value(classification), settings).classification(seed)
         }
-        Some("transfer") => transfer(common, settings, seed)?,
-        _ => return Err("their kind is not known".into()),
+        Some(TaskKind::Transfer) => transfer(common, settings, seed)?,
+        None => return Err("their kind is not known".into()),
     };
     Ok(identity::written(id))
 }

@@ -7,18 +7,20 @@ use crate::Result;
 use crate::compare::{Question, compare};
 use crate::store::Store;
 
+pub mod answer;
 pub mod export;
 pub mod figure;
 pub mod format;
 pub(crate) mod layout;
 mod legend;
 mod page;
+pub mod plan;
 pub mod runs;
 mod sheet;
 pub mod show;
 pub mod status;
 
-pub use format::Format;
+pub use format::{Format, ListFormat};
 pub use page::page;
 
 /// What `question` asks of the store of `results`, in `format`.
@@ -35,8 +37,8 @@ pub fn comparison(results: &Path, question: &Question, format: &dyn Format) -> R
 ///
 /// # Errors
 /// A user error where there is no store, or no experiment has such a name.
-pub fn listing(results: &Path, filter: &runs::Filter, format: runs::ListFormat) -> Result<(String, Option<String>)> {
+pub fn listing(results: &Path, filter: &runs::Filter, format: ListFormat) -> Result<(String, Option<String>)> {
     let runs = Store::open_read_only(results)?.runs()?;
     let found = filter.apply(&runs).map_err(|error| error.at(results.display()))?;
-    Ok((format.write(&found), filter.nothing(&runs, &found)))
+    Ok((runs::write(&found, format), filter.nothing(&runs, &found)))
 }

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::ListFormat;
 use super::format::{NONE, json};
 use super::layout::{self, fitting, squeezed};
 use crate::compare::{ArmName, select};
 use crate::manifest::glob_matches;
-use crate::store::Run;
+use crate::store::{Run, StageStatus};
 use crate::words::csv;
 use crate::words::number::decimals;
 use crate::words::text::{indented, wrapped};
@@ -24,7 +25,7 @@ pub struct Filter {
     /// Only experiments whose name this glob stands for.
     pub experiment: Option<String>,
     /// Only runs with this status.
-    pub status: Option<String>,
+    pub status: Option<StageStatus>,
 }
 
 impl Filter {
@@ -40,14 +41,14 @@ impl Filter {
         }
         let meant = |run: &&Run| {
             self.experiment.as_deref().is_none_or(|glob| glob_matches(glob, &run.experiment))
-                && self.status.as_deref().is_none_or(|status| run.status == status)
+                && self.status.is_none_or(|status| run.status == status)
         };
         Ok(runs.iter().filter(meant).collect())
     }
 
     /// Where none of `runs` was found, that it is so, and where they stand.
     pub(super) fn nothing(&self, runs: &[Run], found: &[&Run]) -> Option<String> {
-        let status = self.status.as_ref().filter(|_| found.is_empty())?;
+        let status = self.status.filter(|_| found.is_empty())?;
         let of = |run: &&Run| self.experiment.as_deref().is_none_or(|glob| glob_matches(glob, &run.experiment));
         Some(format!("no run is {status}; there are {}", counted(runs.iter().filter(of))))
     }
@@ -56,33 +57,17 @@ impl Filter {
 /// `6 done, 2 failed`
 fn counted<'a>(runs: impl Iterator<Item = &'a Run>) -> String {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    runs.for_each(|run| *counts.entry(&run.status).or_default() += 1);
+    runs.for_each(|run| *counts.entry(run.status.name()).or_default() += 1);
     counts.iter().map(|(status, count)| format!("{count} {status}")).collect::<Vec<_>>().join(", ")
 }
 
-/// How a list of runs is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ListFormat {
-    /// A table for the terminal.
-    Table {
-        /// Characters in a line; as wide as it needs where `None`.
-        columns: Option<usize>,
-    },
-    /// One header row, one row for each run, all that the store knows of it.
-    Csv,
-    /// An array with one object for each run, under the names of the CSV's columns.
-    Json,
-}
-
-impl ListFormat {
-    /// The whole text, with a line break at its end.
-    pub fn write(self, runs: &[&Run]) -> String {
-        let rows = || runs.iter().map(|run| Row::from(*run));
-        match self {
-            ListFormat::Table { columns } => table(runs, columns),
-            ListFormat::Csv => csv::records(&Row::default(), rows()),
-            ListFormat::Json => json(&rows().collect::<Vec<_>>()),
-        }
+/// The whole text, with a line break at its end.
+pub fn write(runs: &[&Run], format: ListFormat) -> String {
+    let rows = || runs.iter().map(|run| Row::from(*run));
+    match format {
+        ListFormat::Table { columns } => table(runs, columns),
+        ListFormat::Csv => csv::records(&Row::default(), rows()),
+        ListFormat::Json => json(&rows().collect::<Vec<_>>()),
     }
 }
 
@@ -126,7 +111,7 @@ fn built(runs: &[&Run], experiment: bool, times: bool) -> comfy_table::Table {
             run.experiment.clone(),
             ArmName::from(*run).short(),
             run.seed.to_string(),
-            run.status.clone(),
+            run.status.to_string(),
             run.test_macro_auc.map_or_else(none, |auc| decimals(auc, 3)),
             time.map_or_else(none, duration),
             run.finished_at.as_deref().map_or_else(none, minute),
@@ -146,7 +131,7 @@ fn item(run: &Run, columns: Option<usize>) -> String {
 /// Each message with the runs that failed for it: many do where a regression stage they share has.
 fn errors(runs: &[&Run], columns: Option<usize>) -> String {
     let mut messages: Vec<(&str, Vec<&str>)> = Vec::new();
-    for run in runs.iter().filter(|run| run.status == "failed") {
+    for run in runs.iter().filter(|run| run.status == StageStatus::Failed) {
         let message = run.error.as_deref().unwrap_or("no reason is known");
         match messages.iter_mut().find(|(known, _)| *known == message) {
             Some((_, ids)) => ids.push(short(run)),
@@ -203,7 +188,7 @@ impl<'a> From<&'a Run> for Row<'a> {
             freeze: run.freeze.as_deref(),
             label_fraction: run.label_fraction,
             seed: run.seed,
-            status: &run.status,
+            status: run.status.name(),
             test_macro_auc: run.test_macro_auc,
             test_accuracy: run.test_accuracy,
             test_macro_f1: run.test_macro_f1,

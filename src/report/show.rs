@@ -4,7 +4,9 @@ use std::fmt::Write;
 
 use super::layout;
 use crate::compare::ArmName;
+use crate::data::Subset;
 use crate::metrics::{NamedMetric, Over};
+use crate::plan::TaskKind;
 use crate::store::{ClassScore, MeasuredSource, MeasuredTarget, MixTargetDetail, RunDetail, StageDetail};
 
 /// Everything that made a run, and what came of it, in lines of at most `columns` characters where that is said.
@@ -45,15 +47,16 @@ fn write_run(text: &mut String, detail: &RunDetail, columns: Option<usize>) -> s
     Ok(())
 }
 
-fn write_stage(text: &mut String, stage: &StageDetail, columns: Option<usize>) -> std::fmt::Result {
+fn write_stage(text: &mut String, detail: &StageDetail, columns: Option<usize>) -> std::fmt::Result {
+    let stage = &detail.row;
     let what = match (&stage.target, &stage.mix) {
         (Some(target), Some(mix)) => format!("regression of {target} on {mix}"),
         (None, Some(mix)) => format!("{} on {mix}", stage.kind),
-        _ => "transfer".to_owned(),
+        _ => stage.kind.to_string(),
     };
     write!(text, "{what}: stage {}, seed {}, {}", stage.stage_id, stage.seed, stage.status)?;
     if let (Some(best), Some(wall)) = (stage.best_epoch, stage.wall_s) {
-        write!(text, "; best epoch {best} of {}, {wall:.1} s", stage.epochs)?;
+        write!(text, "; best epoch {best} of {}, {wall:.1} s", detail.epochs)?;
     }
     if let (Some(true), Some(last)) = (stage.frozen_at_best, stage.last_step) {
         write!(text, "; kept before its last thaw, with epoch {last}")?;
@@ -62,9 +65,9 @@ fn write_stage(text: &mut String, stage: &StageDetail, columns: Option<usize>) -
     if let Some(error) = &stage.error {
         writeln!(text, "  error: {error}")?;
     }
-    write_measured(text, stage)?;
-    if !stage.composition.is_empty() {
-        let table = composition(stage, columns);
+    write_measured(text, detail)?;
+    if !detail.composition.is_empty() {
+        let table = composition(detail, columns);
         table.lines().try_for_each(|line| writeln!(text, "  {line}"))?;
     }
     for note in &stage.notes {
@@ -125,18 +128,20 @@ fn composition(stage: &StageDetail, columns: Option<usize>) -> String {
     let curriculum = stage.composition.iter().any(|part| part.from_epoch > 1 || part.until_epoch.is_some());
     let targets = stage.composition.first().map(|part| part.targets.as_slice()).unwrap_or_default();
     let targets: Vec<String> = targets.iter().map(|of| format!("{}, {}", of.target, unit(&of.target))).collect();
+    let subsets = Subset::ALL.map(Subset::name);
+    let counts = [&subsets[..], &["patients"]].concat();
     let mut heads = vec!["source", "records"];
     heads.extend(curriculum.then_some("epochs"));
-    heads.extend(["train", "validation", "test", "patients"]);
+    heads.extend(&counts);
     heads.extend(targets.iter().map(String::as_str));
-    let mut table = layout::table(&heads, &["train", "validation", "test", "patients"], false);
+    let mut table = layout::table(&heads, &counts, false);
     for part in &stage.composition {
         let mut row = vec![part.source.clone(), part.filter.clone().unwrap_or_else(|| "all".into())];
         if curriculum {
             let from = part.from_epoch;
             row.push(part.until_epoch.map_or_else(|| format!("from {from}"), |until| format!("{from} to {until}")));
         }
-        row.extend(part.records.iter().chain([&part.patients]).map(usize::to_string));
+        row.extend([part.train, part.validation, part.test, part.patients].map(|count| count.to_string()));
         row.extend(part.targets.iter().map(spread));
         table.add_row(row);
     }
@@ -152,15 +157,15 @@ fn spread(of: &MixTargetDetail) -> String {
 
 /// The classes, in the order of the network's outputs.
 fn classes(detail: &RunDetail) -> Vec<String> {
-    let transfer = detail.stages.iter().find(|stage| stage.kind == "transfer");
-    let settings = transfer.and_then(|stage| serde_json::from_str::<serde_json::Value>(&stage.settings).ok());
+    let transfer = detail.stages.iter().find(|stage| stage.row.kind == TaskKind::Transfer);
+    let settings = transfer.and_then(|stage| serde_json::from_str::<serde_json::Value>(&stage.row.settings).ok());
     let classes = settings.and_then(|settings| serde_json::from_value(settings["transfer"]["classes"].clone()).ok());
     classes.unwrap_or_default()
 }
 
 /// Metrics on the test records.
 fn test(detail: &RunDetail) -> impl Iterator<Item = &ClassScore> {
-    detail.scores.iter().filter(|score| score.split == "test")
+    detail.scores.iter().filter(|score| score.split == Subset::Test)
 }
 
 fn find<'a>(detail: &'a RunDetail, metric: &str, class: Option<&str>) -> Option<&'a ClassScore> {
@@ -179,7 +184,7 @@ fn scores(detail: &RunDetail, columns: Option<usize>) -> String {
     let stored = stored.filter(|(named, _)| named.of.is_none() && find(detail, &named.name, None).is_some());
     let (by_class, overall): (Vec<_>, Vec<_>) = stored.partition(|(_, metric)| metric.over() == Over::Classes);
     let heads: Vec<&str> = by_class.iter().map(|(_, metric)| metric.heading()).collect();
-    let mut table = layout::table(&[&["test"], &heads[..]].concat(), &heads, false);
+    let mut table = layout::table(&[&[Subset::Test.name()], &heads[..]].concat(), &heads, false);
     for class in classes(detail) {
         let row = by_class.iter().map(|(_, metric)| show(metric.name(), Some(&class)));
         table.add_row(std::iter::once(class.clone()).chain(row));

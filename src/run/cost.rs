@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::manifest::{Architecture, Freeze, Signal};
 use crate::nn::Input;
-use crate::plan::{Plan, Stage, StageKind};
+use crate::plan::{Plan, Stage, StageKind, TaskKind};
 
 /// Records of a source whose number is not known before it is read.
 const TYPICAL_RECORDS: f64 = 2000.0;
@@ -62,10 +62,10 @@ pub(super) fn of_settings(settings: &Value) -> Option<f64> {
     let signal: Signal = part(&settings["signal"])?;
     let count = |value: &Value| value.as_u64().and_then(|count| usize::try_from(count).ok());
     let records = settings["mix"]["records"].as_f64().unwrap_or(TYPICAL_RECORDS);
-    let (epochs, records, backbones) = match settings["kind"].as_str()? {
-        "regression" => (count(&settings["regression"]["epochs"])?, records, 1),
-        "classification" => (count(&settings["classification"]["training"]["epochs"])?, records, 1),
-        _ => {
+    let (epochs, records, backbones) = match settings["kind"].as_str()?.parse().unwrap_or(TaskKind::Transfer) {
+        TaskKind::Regression => (count(&settings["regression"]["epochs"])?, records, 1),
+        TaskKind::Classification => (count(&settings["classification"]["training"]["epochs"])?, records, 1),
+        TaskKind::Transfer => {
             let freeze: Option<Freeze> = part(&settings["freeze"]);
             let epochs = count(&settings["transfer"]["epochs"])?;
             let epochs = if freeze.as_ref().is_some_and(Freeze::freezes_all) { 1 } else { epochs };

@@ -4,6 +4,8 @@ use std::path::Path;
 
 use crate::Result;
 use crate::error::Error;
+#[cfg(feature = "cuda")]
+use crate::results::ResultsFolder;
 
 /// A device, as it is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +69,7 @@ impl Device {
         match self {
             Device::Cpu => Ok(()),
             #[cfg(feature = "cuda")]
-            Device::Cuda(number) => crate::ops::open_cuda(number, &kernels(results)).map(drop),
+            Device::Cuda(number) => crate::ops::open_cuda(number, &ResultsFolder::new(results).kernels()).map(drop),
         }
     }
 
@@ -92,12 +94,6 @@ impl Device {
             },
         }
     }
-}
-
-/// Where the compiled kernels of GPUs are kept.
-#[cfg(feature = "cuda")]
-pub(crate) fn kernels(results: &Path) -> std::path::PathBuf {
-    results.join("cache/kernels")
 }
 
 #[cfg(test)]

@@ -1,14 +1,14 @@
 //! The weights that stages start from: those that are not what was saved are as good as deleted, and made again.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use rayon::prelude::*;
 
-use super::{Shared, checkpoint_path, lock};
+use super::{Shared, lock};
 use crate::error::Error;
 use crate::plan::{Plan, Stage};
 use crate::progress::Progress;
+use crate::results::ResultsFolder;
 use crate::store::{StageStatus, Store};
 use crate::train::checkpoint::Checkpoint;
 use crate::{Result, stop};
@@ -20,8 +20,8 @@ const MADE_AGAIN: usize = 3;
 ///
 /// # Errors
 /// A user error that says what does not fit.
-pub(super) fn read(results: &Path, stage: &Stage, weights_sha256: Option<&str>) -> Result<Checkpoint> {
-    let checkpoint = Checkpoint::read(&results.join(checkpoint_path(&stage.id)))?;
+pub(super) fn read(results: &ResultsFolder, stage: &Stage, weights_sha256: Option<&str>) -> Result<Checkpoint> {
+    let checkpoint = Checkpoint::read(&results.checkpoint(&stage.id))?;
     checkpoint.is_of(&stage.id, weights_sha256)?;
     Ok(checkpoint)
 }
@@ -31,7 +31,7 @@ pub(super) fn read(results: &Path, stage: &Stage, weights_sha256: Option<&str>) 
 pub(super) fn done(
     store: &mut Store,
     plan: &Plan,
-    results: &Path,
+    results: &ResultsFolder,
     pool: &rayon::ThreadPool,
     progress: &Progress,
 ) -> Result<Vec<usize>> {

@@ -30,7 +30,7 @@ pub(super) fn lease() -> Duration {
 
 /// Renews what is held and looks for workers that are gone, until all is over.
 pub(super) fn keep_claims(shared: &Shared<'_>) -> Result<()> {
-    let mut store = Store::open(&shared.options.results)?;
+    let mut store = Store::open(shared.options.results.path())?;
     let lease = lease();
     let mut is_told = false;
     while !shared.over.load(Ordering::SeqCst) {
@@ -64,7 +64,7 @@ pub(super) fn release_lost(shared: &Shared<'_>, store: &mut Store) -> Result<()>
     let index = |id: &str| shared.order.iter().position(|known| known == id);
     let why = |id: &str, times: u32| memory::likely_reason(index(id).map(|index| &shared.memory[index]), times);
     let progress = |id: &str| {
-        let file = shared.options.results.join(super::progress_path(id));
+        let file = shared.options.results.progress(id);
         file.metadata().and_then(|found| found.modified()).ok().map(chrono::DateTime::from)
     };
     for Lost { stage, times, failed } in store.release_lost(lease(), process::is_gone, why, progress)? {

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use crate::tensor::Cpu;
 
-use super::sources::cache_folder;
 use super::{Device, Shared, lock};
 use crate::manifest::{Architecture, Freeze, Fusion};
 use crate::nn::{Cost, Input, Network};
 use crate::plan::{Plan, Stage, StageKind};
+use crate::results::ResultsFolder;
 use crate::{data, stop};
 
 /// What the program itself takes, with what threads work in.
@@ -52,7 +52,7 @@ impl Needs {
 
 /// What each stage of `plan` needs, by index.
 pub(super) fn reckon(plan: &Plan, results: &Path, device: Device) -> Vec<Needs> {
-    let cache = cache_folder(results);
+    let cache = ResultsFolder::new(results).cache();
     // Stages share architectures and sources.
     let (mut values, mut sources) = (HashMap::new(), HashMap::new());
     let mut needs = Vec::with_capacity(plan.stages.len());

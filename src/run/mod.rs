@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
@@ -17,6 +17,7 @@ use crate::Result;
 use crate::error::{Blame, Error};
 use crate::plan::Plan;
 use crate::progress::Progress;
+use crate::results::ResultsFolder;
 use crate::store::{Claim, Finish, Store};
 use crate::{durable, stop};
 
@@ -26,18 +27,17 @@ mod donors;
 mod keeper;
 mod memory;
 mod overlap;
+mod planned;
 mod sources;
 mod stage;
 mod worker;
 
 pub use device::Device;
-#[cfg(feature = "cuda")]
-pub(crate) use device::kernels;
 use keeper::{Held, keep_claims, lease};
 use memory::Room;
 pub use memory::size;
+pub use planned::{Planned, plan_manifests};
 use sources::Sources;
-pub(crate) use sources::cache_folder;
 pub use sources::{Fingerprinted, fingerprints};
 
 /// How often a waiting worker looks again.
@@ -52,7 +52,7 @@ pub const VERSION: &str = env!("ECGRAFT_VERSION");
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Folder of the store, checkpoints and cache.
-    pub results: PathBuf,
+    pub results: ResultsFolder,
     /// Where networks are trained.
     pub device: Device,
     /// Threads in all; results do not depend on it.
@@ -74,6 +74,24 @@ pub struct Summary {
     pub failed: usize,
     /// Stages that failed now through a fault of ours.
     pub faults: usize,
+}
+
+impl Summary {
+    /// An error where any of the `stages` of the plan failed.
+    ///
+    /// # Errors
+    /// An internal one where a stage failed by a fault of ours, else a user error.
+    pub fn into_result(self, stages: usize) -> Result<()> {
+        match (self.faults, self.failed) {
+            (0, 0) => Ok(()),
+            (0, failed) => {
+                Err(Error::user(format!("{failed} of {stages} stages failed (see above); the others are done")))
+            }
+            (faults, _) => Err(Error::internal(format!(
+                "{faults} stages failed by a fault of ecgraft (see above); the others are done"
+            ))),
+        }
+    }
 }
 
 /// What the workers share.
@@ -103,7 +121,7 @@ struct Shared<'a> {
 /// Where the store cannot be used, and [`Blame::Interrupted`] where the user asked to stop. A stage that
 /// fails does not end the others: it is in the store and in the summary.
 pub fn run(plan: &Plan, options: &Options, progress: &Progress) -> Result<Summary> {
-    let mut store = Store::open(&options.results)?;
+    let mut store = Store::open(options.results.path())?;
     store.note().iter().for_each(|note| progress.message(note));
     store.register(plan)?;
     store.checkpoint();
@@ -114,10 +132,10 @@ pub fn run(plan: &Plan, options: &Options, progress: &Progress) -> Result<Summar
         plan,
         options,
         order,
-        sources: Sources::new(&options.results, options.threads)?,
+        sources: Sources::new(options.results.path(), options.threads)?,
         progress,
         held: Mutex::default(),
-        memory: memory::reckon(plan, &options.results, options.device),
+        memory: memory::reckon(plan, options.results.path(), options.device),
         room: Room::default(),
         checksums: Mutex::default(),
         made_again: Mutex::default(),
@@ -165,13 +183,13 @@ fn all_workers(shared: &mut Shared<'_>, jobs: usize) -> Result<()> {
 }
 
 /// Removes what runs that are gone left unfinished.
-fn sweep(results: &Path) {
+fn sweep(results: &ResultsFolder) {
     // By the clock that gives files their times, which may be a server's: the store was written just now.
-    let written = ["ecgraft.sqlite", "ecgraft.sqlite-wal"].map(|name| results.join(name).metadata());
+    let written = [results.store(), results.write_ahead_log()].map(|path| path.metadata());
     let times = written.into_iter().filter_map(|metadata| metadata.and_then(|metadata| metadata.modified()).ok());
     let now = times.max().unwrap_or(SystemTime::UNIX_EPOCH);
-    for folder in ["", "cache", "cache/kernels", "checkpoints", "progress"] {
-        durable::sweep(&results.join(folder), now, STALE);
+    for folder in results.written_by_runs() {
+        durable::sweep(&folder, now, STALE);
     }
 }
 
@@ -211,7 +229,7 @@ fn pool(threads: usize) -> Result<rayon::ThreadPool> {
 fn work(shared: &Shared<'_>, number: usize, threads: usize) -> Result<()> {
     let worker = worker::name(number);
     let mut told = false;
-    let mut store = Store::open(&shared.options.results)?;
+    let mut store = Store::open(shared.options.results.path())?;
     store.want(&shared.order)?;
     let pool = pool(threads)?;
     while !stop::asked() {
@@ -266,7 +284,7 @@ fn train_one(shared: &Shared<'_>, store: &mut Store, index: usize, held: &Held) 
         let finish = Finish {
             device: shared.options.device.name(),
             version: VERSION.to_owned(),
-            checkpoint: Some(checkpoint_path(id)),
+            checkpoint: Some(ResultsFolder::checkpoint_name(id)),
             started_at,
             weights: Some(weights),
         };
@@ -315,23 +333,13 @@ fn failed(shared: &Shared<'_>, store: &mut Store, index: usize, held: &Held, err
 /// As `stage::train`, on a GPU, in the precision that the manifest asks for.
 #[cfg(feature = "cuda")]
 fn on_gpu(shared: &Shared<'_>, number: usize, index: usize, held: &Held) -> Result<stage::Finished> {
-    let device = crate::ops::open_cuda(number, &kernels(&shared.options.results))?;
+    let device = crate::ops::open_cuda(number, &shared.options.results.kernels())?;
     let manifest = &shared.plan.experiments[shared.plan.stages[index].experiment];
     crate::ops::cuda::with_precision(manifest.compute.precision, || stage::train(&device, shared, index, held))
-}
-
-/// Where a stage's progress is saved while it is trained, below the results folder.
-fn progress_path(id: &str) -> String {
-    format!("progress/{id}")
 }
 
 /// Removes the progress of a stage that is not to go on from there.
 fn forget_progress(shared: &Shared<'_>, id: &str) {
     // What stays behind is passed over: a stage that is done is not trained again.
-    let _ = std::fs::remove_file(shared.options.results.join(progress_path(id)));
-}
-
-/// Where a stage's weights are, below the results folder.
-fn checkpoint_path(id: &str) -> String {
-    format!("checkpoints/{id}.safetensors")
+    let _ = std::fs::remove_file(shared.options.results.progress(id));
 }

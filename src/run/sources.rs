@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::manifest::Manifest;
 use crate::plan::{Fingerprints, Overlaps, SharedPeople};
 use crate::progress::Progress;
+use crate::results::ResultsFolder;
 use crate::source::Source;
 
 /// A source's records, or why they cannot be had; filled by the first stage that asks.
@@ -30,7 +31,7 @@ impl Sources {
     pub(super) fn new(results: &Path, threads: usize) -> Result<Self> {
         Ok(Self {
             results: results.into(),
-            cache: cache_folder(results),
+            cache: ResultsFolder::new(results).cache(),
             slots: Mutex::new(HashMap::new()),
             pool: super::pool(threads)?,
         })
@@ -76,11 +77,6 @@ impl Sources {
     }
 }
 
-/// Where preprocessed records and fingerprints are kept.
-pub(crate) fn cache_folder(results: &Path) -> PathBuf {
-    results.join("cache")
-}
-
 /// Manifests whose data are there, with the data's fingerprints, and what was said of the others.
 #[derive(Debug, Default)]
 pub struct Fingerprinted {
@@ -102,7 +98,8 @@ pub struct Fingerprinted {
 /// whose data are missing or damaged is an error; the others can run all the same.
 pub fn fingerprints(manifests: Vec<Manifest>, results: &Path) -> Fingerprinted {
     let mut all = Fingerprinted::default();
-    let mut looks = Looks { cache: cache_folder(results), prints: HashMap::new(), indexes: HashMap::new() };
+    let mut looks =
+        Looks { cache: ResultsFolder::new(results).cache(), prints: HashMap::new(), indexes: HashMap::new() };
     for manifest in manifests {
         let missing = manifest.missing_variables();
         if !missing.is_empty() {

@@ -15,7 +15,7 @@ use crate::store::Weights;
 use crate::train::{self, Graft, Outcome, Randomness, Saving, Trained, Training, Watch, checkpoint};
 use crate::{Result, durable, stop};
 
-use super::{Held, Shared, checkpoint_path, donors, lock, progress_path};
+use super::{Held, Shared, donors, lock};
 
 /// Shows a stage's epochs, and stops it when the user asks to, or when another worker has taken it over.
 struct Follow<'a> {
@@ -42,7 +42,7 @@ impl Watch for Follow<'_> {
     }
     fn saving(&self) -> Option<Saving> {
         let (stage, options) = (&self.shared.plan.stages[self.index], self.shared.options);
-        let path = options.results.join(progress_path(&stage.id));
+        let path = options.results.progress(&stage.id);
         Some(Saving { path, stage: stage.id.clone(), every: options.save_every })
     }
     fn tell(&mut self, sentence: &str) {
@@ -92,7 +92,7 @@ pub(super) fn train<D: Backend>(device: &D, shared: &Shared<'_>, index: usize, h
     metadata.insert(checkpoint::STAGE.into(), stage.id.clone());
     metadata.insert("ecgraft".into(), super::VERSION.into());
     metadata.insert("architecture".into(), architecture);
-    let path = shared.options.results.join(checkpoint_path(&stage.id));
+    let path = shared.options.results.checkpoint(&stage.id);
     let unfinished = durable::unfinished(&path);
     let sha256 = checkpoint::save(&mut network, &metadata, &unfinished)?;
     let note = note(&outcome);
@@ -186,7 +186,7 @@ fn load<D: Backend>(device: &D, shared: &Shared<'_>, index: usize, architecture:
 
 /// How a stage ended, in a few words.
 fn note(outcome: &Outcome) -> String {
-    let test = Subset::Test.name();
+    let test = Subset::Test;
     let last = outcome.regression.iter().rev().find(|score| score.split == test).or(outcome.regression.first());
     if let Some(last) = last {
         let errors = outcome.regression.iter().filter(|score| score.split == last.split).map(|score| {

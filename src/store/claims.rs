@@ -10,7 +10,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use chrono::{DateTime, Utc};
 use rusqlite::{OptionalExtension, params};
 
-use super::{Store, now, timestamp};
+use super::Store;
+use super::connection::{now, timestamp};
 use crate::Result;
 
 /// What a worker that asks for work is told.

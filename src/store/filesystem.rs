@@ -55,7 +55,7 @@ const FUSE_WITHOUT_LOCKS: [&str; 12] = [
 const WITHOUT_LOCKS: [&str; 4] = ["afs", "beegfs", "ncpfs", "coda"];
 
 /// The file system that `path` is on; `None` where the system does not tell.
-pub(super) fn of(path: &Path) -> Option<Mount> {
+pub(super) fn mount_of(path: &Path) -> Option<Mount> {
     // Tests say what is mounted.
     let table = std::env::var_os("ECGRAFT_MOUNTINFO").unwrap_or_else(|| "/proc/self/mountinfo".into());
     let path = path.canonicalize().ok()?;

@@ -5,18 +5,15 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
-use super::Store;
+use super::{Store, rows};
 use crate::Result;
-use crate::data::{Members, Pick, Recording};
+use crate::data::{Members, Pick, Recording, Subset};
 use crate::seed::hex;
-
-/// The splits of a stage, in the order of [`StageSets`].
-pub const SPLITS: [&str; 3] = ["train", "validation", "test"];
 
 /// Recordings in a word of a set: as many bits as no sign is needed for.
 const WORD: i64 = 60;
 
-/// The sets that trained, validated and tested a stage; `None` where that is not known.
+/// The sets that trained, validated and tested a stage, in the order of [`Subset::ALL`]; `None` where that is not known.
 pub type StageSets = [Option<i64>; 3];
 
 /// A recording that took part in a stage.
@@ -44,7 +41,7 @@ pub struct RecordSet {
 impl RecordSet {
     /// The hash of these members, whatever their order.
     pub fn sha256<'m>(members: impl IntoIterator<Item = &'m Member>) -> String {
-        let mut rows: Vec<Row<'_>> = members.into_iter().map(Row::of).collect();
+        let mut rows: Vec<Row<'_>> = members.into_iter().map(Row::from_member).collect();
         rows.sort_unstable();
         sha256(&rows)
     }
@@ -60,12 +57,12 @@ struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    fn of(member: &'a Member) -> Self {
+    fn from_member(member: &'a Member) -> Self {
         let Member { data_set, record_id, patient, recording } = member;
         Self { data_set, record_id, patient, samples: recording.as_ref().map_or(&[], |recording| recording.hash()) }
     }
 
-    fn of_pick(members: &'a Members, pick: &Pick) -> Option<Self> {
+    fn from_pick(members: &'a Members, pick: &Pick) -> Option<Self> {
         let dataset = members.datasets.get(&*pick.source)?;
         let record = dataset.records.get(pick.record)?;
         let samples: &[u8] = record.recording.as_ref().map_or(&[], |recording| recording.hash());
@@ -88,8 +85,8 @@ fn sha256(sorted: &[Row<'_>]) -> String {
 pub(super) fn write(connection: &Connection, id: &str, members: &Members) -> rusqlite::Result<()> {
     let mut insert =
         connection.prepare_cached("INSERT INTO stage_set (stage_id, split, set_id) VALUES (?1, ?2, ?3)")?;
-    for (split, picks) in SPLITS.iter().zip(&members.picks) {
-        let mut rows: Vec<Row<'_>> = picks.iter().filter_map(|pick| Row::of_pick(members, pick)).collect();
+    for (split, picks) in Subset::ALL.into_iter().zip(&members.picks) {
+        let mut rows: Vec<Row<'_>> = picks.iter().filter_map(|pick| Row::from_pick(members, pick)).collect();
         rows.sort_unstable();
         insert.execute(params![id, split, set(connection, &rows)?])?;
     }
@@ -109,7 +106,7 @@ fn set(connection: &Connection, rows: &[Row<'_>]) -> rusqlite::Result<i64> {
     let sha256 = sha256(rows);
     let known = connection
         .prepare_cached("SELECT set_id FROM record_set WHERE sha256 = ?1")?
-        .query_row([&sha256], |row| row.get(0))
+        .query_row([&sha256], |row| row.get("set_id"))
         .optional()?;
     if let Some(id) = known {
         return Ok(id);
@@ -144,7 +141,7 @@ fn recording<'a>(
         None => {
             connection.execute("INSERT OR IGNORE INTO data_set (name) VALUES (?1)", [row.data_set])?;
             let mut select = connection.prepare_cached("SELECT data_set_id FROM data_set WHERE name = ?1")?;
-            let id = select.query_row([row.data_set], |row| row.get(0))?;
+            let id = select.query_row([row.data_set], |row| row.get("data_set_id"))?;
             data_sets.insert(row.data_set, id);
             id
         }
@@ -154,7 +151,7 @@ fn recording<'a>(
             "SELECT recording_id FROM recording
              WHERE data_set_id = ?1 AND record_id = ?2 AND patient = ?3 AND samples = ?4",
         )?
-        .query_row(params![data_set, row.record_id, row.patient, row.samples], |row| row.get(0))
+        .query_row(params![data_set, row.record_id, row.patient, row.samples], |row| row.get("recording_id"))
         .optional()?;
     if let Some(id) = known {
         return Ok(id);
@@ -173,13 +170,12 @@ impl Store {
     pub fn stage_sets(&self) -> Result<HashMap<String, StageSets>> {
         self.read(|connection| {
             let mut select = connection.prepare("SELECT stage_id, split, set_id FROM stage_set")?;
+            let [stage, split, set] = rows::places(&select, ["stage_id", "split", "set_id"])?;
             let mut rows = select.query([])?;
             let mut all: HashMap<String, StageSets> = HashMap::new();
             while let Some(row) = rows.next()? {
-                let split: String = row.get(1)?;
-                if let Some(place) = SPLITS.iter().position(|known| *known == split) {
-                    all.entry(row.get(0)?).or_default()[place] = Some(row.get(2)?);
-                }
+                let split: Subset = row.get(split)?;
+                all.entry(row.get(stage)?).or_default()[split as usize] = Some(row.get(set)?);
             }
             Ok(all)
         })
@@ -192,13 +188,14 @@ impl Store {
     pub fn record_set(&self, id: i64) -> Result<RecordSet> {
         self.read(|connection| {
             let mut select = connection.prepare_cached("SELECT sha256 FROM record_set WHERE set_id = ?1")?;
-            let sha256 = select.query_row([id], |row| row.get(0))?;
+            let sha256 = select.query_row([id], |row| row.get("sha256"))?;
             let mut select =
                 connection.prepare_cached("SELECT word, bits FROM record_set_word WHERE set_id = ?1 ORDER BY word")?;
+            let [word, bits] = rows::places(&select, ["word", "bits"])?;
             let mut rows = select.query([id])?;
             let mut recordings = Vec::new();
             while let Some(row) = rows.next()? {
-                let (word, bits): (i64, i64) = (row.get(0)?, row.get(1)?);
+                let (word, bits): (i64, i64) = (row.get(word)?, row.get(bits)?);
                 recordings.extend((0..WORD).filter(|bit| bits >> bit & 1 == 1).map(|bit| WORD * word + bit));
             }
             Ok(RecordSet { sha256, recordings })
@@ -214,10 +211,13 @@ impl Store {
             let mut select = connection.prepare(
                 "SELECT recording_id, name, record_id, patient, samples FROM recording JOIN data_set USING (data_set_id)",
             )?;
+            let names = ["recording_id", "name", "record_id", "patient", "samples"];
+            let [id, data_set, record_id, patient, samples] = rows::places(&select, names)?;
             let rows = select.query_map([], |row| {
-                let samples: Vec<u8> = row.get(4)?;
+                let samples: Vec<u8> = row.get(samples)?;
                 let recording = <[u8; 32]>::try_from(samples).ok().map(Recording::new);
-                Ok((row.get(0)?, Member { data_set: row.get(1)?, record_id: row.get(2)?, patient: row.get(3)?, recording }))
+                let (data_set, record_id) = (row.get(data_set)?, row.get(record_id)?);
+                Ok((row.get(id)?, Member { data_set, record_id, patient: row.get(patient)?, recording }))
             })?;
             rows.collect()
         })

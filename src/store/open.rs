@@ -7,15 +7,33 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
+use super::Store;
+use super::connection::BUSY_TIMEOUT_MS;
+use super::failure::failure;
 use super::filesystem::{self, Keeping};
-use super::{APPLICATION_ID, BUSY_TIMEOUT_MS, MIGRATIONS, Store, failure};
 use crate::Result;
 use crate::error::Error;
+use crate::results::ResultsFolder;
+
+/// Steps from an empty file to the present schema; `user_version` counts those taken.
+const MIGRATIONS: [&str; 9] = [
+    include_str!("schema.sql"),
+    include_str!("schema_2.sql"),
+    include_str!("schema_3.sql"),
+    include_str!("schema_4.sql"),
+    include_str!("schema_5.sql"),
+    include_str!("schema_6.sql"),
+    include_str!("schema_7.sql"),
+    include_str!("schema_8.sql"),
+    include_str!("schema_9.sql"),
+];
+/// Marks the file as ours: "ecgr" in ASCII.
+const APPLICATION_ID: i32 = 0x6563_6772;
 
 /// What can go wrong at opening.
 enum Problem {
     Sql(rusqlite::Error),
-    Told(Error),
+    Said(Error),
 }
 
 impl From<rusqlite::Error> for Problem {
@@ -37,8 +55,8 @@ impl Store {
                 results.display()
             ))
         })?;
-        let path = path(results);
-        let mount = filesystem::of(results);
+        let path = ResultsFolder::new(results).store();
+        let mount = filesystem::mount_of(results);
         let keeping = mount.as_ref().map_or(Keeping::Wal, filesystem::Mount::keeping);
         if let (Keeping::Refused(why), Some(mount)) = (&keeping, &mount) {
             return Err(Error::user(format!(
@@ -53,7 +71,7 @@ impl Store {
         let mut store = Store { connection, path, note: None, seen: Default::default() };
         store.prepare(keeping == Keeping::Wal).map_err(|error| match error {
             Problem::Sql(error) => failure(&store.path, &error),
-            Problem::Told(error) => error,
+            Problem::Said(error) => error,
         })?;
         if !store.has_wal() {
             let place = mount.map_or_else(String::new, |mount| format!(", as it is on {}", mount.describe()));
@@ -67,14 +85,14 @@ impl Store {
     /// # Errors
     /// A user error where there is none, saying how to make one.
     pub fn open_read_only(results: &Path) -> Result<Store> {
-        let path = path(results);
+        let path = ResultsFolder::new(results).store();
         if !path.is_file() {
             return Err(Error::user(format!(
                 "{}: there are no results yet; `ecgraft run` makes them, --results DIR says where they are",
                 path.display()
             )));
         }
-        let keeping = filesystem::of(results).map_or(Keeping::Wal, |mount| mount.keeping());
+        let keeping = filesystem::mount_of(results).map_or(Keeping::Wal, |mount| mount.keeping());
         // Where SQLite cannot make the files that readers share, nobody writes: it may be read as it stands.
         let stands_still = match keeping {
             Keeping::Wal => false,
@@ -118,7 +136,7 @@ impl Store {
         let application: i32 = look.pragma_query_value(None, "application_id", |row| row.get(0))?;
         look.commit()?;
         if tables > 0 && application != APPLICATION_ID {
-            return Err(Problem::Told(Error::user(format!(
+            return Err(Problem::Said(Error::user(format!(
                 "{}: this is not a store of ecgraft; move it away or choose another folder with --results",
                 self.path.display()
             ))));
@@ -144,7 +162,7 @@ impl Store {
         self.connection.pragma_update(None, "foreign_keys", false)?;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let version: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        check_version(&self.path, version).map_err(Problem::Told)?;
+        check_version(&self.path, version).map_err(Problem::Said)?;
         for step in MIGRATIONS.iter().skip(usize::try_from(version).unwrap_or(0)) {
             transaction.execute_batch(step)?;
         }
@@ -215,10 +233,6 @@ fn as_it_stands(path: &Path) -> Result<rusqlite::Result<(Connection, i64)>> {
 fn in_wal_mode(path: &Path) -> bool {
     let mut header = [0; 20];
     File::open(path).and_then(|mut file| file.read_exact(&mut header)).is_ok() && header[18..20] == [2, 2]
-}
-
-fn path(results: &Path) -> PathBuf {
-    results.join("ecgraft.sqlite")
 }
 
 /// The path as SQLite's URI, percent-encoded where it must be.

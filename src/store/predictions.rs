@@ -1,13 +1,38 @@
-//! Test predictions, and metrics by name.
+//! Test predictions of classifiers: one reader, and what is made of them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::ops::ControlFlow;
 
-use rusqlite::{Connection, OptionalExtension, Statement};
+use rusqlite::{CachedStatement, Connection, OptionalExtension};
+use serde_json::Value;
 
-use super::Store;
+use super::rows::{self, TableRow};
+use super::{PredictedClass, StageStatus, Store};
 use crate::Result;
 use crate::manifest::Labels;
-use crate::metrics::{Metric, regression_metrics};
+
+/// What a classifier said of the test records.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PredictionsOfRun {
+    /// The classes, in the order of the network's outputs.
+    pub classes: Vec<String>,
+    /// Whether each record has one class; otherwise it may have several or none.
+    pub single_label: bool,
+    /// The name of the source that the records are of, in the run's manifest.
+    pub source: String,
+    /// The records, by id.
+    pub records: Vec<TestedRecord>,
+}
+
+/// One record with its probabilities and classes, in the order of [`PredictionsOfRun::classes`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct TestedRecord {
+    /// Its id in its source.
+    pub id: String,
+    /// 0 to 1.
+    pub probabilities: Vec<f64>,
+    /// Whether it has the class.
+    pub labels: Vec<bool>,
+}
 
 /// What several stages predicted of the same test records.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,16 +53,97 @@ pub struct TestPredictions {
     pub stages: Vec<(String, Vec<f64>)>,
 }
 
-/// Where a metric is found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Found {
-    /// Of the classification, by class or of all: the view `scores`.
-    Scores,
-    /// Of the networks that were grafted, by target: the view `regression`.
-    Regression,
+/// The one reader of the table `prediction`, stage by stage.
+struct Reader<'c> {
+    select: CachedStatement<'c>,
+    places: [usize; 4],
+}
+
+/// What a classifier said of a record and a class, in the memory of SQLite.
+struct Said<'r> {
+    record: &'r str,
+    class: &'r str,
+    probability: f64,
+    label: bool,
+}
+
+impl<'c> Reader<'c> {
+    fn new(connection: &'c Connection) -> rusqlite::Result<Self> {
+        let select = connection.prepare_cached(&format!(
+            "SELECT {} FROM prediction WHERE stage_id = ?1 ORDER BY record_id, class",
+            PredictedClass::select()
+        ))?;
+        let places = rows::places(&select, ["record_id", "class", "probability", "label"])?;
+        Ok(Self { select, places })
+    }
+
+    /// Gives what the classifier of `stage` said to `each`, by record and class, until that has seen enough.
+    fn read(&mut self, stage: &str, mut each: impl FnMut(Said<'_>) -> ControlFlow<()>) -> rusqlite::Result<()> {
+        let [record, class, probability, label] = self.places;
+        let mut rows = self.select.query([stage])?;
+        while let Some(row) = rows.next()? {
+            let said = Said {
+                record: row.get_ref(record)?.as_str()?,
+                class: row.get_ref(class)?.as_str()?,
+                probability: row.get(probability)?,
+                label: row.get(label)?,
+            };
+            if each(said).is_break() {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Store {
+    /// What the classifier of a stage said of its test records, row by row, by record and class.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn predictions_of(&self, stage: &str) -> Result<Vec<PredictedClass>> {
+        self.read(|connection| {
+            let mut found = Vec::new();
+            Reader::new(connection)?.read(stage, |Said { record, class, probability, label }| {
+                found.push(PredictedClass { record_id: record.into(), class: class.into(), probability, label });
+                ControlFlow::Continue(())
+            })?;
+            Ok(found)
+        })
+    }
+
+    /// What the classifier of a transfer stage said of the test records; no records where it is not done.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn test_predictions(&self, stage_id: &str) -> Result<PredictionsOfRun> {
+        self.read(|connection| {
+            let settings: String =
+                connection.query_row("SELECT settings FROM stage WHERE stage_id = ?1", [stage_id], |row| {
+                    row.get("settings")
+                })?;
+            let settings: Value = serde_json::from_str(&settings).unwrap_or_default();
+            let transfer = &settings["transfer"];
+            let classes: Vec<String> = serde_json::from_value(transfer["classes"].clone()).unwrap_or_default();
+            let mut records: Vec<TestedRecord> = Vec::new();
+            Reader::new(connection)?.read(stage_id, |said| {
+                if records.last().is_none_or(|last| last.id != said.record) {
+                    let (probabilities, labels) = (vec![0.0; classes.len()], vec![false; classes.len()]);
+                    records.push(TestedRecord { id: said.record.into(), probabilities, labels });
+                }
+                let place = classes.iter().position(|known| known == said.class);
+                if let (Some(place), Some(record)) = (place, records.last_mut()) {
+                    record.probabilities[place] = said.probability;
+                    record.labels[place] = said.label;
+                }
+                ControlFlow::Continue(())
+            })?;
+            let source = transfer["source"].as_str().unwrap_or_default().to_owned();
+            let single_label = labels(&transfer["labels"]) == Some(Labels::Single);
+            Ok(PredictionsOfRun { classes, single_label, source, records })
+        })
+    }
+
     /// The test predictions of these transfer stages, put together where records, classes and truth are the same. Stages
     /// that are not done, or have no predictions, are left out.
     ///
@@ -45,24 +151,13 @@ impl Store {
     /// Where the store cannot be read.
     pub fn predictions(&self, stages: &[String]) -> Result<Vec<TestPredictions>> {
         self.read(|connection| {
-            let mut settings = connection.prepare(
-                "SELECT json_extract(settings, '$.transfer.labels'), json_extract(settings, '$.transfer.classes'), data_fingerprint
-                 FROM stage WHERE stage_id = ?1 AND status = 'done'",
-            )?;
-            let mut select = connection.prepare(
-                "SELECT record_id, class, probability, label FROM prediction WHERE stage_id = ?1 ORDER BY record_id, class",
-            )?;
+            let mut reader = Reader::new(connection)?;
             let mut sets: Vec<(String, TestPredictions)> = Vec::new();
             for stage in stages {
-                let found: Option<(String, String, String)> = settings
-                    .query_row([stage], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-                    .optional()?;
-                let Some((labels, classes, fingerprint)) = found else { continue };
-                let labels = if labels == "multi" { Labels::Multi } else { Labels::Single };
-                let classes: Vec<String> = serde_json::from_str(&classes).unwrap_or_default();
+                let Some(Tested { labels, classes, fingerprint }) = tested(connection, stage)? else { continue };
                 let known = sets.iter_mut().find_map(|(of, set)| {
                     let same = *of == fingerprint && set.labels == labels && set.classes == classes;
-                    let read = same.then(|| read(&mut select, stage, labels, &classes, Some(&*set)));
+                    let read = same.then(|| read(&mut reader, stage, labels, &classes, Some(&*set)));
                     match read {
                         Some(Ok(Some(read))) => Some(Ok((set, read))),
                         Some(Err(error)) => Some(Err(error)),
@@ -72,7 +167,7 @@ impl Store {
                 match known.transpose()? {
                     Some((set, read)) => set.stages.push((stage.clone(), read.probabilities)),
                     None => {
-                        let Some(read) = read(&mut select, stage, labels, &classes, None)? else { continue };
+                        let Some(read) = read(&mut reader, stage, labels, &classes, None)? else { continue };
                         let (patients, patients_known) = patients(connection, &fingerprint, &read.records)?;
                         let Read { records, truth, probabilities } = read;
                         let stages = vec![(stage.clone(), probabilities)];
@@ -84,58 +179,38 @@ impl Store {
             Ok(sets.into_iter().map(|(_, set)| set).collect())
         })
     }
+}
 
-    /// A test metric of every transfer stage that has it: of the classes together, or of class or target `of`. A stage
-    /// grafted from several networks that measure a target has the mean of theirs.
-    ///
-    /// # Errors
-    /// Where the store cannot be read.
-    pub fn metric(&self, found: Found, name: &str, of: Option<&str>) -> Result<HashMap<String, f64>> {
-        let column = regression_metrics().map(Metric::name).find(|known| *known == name).unwrap_or("mae");
-        let sql = match found {
-            Found::Scores => "SELECT stage_id, value FROM score WHERE split = 'test' AND metric = ?1 AND class = ?2
-                 AND value IS NOT NULL"
-                .to_owned(),
-            Found::Regression => format!(
-                "SELECT i.stage_id, avg(g.{column}) FROM stage_input i JOIN regression_score g ON g.stage_id = i.input_id
-                 WHERE g.split = 'test' AND ?1 <> '' AND g.target = ?2 AND g.{column} IS NOT NULL GROUP BY i.stage_id"
-            ),
-        };
-        self.read(|connection| {
-            let mut select = connection.prepare(&sql)?;
-            let rows = select.query_map([name, of.unwrap_or("")], |row| Ok((row.get(0)?, row.get(1)?)))?;
-            rows.collect()
-        })
-    }
+/// What a transfer stage was tested on, by its settings.
+struct Tested {
+    labels: Labels,
+    classes: Vec<String>,
+    fingerprint: String,
+}
 
-    /// Names of the test metrics there are, as `ecgraft compare --metric` takes them, with where each is found.
-    ///
-    /// # Errors
-    /// Where the store cannot be read.
-    pub fn metrics(&self) -> Result<BTreeMap<String, Found>> {
-        self.read(|connection| {
-            let mut metrics = BTreeMap::new();
-            let mut select = connection.prepare(
-                "SELECT DISTINCT metric || CASE WHEN class = '' THEN '' ELSE ':' || class END FROM score
-                 WHERE split = 'test' AND metric NOT LIKE 'confusion:%' AND metric NOT LIKE '%counted'
-                   AND metric NOT IN ('records', 'positives', 'tn', 'fp', 'fn', 'tp')",
-            )?;
-            for name in select.query_map([], |row| row.get::<_, String>(0))? {
-                metrics.insert(name?, Found::Scores);
-            }
-            let mut select = connection.prepare("SELECT DISTINCT target FROM regression_score WHERE split = 'test'")?;
-            for target in select.query_map([], |row| row.get::<_, String>(0))? {
-                let target = target?;
-                for name in regression_metrics().map(Metric::name) {
-                    metrics.insert(format!("{name}:{target}"), Found::Regression);
-                }
-            }
-            Ok(metrics)
-        })
-    }
+/// What a transfer stage was tested on; `None` where it is not done.
+fn tested(connection: &Connection, stage: &str) -> rusqlite::Result<Option<Tested>> {
+    let mut select = connection.prepare_cached(
+        "SELECT json_extract(settings, '$.transfer.labels') AS labels,
+                json_extract(settings, '$.transfer.classes') AS classes, data_fingerprint
+         FROM stage WHERE stage_id = ?1 AND status = ?2",
+    )?;
+    let found = select.query_row((stage, StageStatus::Done), |row| {
+        let (said, classes): (String, String) = (row.get("labels")?, row.get("classes")?);
+        let labels = labels(&said.into()).unwrap_or(Labels::Single);
+        let classes = serde_json::from_str(&classes).unwrap_or_default();
+        Ok(Tested { labels, classes, fingerprint: row.get("data_fingerprint")? })
+    });
+    found.optional()
+}
+
+/// How many classes records have, as settings say it; `None` of what is not understood.
+fn labels(said: &Value) -> Option<Labels> {
+    serde_json::from_value(said.clone()).ok()
 }
 
 /// The predictions of one stage.
+#[derive(Default)]
 struct Read {
     records: Vec<String>,
     truth: Vec<bool>,
@@ -145,7 +220,7 @@ struct Read {
 /// Reads a stage's predictions. With `like`, its records and truth are compared with these instead of being kept.
 /// `None` where they differ, where there are none, or a record lacks a class.
 fn read(
-    select: &mut Statement<'_>,
+    reader: &mut Reader<'_>,
     stage: &str,
     labels: Labels,
     classes: &[String],
@@ -155,47 +230,60 @@ fn read(
     // The classes come by name.
     let mut order: Vec<usize> = (0..count).collect();
     order.sort_by(|&a, &b| classes[a].cmp(&classes[b]));
-    let (mut records, mut truth, mut probabilities) = (Vec::new(), Vec::new(), Vec::new());
-    let mut rows = select.query([stage])?;
-    let mut at = 0;
-    while let Some(row) = rows.next()? {
-        let Some(&class) = order.get(at % count.max(1)) else { return Ok(None) };
-        let record = at / count;
-        if row.get_ref(1)?.as_str().ok() != Some(&classes[class]) {
-            return Ok(None);
-        }
-        let name = row.get_ref(0)?.as_str().unwrap_or_default();
-        if at.is_multiple_of(count) {
-            probabilities.resize((record + 1) * count, 0.0);
-            match like {
-                Some(set) if set.records.get(record).is_none_or(|known| known != name) => return Ok(None),
-                Some(_) => {}
-                None => {
-                    records.push(name.to_owned());
-                    truth.resize((record + 1) * count, false);
-                }
-            }
-        }
-        probabilities[record * count + class] = row.get(2)?;
-        let has: bool = row.get(3)?;
-        match like {
-            // With one class for a record, of several labels the first is meant.
-            Some(set) if labels == Labels::Multi && set.truth[record * count + class] != has => return Ok(None),
-            Some(_) => {}
-            None => truth[record * count + class] = has,
-        }
+    let (mut found, mut at, mut fits) = (Read::default(), 0, true);
+    reader.read(stage, |said| {
+        fits = found.take(&said, (at, &order), (labels, classes), like).is_some();
         at += 1;
-    }
-    if at == 0 || !at.is_multiple_of(count) || like.is_some_and(|set| set.records.len() * count != at) {
+        if fits { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })?;
+    if !fits || at == 0 || !at.is_multiple_of(count) || like.is_some_and(|set| set.records.len() * count != at) {
         return Ok(None);
     }
     if labels == Labels::Single {
-        for row in truth.chunks_exact_mut(count) {
+        for row in found.truth.chunks_exact_mut(count) {
             let first = row.iter().position(|has| *has);
             row.iter_mut().enumerate().for_each(|(class, has)| *has = Some(class) == first);
         }
     }
-    Ok(Some(Read { records, truth, probabilities }))
+    Ok(Some(found))
+}
+
+impl Read {
+    /// Takes row number `at` of a stage, whose classes come in `order`; `None` where it is not that of the class whose
+    /// turn it is, or not `like` the known ones.
+    fn take(
+        &mut self,
+        said: &Said<'_>,
+        (at, order): (usize, &[usize]),
+        (labels, classes): (Labels, &[String]),
+        like: Option<&TestPredictions>,
+    ) -> Option<()> {
+        let count = classes.len();
+        let class = *order.get(at % count.max(1))?;
+        let record = at / count;
+        if said.class != classes[class] {
+            return None;
+        }
+        if at.is_multiple_of(count) {
+            self.probabilities.resize((record + 1) * count, 0.0);
+            match like {
+                Some(set) if set.records.get(record).is_none_or(|known| known != said.record) => return None,
+                Some(_) => {}
+                None => {
+                    self.records.push(said.record.to_owned());
+                    self.truth.resize((record + 1) * count, false);
+                }
+            }
+        }
+        self.probabilities[record * count + class] = said.probability;
+        match like {
+            // With one class for a record, of several labels the first is meant.
+            Some(set) if labels == Labels::Multi && set.truth[record * count + class] != said.label => return None,
+            Some(_) => {}
+            None => self.truth[record * count + class] = said.label,
+        }
+        Some(())
+    }
 }
 
 /// Whose each record is, and whether that is known of all; a record of its own where it is not.
@@ -204,7 +292,7 @@ fn patients(connection: &Connection, fingerprint: &str, records: &[String]) -> r
         connection.prepare_cached("SELECT patient FROM patient WHERE data_fingerprint = ?1 AND record_id = ?2")?;
     let mut known = Vec::with_capacity(records.len());
     for record in records {
-        let patient: Option<String> = select.query_row([fingerprint, record], |row| row.get(0)).optional()?;
+        let patient: Option<String> = select.query_row([fingerprint, record], |row| row.get("patient")).optional()?;
         match patient {
             Some(patient) => known.push(patient),
             None => return Ok((records.to_vec(), false)),

@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use rusqlite::{Connection, params};
 
-use super::{Store, now};
+use super::Store;
+use super::connection::now;
 use crate::Result;
 use crate::plan::{Plan, StageKind, check_settings};
 
@@ -53,19 +54,18 @@ fn stages(connection: &Connection, plan: &Plan) -> rusqlite::Result<()> {
     )?;
     let mut input = connection.prepare("INSERT INTO stage_input (stage_id, input_id, position) VALUES (?1, ?2, ?3)")?;
     for stage in plan.stages.iter().filter(|stage| !known.contains(&stage.id)) {
-        let (kind, mix, target) = match &stage.kind {
-            StageKind::Regression { mix, targets } => ("regression", Some(mix), Some(targets.label())),
-            StageKind::Classification { mix } => ("classification", Some(mix), None),
-            StageKind::Transfer { .. } => ("transfer", None, None),
+        let target = match &stage.kind {
+            StageKind::Regression { targets, .. } => Some(targets.label()),
+            StageKind::Classification { .. } | StageKind::Transfer { .. } => None,
         };
         let settings = stage.settings(plan).to_string();
         check_settings(plan, stage, &settings)
             .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
         insert.execute(params![
             stage.id,
-            kind,
+            stage.kind.task(),
             stage.architecture,
-            mix,
+            stage.mix(),
             target,
             // SQLite's integers are signed; the view's readers see the same number up to 2^63.
             stage.seed as i64,

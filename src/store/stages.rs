@@ -1,115 +1,136 @@
-//! What stages found, for those who want all of it.
+//! Stages: where they stand, what they start from, and which of them experiments are made of.
 
-use super::{Run, RunDetail, Store, read};
+use std::collections::{BTreeMap, HashMap};
+
+use rusqlite::{OptionalExtension, params};
+
+use super::rows::{self, TableRow};
+use super::{MeasuredTarget, StageRow, StageStatus, Store};
 use crate::Result;
+use crate::plan::TaskKind;
 
-/// One value of a learning curve.
-#[derive(Clone, Debug, PartialEq)]
-pub struct CurveValue {
-    /// Counted from 1.
-    pub epoch: i64,
-    /// `train` or `validation`.
-    pub split: String,
-    /// What was measured.
-    pub metric: String,
-    /// `None` where it is not defined.
-    pub value: Option<f64>,
+/// A stage that a current run is made of.
+#[derive(Clone, Debug)]
+pub struct PlannedStage {
+    /// The stage.
+    pub row: StageRow,
+    /// Ids of the stages it starts from.
+    pub inputs: Vec<String>,
 }
 
-/// What a classifier said of a test record and a class.
-#[derive(Clone, Debug, PartialEq)]
-#[allow(missing_docs)]
-pub struct PredictedClass {
-    pub record_id: String,
-    pub class: String,
-    /// From 0 to 1.
-    pub probability: f64,
-    /// Whether the record has the class.
-    pub label: bool,
+/// The stages that an experiment's current runs are made of.
+#[derive(Clone, Debug, Default)]
+pub struct TrainedStages {
+    /// By id.
+    pub by_id: BTreeMap<String, StageRow>,
+    /// The ids of the stages that a transfer's network was grafted from, in order, by the id of the transfer.
+    pub grafts: BTreeMap<String, Vec<String>>,
+    /// The test errors of the regressions, by target, by the id of the stage.
+    pub test_errors: BTreeMap<String, Vec<MeasuredTarget>>,
 }
 
-/// What a regression measured of a test record, in the target's unit: bpm or ms.
-#[derive(Clone, Debug, PartialEq)]
-#[allow(missing_docs)]
-pub struct MeasuredRecord {
-    /// `hr` (bpm), `pr`, `qt` or `qrs` (ms).
-    pub target: String,
-    /// The source that the record is of.
-    pub source: String,
-    pub record_id: String,
-    pub patient: String,
-    pub truth: f64,
-    pub measured: f64,
+impl TrainedStages {
+    /// How well a stage measured its test records, by target; nothing of one that is not a regression, or not done.
+    pub fn test_errors(&self, stage_id: &str) -> &[MeasuredTarget] {
+        self.test_errors.get(stage_id).map(Vec::as_slice).unwrap_or_default()
+    }
 }
+
+/// The stages that the current runs of experiment `?1` are made of.
+pub(super) const STAGES_OF_EXPERIMENT: &str = "
+    SELECT stage_id FROM trial WHERE experiment = ?1 AND current = 1
+    UNION SELECT i.input_id FROM trial t JOIN stage_input i USING (stage_id) WHERE t.experiment = ?1 AND t.current = 1";
 
 impl Store {
-    /// A run with all that made it.
+    /// Where every known stage stands, by id.
     ///
     /// # Errors
     /// Where the store cannot be read.
-    pub fn detail(&self, run: Run) -> Result<RunDetail> {
-        self.read(|connection| read::detail(connection, run))
+    pub fn statuses(&self) -> Result<HashMap<String, StageStatus>> {
+        self.read(|connection| {
+            let mut select = connection.prepare("SELECT stage_id, status FROM stage")?;
+            let [id, status] = rows::places(&select, ["stage_id", "status"])?;
+            select.query_map([], |row| Ok((row.get(id)?, row.get(status)?)))?.collect()
+        })
     }
 
-    /// The learning curves of a stage, by epoch.
+    /// The checksums of the weights of stages that are done, by id; `None` of those that have none.
     ///
     /// # Errors
     /// Where the store cannot be read.
-    pub fn curves(&self, stage: &str) -> Result<Vec<CurveValue>> {
+    pub fn checksums(&self) -> Result<HashMap<String, Option<String>>> {
         self.read(|connection| {
-            let mut select = connection.prepare_cached(
-                "SELECT epoch, split, metric, value FROM epoch WHERE stage_id = ?1 ORDER BY epoch, split, metric",
-            )?;
-            let rows = select.query_map([stage], |row| {
-                Ok(CurveValue { epoch: row.get(0)?, split: row.get(1)?, metric: row.get(2)?, value: row.get(3)? })
+            let mut select =
+                connection.prepare_cached("SELECT stage_id, weights_sha256 FROM stage WHERE status = 'done'")?;
+            let [id, sha256] = rows::places(&select, ["stage_id", "weights_sha256"])?;
+            select.query_map([], |row| Ok((row.get(id)?, row.get(sha256)?)))?.collect()
+        })
+    }
+
+    /// Whether stage `id` is done, and then the checksum of its weights, as in [`Store::checksums`].
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn checksum(&self, id: &str) -> Result<Option<Option<String>>> {
+        self.read(|connection| {
+            connection
+                .prepare_cached("SELECT weights_sha256 FROM stage WHERE stage_id = ?1 AND status = 'done'")?
+                .query_row([id], |row| row.get("weights_sha256"))
+                .optional()
+        })
+    }
+
+    /// The stages of all runs that manifests ask for, each once.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn planned_stages(&self) -> Result<Vec<PlannedStage>> {
+        self.read(|connection| {
+            let mut select = connection.prepare_cached(&format!(
+                "SELECT {}, (SELECT group_concat(input_id) FROM stage_input i WHERE i.stage_id = s.stage_id) AS inputs
+                 FROM stage s
+                 WHERE stage_id IN (SELECT r.stage_id FROM run_stages r JOIN trial t USING (run_id) WHERE t.current = 1)
+                 ORDER BY stage_id",
+                StageRow::select()
+            ))?;
+            let (places, [inputs]) = (StageRow::places(&select)?, rows::places(&select, ["inputs"])?);
+            let rows = select.query_map([], |row| {
+                let inputs: Option<String> = row.get(inputs)?;
+                let inputs = inputs.iter().flat_map(|all| all.split(',')).map(str::to_owned).collect();
+                Ok(PlannedStage { row: StageRow::from_row(row, &places)?, inputs })
             })?;
             rows.collect()
         })
     }
 
-    /// What the classifier of a stage said of its test records.
+    /// The stages of an experiment's current runs, and which were grafted into which.
     ///
     /// # Errors
     /// Where the store cannot be read.
-    pub fn predictions_of(&self, stage: &str) -> Result<Vec<PredictedClass>> {
+    pub fn stages(&self, experiment: &str) -> Result<TrainedStages> {
         self.read(|connection| {
-            let mut select = connection.prepare_cached(
-                "SELECT record_id, class, probability, label FROM prediction WHERE stage_id = ?1 ORDER BY record_id, class",
+            let sql = format!("SELECT {} FROM stage WHERE stage_id IN ({STAGES_OF_EXPERIMENT})", StageRow::select());
+            let stages: Vec<StageRow> = rows::all(&mut connection.prepare(&sql)?, [experiment])?;
+            let mut select = connection.prepare(&format!(
+                "SELECT {} FROM regression_score WHERE stage_id = ?1 AND split = 'test' ORDER BY target",
+                MeasuredTarget::select()
+            ))?;
+            let mut test_errors = BTreeMap::new();
+            for stage in stages.iter().filter(|stage| stage.kind == TaskKind::Regression) {
+                test_errors.insert(stage.stage_id.clone(), rows::all(&mut select, [&stage.stage_id])?);
+            }
+            let mut select = connection.prepare(
+                "SELECT DISTINCT i.stage_id, i.position, i.input_id FROM trial t JOIN stage_input i USING (stage_id)
+                 WHERE t.experiment = ?1 AND t.current = 1 ORDER BY i.stage_id, i.position",
             )?;
-            let rows = select.query_map([stage], |row| {
-                Ok(PredictedClass {
-                    record_id: row.get(0)?,
-                    class: row.get(1)?,
-                    probability: row.get(2)?,
-                    label: row.get(3)?,
-                })
-            })?;
-            rows.collect()
-        })
-    }
-
-    /// What a regression stage measured of its test records, by target, source and record; nothing of a stage that was
-    /// trained before it was kept.
-    ///
-    /// # Errors
-    /// Where the store cannot be read.
-    pub fn measured_of(&self, stage: &str) -> Result<Vec<MeasuredRecord>> {
-        self.read(|connection| {
-            let mut select = connection.prepare_cached(
-                "SELECT target, source, record_id, patient, truth, measured FROM regression_prediction
-                 WHERE stage_id = ?1 ORDER BY target, source, record_id",
-            )?;
-            let rows = select.query_map([stage], |row| {
-                Ok(MeasuredRecord {
-                    target: row.get(0)?,
-                    source: row.get(1)?,
-                    record_id: row.get(2)?,
-                    patient: row.get(3)?,
-                    truth: row.get(4)?,
-                    measured: row.get(5)?,
-                })
-            })?;
-            rows.collect()
+            let [stage_id, input_id] = rows::places(&select, ["stage_id", "input_id"])?;
+            let mut grafts: BTreeMap<String, Vec<String>> = BTreeMap::new();
+            let mut rows = select.query(params![experiment])?;
+            while let Some(row) = rows.next()? {
+                grafts.entry(row.get(stage_id)?).or_default().push(row.get(input_id)?);
+            }
+            let by_id = stages.into_iter().map(|stage| (stage.stage_id.clone(), stage)).collect();
+            Ok(TrainedStages { by_id, grafts, test_errors })
         })
     }
 }

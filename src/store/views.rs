@@ -3,8 +3,9 @@
 use rusqlite::Transaction;
 use rusqlite::types::ValueRef;
 
+use super::failure::failure;
 use super::query::VIEWS;
-use super::{Cell, Store, failure};
+use super::{Cell, Store};
 use crate::Result;
 
 /// A column of a view.

@@ -2,29 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::MeasuredValue;
-use crate::metrics::{RegressionMetrics, bias, regression};
+use super::{MeasuredValue, SourceScore};
+use crate::data::Subset;
+use crate::metrics::{bias, regression};
 use crate::statistics::Spread;
 use crate::{Error, Result};
-
-/// How well one target was measured on the records of one source in one split, in bpm or ms.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SourceScore {
-    /// `hr`, `pr`, `qt`, `qrs`.
-    pub target: &'static str,
-    /// `validation` or `test`.
-    pub split: &'static str,
-    /// The source's name in the manifest.
-    pub source: String,
-    /// Number of records.
-    pub records: usize,
-    /// Mean of measured less true value.
-    pub bias: f64,
-    /// Standard deviation of measured less true value, n - 1 in its denominator; `None` below two records.
-    pub sd: Option<f64>,
-    /// As over all sources.
-    pub metrics: RegressionMetrics,
-}
 
 /// A target and a source.
 type Group<'a> = (&'static str, &'a str);
@@ -33,7 +15,7 @@ type Group<'a> = (&'static str, &'a str);
 ///
 /// # Errors
 /// Where a value is not finite.
-pub(super) fn by_source(split: &'static str, values: &[MeasuredValue]) -> Result<Vec<SourceScore>> {
+pub(super) fn by_source(split: Subset, values: &[MeasuredValue]) -> Result<Vec<SourceScore>> {
     let mut groups: BTreeMap<Group<'_>, Vec<&MeasuredValue>> = BTreeMap::new();
     for value in values {
         groups.entry((value.target, &value.source)).or_default().push(value);
@@ -72,7 +54,7 @@ mod tests {
             value("real", 195.0, 196.0),
             value("simulated", 160.0, 158.0),
         ];
-        let scores = by_source("test", &values).unwrap();
+        let scores = by_source(Subset::Test, &values).unwrap();
         assert_eq!(
             scores.iter().map(|score| (&*score.source, score.records)).collect::<Vec<_>>(),
             [("real", 3), ("simulated", 2)]
@@ -85,6 +67,6 @@ mod tests {
         assert!((real.metrics.r2.unwrap() + 0.5).abs() < 1e-12);
         // Errors 12 and -2.
         assert!((scores[1].bias - 5.0).abs() < 1e-12 && (scores[1].sd.unwrap() - 98f64.sqrt()).abs() < 1e-12);
-        assert_eq!(by_source("test", &values[..1]).unwrap()[0].sd, None);
+        assert_eq!(by_source(Subset::Test, &values[..1]).unwrap()[0].sd, None);
     }
 }

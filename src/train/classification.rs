@@ -228,7 +228,7 @@ impl Task for ClassificationTask<'_> {
         let (probabilities, predictions) = self.predictions(subset, outputs)?;
         let name = |class: usize| self.settings.classes[class].name();
         outcome.scores.extend(predictions.scores(&self.names()).into_iter().map(|score| Score {
-            split: subset.name(),
+            split: subset,
             metric: score.metric,
             class: score.class.map(name),
             value: score.value,

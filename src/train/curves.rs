@@ -43,7 +43,7 @@ impl Curve {
 
     /// Its value in `epoch` (from 0).
     pub(super) fn value(&self, subset: Subset, epoch: usize, value: f64) -> EpochValue {
-        EpochValue { epoch: epoch + 1, split: subset.name(), metric: self.name(), value }
+        EpochValue { epoch: epoch + 1, split: subset, metric: self.name(), value }
     }
 }
 

@@ -68,11 +68,10 @@ mod tests;
 mod timeline;
 mod training;
 
-pub use by_source::SourceScore;
 pub use classification::{Graft, transfer};
 pub use finite::not_finite;
 pub use optimizer::Optimizer as Stepper;
-pub use outcome::{EpochValue, MeasuredValue, Outcome, Prediction, RegressionScore, Score};
+pub use outcome::{EpochValue, MeasuredValue, Outcome, Prediction, RegressionScore, Score, SourceScore};
 pub use randomness::Randomness;
 pub use regression::regression;
 pub use saving::Saving;

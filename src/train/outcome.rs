@@ -1,9 +1,8 @@
-//! What a stage leaves behind: curves, scores, predictions.
+//! What a stage leaves behind, beside its weights: training fills it, the store keeps it.
 
 use std::borrow::Cow;
 
-use super::SourceScore;
-use crate::data::{Members, PartOfMix};
+use crate::data::{Members, PartOfMix, Subset};
 use crate::metrics::RegressionMetrics;
 
 /// What a stage leaves behind, beside its weights.
@@ -47,8 +46,8 @@ impl Outcome {
 pub struct EpochValue {
     /// From 1.
     pub epoch: usize,
-    /// `train` or `validation`.
-    pub split: &'static str,
+    /// Of the records that train or validate.
+    pub split: Subset,
     /// `loss`, `macro_auc`, `learning_rate` ...
     pub metric: Cow<'static, str>,
     /// Its value.
@@ -61,10 +60,29 @@ pub struct RegressionScore {
     /// `hr`, `pr`, `qt`, `qrs`.
     pub target: &'static str,
     /// `validation` or `test`.
-    pub split: &'static str,
+    pub split: Subset,
     /// Number of records.
     pub records: usize,
     /// The metrics.
+    pub metrics: RegressionMetrics,
+}
+
+/// How well one target was measured on the records of one source in one split, in bpm or ms.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SourceScore {
+    /// `hr`, `pr`, `qt`, `qrs`.
+    pub target: &'static str,
+    /// `validation` or `test`.
+    pub split: Subset,
+    /// The source's name in the manifest.
+    pub source: String,
+    /// Number of records.
+    pub records: usize,
+    /// Mean of measured less true value.
+    pub bias: f64,
+    /// Standard deviation of measured less true value, n - 1 in its denominator; `None` below two records.
+    pub sd: Option<f64>,
+    /// As over all sources.
     pub metrics: RegressionMetrics,
 }
 
@@ -89,7 +107,7 @@ pub struct MeasuredValue {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Score {
     /// `validation` or `test`.
-    pub split: &'static str,
+    pub split: Subset,
     /// `macro_auc`, `auc`, `f1`, `accuracy` ...
     pub metric: Cow<'static, str>,
     /// The class, or `None` for a metric of all.

@@ -100,12 +100,12 @@ impl Task for RegressionTask<'_> {
     }
 
     fn score(&self, subset: Subset, outputs: &[f32], outcome: &mut Outcome) -> Result<()> {
-        let (known, split) = (&self.known[subset as usize], subset.name());
+        let known = &self.known[subset as usize];
         for (target, records, metrics) in known.measure(outputs, &self.scales)? {
-            outcome.regression.push(RegressionScore { target: target.name(), split, records, metrics });
+            outcome.regression.push(RegressionScore { target: target.name(), split: subset, records, metrics });
         }
         let values = known.beside(outputs, self.datasets, picks(self.split, subset), &self.scales)?;
-        outcome.by_source.extend(by_source(split, &values)?);
+        outcome.by_source.extend(by_source(subset, &values)?);
         if subset == Subset::Test {
             outcome.measured = values;
         }

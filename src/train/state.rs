@@ -169,8 +169,7 @@ impl<D: Backend> State<D> {
     }
 
     fn head(&self, device: &D, stage: &str, waited: usize) -> Head {
-        let of_curve =
-            |value: &EpochValue| (value.epoch, value.split == Subset::Validation.name(), value.metric.to_string());
+        let of_curve = |value: &EpochValue| (value.epoch, value.split == Subset::Validation, value.metric.to_string());
         Head {
             stage: stage.to_owned(),
             numerics: NUMERIC_VERSION,
@@ -224,7 +223,7 @@ impl<D: Backend> State<D> {
         self.curves = curves
             .map(|((epoch, of_validation, metric), value)| EpochValue {
                 epoch,
-                split: if of_validation { Subset::Validation } else { Subset::Train }.name(),
+                split: if of_validation { Subset::Validation } else { Subset::Train },
                 metric: Cow::Owned(metric),
                 value: *value,
             })

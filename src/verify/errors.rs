@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::Found;
 use super::scores::{agree, shown};
 use crate::Result;
+use crate::data::Subset;
 use crate::metrics::{RegressionMetrics, bias, regression};
 use crate::store::{MeasuredRecord, MeasuredSource, MeasuredTarget, Store, StoredStage};
 
@@ -13,9 +14,9 @@ type Compared = (&'static str, Option<f64>, Option<f64>);
 
 /// Compares the test errors of a regression stage, over all and source by source, with those of what it measured.
 pub(super) fn regressor(store: &Store, stage: &StoredStage, is_present: bool, found: &mut Found) -> Result<()> {
-    let stored = store.test_errors(&stage.stage_id)?;
-    let by_source = store.errors_by_source(&stage.stage_id)?;
-    let values = store.measured_of(&stage.stage_id)?;
+    let stored = store.test_errors(&stage.row.stage_id)?;
+    let by_source = store.errors_by_source(&stage.row.stage_id)?;
+    let values = store.measured_of(&stage.row.stage_id)?;
     found.measured += values.len();
     if values.is_empty() && !is_present {
         found.regressions_without_values += usize::from(!stored.is_empty());
@@ -27,7 +28,7 @@ pub(super) fn regressor(store: &Store, stage: &StoredStage, is_present: bool, fo
     }
     let is_stored = |value: &&MeasuredRecord| stored.iter().any(|score| score.target == value.target);
     if let Some(value) = values.iter().find(|value| !is_stored(value)) {
-        let (id, target) = (&stage.stage_id, &value.target);
+        let (id, target) = (&stage.row.stage_id, &value.target);
         found.disagree(format!("stage {id}: {target} was measured of test records, and no test score of it is stored"));
     }
     sources(stage, &by_source, &values, found);
@@ -39,7 +40,7 @@ fn sources(stage: &StoredStage, stored: &[MeasuredSource], values: &[MeasuredRec
     if stored.is_empty() {
         return;
     }
-    let stored: Vec<&MeasuredSource> = stored.iter().filter(|score| score.split == "test").collect();
+    let stored: Vec<&MeasuredSource> = stored.iter().filter(|score| score.split == Subset::Test).collect();
     for score in &stored {
         let MeasuredSource { target, source, .. } = score;
         let is_own = |value: &&MeasuredRecord| (&value.target, &value.source) == (target, source);
@@ -54,7 +55,7 @@ fn sources(stage: &StoredStage, stored: &[MeasuredSource], values: &[MeasuredRec
     if let Some((target, source)) = measured.into_iter().find(|place| !is_stored(place)) {
         found.disagree(format!(
             "stage {}: {target} was measured of test records of {source}, and no test score of it is stored",
-            stage.stage_id
+            stage.row.stage_id
         ));
     }
 }
@@ -98,7 +99,7 @@ fn compare(
     records: usize,
     found: &mut Found,
 ) -> usize {
-    let id = &stage.stage_id;
+    let id = &stage.row.stage_id;
     let compared = match compared {
         Ok(compared) => compared,
         Err(why) => {

@@ -7,11 +7,14 @@ use rayon::prelude::*;
 use serde_json::Value;
 
 use crate::Result;
-use crate::plan::{NUMERIC_VERSION, id_of_run, id_of_settings};
-use crate::store::{StageStatus, Store, StoredRun, StoredStage};
+use crate::compare::select;
+use crate::plan::{NUMERIC_VERSION, TaskKind, id_of_run, id_of_settings};
+use crate::results::ResultsFolder;
+use crate::store::{StageStatus, Store, StoredStage, StoredTrial};
 
 mod errors;
 mod scores;
+mod summary;
 mod weights;
 
 use weights::Weights;
@@ -61,36 +64,52 @@ impl Found {
     }
 }
 
-/// Proves what the store of `results` says of the runs of `experiments`, or of all stages there are.
+/// Proves what the store of `results` says of the runs of the experiments that `globs` stand for, or of all stages there
+/// are where there are none.
 ///
 /// # Errors
-/// A user error where there is no store, or it cannot be read. What does not agree is no error: see
-/// [`Found::disagreements`].
-pub fn verify(results: &Path, store: &Store, experiments: Option<&[String]>) -> Result<Found> {
+/// A user error where there is no store, it cannot be read, or no experiment has such a name. What does not agree is no
+/// error: see [`Found::disagreements`].
+pub fn verify(results: &Path, globs: &[String]) -> Result<Found> {
+    let store = Store::open_read_only(results)?;
+    let experiments = match globs {
+        [] => None,
+        globs => Some(select(&store.runs()?, globs).map_err(|error| error.at(results.display()))?),
+    };
     // All is read as it stands at this moment.
     let _moment = store.views()?;
     let mut found = Found::default();
     for what in store.damage()? {
         found.disagree(format!("the store's file is damaged: {what}"));
     }
+    match everything(&ResultsFolder::new(results), &store, experiments.as_deref(), &mut found) {
+        // What is damaged says more than that it cannot be read.
+        Err(error) if !found.disagreements.is_empty() => found.disagree(error.message),
+        other => other?,
+    }
+    Ok(found)
+}
+
+/// Every stage and run, and the weights.
+fn everything(results: &ResultsFolder, store: &Store, experiments: Option<&[String]>, found: &mut Found) -> Result<()> {
     let stages = store.stored_stages(experiments)?;
     for stage in &stages {
-        self::stage(store, stage, &mut found)?;
+        self::stage(store, stage, found)?;
     }
-    for run in &store.stored_runs(experiments)? {
-        self::run(run, stages.iter().find(|stage| stage.stage_id == run.stage_id), &mut found);
+    for run in &store.stored_trials(experiments)? {
+        self::run(run, stages.iter().find(|stage| stage.row.stage_id == run.stage_id), found);
     }
-    checkpoints(results, &stages, &mut found);
-    Ok(found)
+    checkpoints(results, &stages, found);
+    Ok(())
 }
 
 /// One stage: its id, its inputs and its scores.
 fn stage(store: &Store, stage: &StoredStage, found: &mut Found) -> Result<()> {
-    let id = &stage.stage_id;
-    let is_done = stage.status == StageStatus::Done;
+    let id = &stage.row.stage_id;
+    let is_done = stage.row.status == StageStatus::Done;
     found.stages[0] += 1;
     found.stages[1] += usize::from(is_done);
-    let settings: Value = match serde_json::from_str(&stage.settings) {
+    let settings: Value = match serde_json::from_str(&stage.row.settings) {
         Ok(settings) => settings,
         Err(error) => {
             found.disagree(format!("stage {id}: its settings are no JSON: {error}"));
@@ -110,9 +129,9 @@ fn stage(store: &Store, stage: &StoredStage, found: &mut Found) -> Result<()> {
         }
     }
     for (column, stored, of_settings) in [
-        ("kind", Value::from(stage.kind.as_str()), &settings["kind"]),
+        ("kind", Value::from(stage.row.kind.name()), &settings["kind"]),
         // As the store has it, signed.
-        ("seed", Value::from(stage.seed), &settings["seed"]),
+        ("seed", Value::from(stage.row.seed), &settings["seed"]),
     ] {
         if stored != *of_settings {
             found.disagree(format!(
@@ -121,18 +140,18 @@ fn stage(store: &Store, stage: &StoredStage, found: &mut Found) -> Result<()> {
         }
     }
     inputs(stage, &settings, found);
-    match stage.kind.as_str() {
+    match stage.row.kind {
         _ if !is_done => return Ok(()),
-        "transfer" => scores::classifier(store, stage, &settings["transfer"], found),
-        "classification" => scores::classifier(store, stage, &settings["classification"]["training"], found),
-        _ => errors::regressor(store, stage, is_present, found),
+        TaskKind::Transfer => scores::classifier(store, stage, &settings["transfer"], found),
+        TaskKind::Classification => scores::classifier(store, stage, &settings["classification"]["training"], found),
+        TaskKind::Regression => errors::regressor(store, stage, is_present, found),
     }?;
     findings(store, stage, found)
 }
 
 /// That everything a stage found is as it was written: what can be computed again names its fault before.
 fn findings(store: &Store, stage: &StoredStage, found: &mut Found) -> Result<()> {
-    let (id, Some(stored)) = (&stage.stage_id, &stage.findings_sha256) else {
+    let (id, Some(stored)) = (&stage.row.stage_id, &stage.row.findings_sha256) else {
         found.unproved += stage.unproved;
         return Ok(());
     };
@@ -150,7 +169,7 @@ fn findings(store: &Store, stage: &StoredStage, found: &mut Found) -> Result<()>
 
 /// That a stage starts from what its settings say, and from finished stages where it is finished.
 fn inputs(stage: &StoredStage, settings: &Value, found: &mut Found) {
-    let id = &stage.stage_id;
+    let id = &stage.row.stage_id;
     let grafts = settings["grafts"].as_array().map(Vec::as_slice).unwrap_or_default();
     let grafts: Vec<&str> = grafts.iter().map(|graft| graft["stage_id"].as_str().unwrap_or_default()).collect();
     let inputs: Vec<&str> = stage.inputs.iter().map(|(input, _)| input.as_str()).collect();
@@ -162,7 +181,7 @@ fn inputs(stage: &StoredStage, settings: &Value, found: &mut Found) {
     for (input, status) in &stage.inputs {
         match status {
             Some(StageStatus::Done) => found.inputs += 1,
-            _ if stage.status != StageStatus::Done => {}
+            _ if stage.row.status != StageStatus::Done => {}
             None => {
                 found.disagree(format!("stage {id}: it is done, and {input}, which it is grafted from, is not there"))
             }
@@ -172,9 +191,9 @@ fn inputs(stage: &StoredStage, settings: &Value, found: &mut Found) {
 }
 
 /// One run: its id, and that it is what its stage is.
-fn run(run: &StoredRun, stage: Option<&StoredStage>, found: &mut Found) {
+fn run(run: &StoredTrial, stage: Option<&StoredStage>, found: &mut Found) {
     let id = &run.run_id;
-    let settings: Option<Value> = stage.and_then(|stage| serde_json::from_str(&stage.settings).ok());
+    let settings: Option<Value> = stage.and_then(|stage| serde_json::from_str(&stage.row.settings).ok());
     match id_of_run(&run.experiment, &run.stage_id) {
         Some(computed) if computed == *id => found.runs += 1,
         _ => found.disagree(format!("run {id}: it is not that of {} and stage {}", run.experiment, run.stage_id)),
@@ -190,12 +209,13 @@ fn run(run: &StoredRun, stage: Option<&StoredStage>, found: &mut Found) {
     }
 }
 
-fn checkpoints(results: &Path, stages: &[StoredStage], found: &mut Found) {
-    let done = stages.par_iter().filter(|stage| stage.status == StageStatus::Done);
+fn checkpoints(results: &ResultsFolder, stages: &[StoredStage], found: &mut Found) {
+    let done = stages.par_iter().filter(|stage| stage.row.status == StageStatus::Done);
     let looked: Vec<_> = done
         .filter_map(|stage| {
-            let place = stage.checkpoint.as_ref()?;
-            let weights = weights::check(&results.join(place), &stage.stage_id, stage.weights_sha256.as_deref());
+            let place = stage.row.checkpoint.as_ref()?;
+            let weights =
+                weights::check(&results.below(place), &stage.row.stage_id, stage.row.weights_sha256.as_deref());
             Some((stage, place, weights))
         })
         .collect();
@@ -204,7 +224,7 @@ fn checkpoints(results: &Path, stages: &[StoredStage], found: &mut Found) {
             Ok(Weights::Proved) => found.checkpoints += 1,
             Ok(Weights::Unproved) => found.without_checksum += 1,
             Ok(Weights::Gone) => found.gone += 1,
-            Err(why) => found.disagree(format!("stage {}: its checkpoint {place} {why}", stage.stage_id)),
+            Err(why) => found.disagree(format!("stage {}: its checkpoint {place} {why}", stage.row.stage_id)),
         }
     }
 }

@@ -28,8 +28,8 @@ pub(super) fn shown(value: Option<f64>) -> String {
 
 /// Compares the test scores of a classifier with those of its predictions; `settings` say which classes there are.
 pub(super) fn classifier(store: &Store, stage: &StoredStage, settings: &Value, found: &mut Found) -> Result<()> {
-    let stored = store.test_scores(&stage.stage_id)?;
-    let predictions = store.predictions_of(&stage.stage_id)?;
+    let stored = store.test_scores(&stage.row.stage_id)?;
+    let predictions = store.predictions_of(&stage.row.stage_id)?;
     found.probabilities += predictions.len();
     if stored.is_empty() && predictions.is_empty() {
         return Ok(());
@@ -39,7 +39,7 @@ pub(super) fn classifier(store: &Store, stage: &StoredStage, settings: &Value, f
         Err(why) => {
             found.disagree(format!(
                 "stage {}: its test scores cannot be had from its predictions: {why}",
-                stage.stage_id
+                stage.row.stage_id
             ));
             return Ok(());
         }
@@ -50,7 +50,7 @@ pub(super) fn classifier(store: &Store, stage: &StoredStage, settings: &Value, f
     for other in &stored {
         if !computed.iter().any(|score| score.is_of(other)) {
             let class = other.class.as_ref().map_or_else(String::new, |class| format!(" of {class}"));
-            let (id, metric, value) = (&stage.stage_id, &other.metric, shown(other.value));
+            let (id, metric, value) = (&stage.row.stage_id, &other.metric, shown(other.value));
             found.disagree(format!(
                 "stage {id}: test {metric}{class} is stored as {value}, and no score of its predictions"
             ));
@@ -75,7 +75,7 @@ impl Computed {
 /// Compares a score of `terms` probabilities with what is stored of it.
 fn compare(stage: &StoredStage, score: &Computed, stored: &[ClassScore], terms: usize, found: &mut Found) {
     let class = score.class.as_ref().map_or_else(String::new, |class| format!(" of {class}"));
-    let place = || format!("stage {}: test {}{class}", stage.stage_id, score.metric);
+    let place = || format!("stage {}: test {}{class}", stage.row.stage_id, score.metric);
     match stored.iter().find(|other| score.is_of(other)) {
         Some(other) if agree(other.value, score.value, terms) => found.scores += 1,
         Some(other) => {

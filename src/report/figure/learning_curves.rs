@@ -1,5 +1,6 @@
 //! How well classifiers did on the validation records, by epoch.
 
+use crate::data::Subset;
 use super::chart::epochs::over_epochs;
 use super::{Drawing, Figure, Input, Scope, Section};
 
@@ -29,7 +30,7 @@ impl Figure for LearningCurves {
 
     fn draw(&self, input: &Input<'_>) -> Result<Drawing, String> {
         let title = format!("{}: validation macro AUC by epoch{}", input.name, input.results.of_asked());
-        over_epochs(title, &input.curves_by_arm(&[("validation", "macro_auc")]), "validation macro AUC")
+        over_epochs(title, &input.curves_by_arm(&[(Subset::Validation, "macro_auc")]), "validation macro AUC")
             .ok_or_else(|| "no run is done yet that has a validation macro AUC".to_owned())
     }
 }

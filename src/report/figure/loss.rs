@@ -1,5 +1,6 @@
 //! Loss of the classifiers on training and validation records, by epoch.
 
+use crate::data::Subset;
 use super::chart::epochs::over_epochs;
 use super::{Drawing, Figure, Input, Scope, Section};
 
@@ -25,7 +26,7 @@ impl Figure for Loss {
 
     fn draw(&self, input: &Input<'_>) -> Result<Drawing, String> {
         let title = format!("{}: loss by epoch{}", input.name, input.results.of_asked());
-        over_epochs(title, &input.curves_by_arm(&[("train", "loss"), ("validation", "loss")]), "loss")
+        over_epochs(title, &input.curves_by_arm(&[(Subset::Train, "loss"), (Subset::Validation, "loss")]), "loss")
             .ok_or_else(|| "no run is done yet".to_owned())
     }
 }

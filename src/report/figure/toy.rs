@@ -78,7 +78,7 @@ mod tests {
     fn a_figure_of_one_file_and_one_line_is_drawn_as_all_are() {
         let results = std::env::temp_dir().join(format!("ecgraft-toy-figure-{}", std::process::id()));
         drop(Store::open(&results).unwrap());
-        let store = rusqlite::Connection::open(results.join("ecgraft.sqlite")).unwrap();
+        let store = rusqlite::Connection::open(crate::results::ResultsFolder::new(&results).store()).unwrap();
         store.execute_batch(RUNS).unwrap();
         let figure = *FIGURES.iter().find(|figure| figure.name() == "toy").unwrap();
         let drawing = plot(&results, figure, &Subject::default()).unwrap();

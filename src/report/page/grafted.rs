@@ -5,7 +5,7 @@ use super::html::Html;
 use crate::report::figure::{ExperimentResults, Section, stage_name};
 use crate::report::format::NONE;
 use crate::statistics::Spread;
-use crate::store::TestError;
+use crate::store::MeasuredTarget;
 
 /// Their losses and what they measured, folded away; nothing where no network is grafted.
 pub(super) fn grafted(html: &mut Html, id: &str, found: &ExperimentResults<'_>) {
@@ -25,9 +25,9 @@ pub(super) fn grafted(html: &mut Html, id: &str, found: &ExperimentResults<'_>) 
 
 /// Test errors of the regressions, over seeds, and of one what it measured record by record.
 fn measured(html: &mut Html, id: &str, found: &ExperimentResults<'_>) {
-    let mut groups: Vec<([String; 3], Vec<&TestError>)> = Vec::new();
+    let mut groups: Vec<([String; 3], Vec<&MeasuredTarget>)> = Vec::new();
     for stage in found.grafted() {
-        for error in &stage.measured {
+        for error in found.stages.test_errors(&stage.stage_id) {
             let key = [stage.architecture.clone(), stage_name(stage), error.target.clone()];
             match groups.iter_mut().find(|(known, _)| *known == key) {
                 Some((_, errors)) => errors.push(error),

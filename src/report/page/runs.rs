@@ -8,7 +8,7 @@ use crate::report::figure::svg::escaped;
 use crate::report::figure::{ExperimentResults, stage_name};
 use crate::report::format::NONE;
 use crate::report::runs::short;
-use crate::store::{Run, TestError, TrainedStage};
+use crate::store::{MeasuredTarget, Run, StageRow, StageStatus};
 use crate::words::number::decimals;
 use crate::words::time::minute;
 
@@ -64,15 +64,15 @@ fn one(html: &mut Html, number: usize, several: bool, found: &ExperimentResults<
     html.push(format_args!(
         "<details class=\"run\" data-experiment=\"{number}\" data-status=\"{}\"{}{}{}><summary><code>{}</code><span>{}</span>\
          <span>{}</span><span class=\"{}\">{}</span><span>{}</span><span>{}</span></summary><dl>",
-        escaped(&run.status),
+        run.status,
         data("auc", run.test_macro_auc.map(|auc| auc.to_string())),
         data("wall", run.wall_s.map(|wall| wall.to_string())),
         data("end", run.finished_at.clone()),
         escaped(short(run)),
         escaped(&name),
         run.seed,
-        if run.status == "failed" { "failed" } else { "" },
-        escaped(&run.status),
+        if run.status == StageStatus::Failed { "failed" } else { "" },
+        run.status,
         number_or_none(run.test_macro_auc),
         run.wall_s.map_or_else(|| NONE.to_owned(), |wall| format!("{wall:.1}")),
     ));
@@ -95,7 +95,7 @@ fn one(html: &mut Html, number: usize, several: bool, found: &ExperimentResults<
     item("weights", stage.and_then(|stage| stage.checkpoint.clone()));
     let inputs = found.stages.grafts.get(&run.stage_id).into_iter().flatten();
     for input in inputs.filter_map(|id| found.stages.by_id.get(id)) {
-        item("grafted from", Some(provenance(input)));
+        item("grafted from", Some(provenance(input, found.stages.test_errors(&input.stage_id))));
     }
     for note in stage.map(|stage| stage.notes.as_slice()).unwrap_or_default() {
         item("note", Some(note.clone()));
@@ -115,8 +115,8 @@ fn times(run: &Run) -> Option<String> {
 }
 
 /// `qrs on synthetic, seed 0, stage 1cf309560568032489f2, test MAE 4.1 ms, checkpoints/...`
-fn provenance(stage: &TrainedStage) -> String {
-    let measured = stage.measured.iter().map(|TestError { target, mae, .. }| {
+fn provenance(stage: &StageRow, test_errors: &[MeasuredTarget]) -> String {
+    let measured = test_errors.iter().map(|MeasuredTarget { target, mae, .. }| {
         let unit = if target == "hr" { "bpm" } else { "ms" };
         format!(", {target} test MAE {mae:.1} {unit}")
     });

@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::Utc;
 
 use crate::compare::ArmName;
-use crate::store::{Run, StageStanding, StageStatus, Store};
+use crate::store::{PlannedStage, Run, StageRow, StageStatus, Store};
 use crate::{Error, Result, process, run};
 
 mod follow;
@@ -96,39 +96,39 @@ impl Watch {
     /// A user error where no experiment has been run; where the store cannot be read.
     pub fn look(&mut self) -> Result<Status> {
         let moment = self.store.views()?;
-        let (runs, stages) = (self.store.runs()?, self.store.standings()?);
+        let (runs, stages) = (self.store.runs()?, self.store.planned_stages()?);
         drop(moment);
         if runs.is_empty() {
             return Err(Error::user("no experiment has runs yet; `ecgraft run` makes them"));
         }
         for stage in &stages {
-            self.costs.entry(stage.stage_id.clone()).or_insert_with(|| {
-                let settings = serde_json::from_str(&stage.settings).ok()?;
+            self.costs.entry(stage.row.stage_id.clone()).or_insert_with(|| {
+                let settings = serde_json::from_str(&stage.row.settings).ok()?;
                 run::cost_of_settings(&settings)
             });
         }
         Ok(self.status(&runs, &stages))
     }
 
-    fn status(&self, runs: &[Run], stages: &[StageStanding]) -> Status {
+    fn status(&self, runs: &[Run], stages: &[PlannedStage]) -> Status {
         let mut tally = Tally { status: Status::default(), alive: HashSet::new(), work: Work::default() };
         let now = Utc::now();
         let pace = Pace::from_finished(stages, &self.costs);
         let names = Names::new(runs);
         let failed: HashSet<&str> = stages
             .iter()
-            .filter(|stage| stage.status == StageStatus::Failed)
-            .map(|stage| stage.stage_id.as_str())
+            .filter(|stage| stage.row.status == StageStatus::Failed)
+            .map(|stage| stage.row.stage_id.as_str())
             .collect();
-        for stage in stages {
-            let starts_from_failed = stage.inputs.iter().any(|input| failed.contains(input.as_str()));
+        for PlannedStage { row: stage, inputs } in stages {
+            let starts_from_failed = inputs.iter().any(|input| failed.contains(input.as_str()));
             let expected = pace.expected(stage, &self.costs);
             match stage.status {
                 StageStatus::Done => tally.status.stages.done += 1,
                 StageStatus::Failed => tally.failed(stage, names.label(stage)),
                 StageStatus::Pending if starts_from_failed => tally.status.stages.failed += 1,
                 StageStatus::Running if is_alive(stage, now.timestamp_millis() as f64 / 1000.0) => {
-                    let since = stage.started_at.map_or(0.0, |start| (now - start).num_milliseconds() as f64 / 1000.0);
+                    let since = stage.began().map_or(0.0, |start| (now - start).num_milliseconds() as f64 / 1000.0);
                     tally.working(stage, names.label(stage), since, expected);
                 }
                 StageStatus::Running | StageStatus::Pending => tally.waiting(stage, expected),
@@ -146,13 +146,12 @@ impl<'a> Names<'a> {
         Self(runs.iter().rev().map(|run| (run.stage_id.as_str(), run)).collect())
     }
 
-    fn label(&self, stage: &StageStanding) -> String {
+    fn label(&self, stage: &StageRow) -> String {
         match self.0.get(stage.stage_id.as_str()) {
             Some(run) => format!("{}, seed {}", ArmName::from(*run).short(), run.seed),
             None => {
-                let what = stage.target.as_deref().unwrap_or(&stage.kind);
                 let mix = stage.mix.as_deref().unwrap_or_default();
-                format!("{what} on {mix}, {}, seed {}", stage.architecture, stage.seed)
+                format!("{} on {mix}, {}, seed {}", stage.task(), stage.architecture, stage.seed)
             }
         }
     }
@@ -177,14 +176,14 @@ struct Tally<'a> {
 }
 
 impl<'a> Tally<'a> {
-    fn failed(&mut self, stage: &StageStanding, label: String) {
+    fn failed(&mut self, stage: &StageRow, label: String) {
         self.status.stages.failed += 1;
         let error = stage.error.clone().unwrap_or_else(|| "no reason is known".into());
         self.status.failed.push((label, error));
     }
 
     /// A stage in work for `since` seconds, of likely `expected`.
-    fn working(&mut self, stage: &'a StageStanding, label: String, since: f64, expected: Option<f64>) {
+    fn working(&mut self, stage: &'a StageRow, label: String, since: f64, expected: Option<f64>) {
         self.alive.insert(stage.stage_id.as_str());
         self.status.stages.running += 1;
         let left = expected.map(|expected| (expected - since).max(0.0));
@@ -195,7 +194,7 @@ impl<'a> Tally<'a> {
         self.status.working.push(Working { label, since: seconds(since), left: left.map(seconds) });
     }
 
-    fn waiting(&mut self, stage: &StageStanding, expected: Option<f64>) {
+    fn waiting(&mut self, stage: &StageRow, expected: Option<f64>) {
         self.status.abandoned += usize::from(stage.status == StageStatus::Running);
         self.status.stages.waiting += 1;
         self.work.is_unknown |= expected.is_none();
@@ -213,16 +212,16 @@ impl<'a> Tally<'a> {
         for of in runs.chunk_by(|one, next| one.experiment == next.experiment) {
             let mut counts = Counts::default();
             for run in of {
-                *match run.status.as_str() {
-                    "done" => &mut counts.done,
-                    "failed" => &mut counts.failed,
-                    "running" if alive.contains(run.stage_id.as_str()) => &mut counts.running,
-                    _ => &mut counts.waiting,
+                *match run.status {
+                    StageStatus::Done => &mut counts.done,
+                    StageStatus::Failed => &mut counts.failed,
+                    StageStatus::Running if alive.contains(run.stage_id.as_str()) => &mut counts.running,
+                    StageStatus::Running | StageStatus::Pending => &mut counts.waiting,
                 } += 1;
             }
             status.experiments.extend(of.first().map(|run| (run.experiment.clone(), counts)));
         }
-        let mut done: Vec<&Run> = runs.iter().filter(|run| run.status == "done").collect();
+        let mut done: Vec<&Run> = runs.iter().filter(|run| run.status == StageStatus::Done).collect();
         done.sort_by(|one, other| other.finished_at.cmp(&one.finished_at));
         status.finished = done.into_iter().take(FINISHED).map(finished).collect();
         status
@@ -254,7 +253,7 @@ impl Counts {
 }
 
 /// Whether somebody is still at work on a stage that is said to run.
-fn is_alive(stage: &StageStanding, now_s: f64) -> bool {
+fn is_alive(stage: &StageRow, now_s: f64) -> bool {
     let is_leased = stage.lease_until.is_none_or(|until| until >= now_s);
     is_leased && !stage.worker.as_deref().is_some_and(process::is_gone)
 }

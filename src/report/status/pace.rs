@@ -2,14 +2,15 @@
 
 use std::collections::HashMap;
 
-use crate::store::{StageStanding, StageStatus};
+use crate::plan::TaskKind;
+use crate::store::{PlannedStage, StageRow, StageStatus};
 
 /// Seconds and costs of finished stages.
 #[derive(Debug, Default)]
 pub(super) struct Pace {
     /// By kind and cost: those that differ in seed, target or what they are grafted from alone.
-    alike: HashMap<(String, u64), Sum>,
-    by_kind: HashMap<String, Sum>,
+    alike: HashMap<(TaskKind, u64), Sum>,
+    by_kind: HashMap<TaskKind, Sum>,
     all: Sum,
 }
 
@@ -28,12 +29,12 @@ impl Sum {
 
 impl Pace {
     /// What the finished among `stages` tell; `costs` is by stage id.
-    pub(super) fn from_finished(stages: &[StageStanding], costs: &HashMap<String, Option<f64>>) -> Pace {
+    pub(super) fn from_finished(stages: &[PlannedStage], costs: &HashMap<String, Option<f64>>) -> Pace {
         let mut pace = Pace::default();
-        for stage in stages.iter().filter(|stage| stage.status == StageStatus::Done) {
+        for stage in stages.iter().map(|stage| &stage.row).filter(|stage| stage.status == StageStatus::Done) {
             let (Some(seconds), Some(cost)) = (stage.wall_s, cost(stage, costs)) else { continue };
-            pace.alike.entry((stage.kind.clone(), cost.to_bits())).or_default().add(seconds, cost);
-            pace.by_kind.entry(stage.kind.clone()).or_default().add(seconds, cost);
+            pace.alike.entry((stage.kind, cost.to_bits())).or_default().add(seconds, cost);
+            pace.by_kind.entry(stage.kind).or_default().add(seconds, cost);
             pace.all.add(seconds, cost);
         }
         pace
@@ -41,12 +42,12 @@ impl Pace {
 
     /// Seconds that `stage` will likely take in all: the mean of those alike, else by its cost at the pace of its kind,
     /// else of all. `None` where none is finished.
-    pub(super) fn expected(&self, stage: &StageStanding, costs: &HashMap<String, Option<f64>>) -> Option<f64> {
+    pub(super) fn expected(&self, stage: &StageRow, costs: &HashMap<String, Option<f64>>) -> Option<f64> {
         if self.all.stages == 0 {
             return None;
         }
         let Some(cost) = cost(stage, costs) else { return Some(self.all.seconds / self.all.stages as f64) };
-        if let Some(sum) = self.alike.get(&(stage.kind.clone(), cost.to_bits())) {
+        if let Some(sum) = self.alike.get(&(stage.kind, cost.to_bits())) {
             return Some(sum.seconds / sum.stages as f64);
         }
         let sum = self.by_kind.get(&stage.kind).unwrap_or(&self.all);
@@ -54,6 +55,6 @@ impl Pace {
     }
 }
 
-fn cost(stage: &StageStanding, costs: &HashMap<String, Option<f64>>) -> Option<f64> {
+fn cost(stage: &StageRow, costs: &HashMap<String, Option<f64>>) -> Option<f64> {
     costs.get(&stage.stage_id).copied().flatten().filter(|cost| cost.is_finite() && *cost > 0.0)
 }

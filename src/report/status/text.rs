@@ -23,7 +23,7 @@ impl Status {
     /// `12 of 51 trials and 30 of 78 stages done; 2 running, 46 waiting; about 1m20s left`: of the stages.
     pub fn line(&self) -> String {
         let trials = self.trials();
-        let (stages, counts) = (self.stages, told(&self.stages));
+        let (stages, counts) = (self.stages, describe(&self.stages));
         let counts = if counts.is_empty() { counts } else { format!("; {counts}") };
         format!(
             "{} of {} trials and {} of {} stages done{counts}{}",
@@ -46,7 +46,7 @@ impl Status {
         let mut lines = Vec::new();
         let name = self.experiments.iter().map(|(name, _)| letters(name)).max().unwrap_or(0);
         for (experiment, counts) in &self.experiments {
-            let rest = told(counts);
+            let rest = describe(counts);
             let rest = if rest.is_empty() { rest } else { format!(", {rest}") };
             lines.push(format!("{experiment:name$}  {} of {} trials done{rest}", counts.done, counts.all()));
         }
@@ -90,7 +90,7 @@ impl Status {
 }
 
 /// `2 running, 46 waiting, 1 failed`, without what there is none of.
-fn told(counts: &Counts) -> String {
+fn describe(counts: &Counts) -> String {
     let parts = [(counts.running, "running"), (counts.waiting, "waiting"), (counts.failed, "failed")];
     let parts = parts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}"));
     parts.collect::<Vec<_>>().join(", ")

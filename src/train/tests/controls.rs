@@ -147,7 +147,7 @@ fn clipped_gradients_move_weights_no_further_than_they_may() {
     // 20 records make 3 steps.
     assert!(moved > 0.0 && moved <= 0.03, "{moved}");
     let norm = trained.outcome.epochs.iter().find(|value| value.metric == "gradient_norm").unwrap();
-    assert!(norm.split == "train" && norm.value > 0.01, "{norm:?}");
+    assert!(norm.split == Subset::Train && norm.value > 0.01, "{norm:?}");
     let unclipped = classify(MANIFEST, std::slice::from_ref(&donor), Some("none"));
     assert!(unclipped.outcome.epochs.iter().all(|value| value.metric != "gradient_norm"));
 }
@@ -214,7 +214,8 @@ fn every_transfer_loss_learns() {
             );
             let text = text.replace("kernel = 12", "kernel = 12\ndropout = 0.0");
             let outcome = classify_of(160, &text, &[], Fusion::Concat, None).outcome;
-            let auc = outcome.scores.iter().find(|score| score.split == "test" && score.metric == "macro_auc").unwrap();
+            let auc =
+                outcome.scores.iter().find(|score| score.split == Subset::Test && score.metric == "macro_auc").unwrap();
             assert!(auc.value.unwrap() > 0.9, "{labels} {loss}: {auc:?}");
         }
     }

@@ -7,7 +7,7 @@ use crate::tensor::Cpu;
 
 use super::*;
 use crate::Result;
-use crate::data::{Dataset, Datasets, Pick, Record, Split};
+use crate::data::{Dataset, Datasets, Pick, Record, Split, Subset};
 use crate::ecg::superclass;
 use crate::manifest::{
     self, Architecture, EarlyStopping, Fusion, Manifest, Optimizer, Schedule, StoppingFrom, StoppingMetric, Target,
@@ -268,12 +268,12 @@ fn the_best_epoch_is_kept_and_not_the_last() {
         long.outcome
             .epochs
             .iter()
-            .find(|v| v.epoch == epoch && v.split == "validation" && v.metric == "mae")
+            .find(|v| v.epoch == epoch && v.split == Subset::Validation && v.metric == "mae")
             .unwrap()
             .value
     };
     assert!((1..=8).all(|epoch| loss(best) <= loss(epoch)));
-    let kept = long.outcome.regression.iter().find(|score| score.split == "validation").unwrap().metrics.mae;
+    let kept = long.outcome.regression.iter().find(|score| score.split == Subset::Validation).unwrap().metrics.mae;
     assert!((kept - loss(best)).abs() < 1e-9, "the weights measured at the end are those of epoch {best}");
     // Trained only so far, the network is the same.
     let mut short = regress_as(&exploding(best));
@@ -299,7 +299,7 @@ fn records_train_in_their_epochs_only() {
     let losses = |curves: &[EpochValue]| -> Vec<f64> {
         curves
             .iter()
-            .filter(|value| value.split == "train" && value.metric == "loss")
+            .filter(|value| value.split == Subset::Train && value.metric == "loss")
             .map(|value| value.value)
             .collect()
     };
@@ -320,7 +320,8 @@ fn records_train_in_their_epochs_only() {
 
 #[test]
 fn every_optimizer_schedule_and_loss_learns() {
-    let error = |outcome: &Outcome| outcome.regression.iter().find(|score| score.split == "test").unwrap().metrics.mae;
+    let error =
+        |outcome: &Outcome| outcome.regression.iter().find(|score| score.split == Subset::Test).unwrap().metrics.mae;
     for optimizer in [
         "{ kind = \"adam\", learning_rate = 0.01 }",
         "{ kind = \"adamw\", learning_rate = 0.01, weight_decay = 0.01 }",
@@ -442,7 +443,7 @@ fn one_network_measures_several_targets_and_passes_over_what_is_not_known() {
     let targets = [Target::HR, Target::PR];
     let train = |targets: &[Target]| regressed(&Cpu::default(), &manifest, targets, (&split, &datasets), &mut Silent);
     let trained = train(&targets).unwrap();
-    let test: Vec<_> = trained.outcome.regression.iter().filter(|score| score.split == "test").collect();
+    let test: Vec<_> = trained.outcome.regression.iter().filter(|score| score.split == Subset::Test).collect();
     assert_eq!(test.iter().map(|score| (score.target, score.records)).collect::<Vec<_>>(), [("hr", 40), ("pr", 26)]);
     assert!(test.iter().all(|score| score.metrics.pearson_r.unwrap() > 0.8), "{test:?}");
     // Each record's value is kept beside its truth, in units: the metrics are of these.

@@ -55,7 +55,7 @@ fn where_it_is_asked_for_only_epochs_after_the_last_change_are_kept() {
     assert!(outcome.best_epoch >= 16 && outcome.frozen_at_best() == Some(false), "{}", outcome.best_epoch);
     assert!(outcome.notes.is_empty(), "{:?}", outcome.notes);
     let loss = |epoch: usize| {
-        let found = |v: &&EpochValue| (v.epoch, v.split, &*v.metric) == (epoch, "validation", "loss");
+        let found = |v: &&EpochValue| (v.epoch, v.split, &*v.metric) == (epoch, Subset::Validation, "loss");
         outcome.epochs.iter().find(found).unwrap().value
     };
     assert!((16..=trained_epochs(&outcome)).all(|epoch| loss(outcome.best_epoch) <= loss(epoch)));

@@ -4,14 +4,14 @@ use serde_json::Value;
 
 use super::database::{MlflowMetric, MlflowRun, MlflowStatus};
 use crate::seed;
-use crate::store::StageDetail;
+use crate::store::{StageRow, StageStatus};
 
 /// What runs and stages have in common. Settings that `own` has already are left out.
 pub(super) fn entry(
     key: &str,
     experiment: &str,
     name: String,
-    stage: &StageDetail,
+    stage: &StageRow,
     own: &[(&str, Option<String>)],
 ) -> MlflowRun {
     let own = own.iter().filter_map(|(key, value)| Some(((*key).to_owned(), value.clone()?)));
@@ -22,9 +22,10 @@ pub(super) fn entry(
         all.retain(|(key, _)| !key.starts_with("grafts") && !params.iter().any(|(known, _)| known == key));
         params.extend(all);
     }
+    let kind = stage.kind.to_string();
     let tags = [
         ("mlflow.runName", Some(&name)),
-        ("ecgraft.kind", Some(&stage.kind)),
+        ("ecgraft.kind", Some(&kind)),
         ("ecgraft.stage_id", Some(&stage.stage_id)),
         ("ecgraft.data_fingerprint", Some(&stage.data_fingerprint)),
         ("ecgraft.version", stage.version.as_ref()),
@@ -40,7 +41,7 @@ pub(super) fn entry(
         id: id(key, experiment),
         tags: tags.collect(),
         name,
-        status: status(&stage.status),
+        status: status(stage.status),
         started_at: milliseconds(stage.started_at.as_deref()),
         ended_at: milliseconds(stage.finished_at.as_deref()),
         artifacts: String::new(),
@@ -55,12 +56,12 @@ pub(super) fn id(key: &str, experiment: &str) -> String {
     all.chars().take(32).collect()
 }
 
-pub(super) fn status(word: &str) -> MlflowStatus {
-    match word {
-        "running" => MlflowStatus::Running,
-        "done" => MlflowStatus::Finished,
-        "failed" => MlflowStatus::Failed,
-        _ => MlflowStatus::Scheduled,
+pub(super) fn status(status: StageStatus) -> MlflowStatus {
+    match status {
+        StageStatus::Pending => MlflowStatus::Scheduled,
+        StageStatus::Running => MlflowStatus::Running,
+        StageStatus::Done => MlflowStatus::Finished,
+        StageStatus::Failed => MlflowStatus::Failed,
     }
 }
 
@@ -78,7 +79,7 @@ fn flatten(prefix: &str, value: &Value, into: &mut Vec<(String, String)>) {
     }
 }
 
-pub(super) fn pretty(stage: &StageDetail) -> String {
+pub(super) fn pretty(stage: &StageRow) -> String {
     let settings: Option<Value> = serde_json::from_str(&stage.settings).ok();
     settings.and_then(|settings| serde_json::to_string_pretty(&settings).ok()).unwrap_or_else(|| stage.settings.clone())
 }

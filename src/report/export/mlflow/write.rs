@@ -11,7 +11,9 @@ use crate::compare::ArmName;
 use crate::error::Error;
 use crate::report::export::Export;
 use crate::report::export::folder::{Folder, unwritable};
-use crate::store::{Run, RunDetail, StageDetail, Store};
+use crate::data::Subset;
+use crate::plan::TaskKind;
+use crate::store::{Run, RunDetail, StageDetail, StageRow, Store};
 use crate::words::csv;
 
 const DATABASE: &str = "mlflow.db";
@@ -100,7 +102,7 @@ impl Writer<'_> {
         for run in runs {
             let detail = self.store.detail(run.clone())?;
             for stage in &detail.stages {
-                if stage.kind != "transfer" && known.insert(stage.stage_id.clone()) {
+                if stage.row.kind != TaskKind::Transfer && known.insert(stage.row.stage_id.clone()) {
                     self.donor(number, &detail, stage)?;
                     self.donors += 1;
                 }
@@ -114,9 +116,9 @@ impl Writer<'_> {
     /// A trial, which is its transfer stage.
     fn run(&mut self, experiment: i64, detail: &RunDetail) -> Result<()> {
         let run = &detail.run;
-        let Some(stage) = detail.stages.iter().find(|stage| stage.kind == "transfer") else { return Ok(()) };
-        let donors = detail.stages.iter().filter(|stage| stage.kind != "transfer");
-        let grafts: Vec<String> = donors.map(|donor| id(&donor.stage_id, &run.experiment)).collect();
+        let Some(stage) = detail.stages.iter().find(|stage| stage.row.kind == TaskKind::Transfer) else { return Ok(()) };
+        let donors = detail.stages.iter().filter(|stage| stage.row.kind != TaskKind::Transfer);
+        let grafts: Vec<String> = donors.map(|donor| id(&donor.row.stage_id, &run.experiment)).collect();
         let own = [
             ("architecture", Some(run.architecture.clone())),
             ("graft", Some(run.graft.clone())),
@@ -127,35 +129,33 @@ impl Writer<'_> {
             ("grafted_runs", Some(grafts.join(",")).filter(|ids| !ids.is_empty())),
         ];
         let name = format!("{}, seed {}", ArmName::from(run).short(), run.seed);
-        let mut entry = entry(&run.run_id, &run.experiment, name, stage, &own);
-        entry.status = status(&run.status);
+        let mut entry = entry(&run.run_id, &run.experiment, name, &stage.row, &own);
+        entry.status = status(run.status);
         entry.tags.push(("ecgraft.run_id".into(), run.run_id.clone()));
-        if stage.error.is_none() {
+        if stage.row.error.is_none() {
             // Of the stage it would have been grafted from.
             entry.tags.extend(run.error.iter().map(|error| ("ecgraft.error".to_owned(), error.clone())));
         }
         for score in &detail.scores {
             let class = score.class.as_ref().map(|class| format!("/{class}")).unwrap_or_default();
-            // Curves are of the validation records too.
-            let split = if score.split == "test" { "test" } else { "best_epoch" };
-            let key = format!("{split}/{}{class}", score.metric);
+            let key = format!("{}/{}{class}", place(score.split), score.metric);
             entry.metrics.extend(score.value.map(|value| MlflowMetric { key, step: 0, value }));
         }
-        let mut files = vec![("manifest.toml", detail.manifest_text.clone()), ("settings.json", pretty(stage))];
-        let predictions = self.store.predictions_of(&stage.stage_id)?;
+        let mut files = vec![("manifest.toml", detail.manifest_text.clone()), ("settings.json", pretty(&stage.row))];
+        let predictions = self.store.predictions_of(&stage.row.stage_id)?;
         if !predictions.is_empty() {
             let rows = predictions.iter().map(|row| {
                 [row.record_id.clone(), row.class.clone(), row.probability.to_string(), u8::from(row.label).to_string()]
             });
             files.push(("predictions.csv", csv::table(["record_id", "class", "probability", "label"], rows)));
         }
-        self.write(experiment, stage, entry, &files)
+        self.write(experiment, &stage.row, entry, &files)
     }
 
     /// A stage that runs are grafted from.
-    fn donor(&mut self, experiment: i64, detail: &RunDetail, stage: &StageDetail) -> Result<()> {
-        let run = &detail.run;
-        let target = stage.target.as_deref().unwrap_or(&stage.kind);
+    fn donor(&mut self, experiment: i64, detail: &RunDetail, donor: &StageDetail) -> Result<()> {
+        let (run, stage) = (&detail.run, &donor.row);
+        let target = stage.task();
         let mix = stage.mix.as_deref().unwrap_or_default();
         let name = format!("{target} on {mix}, {}, seed {}", run.architecture, stage.seed);
         let own = [
@@ -165,11 +165,10 @@ impl Writer<'_> {
             ("seed", Some(stage.seed.to_string())),
         ];
         let mut entry = entry(&stage.stage_id, &run.experiment, name, stage, &own);
-        for of in &stage.measured {
-            let split = if of.split == "test" { "test" } else { "best_epoch" };
+        for of in &donor.measured {
             let values = [("mae", Some(of.mae)), ("rmse", Some(of.rmse)), ("r2", of.r2), ("pearson_r", of.pearson_r)];
             for (metric, value) in values {
-                let key = format!("{split}/{metric}/{}", of.target);
+                let key = format!("{}/{metric}/{}", place(of.split), of.target);
                 entry.metrics.extend(value.map(|value| MlflowMetric { key, step: 0, value }));
             }
         }
@@ -189,7 +188,7 @@ impl Writer<'_> {
     fn write(
         &mut self,
         experiment: i64,
-        stage: &StageDetail,
+        stage: &StageRow,
         mut entry: MlflowRun,
         files: &[(&str, String)],
     ) -> Result<()> {
@@ -207,4 +206,9 @@ impl Writer<'_> {
         entry.artifacts = format!("{ARTIFACTS}/{}", entry.id);
         self.database.run(experiment, &entry)
     }
+}
+
+/// What the keys of metrics of a subset begin with: curves are of the validation records too.
+fn place(subset: Subset) -> &'static str {
+    if subset == Subset::Test { subset.name() } else { "best_epoch" }
 }

@@ -3,11 +3,12 @@
 use super::results::stage_name;
 use super::{ExperimentResults, Input};
 use crate::compare::Arm;
+use crate::data::Subset;
 use crate::report::figure::chart::epochs::{Curve, CurvePanel};
 use crate::words::number::percent;
 
-/// Split and metric of a curve: `["validation", "loss"]`.
-type Series = (&'static str, &'static str);
+/// Split and metric of a curve: `[Validation, "loss"]`.
+type Series = (Subset, &'static str);
 
 impl Input<'_> {
     /// These series of the runs of each arm, an arm a panel.
@@ -31,7 +32,8 @@ impl ExperimentResults<'_> {
     pub(in crate::report::figure) fn curves_of_grafts(&self) -> Vec<CurvePanel> {
         let mut panels: Vec<CurvePanel> = Vec::new();
         for stage in self.grafted().into_iter().filter(|stage| self.is_asked(&stage.stage_id)) {
-            let curves = self.curves_of(&stage.stage_id, stage.seed, &[("train", "loss"), ("validation", "loss")]);
+            let curves =
+                self.curves_of(&stage.stage_id, stage.seed, &[(Subset::Train, "loss"), (Subset::Validation, "loss")]);
             let title = [stage_name(stage), stage.architecture.clone()];
             match panels.iter_mut().find(|panel| panel.title == title) {
                 Some(panel) => panel.curves.extend(curves),
@@ -64,8 +66,8 @@ impl ExperimentResults<'_> {
         let Some(known) = self.curves.get(stage) else { return Vec::new() };
         let best = self.stages.by_id.get(stage).and_then(|stage| stage.best_epoch);
         let curve = |&(split, metric): &Series| {
-            let points = known.get(&(split.to_owned(), metric.to_owned()))?.clone();
-            Some(Curve { seed, training: split == "train", points, best })
+            let points = known.get(&(split, metric.to_owned()))?.clone();
+            Some(Curve { seed, training: split == Subset::Train, points, best })
         };
         series.iter().filter_map(curve).collect()
     }

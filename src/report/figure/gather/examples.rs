@@ -8,6 +8,7 @@ use crate::data::{fingerprint, recordings};
 use crate::ecg::{Lead, RawRecord};
 use crate::manifest::{self, Manifest, Normalize, Signal};
 use crate::metrics::decision::{is_yes, most_probable};
+use crate::results::ResultsFolder;
 use crate::source::Source;
 use crate::store::{PredictionsOfRun, Run, Store, TestedRecord};
 
@@ -98,7 +99,7 @@ fn check_source(results: &Path, name: &str, source: &dyn Source, run: &Run) -> R
     if let Some(variable) = source.paths().into_iter().find_map(|path| path.resolved.as_ref().err()) {
         return Err(format!("the records are in source {name}, and ${variable} is not set"));
     }
-    let print = fingerprint(source, &results.join("cache")).map_err(|error| {
+    let print = fingerprint(source, &ResultsFolder::new(results).cache()).map_err(|error| {
         format!("the records of source {name} cannot be found ({error}); relative paths start where ecgraft runs")
     })?;
     if print != run.data_fingerprint {

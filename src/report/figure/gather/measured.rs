@@ -4,7 +4,7 @@ use super::Shown;
 use super::results::{grafted, stage_name};
 use crate::Result;
 use crate::manifest::Target;
-use crate::store::{Store, TrainedStage, TrainedStages};
+use crate::store::{MeasuredTarget, StageRow, Store, TrainedStages};
 
 /// One target as a regression measured it on its test records.
 #[derive(Clone, Debug)]
@@ -21,13 +21,13 @@ pub struct Measured {
 /// alone; where none of them has any, of all regressions, the lowest seed first.
 pub(super) fn measured(store: &Store, stages: &TrainedStages, shown: Option<&Shown<'_>>) -> Result<Vec<Measured>> {
     let best = shown.and_then(Shown::best).and_then(|(run, _)| stages.grafts.get(&run.stage_id));
-    let own: Vec<&TrainedStage> = best.into_iter().flatten().filter_map(|id| stages.by_id.get(id)).collect();
+    let own: Vec<&StageRow> = best.into_iter().flatten().filter_map(|id| stages.by_id.get(id)).collect();
     let mut all = grafted(stages);
     all.sort_by_key(|stage| stage.seed);
     for candidates in [own, all] {
         let mut found: Vec<Measured> = Vec::new();
         for stage in candidates {
-            add(store, stage, &mut found)?;
+            add(store, stage, stages.test_errors(&stage.stage_id), &mut found)?;
         }
         if !found.is_empty() {
             found.sort_by_key(|of| of.target);
@@ -38,9 +38,9 @@ pub(super) fn measured(store: &Store, stages: &TrainedStages, shown: Option<&Sho
 }
 
 /// Adds to `found` what `stage` measured of targets that are not among them yet.
-fn add(store: &Store, stage: &TrainedStage, found: &mut Vec<Measured>) -> Result<()> {
+fn add(store: &Store, stage: &StageRow, test_errors: &[MeasuredTarget], found: &mut Vec<Measured>) -> Result<()> {
     let has = |target: Target| found.iter().any(|of| of.target == target);
-    let new = |target: &Target| !has(*target) && stage.measured.iter().any(|of| of.target == target.name());
+    let new = |target: &Target| !has(*target) && test_errors.iter().any(|of| of.target == target.name());
     let new: Vec<Target> = Target::BUILT_IN.into_iter().filter(new).collect();
     if new.is_empty() {
         return Ok(());

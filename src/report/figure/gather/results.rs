@@ -3,7 +3,8 @@
 use super::{Input, Measured, Shown, measured};
 use crate::Result;
 use crate::compare::{Arm, Comparison, Experiment, SignificanceTest};
-use crate::store::{LearningCurves, Run, Store, TrainedStage, TrainedStages};
+use crate::plan::TaskKind;
+use crate::store::{LearningCurves, Run, StageRow, Store, TrainedStages};
 use crate::words::number::percent;
 
 /// One experiment with all that was found in the store.
@@ -71,19 +72,19 @@ impl<'a> ExperimentResults<'a> {
     }
 
     /// The stages that are grafted, in an order that keeps together what differs in seed only.
-    pub fn grafted(&self) -> Vec<&TrainedStage> {
+    pub fn grafted(&self) -> Vec<&StageRow> {
         grafted(&self.stages)
     }
 }
 
 /// `qrs on synthetic`
-pub(in crate::report) fn stage_name(stage: &TrainedStage) -> String {
-    let what = stage.target.as_deref().unwrap_or(&stage.kind);
+pub(in crate::report) fn stage_name(stage: &StageRow) -> String {
+    let what = stage.task();
     stage.mix.as_ref().map_or_else(|| what.to_owned(), |mix| format!("{what} on {mix}"))
 }
 
-pub(super) fn grafted(stages: &TrainedStages) -> Vec<&TrainedStage> {
-    let mut stages: Vec<&TrainedStage> = stages.by_id.values().filter(|stage| stage.kind != "transfer").collect();
+pub(super) fn grafted(stages: &TrainedStages) -> Vec<&StageRow> {
+    let mut stages: Vec<&StageRow> = stages.by_id.values().filter(|stage| stage.kind != TaskKind::Transfer).collect();
     stages.sort_by_key(|stage| (&stage.architecture, &stage.mix, stage.target.as_deref().map(order), stage.seed));
     stages
 }

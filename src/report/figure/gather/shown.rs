@@ -1,7 +1,7 @@
 //! The arm that is shown in detail.
 
 use crate::compare::{Arm, Experiment};
-use crate::store::{PredictionsOfRun, Run, Store};
+use crate::store::{PredictionsOfRun, Run, StageStatus, Store};
 use crate::words::number::percent;
 use crate::{Error, Result};
 
@@ -30,7 +30,7 @@ impl<'a> Shown<'a> {
         runs: &[&'a Run],
         wanted: Option<&str>,
     ) -> Result<Option<Self>> {
-        let done: Vec<&'a Run> = runs.iter().copied().filter(|run| run.status == "done").collect();
+        let done: Vec<&'a Run> = runs.iter().copied().filter(|run| run.status == StageStatus::Done).collect();
         let wanted = wanted.map(|prefix| find_run(&done, prefix)).transpose()?;
         let arm = match wanted {
             Some(run) => experiment.arms.iter().find(|arm| arm.has(run)),

@@ -1,0 +1,108 @@
+//! What a plan comes to: its trials, the distinct stages that they share, what is done and what will run.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use super::layout;
+use crate::Result;
+use crate::plan::{Plan, TaskKind};
+use crate::results::ResultsFolder;
+use crate::run::{self, Device};
+use crate::store::{StageStatus, Store};
+use crate::words::number::percent;
+
+/// Most stages that are listed by name.
+const LISTED: usize = 200;
+
+/// What `ecgraft run` would do with `plan` in `results`, in lines of at most `columns` characters where that is said.
+///
+/// # Errors
+/// Where there is a store that cannot be read.
+pub fn describe(plan: &Plan, results: &Path, columns: Option<usize>) -> Result<String> {
+    let statuses = match Store::open_read_only(results) {
+        Ok(store) => store.statuses()?,
+        Err(_) if !ResultsFolder::new(results).store().exists() => HashMap::new(),
+        Err(error) => return Err(error),
+    };
+    let done = |index: usize| statuses.get(&plan.stages[index].id) == Some(&StageStatus::Done);
+    let todo: Vec<usize> = (0..plan.stages.len()).filter(|&index| !done(index)).collect();
+    let (memory, available) = run::memory(plan, results, Device::Cpu);
+    let mut text = trials(plan, &done, columns);
+    text.push_str(&plan.describe_overlaps());
+    text.push_str(&counts(plan, todo.len()));
+    text.push_str(&stages(plan, &todo, &statuses, &memory));
+    if let Some(most) = todo.iter().map(|&index| memory[index]).max() {
+        let there_are = available.map(|bytes| format!("; {} are available", run::size(bytes))).unwrap_or_default();
+        text.push_str(&format!("memory: at most about {} for one stage on the CPU{there_are}\n", run::size(most)));
+    }
+    Ok(text)
+}
+
+/// One line per experiment.
+fn trials(plan: &Plan, done: &dyn Fn(usize) -> bool, columns: Option<usize>) -> String {
+    let mut table = layout::table(
+        &["experiment", "trials", "arms", "done", "to run"],
+        &["trials", "arms", "done", "to run"],
+        false,
+    );
+    for (experiment, manifest) in plan.experiments.iter().enumerate() {
+        let trials: Vec<_> = plan.trials.iter().filter(|trial| trial.experiment == experiment).collect();
+        let arms: std::collections::HashSet<_> = trials
+            .iter()
+            .map(|trial| {
+                let labels = trial.label_fraction.to_bits();
+                (&trial.architecture, &trial.mix, trial.graft_label(), &trial.freeze, labels)
+            })
+            .collect();
+        let finished = trials.iter().filter(|trial| done(trial.stage)).count();
+        let counts = [trials.len(), arms.len(), finished, trials.len() - finished].map(|count| count.to_string());
+        table.add_row(std::iter::once(manifest.name.clone()).chain(counts));
+    }
+    layout::shown(table, columns)
+}
+
+/// How many distinct stages there are, by what they are trained for.
+fn counts(plan: &Plan, to_run: usize) -> String {
+    let number = |task: TaskKind| plan.stages.iter().filter(|stage| stage.kind.task() == task).count();
+    let donors = [TaskKind::Regression, TaskKind::Classification].map(|task| (number(task), task));
+    let donors = donors.into_iter().filter(|(count, task)| *count > 0 || *task == TaskKind::Regression);
+    let donors: Vec<String> = donors.map(|(count, task)| counted(count, task.name())).collect();
+    let users: usize = plan.trials.iter().map(|trial| trial.graft.len()).sum();
+    format!(
+        "{} distinct stages: {} (grafted {users} times) and {}; {} done, {to_run} to run\n",
+        plan.stages.len(),
+        donors.join(", "),
+        counted(number(TaskKind::Transfer), TaskKind::Transfer.name()),
+        plan.stages.len() - to_run
+    )
+}
+
+/// The distinct stages, those to run by name.
+fn stages(plan: &Plan, todo: &[usize], statuses: &HashMap<String, StageStatus>, memory: &[u64]) -> String {
+    let costs = run::costs(plan);
+    let total: f64 = todo.iter().map(|&index| costs[index]).sum();
+    let line = |&index: &usize| {
+        let stage = &plan.stages[index];
+        let state = match statuses.get(&stage.id) {
+            Some(status @ (StageStatus::Failed | StageStatus::Running)) => status.name(),
+            _ => "to run",
+        };
+        format!(
+            "  {state:8} {}  {}  ({} of the work, about {} of memory)\n",
+            &stage.id[..8],
+            stage.describe(plan),
+            percent((costs[index] / total * 1000.0).round() / 1000.0),
+            run::size(memory[index])
+        )
+    };
+    let mut text: String = todo.iter().take(LISTED).map(line).collect();
+    if todo.len() > LISTED {
+        text.push_str(&format!("  and {} more\n", todo.len() - LISTED));
+    }
+    text
+}
+
+/// `1 regression`, `2 regressions`
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}

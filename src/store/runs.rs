@@ -1,0 +1,181 @@
+//! Runs, and all that made them.
+
+use std::collections::BTreeMap;
+
+use rusqlite::Connection;
+
+use super::rows::{self, TableRow};
+use super::{
+    ClassScore, MeasuredSource, MeasuredTarget, MixPartDetail, Run, StageRow, Store, StoredManifest, composition,
+    scores,
+};
+use crate::Result;
+use crate::error::Error;
+
+/// What an experiment's classifiers were tested on.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TestSet {
+    /// Number of records.
+    pub records: usize,
+    /// The classes in the order of the manifest.
+    pub classes: Vec<TestClass>,
+}
+
+/// One class of a test set.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TestClass {
+    /// Its name.
+    pub name: String,
+    /// Records that have it.
+    pub positives: usize,
+    /// Whether it has an AUC: some records have the class and some have not.
+    pub has_auc: bool,
+}
+
+/// A run with all that made it.
+#[derive(Clone, Debug)]
+pub struct RunDetail {
+    /// The run.
+    pub run: Run,
+    /// Where its manifest was read.
+    pub manifest_path: String,
+    /// Its manifest, as read.
+    pub manifest_text: String,
+    /// Its stages: those it was grafted from in order, then its transfer.
+    pub stages: Vec<StageDetail>,
+    /// Test and validation metrics of the transfer.
+    pub scores: Vec<ClassScore>,
+}
+
+/// One stage of a run.
+#[derive(Clone, Debug)]
+pub struct StageDetail {
+    /// The stage.
+    pub row: StageRow,
+    /// Epochs trained.
+    pub epochs: usize,
+    /// The parts of the stage's mix, in order; none of a stage trained before they were kept.
+    pub composition: Vec<MixPartDetail>,
+    /// How well it measured each target, the validation records first.
+    pub measured: Vec<MeasuredTarget>,
+    /// The same within each source; none of a stage trained before they were kept.
+    pub of_sources: Vec<MeasuredSource>,
+}
+
+impl Store {
+    /// All runs that their experiments' manifests ask for, by experiment and place in its plan.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn runs(&self) -> Result<Vec<Run>> {
+        let sql = format!("SELECT {} FROM runs WHERE current = 1 ORDER BY experiment, position", Run::select());
+        self.read(|connection| rows::all(&mut connection.prepare(&sql)?, []))
+    }
+
+    /// A run with all that made it.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn detail(&self, run: Run) -> Result<RunDetail> {
+        self.read(|connection| detail(connection, run))
+    }
+
+    /// What the classifiers of each experiment were tested on, where at least one is done.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn test_sets(&self) -> Result<BTreeMap<String, TestSet>> {
+        self.read(|connection| {
+            // One run of each experiment speaks for all: they share the transfer's settings.
+            let mut select = connection.prepare(
+                "WITH one AS (SELECT experiment, stage_id, settings FROM trial t JOIN stage s USING (stage_id)
+                              WHERE current = 1 AND s.status = 'done' GROUP BY experiment)
+                 SELECT one.experiment AS experiment, r.value AS records, c.value AS class, p.value AS positives,
+                        a.value IS NOT NULL AS has_auc
+                 FROM one, json_each(one.settings, '$.transfer.classes') c
+                 JOIN score r ON r.stage_id = one.stage_id AND r.split = 'test' AND r.metric = 'records' AND r.class = ''
+                 JOIN score p ON p.stage_id = one.stage_id AND p.split = 'test' AND p.metric = 'positives' AND p.class = c.value
+                 LEFT JOIN score a ON a.stage_id = one.stage_id AND a.split = 'test' AND a.metric = 'auc' AND a.class = c.value
+                 ORDER BY one.experiment, c.key",
+            )?;
+            let mut sets: BTreeMap<String, TestSet> = BTreeMap::new();
+            let mut rows = select.query([])?;
+            while let Some(row) = rows.next()? {
+                let set = sets.entry(row.get("experiment")?).or_default();
+                set.records = row.get::<_, f64>("records")? as usize;
+                let positives = row.get::<_, f64>("positives")? as usize;
+                set.classes.push(TestClass { name: row.get("class")?, positives, has_auc: row.get("has_auc")? });
+            }
+            Ok(sets)
+        })
+    }
+
+    /// The run whose id starts with `prefix`, with all that made it.
+    ///
+    /// # Errors
+    /// A user error where none or several do.
+    pub fn run(&self, prefix: &str) -> Result<RunDetail> {
+        let wanted = prefix.to_ascii_lowercase();
+        let found: Vec<Run> = self.read(|connection| {
+            let begins = "WHERE substr(run_id, 1, length(?1)) = ?1 ORDER BY run_id LIMIT 9";
+            rows::all(&mut connection.prepare(&format!("SELECT {} FROM runs {begins}", Run::select()))?, [&wanted])
+        })?;
+        let mut found = found.into_iter();
+        let run = match (found.next(), found.next()) {
+            (None, _) => {
+                return Err(Error::user(format!(
+                    "{prefix}: no run has an id that starts so; `ecgraft runs` lists them"
+                )));
+            }
+            (Some(run), None) => run,
+            (Some(one), Some(other)) => {
+                let ids: Vec<String> = [one, other].into_iter().chain(found).map(|run| run.run_id).collect();
+                return Err(Error::user(format!(
+                    "{prefix}: several runs have ids that start so; give more of it: {}",
+                    ids.join(", ")
+                )));
+            }
+        };
+        self.read(|connection| detail(connection, run))
+    }
+
+    /// The manifest with this hash.
+    ///
+    /// # Errors
+    /// Where the store cannot be read, or has none.
+    pub fn manifest(&self, sha256: &str) -> Result<StoredManifest> {
+        self.read(|connection| manifest(connection, sha256))
+    }
+}
+
+fn manifest(connection: &Connection, sha256: &str) -> rusqlite::Result<StoredManifest> {
+    let mut select =
+        connection.prepare(&format!("SELECT {} FROM manifest WHERE sha256 = ?1", StoredManifest::select()))?;
+    let places = StoredManifest::places(&select)?;
+    select.query_row([sha256], |row| StoredManifest::from_row(row, &places))
+}
+
+fn detail(connection: &Connection, run: Run) -> rusqlite::Result<RunDetail> {
+    let StoredManifest { path: manifest_path, text: manifest_text, .. } = manifest(connection, &run.manifest_sha256)?;
+    let mut select = connection.prepare(&format!(
+        "SELECT {}, (SELECT max(epoch) FROM epoch e WHERE e.stage_id = s.stage_id) AS epochs
+         FROM run_stages r JOIN stage s USING (stage_id) WHERE r.run_id = ?1
+         ORDER BY kind = 'transfer', r.position",
+        StageRow::select()
+    ))?;
+    let (places, [epochs]) = (StageRow::places(&select)?, rows::places(&select, ["epochs"])?);
+    let found = select.query_map([&run.run_id], |row| {
+        let epochs = row.get::<_, Option<i64>>(epochs)?.and_then(|epochs| usize::try_from(epochs).ok()).unwrap_or(0);
+        Ok((StageRow::from_row(row, &places)?, epochs))
+    })?;
+    let mut stages = Vec::new();
+    for found in found {
+        let (row, epochs) = found?;
+        let id = &row.stage_id;
+        let (composition, measured) = (composition::of_stage(connection, id)?, scores::by_target(connection, id)?);
+        let of_sources = scores::by_source(connection, id)?;
+        stages.push(StageDetail { row, epochs, composition, measured, of_sources });
+    }
+    let scores = scores::of_classes(connection, &run.stage_id)?;
+    Ok(RunDetail { run, manifest_path, manifest_text, stages, scores })
+}

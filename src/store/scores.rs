@@ -1,0 +1,88 @@
+//! Scores of stages: of classifiers by class, of regressions by target and source.
+
+use rusqlite::Connection;
+
+use super::rows::{self, TableRow};
+use super::{ClassScore, MeasuredRecord, MeasuredSource, MeasuredTarget, Store};
+use crate::Result;
+
+impl Store {
+    /// The scores of a classifier on its test records, by metric and class.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn test_scores(&self, stage: &str) -> Result<Vec<ClassScore>> {
+        self.read(|connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT split, metric, nullif(class, '') AS class, value FROM score
+                 WHERE stage_id = ?1 AND split = 'test' ORDER BY metric, score.class",
+            )?;
+            rows::all(&mut select, [stage])
+        })
+    }
+
+    /// How well a regression measured its test records, by target.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn test_errors(&self, stage: &str) -> Result<Vec<MeasuredTarget>> {
+        self.read(|connection| {
+            let mut select = connection.prepare_cached(&format!(
+                "SELECT {} FROM regression_score WHERE stage_id = ?1 AND split = 'test' ORDER BY target",
+                MeasuredTarget::select()
+            ))?;
+            rows::all(&mut select, [stage])
+        })
+    }
+
+    /// How well a regression measured the records of each source, in all splits; nothing of a stage that was trained
+    /// before it was kept.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn errors_by_source(&self, stage: &str) -> Result<Vec<MeasuredSource>> {
+        self.read(|connection| by_source(connection, stage))
+    }
+
+    /// What a regression stage measured of its test records, by target, source and record; nothing of a stage that was
+    /// trained before it was kept.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn measured_of(&self, stage: &str) -> Result<Vec<MeasuredRecord>> {
+        self.read(|connection| {
+            let mut select = connection.prepare_cached(&format!(
+                "SELECT {} FROM regression_prediction WHERE stage_id = ?1 ORDER BY target, source, record_id",
+                MeasuredRecord::select()
+            ))?;
+            rows::all(&mut select, [stage])
+        })
+    }
+}
+
+/// All scores of a classifier, by split, metric and class.
+pub(super) fn of_classes(connection: &Connection, stage: &str) -> rusqlite::Result<Vec<ClassScore>> {
+    let mut select = connection.prepare(
+        "SELECT split, metric, nullif(class, '') AS class, value FROM score
+         WHERE stage_id = ?1 ORDER BY split, metric, score.class",
+    )?;
+    rows::all(&mut select, [stage])
+}
+
+/// How well a regression measured each target, the validation records first.
+pub(super) fn by_target(connection: &Connection, stage: &str) -> rusqlite::Result<Vec<MeasuredTarget>> {
+    let mut select = connection.prepare_cached(&format!(
+        "SELECT {} FROM regression_score WHERE stage_id = ?1 ORDER BY split DESC",
+        MeasuredTarget::select()
+    ))?;
+    rows::all(&mut select, [stage])
+}
+
+/// What a stage measured within each source.
+pub(super) fn by_source(connection: &Connection, stage: &str) -> rusqlite::Result<Vec<MeasuredSource>> {
+    let mut select = connection.prepare_cached(&format!(
+        "SELECT {} FROM source_score WHERE stage_id = ?1 ORDER BY split DESC, target, source",
+        MeasuredSource::select()
+    ))?;
+    rows::all(&mut select, [stage])
+}
