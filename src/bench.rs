@@ -8,7 +8,7 @@ use rand_distr::{Distribution, StandardNormal};
 use crate::Result;
 use crate::error::Error;
 use crate::manifest::{Architecture, Fusion, Optimizer, Precision};
-use crate::nn::{ARCHITECTURES, Hold, Network, Pass};
+use crate::nn::{ARCHITECTURES, FreezeState, Network, Pass};
 use crate::ops::Backend;
 use crate::ops::step::loss::{Form, Loss, loss};
 use crate::results::ResultsFolder;
@@ -108,7 +108,7 @@ fn time<D: Backend>(device: &D, bench: Bench, architecture: &Architecture) -> Re
     let mut random = crate::seed::stream(0, "bench", 0);
     let signal = (bench.channels, bench.length);
     let mut net = Network::new(device, architecture, signal, (1, Fusion::Concat), 5, &mut random)?;
-    net.hold(|_| Hold::default());
+    net.freeze(|_| FreezeState::default());
     let (parameters, _) = net.parameters();
     let shape = (bench.batch, bench.length, bench.channels);
     let values: Vec<f32> = (0..shape.0 * shape.1 * shape.2).map(|_| StandardNormal.sample(&mut random)).collect();
@@ -123,7 +123,7 @@ fn time<D: Backend>(device: &D, bench: Bench, architecture: &Architecture) -> Re
         let output = net.forward(&x, &mut pass)?;
         let scalar = loss(&mut pass.trace, &output, &target, 1.0, 1.0, &mut sum)?;
         let mut gradients = pass.trace.backward(scalar)?;
-        stepper.step(device, &mut net, &mut gradients, 1.0, &|_| 1.0)?;
+        stepper.step(device, &mut net, &mut gradients, &|_| 1e-3)?;
         device.wait().map_err(device_error)
     })?;
     let inference_s =

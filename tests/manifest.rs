@@ -67,8 +67,8 @@ fn the_contract_is_read_as_it_says() {
     assert_eq!(manifest.architectures["cnn"], Architecture::Cnn(CnnConfig::default()));
     assert_eq!(manifest.freezes["none"], Freeze::default());
     assert_eq!(manifest.freezes["gradual"].steps[1].epochs, Some(4));
-    assert_eq!(manifest.freezes["gradual"].scale("block3"), 0.1);
-    assert_eq!(manifest.freezes["gradual"].scale("head"), 1.0);
+    assert_eq!(manifest.freezes["gradual"].learning_rate("block3"), 0.1);
+    assert_eq!(manifest.freezes["gradual"].learning_rate("head"), 1.0);
     assert_eq!(manifest.regression.augment.len(), 4);
     let stopping = EarlyStopping { patience: 5, metric: StoppingMetric::Loss, from: StoppingFrom::Start };
     assert_eq!(manifest.regression.early_stopping, Some(stopping));

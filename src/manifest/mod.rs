@@ -6,7 +6,7 @@
 mod checks;
 mod condition;
 mod diagnostic;
-mod freezes;
+mod freeze;
 mod glob;
 mod graft;
 pub(crate) mod keys;
@@ -24,7 +24,7 @@ mod types;
 
 pub use condition::{Comparison, Condition, ConditionFault, Quantity};
 pub use diagnostic::Diagnostic;
-pub use freezes::{Freeze, FreezeStep, L2Sp};
+pub use freeze::{Freeze, FreezeStep, L2Sp};
 pub use glob::glob_matches;
 pub use graft::*;
 pub use mixes::{Mix, MixPart};

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::checks::Checks;
+use super::freeze::FreezeFaults;
 use super::read::Read;
 use super::*;
 use crate::declare::{Places, Problem, list};
@@ -74,7 +75,9 @@ pub(super) fn all(manifest: &Manifest, places: &Places) -> Vec<Problem> {
     checks.classified_mixes();
     checks.excludes();
     for (name, freeze) in &manifest.freezes {
-        checks.freeze(name, freeze);
+        let mut faults = FreezeFaults::new(manifest, places, name);
+        freeze.check(&mut faults);
+        checks.problems.extend(faults.into_problems());
     }
     checks.problems
 }
@@ -198,105 +201,5 @@ impl Checks<'_> {
                 self.problem(&["trials", "exclude", &step, "seed"], message);
             }
         }
-    }
-
-    fn freeze(&mut self, name: &str, freeze: &Freeze) {
-        let last = freeze.steps.len().saturating_sub(1);
-        for (index, step) in freeze.steps.iter().enumerate() {
-            let step_text = index.to_string();
-            if step.epochs.is_none() && index < last {
-                let message = "a step without `epochs` lasts to the end; only the last step can";
-                self.problem(&["freezes", name, "steps", &step_text], message.into());
-            }
-            for (position, pattern) in step.blocks.iter().enumerate() {
-                let place = ["freezes", name, "steps", &step_text, "blocks", &position.to_string()];
-                self.pattern(name, pattern, &place, &["stem"]);
-            }
-            self.step_holds_a_block(name, step, &["freezes", name, "steps", &step_text, "blocks"]);
-        }
-        self.steps_end_in_time(name, freeze);
-        for pattern in freeze.learning_rate_scale.keys() {
-            self.pattern(name, pattern, &["freezes", name, "learning_rate_scale", pattern], &["stem", "head"]);
-        }
-    }
-
-    /// A step that ends must do so before the training does: what comes after it would never be.
-    fn steps_end_in_time(&mut self, name: &str, freeze: &Freeze) {
-        let epochs = self.manifest.transfer.epochs;
-        let is_used = self.manifest.trials.freeze.iter().any(|used| used == name);
-        if !is_used || !self.places.is_sound(&["transfer", "epochs"]) {
-            return;
-        }
-        let Some((index, end)) = freeze.ends().enumerate().find(|(_, end)| *end >= epochs) else { return };
-        let all = format!("the transfer stage has {epochs}");
-        if index + 1 < freeze.steps.len() {
-            let message = format!(
-                "no epoch reaches this step: those before it take {end} epochs and {all}; raise transfer.epochs above \
-                 {end}, shorten the steps before it, or leave it out"
-            );
-            self.problem(&["freezes", name, "steps", &(index + 1).to_string()], message);
-        } else {
-            let message = format!(
-                "what this step holds never thaws: it ends after epoch {end} and {all}; raise transfer.epochs above \
-                 {end}, shorten the step, or leave `epochs` out to freeze to the end"
-            );
-            self.problem(&["freezes", name, "steps", &index.to_string(), "epochs"], message);
-        }
-    }
-
-    /// Names that are known but stand for nothing, such as `stem`, do not make a step.
-    fn step_holds_a_block(&mut self, freeze: &str, step: &FreezeStep, place: &[&str]) {
-        if !step.blocks.iter().all(|pattern| glob_matches(pattern, "stem")) {
-            return;
-        }
-        let holds = |blocks: &[String]| {
-            step.blocks.iter().any(|pattern| blocks.iter().any(|block| glob_matches(pattern, block)))
-        };
-        for (architecture, blocks) in self.manifest.meetings(freeze) {
-            if !holds(&blocks) {
-                let message =
-                    format!("this step holds no block of architecture `{architecture}`; its blocks: {}", list(&blocks));
-                self.problem(place, message);
-            }
-        }
-    }
-
-    /// A block name must stand for a block of every architecture it is combined with, or for one of `others`.
-    fn pattern(&mut self, freeze: &str, pattern: &str, place: &[&str], others: &[&str]) {
-        if others.iter().any(|other| glob_matches(pattern, other)) {
-            return;
-        }
-        for (architecture, blocks) in self.manifest.meetings(freeze) {
-            if blocks.iter().any(|block| glob_matches(pattern, block)) {
-                continue;
-            }
-            let known =
-                blocks.iter().map(String::as_str).chain(others.iter().copied().filter(|other| *other == "head"));
-            let known: Vec<&str> = known.collect();
-            // All names are told even where one is near: the block may be of another architecture.
-            let hint = hint(pattern, known.iter().copied());
-            let near = if hint.contains('?') { format!("{hint} its") } else { "; its".into() };
-            let message = format!(
-                "no block of architecture `{architecture}` is called `{pattern}`{near} blocks: {}",
-                list(&known)
-            );
-            self.problem(place, message);
-        }
-    }
-}
-
-impl Manifest {
-    /// The architectures that trials combine with this freeze, with their blocks; combinations left
-    /// out by `exclude` whatever the other lists say are not among them.
-    fn meetings(&self, freeze: &str) -> Vec<(&str, Vec<String>)> {
-        if !self.trials.freeze.iter().any(|used| used == freeze) || self.trials.mix.is_empty() {
-            return Vec::new();
-        }
-        let is_excluded = |architecture: &String| {
-            let (architecture, freeze) = (Some(architecture.clone()), Some(freeze.to_owned()));
-            self.trials.leave_out(&Exclude { architecture, freeze, ..Exclude::default() })
-        };
-        let used = self.trials.architecture.iter().filter(|name| !is_excluded(name));
-        used.filter_map(|name| Some((name.as_str(), self.architectures.get(name)?.blocks()))).collect()
     }
 }

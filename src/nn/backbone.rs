@@ -17,12 +17,12 @@ pub(crate) type BlockVisitor<'a, D> = dyn FnMut(usize, &str, Role, &mut Param<D>
 
 /// The blocks of a backbone, as an architecture's file builds them.
 pub(crate) trait Blocks<D: Backend>: Clone + std::fmt::Debug {
-    /// From `x` (batch, length, leads) to (batch, fewer or as many samples, channels); `holds` says of each block whether
+    /// From `x` (batch, length, leads) to (batch, fewer or as many samples, channels); `freezes` says of each block whether
     /// it holds still.
     ///
     /// # Errors
     /// Where the device fails.
-    fn forward(&mut self, x: &Var<D>, holds: &[Hold], pass: &mut Pass<D>) -> Result<Var<D>>;
+    fn forward(&mut self, x: &Var<D>, freezes: &[FreezeState], pass: &mut Pass<D>) -> Result<Var<D>>;
 
     /// Shows all values, in a fixed order.
     fn visit(&mut self, f: &mut BlockVisitor<'_, D>);
@@ -40,14 +40,14 @@ words! {
 
 /// Whether and how a block holds still.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Hold {
+pub struct FreezeState {
     /// Its weights get no gradient.
     pub frozen: bool,
     /// What its running statistics do while it is frozen.
     pub batch_norm: BatchNormMode,
 }
 
-impl Hold {
+impl FreezeState {
     /// Whether batch norms use and move the batch's statistics.
     pub(super) fn batch_statistics(self, training: bool) -> bool {
         training && (!self.frozen || self.batch_norm == BatchNormMode::Adapt)
@@ -59,7 +59,7 @@ impl Hold {
 pub struct Backbone<D: Backend> {
     blocks: AnyBlocks<D>,
     names: Vec<String>,
-    holds: Vec<Hold>,
+    freezes: Vec<FreezeState>,
 }
 
 impl<D: Backend> Backbone<D> {
@@ -70,7 +70,7 @@ impl<D: Backend> Backbone<D> {
     /// Where the device fails, and where the architecture needs longer signals.
     pub(super) fn new(architecture: &Architecture, input: Input, init: &mut Init<'_, D>) -> Result<Self> {
         let names = architecture.blocks();
-        Ok(Self { blocks: architecture.build(input, init)?, holds: vec![Hold::default(); names.len()], names })
+        Ok(Self { blocks: architecture.build(input, init)?, freezes: vec![FreezeState::default(); names.len()], names })
     }
 
     /// Its blocks' names, from the input up.
@@ -80,7 +80,7 @@ impl<D: Backend> Backbone<D> {
 
     /// Whether all of it holds still, statistics included: its features are a fixed function of the input.
     pub fn is_fixed(&self) -> bool {
-        self.holds.iter().all(|hold| hold.frozen && hold.batch_norm == BatchNormMode::Frozen)
+        self.freezes.iter().all(|freeze| freeze.frozen && freeze.batch_norm == BatchNormMode::Frozen)
     }
 
     /// Pooled features (batch, 1, 2 features): maximum and mean over time.
@@ -88,22 +88,22 @@ impl<D: Backend> Backbone<D> {
     /// # Errors
     /// Where the device fails.
     pub fn features(&mut self, x: &Var<D>, pass: &mut Pass<D>) -> Result<Var<D>> {
-        let y = self.blocks.forward(x, &self.holds, pass)?; // (batch, samples, features)
+        let y = self.blocks.forward(x, &self.freezes, pass)?; // (batch, samples, features)
         pool::concat_pool(&mut pass.trace, &y) // (batch, 1, 2 features)
     }
 
     /// Sets which blocks hold still.
-    pub(super) fn hold(&mut self, hold: &impl Fn(&str) -> Hold) {
-        let Self { blocks, names, holds } = self;
-        *holds = names.iter().map(|name| hold(name)).collect();
-        blocks.visit(&mut |block, _, role, param| param.trainable = role == Role::Parameter && !holds[block].frozen);
+    pub(super) fn freeze(&mut self, freeze: &impl Fn(&str) -> FreezeState) {
+        let Self { blocks, names, freezes } = self;
+        *freezes = names.iter().map(|name| freeze(name)).collect();
+        blocks.visit(&mut |block, _, role, param| param.trainable = role == Role::Parameter && !freezes[block].frozen);
     }
 
     /// Whether no batch norm uses the batch's statistics in training.
     pub(super) fn knows_no_batch(&mut self) -> bool {
-        let (holds, mut free) = (&self.holds, true);
+        let (freezes, mut free) = (&self.freezes, true);
         self.blocks.visit(&mut |block, _, role, _| {
-            free &= role != Role::Statistic || !holds[block].batch_statistics(true);
+            free &= role != Role::Statistic || !freezes[block].batch_statistics(true);
         });
         free
     }

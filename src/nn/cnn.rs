@@ -1,6 +1,6 @@
 //! `cnn`: blocks of convolution, batch norm, ReLU and max pool 2.
 
-use super::backbone::{BlockVisitor, Hold};
+use super::backbone::{BlockVisitor, FreezeState};
 use super::config::{block_names, check_all_odd};
 use super::layer::{BatchNorm, Conv};
 use super::{Blocks, Config, Cost, HeadConfig, Init, Input, Pass, Signal};
@@ -86,10 +86,10 @@ pub(crate) struct Cnn<D: DeviceStorage> {
 
 impl<D: Backend> Blocks<D> for Cnn<D> {
     /// (batch, length, leads) to (batch, length / 2^blocks, last channels).
-    fn forward(&mut self, x: &Var<D>, holds: &[Hold], pass: &mut Pass<D>) -> Result<Var<D>> {
+    fn forward(&mut self, x: &Var<D>, freezes: &[FreezeState], pass: &mut Pass<D>) -> Result<Var<D>> {
         let mut x = x.clone();
-        for ((conv, norm), hold) in self.blocks.iter_mut().zip(holds) {
-            x = conv.forward(&x, norm, *hold, pass)?; // (batch, length, channels)
+        for ((conv, norm), freeze) in self.blocks.iter_mut().zip(freezes) {
+            x = conv.forward(&x, norm, *freeze, pass)?; // (batch, length, channels)
             x = max_pool(&mut pass.trace, &x, Window { kernel: 2, stride: 2, padding: 0 })?; // (batch, length / 2, channels)
         }
         Ok(x)

@@ -1,7 +1,7 @@
 //! The head of every network, as on PTB-XL (Strodthoff 2021): pooled features, batch norm, dropout,
 //! a hidden layer with ReLU, batch norm, dropout, the outputs.
 
-use super::backbone::{Hold, Visit};
+use super::backbone::{FreezeState, Visit};
 use super::layer::{BatchNorm, Linear};
 use super::{HeadConfig, Init, Pass};
 use crate::Result;
@@ -43,10 +43,10 @@ impl<D: Backend> Head<D> {
         let drop = |x: Var<D>, p: f64, pass: &mut Pass<D>| {
             if pass.training { dropout(&mut pass.trace, x, p, &mut pass.random) } else { Ok(x) }
         };
-        let x = self.input_norm.forward(features, Hold::default(), pass)?; // (batch, 1, features)
+        let x = self.input_norm.forward(features, FreezeState::default(), pass)?; // (batch, 1, features)
         let x = drop(x, self.dropout / 2.0, pass)?; // (batch, 1, features)
         let x = self.hidden.forward(&x, pass)?; // (batch, 1, hidden)
-        let x = self.hidden_norm.forward(&x, Hold::default(), pass)?; // (batch, 1, hidden)
+        let x = self.hidden_norm.forward(&x, FreezeState::default(), pass)?; // (batch, 1, hidden)
         let x = drop(x, self.dropout, pass)?; // (batch, 1, hidden)
         self.output.forward(&x, pass) // (batch, 1, outputs)
     }

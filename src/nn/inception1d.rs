@@ -5,7 +5,7 @@
 //! the input of the three is added through a 1-tap convolution with batch norm; the shortcut
 //! belongs to the block that it follows.
 
-use super::backbone::{BlockVisitor, Hold};
+use super::backbone::{BlockVisitor, FreezeState};
 use super::config::block_names;
 use super::layer::{BatchNorm, Conv};
 use super::residual::{ConvNorm, Sizes};
@@ -113,19 +113,19 @@ pub(crate) struct Inception1d<D: DeviceStorage> {
 
 impl<D: Backend> Blocks<D> for Inception1d<D> {
     /// (batch, length, leads) to (batch, length, 4 filters).
-    fn forward(&mut self, x: &Var<D>, holds: &[Hold], pass: &mut Pass<D>) -> Result<Var<D>> {
+    fn forward(&mut self, x: &Var<D>, freezes: &[FreezeState], pass: &mut Pass<D>) -> Result<Var<D>> {
         let mut x = x.clone();
         let mut residual = x.clone();
-        for (number, (block, hold)) in self.blocks.iter_mut().zip(holds).enumerate() {
+        for (number, (block, freeze)) in self.blocks.iter_mut().zip(freezes).enumerate() {
             let weights = Weights {
                 bottleneck: block.bottleneck.weight(),
                 pooled: block.pooled.weight(),
                 bank: block.convs.iter().map(Conv::weight).collect(),
             };
-            let norm = block.norm.normalizer(*hold, pass.training);
+            let norm = block.norm.normalizer(*freeze, pass.training);
             x = inception(&mut pass.trace, &x, &weights, norm)?; // (batch, length, 4 filters)
             if number % STRIDE == STRIDE - 1 {
-                let shortcut = self.shortcuts[number / STRIDE].forward(&residual, *hold, pass)?; // (batch, length, 4 filters)
+                let shortcut = self.shortcuts[number / STRIDE].forward(&residual, *freeze, pass)?; // (batch, length, 4 filters)
                 x = add_relu(&mut pass.trace, &x, &shortcut)?; // (batch, length, 4 filters)
                 residual = x.clone();
             }

@@ -4,7 +4,7 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
-use super::backbone::{Hold, Visit};
+use super::backbone::{FreezeState, Visit};
 use super::{Init, Pass, Role};
 use crate::Result;
 use crate::ops::Backend;
@@ -63,11 +63,11 @@ impl<D: Backend> Conv<D> {
         &self,
         x: &Var<D>,
         norm: &mut BatchNorm<D>,
-        hold: Hold,
+        freeze: FreezeState,
         pass: &mut Pass<D>,
     ) -> Result<Var<D>> {
         let shape = (self.stride, (self.weight.shape[2] - 1) / 2);
-        let by = norm.normalizer(hold, pass.training);
+        let by = norm.normalizer(freeze, pass.training);
         conv1d::conv1d(&mut pass.trace, x, &self.weight, shape, Some(by))
     }
 
@@ -104,8 +104,8 @@ impl<D: Backend> BatchNorm<D> {
     }
 
     /// How an operation normalises what it gives.
-    pub(super) fn normalizer(&mut self, hold: Hold, training: bool) -> Normalizer<'_, D> {
-        let statistics = if hold.batch_statistics(training) { Statistics::Batch } else { Statistics::Running };
+    pub(super) fn normalizer(&mut self, freeze: FreezeState, training: bool) -> Normalizer<'_, D> {
+        let statistics = if freeze.batch_statistics(training) { Statistics::Batch } else { Statistics::Running };
         Normalizer {
             gamma: &self.weight,
             beta: &self.bias,
@@ -116,8 +116,8 @@ impl<D: Backend> BatchNorm<D> {
     }
 
     /// (batch, length, channels) to the same shape.
-    pub(super) fn forward(&mut self, x: &Var<D>, hold: Hold, pass: &mut Pass<D>) -> Result<Var<D>> {
-        let by = self.normalizer(hold, pass.training);
+    pub(super) fn forward(&mut self, x: &Var<D>, freeze: FreezeState, pass: &mut Pass<D>) -> Result<Var<D>> {
+        let by = self.normalizer(freeze, pass.training);
         batch_norm(&mut pass.trace, x, by)
     }
 

@@ -23,7 +23,7 @@ mod toy;
 mod vit;
 mod xresnet1d;
 
-pub use backbone::{Backbone, BatchNormMode, Hold};
+pub use backbone::{Backbone, BatchNormMode, FreezeState};
 pub use config::{Cost, Input};
 pub use fusion::Fusion;
 pub use network::{Network, Pass, Place, Role};

@@ -3,7 +3,7 @@
 use rand_chacha::ChaCha8Rng;
 
 use super::Architecture;
-use super::backbone::{Backbone, Hold};
+use super::backbone::{Backbone, FreezeState};
 use super::config::{Init, Input};
 use super::fusion::{Fuse, Fusion};
 use super::head::Head;
@@ -96,9 +96,9 @@ impl<D: Backend> Network<D> {
     }
 
     /// Sets which blocks hold still.
-    pub fn hold(&mut self, hold: impl Fn(&str) -> Hold) {
+    pub fn freeze(&mut self, freeze: impl Fn(&str) -> FreezeState) {
         for backbone in &mut self.backbones {
-            backbone.hold(&hold);
+            backbone.freeze(&freeze);
         }
         self.fuse.visit(&mut |_, role, param| param.trainable = role == Role::Parameter);
         self.head.visit(&mut |_, role, param| param.trainable = role == Role::Parameter);

@@ -1,6 +1,6 @@
 //! `rnn`, `lstm` and `gru`: recurrent layers, each reading the hidden states of the one below; a block is a layer.
 
-use super::backbone::{BlockVisitor, Hold};
+use super::backbone::{BlockVisitor, FreezeState};
 use super::config::block_names;
 use super::layer::uniform;
 use super::{Blocks, Config, Cost, HeadConfig, Init, Input, Pass, Role};
@@ -125,10 +125,10 @@ pub(crate) struct Recurrent<D: DeviceStorage> {
 impl<D: Backend> Blocks<D> for Recurrent<D> {
     /// (batch, length, leads) to (batch, length, hidden x directions). There is no dropout before a frozen layer: it
     /// has nothing to learn from it, and a backbone that is frozen as a whole stays a fixed function of the input.
-    fn forward(&mut self, x: &Var<D>, holds: &[Hold], pass: &mut Pass<D>) -> Result<Var<D>> {
+    fn forward(&mut self, x: &Var<D>, freezes: &[FreezeState], pass: &mut Pass<D>) -> Result<Var<D>> {
         let mut x = x.clone();
-        for (number, (layer, hold)) in self.layers.iter().zip(holds).enumerate() {
-            if number > 0 && pass.training && !hold.frozen {
+        for (number, (layer, freeze)) in self.layers.iter().zip(freezes).enumerate() {
+            if number > 0 && pass.training && !freeze.frozen {
                 x = dropout(&mut pass.trace, x, self.layer_dropout, &mut pass.random)?; // (batch, length, hidden x directions)
             }
             let weights: Vec<_> = layer.iter().map(Direction::weights).collect();

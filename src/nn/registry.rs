@@ -113,9 +113,9 @@ macro_rules! architectures {
         }
 
         impl<D: Backend> Blocks<D> for AnyBlocks<D> {
-            fn forward(&mut self, x: &Var<D>, holds: &[Hold], pass: &mut Pass<D>) -> Result<Var<D>> {
+            fn forward(&mut self, x: &Var<D>, freezes: &[FreezeState], pass: &mut Pass<D>) -> Result<Var<D>> {
                 match self {
-                    $($(#[$attr])* AnyBlocks::$Variant(blocks) => blocks.forward(x, holds, pass),)*
+                    $($(#[$attr])* AnyBlocks::$Variant(blocks) => blocks.forward(x, freezes, pass),)*
                 }
             }
 

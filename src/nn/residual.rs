@@ -1,6 +1,6 @@
 //! Residual blocks (He 2016): y = relu(convolutions(x) + shortcut(x)).
 
-use super::backbone::{Hold, Visit};
+use super::backbone::{FreezeState, Visit};
 use super::layer::{BatchNorm, Conv};
 use super::{Init, Pass};
 use crate::Result;
@@ -33,8 +33,8 @@ impl<D: Backend> ConvNorm<D> {
     }
 
     /// (batch, length, inputs) to (batch, length / stride rounded up, outputs).
-    pub(super) fn forward(&mut self, x: &Var<D>, hold: Hold, pass: &mut Pass<D>) -> Result<Var<D>> {
-        self.conv.forward(x, &mut self.norm, hold, pass)
+    pub(super) fn forward(&mut self, x: &Var<D>, freeze: FreezeState, pass: &mut Pass<D>) -> Result<Var<D>> {
+        self.conv.forward(x, &mut self.norm, freeze, pass)
     }
 
     pub(super) fn visit(&mut self, prefix: &str, f: &mut Visit<'_, D>) {
@@ -56,17 +56,17 @@ pub(super) struct Residual<D: DeviceStorage> {
 
 impl<D: Backend> Residual<D> {
     /// (batch, length, inputs) to (batch, length / stride rounded up, outputs).
-    pub(super) fn forward(&mut self, x: &Var<D>, hold: Hold, pass: &mut Pass<D>) -> Result<Var<D>> {
+    pub(super) fn forward(&mut self, x: &Var<D>, freeze: FreezeState, pass: &mut Pass<D>) -> Result<Var<D>> {
         let mut y = x.clone();
         for conv in &mut self.convs {
-            y = conv.forward(&y, hold, pass)?; // (batch, length / stride, outputs) from the strided one on
+            y = conv.forward(&y, freeze, pass)?; // (batch, length / stride, outputs) from the strided one on
         }
         let mut beside = x.clone();
         if self.pools {
             beside = average_pool(&mut pass.trace, &beside, 2)?; // (batch, length / 2, inputs)
         }
         if let Some(through) = &mut self.through {
-            beside = through.forward(&beside, hold, pass)?; // (batch, length / stride, outputs)
+            beside = through.forward(&beside, freeze, pass)?; // (batch, length / stride, outputs)
         }
         add_relu(&mut pass.trace, &y, &beside) // (batch, length / stride, outputs)
     }

@@ -4,7 +4,7 @@
 //! A stem of one convolution, then residual blocks of two. Every block after the first has a first convolution
 //! and a 1-tap shortcut with stride 2; the first block's shortcut is its input.
 
-use super::backbone::{BlockVisitor, Hold};
+use super::backbone::{BlockVisitor, FreezeState};
 use super::config::{block_names, check_all_odd, check_odd};
 use super::residual::{ConvNorm, Residual, Sizes};
 use super::{Blocks, Config, Cost, HeadConfig, Init, Input, Pass, Signal};
@@ -93,10 +93,10 @@ pub(crate) struct Resnet1d<D: DeviceStorage> {
 
 impl<D: Backend> Blocks<D> for Resnet1d<D> {
     /// (batch, length, leads) to (batch, length / 2^(blocks - 1) rounded up, width).
-    fn forward(&mut self, x: &Var<D>, holds: &[Hold], pass: &mut Pass<D>) -> Result<Var<D>> {
-        let mut x = self.stem.forward(x, holds[0], pass)?; // (batch, length, width)
-        for (block, hold) in self.blocks.iter_mut().zip(&holds[1..]) {
-            x = block.forward(&x, *hold, pass)?; // (batch, length, width) after the first, then half as long each
+    fn forward(&mut self, x: &Var<D>, freezes: &[FreezeState], pass: &mut Pass<D>) -> Result<Var<D>> {
+        let mut x = self.stem.forward(x, freezes[0], pass)?; // (batch, length, width)
+        for (block, freeze) in self.blocks.iter_mut().zip(&freezes[1..]) {
+            x = block.forward(&x, *freeze, pass)?; // (batch, length, width) after the first, then half as long each
         }
         Ok(x)
     }

@@ -85,7 +85,7 @@ fn loaded(architecture: &Architecture, reference: &Reference) -> Network<Cpu> {
     let named =
         reference.keys().filter(|key| key.starts_with("weight.") && !key.ends_with("num_batches_tracked")).count();
     assert_eq!(seen, named, "every weight of the reference has its place");
-    net.hold(|_| Hold::default());
+    net.freeze(|_| FreezeState::default());
     net
 }
 
@@ -143,7 +143,7 @@ pub(super) fn assert_equals_pytorch(name: &str, architecture: &Architecture, tol
 /// pass without PyTorch. Without dropout, for it is random.
 pub(super) fn assert_gradients_are_slopes(architecture: &Architecture) {
     let mut net = fresh(architecture, 3, 1);
-    net.hold(|_| Hold::default());
+    net.freeze(|_| FreezeState::default());
     // Records that differ much: batch norms over records that are alike bend the loss.
     let random = &mut crate::seed::stream(3, "records", 0);
     let values = layer::uniform(8 * 100 * 3, 1, random);
@@ -232,7 +232,7 @@ fn frozen_blocks(name: &str, architecture: &Architecture, batch_norm: BatchNormM
     const FROZEN: [&str; 3] = ["stem", "block1", "block2"];
     let reference = reference(name);
     let mut net = loaded(architecture, &reference);
-    net.hold(|name| Hold { frozen: FROZEN.contains(&name), batch_norm });
+    net.freeze(|name| FreezeState { frozen: FROZEN.contains(&name), batch_norm });
     let (_, _, gradients, _) = step(&mut net, &reference);
     net.visit(|place, param| {
         let frozen = FROZEN.contains(&place.block);
@@ -258,7 +258,7 @@ fn frozen_recurrent_layers_get_no_gradient_and_pass_none_on() {
     let target = Loss::CrossEntropy { classes: label, weights: vec![1.0; 5], form: Form::Plain };
     for (frozen, traced) in [(&["block1"][..], true), (&["block2"][..], true), (&["block1", "block2"][..], false)] {
         let mut net = loaded(&lstm(true), &reference);
-        net.hold(|name| Hold { frozen: frozen.contains(&name), batch_norm: BatchNormMode::Frozen });
+        net.freeze(|name| FreezeState { frozen: frozen.contains(&name), batch_norm: BatchNormMode::Frozen });
         let mut pass = Pass::training(crate::seed::stream(0, "dropout", 0));
         let features = net.features(&input(&reference), &mut pass).unwrap();
         assert_eq!(features.traced, traced, "{frozen:?}");
@@ -295,7 +295,7 @@ fn dropout_between_layers_comes_before_trained_ones_in_training_only() {
     assert_ne!(evaluated, features(&mut net, true, 0));
     assert_eq!(features(&mut net, true, 1), features(&mut net, true, 1));
     assert_ne!(features(&mut net, true, 1), features(&mut net, true, 2));
-    net.hold(|name| Hold { frozen: name != "block1", batch_norm: BatchNormMode::Frozen });
+    net.freeze(|name| FreezeState { frozen: name != "block1", batch_norm: BatchNormMode::Frozen });
     assert_eq!(evaluated, features(&mut net, true, 0));
 }
 
@@ -386,7 +386,7 @@ fn frozen_blocks_of_a_vit_drop_nothing() {
     let x = input(&reference("vit"));
     let inferred = net.features(&x, &mut Pass::inference()).unwrap().to_vec();
     let mut trained = |frozen: &[&str], seed| {
-        net.hold(|name| Hold { frozen: frozen.contains(&name), ..Hold::default() });
+        net.freeze(|name| FreezeState { frozen: frozen.contains(&name), ..FreezeState::default() });
         net.features(&x, &mut Pass::training(crate::seed::stream(seed, "dropout", 0))).unwrap().to_vec()
     };
     assert!(trained(&["stem", "block1", "block2"], 0) == inferred);

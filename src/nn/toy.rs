@@ -1,6 +1,6 @@
 //! `toy`: convolutions of one width, for tests and as the example of `docs/adding/architecture.md`.
 
-use super::backbone::{BlockVisitor, Hold};
+use super::backbone::{BlockVisitor, FreezeState};
 use super::config::{block_names, check_odd};
 use super::residual::{ConvNorm, Sizes};
 use super::{Blocks, Config, Cost, HeadConfig, Init, Input, Pass, Signal};
@@ -72,10 +72,10 @@ pub(crate) struct Toy<D: DeviceStorage> {
 
 impl<D: Backend> Blocks<D> for Toy<D> {
     /// (batch, length, leads) to (batch, length, width).
-    fn forward(&mut self, x: &Var<D>, holds: &[Hold], pass: &mut Pass<D>) -> Result<Var<D>> {
+    fn forward(&mut self, x: &Var<D>, freezes: &[FreezeState], pass: &mut Pass<D>) -> Result<Var<D>> {
         let mut x = x.clone();
-        for (layer, hold) in self.layers.iter_mut().zip(holds) {
-            x = layer.forward(&x, *hold, pass)?; // (batch, length, width)
+        for (layer, freeze) in self.layers.iter_mut().zip(freezes) {
+            x = layer.forward(&x, *freeze, pass)?; // (batch, length, width)
         }
         Ok(x)
     }

@@ -9,7 +9,7 @@ use rand::{Rng, RngExt};
 use rand_distr::{Distribution, Normal};
 use serde_json::{Map, Value, json};
 
-use super::backbone::{BlockVisitor, Hold, Visit};
+use super::backbone::{BlockVisitor, FreezeState, Visit};
 use super::config::{block_names, whole};
 use super::layer::Linear;
 use super::{Blocks, Config, Cost, HeadConfig, Init, Input, Pass, Role, Signal};
@@ -206,11 +206,11 @@ pub(crate) struct Vit<D: DeviceStorage> {
 
 impl<D: Backend> Blocks<D> for Vit<D> {
     /// (batch, length, leads) to (batch, length / patch, dim).
-    fn forward(&mut self, x: &Var<D>, holds: &[Hold], pass: &mut Pass<D>) -> Result<Var<D>> {
+    fn forward(&mut self, x: &Var<D>, freezes: &[FreezeState], pass: &mut Pass<D>) -> Result<Var<D>> {
         let Stem { weight, bias, positions } = &self.stem;
         let mut x = transformer::patches(&mut pass.trace, x, &Stem { weight, bias, positions })?; // (batch, patches, dim)
-        for (block, hold) in self.blocks.iter().zip(&holds[1..]) {
-            let dropout = if pass.training && !hold.frozen { self.dropout } else { 0.0 };
+        for (block, freeze) in self.blocks.iter().zip(&freezes[1..]) {
+            let dropout = if pass.training && !freeze.frozen { self.dropout } else { 0.0 };
             x = block.attention.forward(&x, dropout, pass)?; // (batch, patches, dim)
             x = block.mlp.forward(&x, dropout, pass)?; // (batch, patches, dim)
         }

@@ -9,7 +9,7 @@
 //! Weights come from He's normal distribution, and the last batch norm of a residual block starts with scale 0:
 //! at first a block does what its shortcut does.
 
-use super::backbone::{BlockVisitor, Hold};
+use super::backbone::{BlockVisitor, FreezeState};
 use super::config::{block_names, check_odd};
 use super::residual::{ConvNorm, Residual, Sizes};
 use super::{Blocks, Config, Cost, HeadConfig, Init, Input, Pass, Signal};
@@ -174,15 +174,15 @@ pub(crate) struct Xresnet1d<D: DeviceStorage> {
 
 impl<D: Backend> Blocks<D> for Xresnet1d<D> {
     /// (batch, length, leads) to (batch, length / 32 rounded up, channels).
-    fn forward(&mut self, x: &Var<D>, holds: &[Hold], pass: &mut Pass<D>) -> Result<Var<D>> {
+    fn forward(&mut self, x: &Var<D>, freezes: &[FreezeState], pass: &mut Pass<D>) -> Result<Var<D>> {
         let mut x = x.clone();
         for layer in &mut self.stem {
-            x = layer.forward(&x, holds[0], pass)?; // (batch, length / 2, half the width, the last time the width)
+            x = layer.forward(&x, freezes[0], pass)?; // (batch, length / 2, half the width, the last time the width)
         }
         x = max_pool(&mut pass.trace, &x, POOL)?; // (batch, length / 4, width)
-        for (stage, hold) in self.stages.iter_mut().zip(&holds[1..]) {
+        for (stage, freeze) in self.stages.iter_mut().zip(&freezes[1..]) {
             for block in stage {
-                x = block.forward(&x, *hold, pass)?; // (batch, length / 4 to / 32 by stage, channels)
+                x = block.forward(&x, *freeze, pass)?; // (batch, length / 4 to / 32 by stage, channels)
             }
         }
         Ok(x)

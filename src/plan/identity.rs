@@ -151,7 +151,7 @@ fn target(hash: &mut Sha256, target: Target) {
 /// where no block is ever frozen.
 pub(super) fn freeze_digest(freeze: &Freeze) -> Result<[u8; 32]> {
     let mut freeze = freeze.clone();
-    if freeze.steps.is_empty() {
+    if !freeze.freezes_any() {
         freeze.batch_norm = BatchNormMode::default();
     }
     let value = serde_json::to_value(&freeze)

@@ -99,7 +99,7 @@ fn transfer(common: Common, settings: &Value, seed: u64) -> std::result::Result<
 /// As [`identity::freeze_digest`].
 fn freeze_of(freeze: &Value) -> [u8; 32] {
     let mut freeze = without_name(freeze);
-    if freeze["steps"].as_array().is_some_and(Vec::is_empty) {
+    if serde_json::from_value::<Freeze>(freeze.clone()).is_ok_and(|freeze| !freeze.freezes_any()) {
         freeze["batch_norm"] = serde_json::json!(BatchNormMode::default());
     }
     identity::digest(&freeze)

@@ -29,12 +29,6 @@ impl Work<'_> {
     }
 }
 
-/// Whether everything below the head holds still to the end: its features are computed once.
-pub(super) fn is_probe(freeze: &Freeze) -> bool {
-    let first = freeze.steps.first();
-    first.is_some_and(|step| step.epochs.is_none() && step.blocks.iter().any(|block| block == "*"))
-}
-
 /// What a stage of `plan` will cost.
 pub(super) fn of_stage(plan: &Plan, stage: &Stage) -> f64 {
     let manifest = &plan.experiments[stage.experiment];
@@ -47,7 +41,7 @@ pub(super) fn of_stage(plan: &Plan, stage: &Stage) -> f64 {
         StageKind::Classification { mix } => (manifest.classification.training.epochs, records(mix), 1),
         StageKind::Transfer { backbones, freeze, label_fraction, .. } => {
             let freeze = freeze.as_ref().and_then(|name| manifest.freezes.get(name));
-            let epochs = if freeze.is_some_and(is_probe) { 1 } else { manifest.transfer.epochs };
+            let epochs = if freeze.is_some_and(Freeze::freezes_all) { 1 } else { manifest.transfer.epochs };
             (epochs, label_fraction * TYPICAL_RECORDS, *backbones)
         }
     };
@@ -74,7 +68,7 @@ pub(super) fn of_settings(settings: &Value) -> Option<f64> {
         TaskKind::Transfer => {
             let freeze: Option<Freeze> = part(&settings["freeze"]);
             let epochs = count(&settings["transfer"]["epochs"])?;
-            let epochs = if freeze.as_ref().is_some_and(is_probe) { 1 } else { epochs };
+            let epochs = if freeze.as_ref().is_some_and(Freeze::freezes_all) { 1 } else { epochs };
             let share = settings["label_fraction"].as_f64()?;
             (epochs, share * TYPICAL_RECORDS, count(&settings["backbones"]).unwrap_or(1))
         }

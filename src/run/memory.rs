@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use crate::tensor::Cpu;
 
-use super::{Device, Shared, cost, lock};
-use crate::manifest::{Architecture, Fusion};
+use super::{Device, Shared, lock};
+use crate::manifest::{Architecture, Freeze, Fusion};
 use crate::nn::{Cost, Input, Network};
 use crate::plan::{Plan, Stage, StageKind};
 use crate::results::ResultsFolder;
@@ -126,7 +126,7 @@ fn network(
         StageKind::Transfer { backbones, freeze, label_fraction, .. } => {
             let freeze = freeze.as_ref().and_then(|name| manifest.freezes.get(name));
             let records = (records as f64 * label_fraction) as usize;
-            (manifest.transfer.batch_size, *backbones, freeze.is_some_and(cost::is_probe), records)
+            (manifest.transfer.batch_size, *backbones, freeze.is_some_and(Freeze::freezes_all), records)
         }
     };
     let copies = COPIES * NUMBER * values * backbones as u64;

@@ -5,7 +5,9 @@ use std::sync::atomic::Ordering;
 
 use crate::data::{self, Datasets, Members, MixTask, Shares, Split, Subset, Wanted};
 use crate::error::Error;
-use crate::manifest::{Architecture, Fusion, Manifest, Target};
+use crate::manifest::{Architecture, Fusion, Manifest, Pretraining, Regression, Target};
+use crate::metrics::NamedMetric;
+use crate::metrics::registry::Auc;
 use crate::nn::Network;
 use crate::ops::Backend;
 use crate::plan::{Stage, StageKind};
@@ -52,55 +54,44 @@ impl Watch for Follow<'_> {
 /// Trains stage `index` of the plan, which is `held`, and saves its weights beside their place.
 pub(super) fn train<D: Backend>(device: &D, shared: &Shared<'_>, index: usize, held: &Held) -> Result<Finished> {
     let stage = &shared.plan.stages[index];
-    let manifest: &Manifest = &shared.plan.experiments[stage.experiment];
+    let manifest = &shared.plan.experiments[stage.experiment];
     let architecture = manifest
         .architectures
         .get(&stage.architecture)
         .ok_or_else(|| Error::internal(format!("no architecture {}", stage.architecture)))?;
-    let mut follow = Follow { shared, index, held };
-    let signal = &manifest.signal;
-    let training = |randomness, split, datasets| Training { device, signal, architecture, randomness, split, datasets };
-    let Trained { mut network, outcome, mut metadata } = match &stage.kind {
-        StageKind::Regression { mix, targets } => {
-            let targets = targets.list();
-            let settings = &manifest.regression;
-            let (validation, test, epochs) = (settings.validation_share, settings.test_share, settings.epochs);
-            let shares = Shares { validation, test, epochs };
-            let (datasets, split) = mix_data(shared, manifest, mix, Wanted::Targets(targets), shares, stage)?;
-            let training = training(Randomness::regression(targets, stage.seed), &split, &datasets);
-            let trained = train::regression(&training, settings, targets, &mut follow)?;
-            with_members(trained, datasets, split)
+
+    let randomness = match &stage.kind {
+        StageKind::Regression { targets, .. } => Randomness::regression(targets.list(), stage.seed),
+        StageKind::Classification { .. } => Randomness::classification(stage.seed),
+        StageKind::Transfer { .. } => Randomness::transfer(stage.seed),
+    };
+    let (datasets, split) = data(shared, manifest, stage)?;
+    let (signal, mut follow) = (&manifest.signal, Follow { shared, index, held });
+    let training = Training { device, signal, architecture, randomness, split: &split, datasets: &datasets };
+    let Trained { mut network, mut outcome, mut metadata } = match &stage.kind {
+        StageKind::Regression { targets, .. } => {
+            train::regression(&training, &manifest.regression, targets.list(), &mut follow)?
         }
-        StageKind::Classification { mix } => {
-            let settings = &manifest.classification;
-            let (validation, test, epochs) = (settings.validation_share, settings.test_share, settings.training.epochs);
-            let shares = Shares { validation, test, epochs };
-            let settings = &settings.training;
-            let wanted = Wanted::Classes(&settings.classes, settings.labels);
-            let (datasets, split) = mix_data(shared, manifest, mix, wanted, shares, stage)?;
+        StageKind::Classification { .. } => {
             let scratch = Graft { donors: &[], backbones: 1, fusion: Fusion::Concat, freeze: None };
-            let training = training(Randomness::classification(stage.seed), &split, &datasets);
-            let mut trained = train::transfer(&training, settings, &scratch, &mut follow)?;
+            let mut trained = train::transfer(&training, &manifest.classification.training, &scratch, &mut follow)?;
             trained.outcome.notes.push(note(&trained.outcome));
-            with_members(trained, datasets, split)
+            trained
         }
-        StageKind::Transfer { grafts, backbones, fusion, freeze, label_fraction } => {
-            let (datasets, split) = transfer_data(shared, manifest, *label_fraction, stage)?;
+        StageKind::Transfer { grafts, backbones, fusion, freeze, .. } => {
             let donors =
                 grafts.iter().map(|&donor| load(device, shared, donor, architecture)).collect::<Result<Vec<_>>>()?;
             let freeze = freeze.as_ref().and_then(|name| manifest.freezes.get(name));
             let graft = Graft { donors: &donors, backbones: *backbones, fusion: *fusion, freeze };
-            let training = training(Randomness::transfer(stage.seed), &split, &datasets);
-            let trained = train::transfer(&training, &manifest.transfer, &graft, &mut follow)?;
-            with_members(trained, datasets, split)
+            train::transfer(&training, &manifest.transfer, &graft, &mut follow)?
         }
     };
+    outcome.members = Some(Members { datasets, picks: [split.train, split.validation, split.test] });
+
+    let architecture = serde_json::to_string(architecture).map_err(|error| Error::internal(error.to_string()))?;
     metadata.insert(checkpoint::STAGE.into(), stage.id.clone());
     metadata.insert("ecgraft".into(), super::VERSION.into());
-    metadata.insert(
-        "architecture".into(),
-        serde_json::to_string(architecture).map_err(|error| Error::internal(error.to_string()))?,
-    );
+    metadata.insert("architecture".into(), architecture);
     let path = shared.options.results.checkpoint(&stage.id);
     let unfinished = durable::unfinished(&path);
     let sha256 = checkpoint::save(&mut network, &metadata, &unfinished)?;
@@ -108,22 +99,32 @@ pub(super) fn train<D: Backend>(device: &D, shared: &Shared<'_>, index: usize, h
     Ok(Finished { outcome, weights: Weights { sha256, unfinished, path }, note })
 }
 
-/// The same with who took part.
-fn with_members<D: Backend>(mut trained: Trained<D>, datasets: Datasets, split: Split) -> Trained<D> {
-    let picks = [split.train, split.validation, split.test];
-    trained.outcome.members = Some(Members { datasets, picks });
-    trained
+/// The records that a stage trains on, is validated and tested on.
+fn data(shared: &Shared<'_>, manifest: &Manifest, stage: &Stage) -> Result<(Datasets, Split)> {
+    match &stage.kind {
+        StageKind::Regression { mix, targets } => {
+            let Regression { validation_share, test_share, epochs, .. } = manifest.regression;
+            let shares = Shares { validation: validation_share, test: test_share, epochs };
+            mix_data(shared, stage, mix, Wanted::Targets(targets.list()), shares)
+        }
+        StageKind::Classification { mix } => {
+            let Pretraining { training, validation_share, test_share } = &manifest.classification;
+            let shares = Shares { validation: *validation_share, test: *test_share, epochs: training.epochs };
+            mix_data(shared, stage, mix, Wanted::Classes(&training.classes, training.labels), shares)
+        }
+        StageKind::Transfer { label_fraction, .. } => transfer_data(shared, manifest, *label_fraction, stage),
+    }
 }
 
 /// The records of the mix called `name`.
 fn mix_data(
     shared: &Shared<'_>,
-    manifest: &Manifest,
+    stage: &Stage,
     name: &str,
     wanted: Wanted<'_>,
     shares: Shares,
-    stage: &Stage,
 ) -> Result<(Datasets, Split)> {
+    let manifest = &shared.plan.experiments[stage.experiment];
     let mix = manifest.mixes.get(name).ok_or_else(|| Error::internal(format!("no mix {name}")))?;
     // The transfer source comes along: whoever it validates or tests on never takes part, whatever they are called here.
     let mut names: Vec<String> = mix.parts.iter().map(|part| part.source.clone()).collect();
@@ -185,7 +186,8 @@ fn load<D: Backend>(device: &D, shared: &Shared<'_>, index: usize, architecture:
 
 /// How a stage ended, in a few words.
 fn note(outcome: &Outcome) -> String {
-    let last = outcome.regression.iter().rev().find(|score| score.split == Subset::Test).or(outcome.regression.first());
+    let test = Subset::Test;
+    let last = outcome.regression.iter().rev().find(|score| score.split == test).or(outcome.regression.first());
     if let Some(last) = last {
         let errors = outcome.regression.iter().filter(|score| score.split == last.split).map(|score| {
             let unit = if score.target == Target::HR.name() { Target::HR.unit() } else { Target::PR.unit() };
@@ -193,9 +195,10 @@ fn note(outcome: &Outcome) -> String {
         });
         return format!("{} MAE {}", last.split, errors.collect::<Vec<_>>().join(", "));
     }
-    let auc = outcome
+    let macro_auc = NamedMetric::overall(&Auc).name;
+    let of_test = outcome
         .scores
         .iter()
-        .find(|score| score.split == Subset::Test && score.metric == "macro_auc" && score.class.is_none());
-    auc.and_then(|score| score.value).map_or_else(|| "no AUC".to_owned(), |auc| format!("test macro AUC {auc:.3}"))
+        .find(|score| score.split == test && score.metric == macro_auc.as_str() && score.class.is_none());
+    of_test.and_then(|score| score.value).map_or_else(|| "no AUC".to_owned(), |auc| format!("test macro AUC {auc:.3}"))
 }

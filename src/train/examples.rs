@@ -8,29 +8,18 @@ use crate::data::{Dataset, Datasets, Pick};
 use crate::error::Error;
 use crate::manifest::{Augment, Normalize, Signal};
 use crate::ops::step::gather::Change;
-use crate::ops::step::loss::{Form, Loss};
 
+use super::labels::ExampleLabels;
 use super::{Randomness, augment};
 
-/// What each example is measured against.
-#[derive(Clone, Debug)]
-pub(super) enum Truth {
-    /// Standardised numbers, (examples, targets); NaN where one is not known.
-    Numbers(Vec<f32>, usize),
-    /// One class each.
-    Classes(Vec<usize>),
-    /// Several classes each, (examples, classes).
-    Several(Vec<bool>),
-}
-
-/// Signals and truths of one split.
+/// Signals and labels of one split.
 #[derive(Debug)]
 pub(super) struct Examples<'a> {
     datasets: &'a Datasets,
     picks: &'a [Pick],
     scaling: Option<&'a Scaling>,
     /// What they are measured against.
-    pub truth: Truth,
+    pub labels: &'a ExampleLabels,
     /// (leads, length).
     pub shape: (usize, usize),
 }
@@ -43,7 +32,7 @@ pub(super) struct Scaling {
 
 impl Scaling {
     /// From the training records, where the manifest asks for it.
-    pub(super) fn of(signal: &Signal, datasets: &Datasets, train: &[Pick]) -> Result<Option<Self>> {
+    pub(super) fn from_training_records(signal: &Signal, datasets: &Datasets, train: &[Pick]) -> Result<Option<Self>> {
         if signal.normalize != Normalize::TrainZScore {
             return Ok(None);
         }
@@ -91,9 +80,9 @@ impl<'a> Examples<'a> {
         datasets: &'a Datasets,
         picks: &'a [Pick],
         scaling: Option<&'a Scaling>,
-        truth: Truth,
+        labels: &'a ExampleLabels,
     ) -> Self {
-        Self { datasets, picks, scaling, truth, shape: (signal.leads.len(), signal.length()) }
+        Self { datasets, picks, scaling, labels, shape: (signal.leads.len(), signal.length()) }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -142,44 +131,4 @@ impl Augments<'_> {
         };
         indices.iter().map(of_one).collect()
     }
-}
-
-/// How outputs are measured against truths.
-#[derive(Clone, Debug)]
-pub(super) enum Objective {
-    Mae,
-    Mse,
-    /// With its delta.
-    Huber(f64),
-    /// Softmax, weights by class.
-    Softmax(Vec<f32>, Form),
-    /// A sigmoid per class, weights of positives by class.
-    Sigmoid(Vec<f32>, Form),
-}
-
-impl Objective {
-    /// The loss of the examples `indices`.
-    pub(super) fn loss(&self, truth: &Truth, indices: &[usize]) -> Result<Loss> {
-        Ok(match (self, truth) {
-            (Objective::Mae, Truth::Numbers(t, width)) => Loss::Mae(rows(t, *width, indices)),
-            (Objective::Mse, Truth::Numbers(t, width)) => Loss::Mse(rows(t, *width, indices)),
-            (Objective::Huber(delta), Truth::Numbers(t, width)) => {
-                Loss::Huber { truth: rows(t, *width, indices), delta: *delta }
-            }
-            (Objective::Softmax(weights, form), Truth::Classes(t)) => {
-                let classes = indices.iter().map(|&i| t[i]).collect();
-                Loss::CrossEntropy { classes, weights: weights.clone(), form: *form }
-            }
-            (Objective::Sigmoid(weights, form), Truth::Several(t)) => {
-                let labels = rows(t, weights.len(), indices);
-                Loss::BinaryCrossEntropy { labels, weights: weights.clone(), form: *form }
-            }
-            _ => return Err(Error::internal("the objective does not fit the truth")),
-        })
-    }
-}
-
-/// The rows `indices` of a table of `width` columns, one after another.
-fn rows<T: Copy>(table: &[T], width: usize, indices: &[usize]) -> Vec<T> {
-    indices.iter().flat_map(|&i| &table[i * width..][..width]).copied().collect()
 }

@@ -1,81 +1,78 @@
-//! Stage + dataset in, weights, curves and metrics out.
+//! Training: a stage's settings and records in; weights, curves and scores out.
+//!
+//! # From a stage's index to its weights
+//!
+//! Read these functions in this order; what they call beside them can be taken at its word.
+//!
+//! | | function | what it does |
+//! |---|---|---|
+//! | 1 | `run::stage::train` | takes stage `index` of the plan, loads its records, trains it, saves the weights |
+//! | 2 | `regression`, `transfer` | says what is learned, as a `Task`, makes the network, and grafts into it |
+//! | 3 | `task::train_task` | trains the network, scores its best epoch, and collects the [`Outcome`] |
+//! | 4 | `Fit::new` | puts the state together, or takes it up from where an earlier training was stopped |
+//! | 5 | `Fit::epochs` | **the loop**: an epoch trains, is validated, is kept or not |
+//! | 6 | `Fit::freeze_blocks` | which blocks hold still in the epoch ([`Freeze`](crate::manifest::Freeze)) |
+//! | 7 | `Fit::train_epoch` | the batches of an epoch, in their order |
+//! | 8 | `Setup::step` | **one step**: batch, forward, loss, backward, L2-SP, clipping, update |
+//! | 9 | `Setup::gradients` | the batch and its labels, in as many micro-batches as it takes to have room |
+//! | 10 | `Batches::next` | the next batch on the device, from the data loader |
+//! | 11 | `Batch::gradients` | forward, loss and backward of one batch |
+//! | 12 | `Optimizer::step` | moves the parameters |
+//! | 13 | `Fit::validate` | the outputs on the validation records, their loss and metrics |
+//! | 14 | `Task::evaluate` | the validation metrics of the task |
+//! | 15 | `Fit::decide` | whether the epoch is the best so far, and whether another follows |
+//! | 16 | `Task::score` | measures the best epoch on the validation and test records |
+//! | 17 | `checkpoint::save` | writes the weights |
+//!
+//! The loop of 5 has 6, 7, 13 and 15 in it, that of 7 has 8 to 12. You come back up seven times: from 6 and 12 to the loop,
+//! from 10 and 11 to the step, from 14 to the loop, from 15 to `train_task`, and from 16 to `run::stage::train`.
+//!
+//! # The rest
+//!
+//! - *What is learned*: `regression` and `classification` are the two tasks, `labels` what examples are measured
+//!   against, `objective` the losses, `by_source` scores apart by source.
+//! - *What is seen*: `examples` are records as a network sees them, `augment` their random changes, `curriculum` which of
+//!   them take part when, `randomness` every random stream.
+//! - *How it is moved*: `schedule` is the learning rate over time, `gradients` clipping, `l2_sp` the pull to what was
+//!   grafted, `optimizer` the update, `timeline` when something changes as planned.
+//! - *How it goes on*: `state` is all that decides how a training goes on, `saving` its file.
 
 pub mod checkpoint;
 
 mod augment;
+mod batch;
 mod by_source;
+mod classification;
+mod configuration;
 mod curriculum;
+mod curves;
+mod data_loader;
 mod examples;
 mod finite;
 mod fit;
-mod freeze;
 mod gradients;
+mod l2_sp;
+mod labels;
+mod objective;
 mod optimizer;
+mod outcome;
 mod randomness;
 mod regression;
 mod saving;
 mod schedule;
+mod setup;
 mod state;
-mod step;
-mod supply;
+mod task;
 #[cfg(test)]
 mod tests;
 mod timeline;
-mod transfer;
+mod training;
 
+pub use classification::{Graft, transfer};
 pub use finite::not_finite;
 pub use optimizer::Optimizer as Stepper;
+pub use outcome::{EpochValue, MeasuredValue, Outcome, Prediction, RegressionScore, Score, SourceScore};
 pub use randomness::Randomness;
 pub use regression::regression;
 pub use saving::Saving;
-pub use transfer::{Graft, transfer};
-
-use std::collections::BTreeMap;
-
-use crate::data::{Datasets, Split};
-use crate::manifest::{Architecture, Signal};
-use crate::nn::Network;
-use crate::ops::Backend;
-pub use crate::store::{EpochValue, MeasuredValue, Outcome, Prediction, RegressionScore, Score, SourceScore};
-
-/// Follows a stage while it trains, and may stop it.
-pub trait Watch {
-    /// An epoch is done; `text` tells how it went in a few words.
-    fn epoch(&mut self, epoch: usize, of: usize, text: &str);
-    /// Whether the user asked to stop.
-    fn stopped(&self) -> bool;
-    /// Where the stage's progress is saved, for a later training to go on from; nowhere by default.
-    fn saving(&self) -> Option<Saving> {
-        None
-    }
-    /// Tells the user something, in a sentence.
-    fn tell(&mut self, _sentence: &str) {}
-}
-
-/// What a stage is trained on and with, whatever it learns.
-#[derive(Clone, Debug)]
-pub struct Training<'a, D> {
-    /// Where its network is.
-    pub device: &'a D,
-    /// What the network sees.
-    pub signal: &'a Signal,
-    /// What the network is.
-    pub architecture: &'a Architecture,
-    /// All that is drawn.
-    pub randomness: Randomness,
-    /// Which records train, validate and test.
-    pub split: &'a Split,
-    /// The records.
-    pub datasets: &'a Datasets,
-}
-
-/// A trained stage.
-#[derive(Debug)]
-pub struct Trained<D: Backend> {
-    /// The best epoch's network.
-    pub network: Network<D>,
-    /// What it achieved.
-    pub outcome: Outcome,
-    /// What a reader of the checkpoint must know, such as `target_mean` and `target_sd`.
-    pub metadata: BTreeMap<String, String>,
-}
+pub use training::{Trained, Training, Watch};

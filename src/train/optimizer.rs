@@ -24,7 +24,6 @@ struct Moments<D: Storage<f32>> {
 /// frozen.
 #[derive(Debug)]
 pub struct Optimizer<D: Storage<f32>> {
-    learning_rate: f64,
     rule: Rule,
     moments: Vec<Option<Moments<D>>>,
 }
@@ -42,10 +41,10 @@ impl<D: Backend> Optimizer<D> {
                 Rule::Rmsprop { alpha, momentum, decay: weight_decay }
             }
         };
-        Self { learning_rate: settings.learning_rate(), rule, moments: Vec::new() }
+        Self { rule, moments: Vec::new() }
     }
 
-    /// Moves every trainable parameter; `scale` gives the learning-rate factor of a block.
+    /// Moves every trainable parameter; `rate` gives the learning rate of a block.
     ///
     /// # Errors
     /// Where the device fails.
@@ -54,15 +53,16 @@ impl<D: Backend> Optimizer<D> {
         device: &D,
         net: &mut Network<D>,
         gradients: &mut Gradients<D>,
-        factor: f64,
-        scale: &dyn Fn(&str) -> f64,
+        rate: &dyn Fn(&str) -> f64,
     ) -> Result<()> {
+        let Self { rule, moments } = self;
         let mut queue = D::Queue::default();
         each_trained(net, |slot, place, param| {
-            let rate = self.learning_rate * factor * scale(place.block);
-            self.update(device, &mut queue, slot, param, gradients, rate)
+            let update = prepared(device, moments, slot, param, gradients)?;
+            let update = ParamUpdate { rate: rate(place.block), ..update };
+            device.update(&mut queue, rule, update).map_err(device_error)
         })?;
-        device.flush(queue, &self.rule).map_err(device_error)
+        device.flush(queue, rule).map_err(device_error)
     }
 
     /// How often each parameter was updated; none for one that never was.
@@ -97,29 +97,27 @@ impl<D: Backend> Optimizer<D> {
         self.moments[slot] = Some(Moments { first: first?, second: second?, updates });
         Ok(())
     }
+}
 
-    fn update(
-        &mut self,
-        device: &D,
-        queue: &mut D::Queue,
-        slot: usize,
-        param: &mut Param<D>,
-        gradients: &mut Gradients<D>,
-        rate: f64,
-    ) -> Result<()> {
-        let zeros = || zeros(device, param.shape.iter().product()).map_err(device_error);
-        if self.moments.len() <= slot {
-            self.moments.resize_with(slot + 1, || None);
-        }
-        let Moments { first, second, updates } = match &mut self.moments[slot] {
-            Some(moments) => moments,
-            empty => empty.insert(Moments { first: zeros()?, second: zeros()?, updates: 0 }),
-        };
-        *updates += 1;
-        let gradient = gradients.get_or_alloc_mut(&param.value).map_err(device_error)?;
-        let one = ParamUpdate { value: &mut param.value, gradient, first, second, updates: *updates, rate };
-        device.update(queue, &self.rule, one).map_err(device_error)
+/// The next update of the parameter `slot`, at a rate of 0; it has fresh moments where it had none.
+fn prepared<'a, D: Backend>(
+    device: &D,
+    moments: &'a mut Vec<Option<Moments<D>>>,
+    slot: usize,
+    param: &'a mut Param<D>,
+    gradients: &'a mut Gradients<D>,
+) -> Result<ParamUpdate<'a, D>> {
+    let zeros = || zeros(device, param.shape.iter().product()).map_err(device_error);
+    if moments.len() <= slot {
+        moments.resize_with(slot + 1, || None);
     }
+    let Moments { first, second, updates } = match &mut moments[slot] {
+        Some(moments) => moments,
+        empty => empty.insert(Moments { first: zeros()?, second: zeros()?, updates: 0 }),
+    };
+    *updates += 1;
+    let gradient = gradients.get_or_alloc_mut(&param.value).map_err(device_error)?;
+    Ok(ParamUpdate { value: &mut param.value, gradient, first, second, updates: *updates, rate: 0.0 })
 }
 
 fn zeros<D: Backend>(device: &D, len: usize) -> Done<ParamMemory<D>, D> {
@@ -134,6 +132,7 @@ mod tests {
 
     use super::*;
     use crate::ops::gradient_check::{assert_close, reference, values};
+    use crate::ops::step::update::Kernel as _;
 
     #[test]
     fn every_optimizer_moves_as_pytorchs() {
@@ -166,7 +165,9 @@ mod tests {
                 let mut gradients = Gradients::leaky();
                 gradients.get_or_alloc_mut(&param.value).unwrap().copy_from_slice(gradient);
                 let rate = settings.learning_rate() * f64::from(rates[step]);
-                optimizer.update(&device, &mut (), 0, &mut param, &mut gradients, rate).unwrap();
+                let Optimizer { rule, moments } = &mut optimizer;
+                let update = prepared(&device, moments, 0, &mut param, &mut gradients).unwrap();
+                device.update(&mut (), rule, ParamUpdate { rate, ..update }).unwrap();
                 assert_close(&format!("{name}, step {step}"), &param.to_vec(), expected, 2e-6);
             }
         }

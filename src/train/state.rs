@@ -40,8 +40,8 @@ pub(super) struct State<D: Backend> {
     /// The epoch that is trained, from 0, and how many of its steps are done.
     pub epoch: usize,
     pub step: usize,
-    /// How many parts a batch is worked on in.
-    pub parts: usize,
+    /// How many micro-batches a batch is worked on in.
+    pub micro_batches: usize,
     /// Of the losses of the epoch, of `counted` examples, and of the norms of its gradients.
     pub losses: D::Sum,
     pub counted: usize,
@@ -90,7 +90,7 @@ impl<D: Backend> State<D> {
             curves: Vec::new(),
             epoch: 0,
             step: 0,
-            parts: 1,
+            micro_batches: 1,
             losses: sum()?,
             counted: 0,
             norms: sum()?,
@@ -176,7 +176,7 @@ impl<D: Backend> State<D> {
             arithmetic: device.arithmetic(),
             epoch: self.epoch,
             step: self.step,
-            parts: self.parts,
+            parts: self.micro_batches,
             counted: self.counted,
             over: self.over,
             waited,
@@ -228,7 +228,7 @@ impl<D: Backend> State<D> {
                 value: *value,
             })
             .collect();
-        (self.epoch, self.step, self.parts, self.over) = (head.epoch, head.step, head.parts, head.over);
+        (self.epoch, self.step, self.micro_batches, self.over) = (head.epoch, head.step, head.parts, head.over);
         let sum = |value| device.sum_from(value).map_err(device_error);
         (self.losses, self.counted, self.norms) = (sum(losses)?, head.counted, sum(norms)?);
         Ok(Ok(seconds))

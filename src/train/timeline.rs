@@ -6,7 +6,7 @@
 
 use std::ops::RangeInclusive;
 
-use crate::manifest::{Freeze, Schedule};
+use crate::manifest::Schedule;
 
 use super::curriculum;
 
@@ -16,15 +16,15 @@ use super::curriculum;
 pub(super) struct Timeline {
     /// In order, each once.
     changes: Vec<usize>,
-    /// The last of those at which a step of the freeze ends.
+    /// The last of those at which something thaws.
     last_thaw: Option<usize>,
 }
 
 impl Timeline {
-    /// For a training of `epochs` epochs. `examples` are the epochs, from 1, of each training example, none where all
-    /// take part in all.
-    pub(super) fn new(epochs: usize, freeze: &Freeze, examples: &[RangeInclusive<usize>], schedule: &Schedule) -> Self {
-        let thaws = || freeze.ends().filter(|end| (1..epochs).contains(end));
+    /// For a training of `epochs` epochs. `thaws` are the epochs that are the first after something held still, in
+    /// order, `examples` the epochs, from 1, of each training example, none where all take part in all.
+    pub(super) fn new(epochs: usize, thaws: &[usize], examples: &[RangeInclusive<usize>], schedule: &Schedule) -> Self {
+        let thaws = || thaws.iter().copied().filter(|thaw| (1..epochs).contains(thaw));
         let of_schedule = match schedule {
             Schedule::OneCycle { warmup_share } => warmup_share * epochs as f64,
             other => other.warmup_epochs(),
@@ -33,7 +33,7 @@ impl Timeline {
         let mut changes: Vec<usize> = all.filter(|epoch| (1..epochs).contains(epoch)).collect();
         changes.sort_unstable();
         changes.dedup();
-        Self { changes, last_thaw: thaws().last() }
+        Self { changes, last_thaw: thaws().next_back() }
     }
 
     /// Whether something changes between `epoch` and the one before.
@@ -46,7 +46,7 @@ impl Timeline {
         self.changes.last().copied().unwrap_or(0)
     }
 
-    /// The first epoch after which no step of the freeze ends; none where none does.
+    /// The first epoch after which nothing thaws any more; none where nothing does.
     pub(super) fn last_thaw(&self) -> Option<usize> {
         self.last_thaw
     }
@@ -62,13 +62,14 @@ impl Timeline {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::manifest::FreezeStep;
+    use crate::manifest::{Freeze, FreezeStep};
 
     const STEADY: Schedule = Schedule::Constant { warmup_epochs: 0.0 };
 
-    fn freeze(steps: &[Option<usize>]) -> Freeze {
+    /// When steps of so many epochs end.
+    fn thaws(steps: &[Option<usize>]) -> Vec<usize> {
         let step = |epochs: &Option<usize>| FreezeStep { blocks: vec!["*".into()], epochs: *epochs };
-        Freeze { steps: steps.iter().map(step).collect(), ..Freeze::default() }
+        Freeze { steps: steps.iter().map(step).collect(), ..Freeze::default() }.thaws(&[])
     }
 
     fn changes(timeline: &Timeline) -> Vec<usize> {
@@ -77,7 +78,7 @@ mod tests {
 
     #[test]
     fn without_plans_waiting_begins_at_once() {
-        let plain = Timeline::new(10, &Freeze::default(), &[], &STEADY);
+        let plain = Timeline::new(10, &[], &[], &STEADY);
         assert_eq!((changes(&plain), plain.last(), plain.last_thaw()), (vec![], 0, None));
         assert_eq!([plain.waited(4, None), plain.waited(4, Some(4)), plain.waited(4, Some(1))], [5, 0, 3]);
     }
@@ -86,26 +87,26 @@ mod tests {
     fn waiting_begins_with_the_last_of_all_changes() {
         // Ten epochs: the first example to epoch 3, the second all the time, the third from epoch 6.
         let examples = [1..=3, 1..=usize::MAX, 6..=10];
-        let timeline = Timeline::new(10, &Freeze::default(), &examples, &STEADY);
+        let timeline = Timeline::new(10, &[], &examples, &STEADY);
         assert_eq!((changes(&timeline), timeline.last_thaw()), (vec![3, 5], None));
         // Until the third has trained for an epoch nothing counts.
         assert_eq!([0, 4, 5, 6, 9].map(|epoch| timeline.waited(epoch, Some(0))), [0, 0, 1, 2, 5]);
         assert_eq!((timeline.waited(9, Some(7)), timeline.waited(9, None)), (2, 5));
         // Steps of two and four epochs, and a warm-up that ends within the eighth.
         let warm = Schedule::Cosine { warmup_epochs: 7.5 };
-        let timeline = Timeline::new(10, &freeze(&[Some(2), Some(4), None]), &examples, &warm);
+        let timeline = Timeline::new(10, &thaws(&[Some(2), Some(4), None]), &examples, &warm);
         assert_eq!((changes(&timeline), timeline.last_thaw()), (vec![2, 3, 5, 6, 8], Some(6)));
         assert_eq!([6, 7, 8, 9].map(|epoch| timeline.waited(epoch, Some(0))), [0, 0, 1, 2]);
     }
 
     #[test]
     fn a_cycle_changes_at_its_peak_and_what_lies_behind_the_end_does_not_count() {
-        let cycle = |share| Timeline::new(10, &Freeze::default(), &[], &Schedule::OneCycle { warmup_share: share });
+        let cycle = |share| Timeline::new(10, &[], &[], &Schedule::OneCycle { warmup_share: share });
         assert_eq!([0.3, 0.25, 0.01].map(|share| changes(&cycle(share))), [vec![3], vec![3], vec![1]]);
         assert_eq!(changes(&cycle(0.95)), [] as [usize; 0]);
-        let late = Timeline::new(10, &freeze(&[Some(4), Some(6)]), &[], &STEADY);
+        let late = Timeline::new(10, &thaws(&[Some(4), Some(6)]), &[], &STEADY);
         assert_eq!((changes(&late), late.last_thaw()), (vec![4], Some(4)));
-        let frozen = Timeline::new(10, &freeze(&[None]), &[], &STEADY);
+        let frozen = Timeline::new(10, &thaws(&[None]), &[], &STEADY);
         assert_eq!((changes(&frozen), frozen.last_thaw()), (vec![], None));
     }
 }

@@ -1,6 +1,7 @@
 //! Training controls and freezes: what each does to the weights of a stage.
 
-use super::super::examples::{Augments, Examples, Truth};
+use super::super::examples::{Augments, Examples};
+use super::super::labels::ExampleLabels;
 use super::*;
 use crate::nn::ARCHITECTURES;
 
@@ -109,6 +110,22 @@ fn a_strong_pull_keeps_weights_near_the_grafted_ones() {
 }
 
 #[test]
+fn a_gradual_thaw_frees_blocks_from_the_head_down() {
+    let mut donor = regress(MANIFEST).network;
+    for epochs in 1..=6 {
+        let text = MANIFEST.replace("epochs = 4", &format!("epochs = {epochs}"))
+            + "[freezes.thawing]\ngradual_thaw = { every = 1 }\n";
+        let mut after = classify(&text, std::slice::from_ref(&donor), Some("thawing"));
+        for (block, thaw) in [("block3", 1), ("block2", 2), ("block1", 3)] {
+            let same = values(&mut donor, Some(block)) == values(&mut after.network, Some(block));
+            assert_eq!(same, after.outcome.best_epoch <= thaw, "{block} in epoch {}", after.outcome.best_epoch);
+        }
+        let last_thaw_in_time = [None, Some(2), Some(3), Some(4)][epochs.min(4) - 1];
+        assert_eq!(after.outcome.last_step, last_thaw_in_time, "{epochs} epochs");
+    }
+}
+
+#[test]
 fn a_freeze_without_effect_on_gradients_changes_no_bit() {
     let donor = regress(MANIFEST).network;
     let text = MANIFEST.to_owned() + "[freezes.free]\n[freezes.zero]\nl2_sp = { alpha = 0, beta = 0 }\n";
@@ -167,8 +184,8 @@ fn a_learning_rate_scale_scales_the_steps_of_its_blocks_alone() {
 fn random_changes_depend_on_record_and_epoch_alone() {
     let manifest = parse(&controlled());
     let (datasets, split) = records(40);
-    let truth = Truth::Numbers(vec![0.0; split.train.len()], 1);
-    let examples = Examples::new(&manifest.signal, &datasets, &split.train, None, truth);
+    let labels = ExampleLabels::Numbers(vec![0.0; split.train.len()], 1);
+    let examples = Examples::new(&manifest.signal, &datasets, &split.train, None, &labels);
     let draw = |indices: &[usize], epoch: usize| {
         let list = &manifest.transfer.augment;
         let augments =

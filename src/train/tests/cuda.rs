@@ -2,7 +2,8 @@
 
 use crate::tensor::Cuda;
 
-use super::super::examples::{Augments, Examples, Truth};
+use super::super::examples::{Augments, Examples};
+use super::super::labels::ExampleLabels;
 use super::*;
 use crate::manifest::{Augment, L2Sp};
 use crate::ops::cuda::{waits, with_precision};
@@ -16,8 +17,8 @@ use crate::tensor::Var;
 fn with_examples<T>(act: impl FnOnce(&Examples<'_>) -> T) -> T {
     let manifest = parse(MANIFEST);
     let (datasets, split) = records(40);
-    let truth = Truth::Numbers(vec![0.0; split.train.len()], 1);
-    act(&Examples::new(&manifest.signal, &datasets, &split.train, None, truth))
+    let labels = ExampleLabels::Numbers(vec![0.0; split.train.len()], 1);
+    act(&Examples::new(&manifest.signal, &datasets, &split.train, None, &labels))
 }
 
 /// The examples `indices`, changed on the GPU.

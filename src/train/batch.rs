@@ -1,9 +1,9 @@
-//! The gradients of one training step, of a whole batch or, where the device has no room for that, in parts.
+//! Forward, loss and backward of one batch: of all of it or, where the device has no room for that, in micro-batches.
 //!
-//! In parts, backbones see some records at a time, but the head sees the features of the whole batch: its batch norms
+//! In micro-batches, backbones see some records at a time, but the head sees the features of the whole batch: its batch norms
 //! are those of the batch, and the gradients are the sum that they would be anyway. A backbone's forward pass is made
 //! twice, first for the features, then for its gradients, once those of the features are known. It must not depend on
-//! who else is in the batch: one with batch norms of the batch cannot be worked on in parts.
+//! who else is in the batch: one with batch norms of the batch cannot be split.
 
 use crate::Result;
 use crate::nn::{Network, Pass};
@@ -14,18 +14,18 @@ use crate::tensor::{Gradients, Trace, Var, device_error};
 
 use super::gradients::each_trained;
 
-/// One step: its input and what its outputs are measured against.
-pub(super) struct Step<'a, D: Backend> {
+/// A batch: its input and what its outputs are measured against.
+pub(super) struct Batch<'a, D: Backend> {
     /// (batch, length, leads), or (batch, 1, features).
     pub x: &'a Var<D>,
     /// Whether x are features.
     pub of_features: bool,
     pub target: &'a Loss,
-    /// Of the number `part`, the same whenever asked for.
+    /// What is dropped: of the head, which is number 0, and of micro-batches from 1; the same whenever asked for.
     pub random: &'a dyn Fn(usize) -> rand_chacha::ChaCha8Rng,
 }
 
-impl<D: Backend> Step<'_, D> {
+impl<D: Backend> Batch<'_, D> {
     /// The gradients of all that is trained; adds the loss, times the records, to `sum`.
     ///
     /// # Errors
@@ -34,34 +34,43 @@ impl<D: Backend> Step<'_, D> {
         &self,
         device: &D,
         net: &mut Network<D>,
-        parts: usize,
+        micro_batches: usize,
         sum: &mut D::Sum,
     ) -> Result<Gradients<D>> {
-        let weight = self.x.dims().0 as f64;
-        let mut pass = Pass::training((self.random)(0));
-        if parts > 1 && !self.of_features {
-            return self.in_parts(device, net, parts, sum);
+        if micro_batches > 1 && !self.of_features {
+            return self.in_micro_batches(device, net, micro_batches, sum);
         }
-        let output = if self.of_features { net.head(self.x, &mut pass)? } else { net.forward(self.x, &mut pass)? };
-        let scalar = loss(&mut pass.trace, &output, self.target, 1.0, weight, sum)?;
+        let batch = self.x.dims().0 as f64;
+        let mut pass = Pass::training((self.random)(0));
+        let output = if self.of_features { net.head(self.x, &mut pass)? } else { net.forward(self.x, &mut pass)? }; // (batch, 1, outputs)
+        let scalar = loss(&mut pass.trace, &output, self.target, 1.0, batch, sum)?; // (1, 1, 1)
         pass.trace.backward(scalar)
     }
 
-    fn in_parts(&self, device: &D, net: &mut Network<D>, parts: usize, sum: &mut D::Sum) -> Result<Gradients<D>> {
+    fn in_micro_batches(
+        &self,
+        device: &D,
+        net: &mut Network<D>,
+        count: usize,
+        sum: &mut D::Sum,
+    ) -> Result<Gradients<D>> {
         let batch = self.x.dims().0;
-        let size = batch.div_ceil(parts);
+        let size = batch.div_ceil(count);
+        // The features of all, without a trace.
         let mut features = Vec::new();
         for (number, first) in (0..batch).step_by(size).enumerate() {
-            let x = records(self.x, first, size.min(batch - first))?;
+            let x = records(self.x, first, size.min(batch - first))?; // (size, length, leads)
             let mut pass = Pass { trace: Trace::off(), ..self.pass(number) };
-            features.push(net.features(&x, &mut pass)?);
+            features.push(net.features(&x, &mut pass)?); // (size, 1, features)
         }
-        let features = joined(&features)?;
+        let features = joined(&features)?; // (batch, 1, features)
+        // The head over the whole batch, back to the features.
         let mut pass = Pass::training((self.random)(0));
-        let output = net.head(&features, &mut pass)?;
+        let output = net.head(&features, &mut pass)?; // (batch, 1, outputs)
         let scalar = loss(&mut pass.trace, &output, self.target, 1.0, batch as f64, sum)?;
         let (mut gradients, of_features) = pass.trace.backward_to_start(scalar, &features)?;
         drop(features);
+        // The backbones once more, from the gradients of their features.
         let Some(of_features) = of_features else { return Ok(gradients) };
         for (number, first) in (0..batch).step_by(size).enumerate() {
             let count = size.min(batch - first);
@@ -83,7 +92,7 @@ impl<D: Backend> Step<'_, D> {
         Ok(gradients)
     }
 
-    /// Over part `number`; the head has number 0.
+    /// Over micro-batch `number`; the head has number 0.
     fn pass(&self, number: usize) -> Pass<D> {
         Pass::training((self.random)(number + 1))
     }

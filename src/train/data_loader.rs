@@ -1,4 +1,4 @@
-//! Where batches come from: signals that a thread prepares ahead, or signals or features that stay on the device.
+//! The data loader: where batches come from. Signals that a thread prepares ahead, or signals or features that stay on the device.
 
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::Scope;
@@ -21,7 +21,7 @@ const INFERENCE_BATCH: usize = 64;
 const AHEAD: usize = 2;
 
 /// The examples of a split, and what is kept of them from epoch to epoch.
-pub(super) struct Supply<'a, D: Backend> {
+pub(super) struct DataLoader<'a, D: Backend> {
     examples: &'a Examples<'a>,
     /// Signals, once they were asked for and where the device has room.
     signals: Option<D::Table>,
@@ -30,10 +30,15 @@ pub(super) struct Supply<'a, D: Backend> {
     features: Option<Rows<D>>,
 }
 
-impl<'a, D: Backend> Supply<'a, D> {
+impl<'a, D: Backend> DataLoader<'a, D> {
     /// Examples of which nothing is kept.
     pub(super) fn new(examples: &'a Examples<'a>) -> Self {
         Self { examples, signals: None, asked: false, features: None }
+    }
+
+    /// Those that it loads.
+    pub(super) fn examples(&self) -> &'a Examples<'a> {
+        self.examples
     }
 
     /// Makes ready for epochs: keeps features where the backbones of `net` are `fixed`, else signals if the device
@@ -41,8 +46,8 @@ impl<'a, D: Backend> Supply<'a, D> {
     pub(super) fn ready(&mut self, device: &D, net: &mut Network<D>, fixed: bool, watch: &dyn Watch) -> Result<()> {
         self.features = None;
         if fixed {
-            let pass = |x: &Var<D>, net: &mut Network<D>| net.features(x, &mut Pass::inference());
-            self.features = Some(self.run(device, net, pass, watch)?);
+            let mut pass = |x: &Var<D>| net.features(x, &mut Pass::inference());
+            self.features = Some(self.infer(device, &mut pass, watch)?);
         } else if !self.asked {
             self.asked = true;
             let (leads, length) = self.examples.shape;
@@ -55,19 +60,19 @@ impl<'a, D: Backend> Supply<'a, D> {
     }
 
     /// `batches` one after another, changed by `augments` if they are signals.
-    pub(super) fn source<'scope>(
+    pub(super) fn batches<'scope>(
         &'scope self,
         scope: &'scope Scope<'scope, '_>,
         batches: &'scope [&[usize]],
         augments: Option<&'scope Augments<'_>>,
-    ) -> Source<'scope, D> {
+    ) -> Batches<'scope, D> {
         let augments = augments.filter(|augments| !augments.list.is_empty());
         let shape = self.examples.shape;
         if let Some(features) = &self.features {
-            return Source::Features(features);
+            return Batches::Features(features);
         }
         if let Some(table) = &self.signals {
-            return Source::Resident { shape, table, augments };
+            return Batches::Resident { shape, table, augments };
         }
         let (sender, ready) = sync_channel(AHEAD);
         let examples = self.examples;
@@ -75,20 +80,27 @@ impl<'a, D: Backend> Supply<'a, D> {
             // Nobody listens any more where training ended early.
             let _ = batches.iter().try_for_each(|batch| sender.send(examples.signals(batch, augments)));
         });
-        Source::Prepared { shape, ready }
+        Batches::Prepared { shape, ready }
+    }
+
+    /// Outputs of `net` for all examples, (examples, outputs), in order. Waits for the device once, if it keeps rows.
+    ///
+    /// # Errors
+    /// Where the device fails, and where the watch says stop.
+    pub(super) fn predict(&self, device: &D, net: &mut Network<D>, watch: &dyn Watch) -> Result<Vec<f32>> {
+        let of_features = self.features.is_some();
+        let mut pass = |x: &Var<D>| match of_features {
+            true => net.head(x, &mut Pass::inference()),
+            false => net.forward(x, &mut Pass::inference()),
+        };
+        self.infer(device, &mut pass, watch)?.into_values(device)
     }
 
     /// What `pass` gives for all examples, in order; fewer at a time where there is no memory for more.
-    fn run(
-        &self,
-        device: &D,
-        net: &mut Network<D>,
-        pass: impl Fn(&Var<D>, &mut Network<D>) -> Result<Var<D>>,
-        watch: &dyn Watch,
-    ) -> Result<Rows<D>> {
+    fn infer(&self, device: &D, pass: &mut InferencePass<'_, D>, watch: &dyn Watch) -> Result<Rows<D>> {
         let mut size = INFERENCE_BATCH;
         loop {
-            match self.run_by(size, device, net, &pass, watch) {
+            match self.infer_by(size, device, pass, watch) {
                 Err(error) if error.blame == Blame::Memory && size > 1 => size /= 2,
                 other => return other,
             }
@@ -96,25 +108,18 @@ impl<'a, D: Backend> Supply<'a, D> {
     }
 
     /// The same, `size` at a time.
-    fn run_by(
-        &self,
-        size: usize,
-        device: &D,
-        net: &mut Network<D>,
-        pass: &impl Fn(&Var<D>, &mut Network<D>) -> Result<Var<D>>,
-        watch: &dyn Watch,
-    ) -> Result<Rows<D>> {
+    fn infer_by(&self, size: usize, device: &D, pass: &mut InferencePass<'_, D>, watch: &dyn Watch) -> Result<Rows<D>> {
         let order: Vec<usize> = (0..self.examples.len()).collect();
         let batches: Vec<&[usize]> = order.chunks(size).collect();
         std::thread::scope(|scope| {
-            let mut source = self.source(scope, &batches, None);
+            let mut loaded = self.batches(scope, &batches, None);
             let mut rows = Rows::Host { width: 0, values: Vec::new() };
             for (number, batch) in batches.iter().enumerate() {
                 if watch.stopped() {
                     return Err(Error::interrupted());
                 }
-                let x = source.next(device, batch)?;
-                let y = pass(&x, net)?;
+                let x = loaded.next(device, batch)?; // (batch, length, leads) or (batch, 1, features)
+                let y = pass(&x)?; // (batch, 1, width)
                 if number == 0 {
                     rows = Rows::new(device, order.len(), y.dims().2)?;
                 }
@@ -124,6 +129,9 @@ impl<'a, D: Backend> Supply<'a, D> {
         })
     }
 }
+
+/// A forward pass in which nothing is trained, through a network or part of it.
+type InferencePass<'a, D> = dyn FnMut(&Var<D>) -> Result<Var<D>> + 'a;
 
 /// Puts the signals of all examples to `table`, made ready by all threads.
 fn upload<D: Backend>(device: &D, table: &mut D::Table, examples: &Examples<'_>) -> Result<()> {
@@ -141,7 +149,7 @@ fn upload<D: Backend>(device: &D, table: &mut D::Table, examples: &Examples<'_>)
 }
 
 /// Batches of one epoch.
-pub(super) enum Source<'a, D: Backend> {
+pub(super) enum Batches<'a, D: Backend> {
     /// Signals that a thread prepares.
     Prepared { shape: (usize, usize), ready: Receiver<Result<Vec<f32>>> },
     /// Signals on the device.
@@ -150,16 +158,16 @@ pub(super) enum Source<'a, D: Backend> {
     Features(&'a Rows<D>),
 }
 
-impl<D: Backend> Source<'_, D> {
+impl<D: Backend> Batches<'_, D> {
     /// The next batch, (batch, length, leads) or (batch, 1, features).
     pub(super) fn next(&mut self, device: &D, batch: &[usize]) -> Result<Var<D>> {
         match self {
-            Source::Features(features) => features.batch(device, batch),
-            Source::Resident { shape: (leads, length), table, augments } => {
+            Batches::Features(features) => features.batch(device, batch),
+            Batches::Resident { shape: (leads, length), table, augments } => {
                 let changes = augments.map(|augments| augments.draw(batch, (*leads, *length)));
                 gather(device, table, batch, (*length, *leads), changes.as_deref())
             }
-            Source::Prepared { shape: (leads, length), ready } => {
+            Batches::Prepared { shape: (leads, length), ready } => {
                 let values = ready.recv().map_err(|_| Error::internal("batches are no longer prepared"))??;
                 Var::input(device, values, (batch.len(), *length, *leads))
             }
@@ -168,23 +176,8 @@ impl<D: Backend> Source<'_, D> {
 
     /// Whether batches are features.
     pub(super) fn gives_features(&self) -> bool {
-        matches!(self, Source::Features(_))
+        matches!(self, Batches::Features(_))
     }
-}
-
-/// Outputs for all examples, (examples, outputs), in order. Waits for the device once, if it keeps rows.
-pub(super) fn predict<D: Backend>(
-    device: &D,
-    net: &mut Network<D>,
-    supply: &Supply<'_, D>,
-    watch: &dyn Watch,
-) -> Result<Vec<f32>> {
-    let of_features = supply.features.is_some();
-    let pass = |x: &Var<D>, net: &mut Network<D>| match of_features {
-        true => net.head(x, &mut Pass::inference()),
-        false => net.forward(x, &mut Pass::inference()),
-    };
-    supply.run(device, net, pass, watch)?.into_values(device)
 }
 
 /// Features or outputs of all examples of a split: on the device where it keeps rows.

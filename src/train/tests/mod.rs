@@ -12,13 +12,13 @@ use crate::ecg::superclass;
 use crate::manifest::{
     self, Architecture, EarlyStopping, Fusion, Manifest, Optimizer, Schedule, StoppingFrom, StoppingMetric, Target,
 };
-use crate::nn::Role;
+use crate::nn::{Network, Role};
 use crate::ops::Backend;
 
 mod controls;
 #[cfg(feature = "cuda")]
 mod cuda;
-mod parts;
+mod micro_batches;
 mod resume;
 mod timeline;
 

@@ -1,16 +1,16 @@
-//! Steps in parts beside steps of whole batches.
+//! Gradients from micro-batches beside those of whole batches.
 
 use super::*;
-use crate::nn::{Hold, Network};
+use crate::nn::{FreezeState, Network};
 use crate::ops::step::loss::{Form, Loss};
 use crate::ops::step::sum::Kernel as _;
 use crate::tensor::{Gradients, Param, Var};
-use crate::train::step::Step;
+use crate::train::batch::Batch;
 
 fn network(architecture: &Architecture) -> Network<Cpu> {
     let random = &mut crate::seed::stream(1, "init", 0);
     let mut net = Network::new(&Cpu::default(), architecture, (2, 100), (1, Fusion::Concat), 5, random).unwrap();
-    net.hold(|_| Hold::default());
+    net.freeze(|_| FreezeState::default());
     net
 }
 
@@ -21,7 +21,7 @@ fn after(architecture: &Architecture, parts: usize) -> (f64, Vec<(String, Vec<f3
     let x = Var::input(&device, values, (7, 100, 2)).unwrap();
     let target = Loss::CrossEntropy { classes: vec![0, 1, 2, 3, 4, 0, 1], weights: vec![1.0; 5], form: Form::Plain };
     let random = |part: usize| crate::seed::stream(4, "dropout", if part == 0 { 0 } else { part as u64 });
-    let step = Step { x: &x, of_features: false, target: &target, random: &random };
+    let step = Batch { x: &x, of_features: false, target: &target, random: &random };
     let mut sum = device.sum().unwrap();
     let mut gradients: Gradients<Cpu> = step.gradients(&device, &mut net, parts, &mut sum).unwrap();
     let mut found = Vec::new();
@@ -69,7 +69,7 @@ fn who_looks_at_the_batch_is_known() {
     for (kind, knows_none) in [("vit", true), ("gru", true), ("cnn", false), ("inception1d", false)] {
         let mut net = network(&Architecture::at_defaults(kind).unwrap());
         assert_eq!(net.knows_no_batch(), knows_none, "{kind}");
-        net.hold(|_| Hold { frozen: true, ..Hold::default() });
+        net.freeze(|_| FreezeState { frozen: true, ..FreezeState::default() });
         assert!(net.knows_no_batch(), "{kind} that holds still");
     }
 }

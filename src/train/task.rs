@@ -1,0 +1,74 @@
+//! What a stage learns, and what is the same whatever it is.
+
+use std::collections::BTreeMap;
+
+use super::configuration::TrainingConfiguration;
+use super::curves::ValidationMetrics;
+use super::examples::{Examples, Scaling};
+use super::fit::Fit;
+use super::labels::{ExampleLabels, picks};
+use super::{Outcome, Trained, Training, Watch};
+use crate::Result;
+use crate::data::Subset;
+use crate::nn::Network;
+use crate::ops::Backend;
+
+/// What a network is to learn: numbers, or classes.
+pub(super) trait Task {
+    /// What the records of a part of the split are measured against.
+    fn labels(&self, subset: Subset) -> &ExampleLabels;
+
+    /// How good `outputs` (records, outputs) on the validation records are; `loss` is their loss.
+    ///
+    /// # Errors
+    /// Where a metric cannot be computed.
+    fn evaluate(&self, loss: f64, outputs: &[f32]) -> Result<ValidationMetrics>;
+
+    /// Adds to `outcome` what `outputs` (records, outputs) of the best epoch on a part of the split are worth.
+    ///
+    /// # Errors
+    /// As [`Task::evaluate`].
+    fn score(&self, subset: Subset, outputs: &[f32], outcome: &mut Outcome) -> Result<()>;
+
+    /// What a reader of the weights must know to understand the outputs.
+    fn metadata(&self) -> BTreeMap<String, String>;
+}
+
+/// Trains `network` for `task`, and scores its best epoch once on the validation and the test records, where there are
+/// any.
+///
+/// # Errors
+/// Where training fails or diverges, or the watch says stop.
+pub(super) fn train_task<D: Backend>(
+    training: &Training<'_, D>,
+    task: &dyn Task,
+    configuration: &TrainingConfiguration<'_>,
+    network: Network<D>,
+    watch: &mut dyn Watch,
+) -> Result<Trained<D>> {
+    let Training { device, signal, split, datasets, .. } = *training;
+    let scaling = Scaling::from_training_records(signal, datasets, &split.train)?;
+    let examples =
+        |subset| Examples::new(signal, datasets, picks(split, subset), scaling.as_ref(), task.labels(subset));
+    let [train, validation, test] = Subset::ALL.map(examples);
+
+    let mut fit = Fit::new(device, network, configuration, [&train, &validation], watch)?;
+    fit.run(task, watch)?;
+
+    let mut outcome = Outcome { composition: split.composition.clone(), ..Outcome::default() };
+    for (subset, examples) in [(Subset::Validation, &validation), (Subset::Test, &test)] {
+        if examples.len() > 0 {
+            let outputs = fit.predict(examples, watch)?; // (records, outputs)
+            task.score(subset, &outputs, &mut outcome)?;
+        }
+    }
+
+    let fitted = fit.finish()?;
+    // What is to be said of the records, of the training, and of the scores.
+    outcome.notes = split.notes.iter().cloned().chain(fitted.notes).chain(outcome.notes).collect();
+    (outcome.epochs, outcome.wall_s) = (fitted.epochs, fitted.seconds);
+    (outcome.best_epoch, outcome.last_step) = (fitted.best_epoch, fitted.last_step);
+    let mut metadata = task.metadata();
+    scaling.iter().for_each(|scaling| scaling.describe(&mut metadata));
+    Ok(Trained { network: fitted.network, outcome, metadata })
+}
