@@ -25,6 +25,7 @@ pub mod manifest;
 pub mod metrics;
 pub mod nn;
 pub mod ops;
+pub mod outcome;
 mod output;
 pub mod plan;
 pub mod precision;

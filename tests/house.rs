@@ -29,6 +29,7 @@ const ROOMS: &[&str] = &[
     "metrics",
     "plan",
     "data",
+    "outcome",
     "store",
     "train",
     "run",

@@ -26,7 +26,7 @@ mod stages;
 mod status;
 mod views;
 
-pub use crate::train::{EpochValue, MeasuredValue, Outcome, Prediction, RegressionScore, Score, SourceScore};
+pub use crate::outcome::{EpochValue, MeasuredValue, Outcome, Prediction, RegressionScore, Score, SourceScore};
 pub use claims::{Claim, Lost};
 pub use connection::Store;
 pub use curves::{LearningCurves, Series};
