@@ -14,7 +14,8 @@ fn settings(kind: &str) -> &'static str {
         "vit" => "patch = 10\ndim = 8\ndepth = 2\nheads = 2",
         "resnet1d" => "width = 4",
         "xresnet1d" => "depth = 18\nwidth = 2",
-        other => panic!("say which settings of `{other}` are small"),
+        // Others are trained at their defaults.
+        _ => "",
     }
 }
 

@@ -246,13 +246,14 @@ impl Checks<'_> {
         let manifest = self.manifest;
         let transfer = &manifest.transfer;
         if let Some(source) = manifest.sources.get(&transfer.source)
-            && !source.knows().classes()
+            && !source.knows().classifies()
         {
+            let lacks = if source.knows().classes() { "folds" } else { "classes" };
             let message = format!(
-                "`{}` is of kind `{}`, which has no classes; the transfer stage needs a source of kind {}",
+                "`{}` is of kind `{}`, which has no {lacks}; the transfer stage needs a source of kind {}",
                 transfer.source,
                 source.kind().name(),
-                list(&kinds_that(Knowledge::classes))
+                list(&kinds_that(Knowledge::classifies))
             );
             self.problem(&["transfer", "source"], message);
         }

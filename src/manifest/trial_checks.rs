@@ -17,7 +17,7 @@ pub(super) fn complete(read: &mut Read) {
     };
     if read.json["transfer"]["source"].is_null() {
         let sources = read.json["sources"].as_object();
-        let kinds = kinds_that(Knowledge::classes);
+        let kinds = kinds_that(Knowledge::classifies);
         let with_classes: Vec<String> = sources
             .into_iter()
             .flatten()

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::files::{File, look_at_all};
 use super::{DataPath, Found, Listing, Reading, Request};
 use crate::declare::Kind;
-use crate::ecg::{Measurement, Vocabulary};
+use crate::ecg::{Measurement, Vocabulary, superclass};
 use crate::{Error, Result};
 
 /// What a kind of source is: what manifests say of it, and what it can know of its records.
@@ -66,9 +66,14 @@ pub struct Knowledge {
 }
 
 impl Knowledge {
-    /// Whether records can have classes.
+    /// Whether records can have the classes that manifests name: PTB-XL's superclasses.
     pub fn classes(&self) -> bool {
-        !self.labels.is_empty()
+        self.labels.iter().any(|vocabulary| vocabulary.is(&superclass::VOCABULARY))
+    }
+
+    /// Whether the transfer stage can be of such records: they have classes, and folds to split them by.
+    pub fn classifies(&self) -> bool {
+        self.classes() && self.folds
     }
 
     /// Whether what a condition calls `name` is known: a measurement, `fold`, `age`, `sex`, or a label.

@@ -29,7 +29,7 @@ pub(crate) trait FreezeRule {
         false
     }
 
-    /// The epochs that are the first after something held still, in order: patience counts anew at each.
+    /// The epochs that are the first after something held still, in any order: patience counts anew at each.
     fn thaws(&self, _blocks: &[String]) -> Vec<usize> {
         Vec::new()
     }
