@@ -1,8 +1,8 @@
 //! How well classifiers did on the validation records, by epoch.
 
-use crate::data::Subset;
 use super::chart::epochs::over_epochs;
 use super::{Drawing, Figure, Input, Scope, Section};
+use crate::data::Subset;
 
 /// Validation macro AUC by epoch, an arm a panel.
 pub(super) struct LearningCurves;

@@ -1,8 +1,8 @@
 //! Loss of the classifiers on training and validation records, by epoch.
 
-use crate::data::Subset;
 use super::chart::epochs::over_epochs;
 use super::{Drawing, Figure, Input, Scope, Section};
+use crate::data::Subset;
 
 /// Training and validation loss by epoch, an arm a panel.
 pub(super) struct Loss;

@@ -8,11 +8,11 @@ use super::database::{MlflowExperiment, MlflowMetric, MlflowRun, MlflowStore};
 use super::entry::{entry, id, milliseconds, pretty, status};
 use crate::Result;
 use crate::compare::ArmName;
+use crate::data::Subset;
 use crate::error::Error;
+use crate::plan::TaskKind;
 use crate::report::export::Export;
 use crate::report::export::folder::{Folder, unwritable};
-use crate::data::Subset;
-use crate::plan::TaskKind;
 use crate::store::{Run, RunDetail, StageDetail, StageRow, Store};
 use crate::words::csv;
 
@@ -116,7 +116,9 @@ impl Writer<'_> {
     /// A trial, which is its transfer stage.
     fn run(&mut self, experiment: i64, detail: &RunDetail) -> Result<()> {
         let run = &detail.run;
-        let Some(stage) = detail.stages.iter().find(|stage| stage.row.kind == TaskKind::Transfer) else { return Ok(()) };
+        let Some(stage) = detail.stages.iter().find(|stage| stage.row.kind == TaskKind::Transfer) else {
+            return Ok(());
+        };
         let donors = detail.stages.iter().filter(|stage| stage.row.kind != TaskKind::Transfer);
         let grafts: Vec<String> = donors.map(|donor| id(&donor.row.stage_id, &run.experiment)).collect();
         let own = [
