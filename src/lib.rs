@@ -4,7 +4,7 @@
 //!
 //! Data flows one way through the modules, each knowing only those before it:
 //! [`words`], [`ecg`] -> [`tensor`] -> [`ops`] -> [`nn`] -> [`source`] -> [`manifest`] -> [`plan`] -> [`data`] -> [`statistics`],
-//! [`metrics`] -> [`store`] -> [`train`] -> [`run`], [`compare`] -> [`verify`], [`audit`] -> [`report`] and [`bench`] -> [`cli`].
+//! [`metrics`] -> [`store`] -> [`train`] -> [`run`], [`compare`] -> [`verify`], [`audit`] -> [`report`] and [`mod@bench`] -> [`cli`].
 //! Where things lie in a folder of results says [`results`].
 //!
 //! How the house is built, and its words: [`_house`], [`_glossary`], [`_adding`].

@@ -7,7 +7,7 @@
 //! - [`Label`] out of a [`Vocabulary`], and [`LabelSet`], those of one record. PTB-XL's [`superclass`]es are built in; a
 //!   source may have any others.
 //! - [`Sex`], [`OLDEST`].
-//! - [`filter`] and [`resample`]: signals through filters, and at other rates.
+//! - `filter` and `resample`: signals through filters, and at other rates.
 
 pub(crate) mod filter;
 mod intern;

@@ -3,8 +3,8 @@
 //! dfdx 0.13 (pinned) has the parameters, their gradients and the tape. It keeps a tensor's memory to itself, while our
 //! kernels need the address. There are two ways in, both here, and nobody else knows of them:
 //!
-//! - On the CPU [`flat`] makes a slice of a reference to the first element, which indexing gives.
-//! - On the GPU [`address`] reads the address off what `Debug` prints of a tensor; [`check_addresses`] shows, before any
+//! - On the CPU `flat` makes a slice of a reference to the first element, which indexing gives.
+//! - On the GPU `address` reads the address off what `Debug` prints of a tensor; `check_addresses` shows, before any
 //!   kernel runs, that this is right on this machine.
 //!
 //! Memory that is not in a tensor (gradients and moments: [`ParamMemory`]) dereferences to its slice.
