@@ -135,7 +135,8 @@ mod tests {
     /// The source and the signal settings of a manifest that says `kind = "toy"`.
     fn manifest(folder: &Path) -> crate::manifest::Manifest {
         let text = format!(
-            "name = \"it\"\n[sources.it]\nkind = \"toy\"\npath = {folder:?}\n[transfer]\nsource = \"it\"\n\
+            "name = \"it\"\n[sources.it]\nkind = \"toy\"\npath = {folder:?}\n\
+             [sources.classes]\nkind = \"ptb-xl\"\npath = \"none\"\n[transfer]\nsource = \"classes\"\n\
              [signal]\nleads = [\"I\"]\nduration = 2.0\nnormalize = \"none\"\n[architectures.small]\nkind = \"cnn\"\n\
              [mixes.all]\nparts = [{{ source = \"it\" }}]\n",
         );
