@@ -26,6 +26,16 @@ impl Costs {
     }
 }
 
+/// Runs the study to its end. A stage that was killed twice before it saved anything is failed first, and tried once more by
+/// the next run, as it says.
+fn finish(bench: &Workbench) {
+    let ended = run(bench, &[]);
+    if ended.said.contains("ended 2 times without a word") {
+        return run(bench, &[]).ended_well();
+    }
+    ended.ended_well();
+}
+
 #[test]
 fn kills_at_random_moments_change_nothing() {
     let (study, wanted) = (Study::small(), count(12));
@@ -42,7 +52,7 @@ fn kills_at_random_moments_change_nothing() {
             running.child.wait().unwrap();
             costs.kills += 1;
         }
-        run(&bench, &[]).ended_well();
+        finish(&bench);
         costs.seconds += (begun.elapsed().as_secs_f64() - study.wall.as_secs_f64()).max(0.0);
         study.is_in(&bench.results()).unwrap_or_else(|why| panic!("after {} kills: {why}", costs.kills - before));
     }
@@ -90,7 +100,7 @@ fn kills_at_random_system_calls_change_nothing() {
             costs.kills += 1;
         }
         let begun = Instant::now();
-        run(&bench, &[]).ended_well();
+        finish(&bench);
         costs.seconds += begun.elapsed().as_secs_f64();
         study.is_in(&bench.results()).unwrap_or_else(|why| panic!("after {} kills: {why}", costs.kills - before));
     }
