@@ -4,6 +4,7 @@
 
 #![allow(clippy::too_many_lines)] // A test may be a list.
 
+mod chance;
 mod example;
 mod workbench;
 mod worlds;

@@ -1,7 +1,7 @@
 //! Metrics against scikit-learn's (`fixtures/metrics/make.py`), and properties that hold for any data.
 
 use ecgraft::manifest::Labels;
-use ecgraft::metrics::{ClassScore, Confusion, NamedMetric, Over, Predictions, regression};
+use ecgraft::metrics::{ClassScore, Confusion, NamedMetric, Over, Predictions, classifier_metrics, regression};
 use ecgraft::statistics::auc;
 use rand::RngExt;
 use rand::SeedableRng;
@@ -212,6 +212,15 @@ fn score(scores: &[ClassScore], metric: &str, class: Option<&str>) -> Option<f64
     score.value
 }
 
+/// Scores of four classes: three counts and all metrics, positives and metrics of each class, and 4 x 4 of confusion. Of the
+/// metrics there are at least eight, four of them of classes.
+fn rows() -> usize {
+    let (all, of_classes) =
+        (classifier_metrics().count(), classifier_metrics().filter(|metric| metric.over() == Over::Classes).count());
+    assert!(all >= 8 && of_classes >= 4, "{all}, {of_classes}");
+    3 + all + 4 * (1 + of_classes) + 4 * 4
+}
+
 #[test]
 fn scores_are_rows_for_the_store() {
     // Truth A B B C, predicted A A B B; D never occurs.
@@ -232,6 +241,7 @@ fn scores_are_rows_for_the_store() {
     assert_eq!(score(&scores, "confusion:A", Some("B")), Some(1.0)); // a B taken for an A
     assert_eq!(score(&scores, "confusion:B", Some("A")), Some(0.0));
     assert_eq!(score(&scores, "confusion:B", Some("C")), Some(1.0));
+    assert_eq!(scores.len(), rows());
 
     let found = Predictions::of_network(Labels::Multi, 4, &probabilities.concat(), &truth).unwrap();
     let scores = found.scores(&classes);
@@ -239,6 +249,7 @@ fn scores_are_rows_for_the_store() {
     assert_eq!(table, [2.0, 0.0, 1.0, 1.0].map(Some));
     assert_eq!(score(&scores, "accuracy", None), Some(13.0 / 16.0)); // wrong: A and B of the second, C of the last
     assert_eq!(score(&scores, "subset_accuracy", None), Some(0.5));
+    assert_eq!(scores.len(), rows());
 }
 
 /// What is resampled is the metric itself.

@@ -139,7 +139,7 @@ a line that is not one
     fn the_closest_mount_above_a_path_is_found() {
         let kind = |path: &str| parse(MOUNTINFO, Path::new(path)).map(|mount| mount.kind);
         for (path, expected) in [
-            ("/work/results", "ext4"),
+            ("/data/results", "ext4"),
             ("/home", "nfs4"),
             ("/home/me/results", "nfs4"),
             ("/homely/results", "ext4"),

@@ -25,12 +25,12 @@ pub const STAGE: &str = "stage_id";
 /// The checksum of the tensors, in the metadata.
 const WEIGHTS: &str = "weights_sha256";
 /// The checksum of the other metadata.
-const METADATA: &str = "metadata_sha256";
+pub(crate) const METADATA: &str = "metadata_sha256";
 /// Before the header comes its length; the values begin at a multiple of this.
 const ALIGNMENT: usize = 8;
 
 /// Shape and values of tensors, by name.
-type Tensors<'a> = BTreeMap<&'a str, (&'a [usize], &'a [u8])>;
+pub(crate) type Tensors<'a> = BTreeMap<&'a str, (&'a [usize], &'a [u8])>;
 
 /// A checkpoint that was read and is whole: what it says of itself is so, and all its values are finite.
 #[derive(Debug)]
@@ -169,7 +169,7 @@ fn write(
 }
 
 /// The SHA-256 of tensors, see the module.
-fn digest(tensors: &Tensors<'_>) -> String {
+pub(crate) fn digest(tensors: &Tensors<'_>) -> String {
     let mut hash = Sha256::new();
     for (name, (shape, bytes)) in tensors {
         let shape: Vec<String> = shape.iter().map(usize::to_string).collect();
@@ -179,7 +179,7 @@ fn digest(tensors: &Tensors<'_>) -> String {
     hex(&hash.finalize())
 }
 
-fn digest_of_metadata(metadata: &BTreeMap<String, String>) -> String {
+pub(crate) fn digest_of_metadata(metadata: &BTreeMap<String, String>) -> String {
     sha256_hex(json!(metadata).to_string().as_bytes())
 }
 
@@ -198,7 +198,7 @@ fn header(metadata: &BTreeMap<String, String>, tensors: &Tensors<'_>) -> Vec<u8>
 }
 
 /// The name of the first tensor with a value that is not finite.
-fn not_finite<'a>(tensors: &Tensors<'a>) -> Option<&'a str> {
+pub(crate) fn not_finite<'a>(tensors: &Tensors<'a>) -> Option<&'a str> {
     // Without a branch for each value: those that are not finite have all bits of the exponent set.
     let is_finite = |bytes: &[u8]| {
         let exponents = bytes.as_chunks::<4>().0.iter().map(|value| u32::from_le_bytes(*value) & 0x7f80_0000);

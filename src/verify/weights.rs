@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use safetensors::tensor::{Dtype, SafeTensors};
-use sha2::{Digest, Sha256};
 
-use crate::seed::{hex, sha256_hex};
+use crate::train::checkpoint::{METADATA, STAGE, Tensors, digest, digest_of_metadata, not_finite};
 
 /// What the checkpoint of a stage is known by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +32,7 @@ pub(super) fn check(path: &Path, stage: &str, sha256: Option<&str>) -> Result<We
     let file = SafeTensors::deserialize(&bytes).map_err(whole)?;
     let (_, header) = SafeTensors::read_metadata(&bytes).map_err(whole)?;
     let metadata: BTreeMap<String, String> = header.metadata().clone().unwrap_or_default().into_iter().collect();
-    match metadata.get("stage_id") {
+    match metadata.get(STAGE) {
         Some(of) if of == stage => {}
         Some(of) => return Err(format!("is that of stage {of}")),
         None => return Err("does not say of which stage it is".into()),
@@ -47,32 +46,25 @@ pub(super) fn check(path: &Path, stage: &str, sha256: Option<&str>) -> Result<We
     }
 }
 
-/// The SHA-256 of all tensors in the order of their names: each as the line `NAME F32 SHAPE` and its values.
+/// The SHA-256 of all tensors, which are finite numbers of single precision.
 fn sha256_of(file: &SafeTensors<'_>) -> Result<String, String> {
-    let tensors: BTreeMap<String, _> = file.tensors().into_iter().collect();
-    let mut hash = Sha256::new();
-    for (name, tensor) in tensors {
-        if tensor.dtype() != Dtype::F32 {
-            return Err(format!("has {name} as {:?}", tensor.dtype()));
-        }
-        let is_finite = |value: &[u8; 4]| f32::from_le_bytes(*value).is_finite();
-        if !tensor.data().as_chunks::<4>().0.iter().all(is_finite) {
-            return Err(format!("has weights in {name} that are not finite"));
-        }
-        let shape: Vec<String> = tensor.shape().iter().map(usize::to_string).collect();
-        hash.update(format!("{name} F32 {}\n", shape.join("x")));
-        hash.update(tensor.data());
+    let views = file.tensors();
+    if let Some((name, view)) = views.iter().find(|(_, view)| view.dtype() != Dtype::F32) {
+        return Err(format!("has {name} as {:?}", view.dtype()));
     }
-    Ok(hex(&hash.finalize()))
+    let tensors: Tensors<'_> = views.iter().map(|(name, view)| (name.as_str(), (view.shape(), view.data()))).collect();
+    match not_finite(&tensors) {
+        Some(name) => Err(format!("has weights in {name} that are not finite")),
+        None => Ok(digest(&tensors)),
+    }
 }
 
 /// That the metadata have the checksum that they say, where they say one.
 fn check_metadata(metadata: &BTreeMap<String, String>) -> Result<(), String> {
-    const CHECKSUM: &str = "metadata_sha256";
-    let Some(said) = metadata.get(CHECKSUM) else { return Ok(()) };
-    let others: BTreeMap<&String, &String> = metadata.iter().filter(|(key, _)| *key != CHECKSUM).collect();
-    let text = serde_json::to_string(&others).map_err(|error| error.to_string())?;
-    if *said == sha256_hex(text.as_bytes()) {
+    let Some(said) = metadata.get(METADATA) else { return Ok(()) };
+    let mut others = metadata.clone();
+    others.remove(METADATA);
+    if *said == digest_of_metadata(&others) {
         Ok(())
     } else {
         Err("has metadata that are not as they were saved".into())

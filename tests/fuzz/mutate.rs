@@ -1,25 +1,9 @@
 //! Inputs out of seeds, by a few small changes each: of bits, bytes, numbers, words, pieces.
 
-/// Chance that is the same every time (SplitMix64, Steele et al. 2014).
-pub struct Chance(u64);
+#[path = "../chance.rs"]
+mod chance;
 
-impl Chance {
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    pub fn below(&mut self, end: usize) -> usize {
-        (self.next() % end.max(1) as u64) as usize
-    }
-
-    fn of<'a, T: ?Sized>(&mut self, choices: &[&'a T]) -> &'a T {
-        choices[self.below(choices.len())]
-    }
-}
+pub use chance::Chance;
 
 /// What numbers become.
 const NUMBERS: [&str; 22] = [

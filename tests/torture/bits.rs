@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use walkdir::WalkDir;
 
-use super::judge::{Chance, Study, command, count, run, start, told};
+use super::judge::{Study, command, count, run, start, told};
+use crate::chance::Chance;
 use crate::workbench::{Workbench, sample, tiny};
 
 /// What a kind of file is called, and whether a file is of it.

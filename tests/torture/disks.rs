@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::judge::{Chance, Study, count, no_table, run, told};
+use super::judge::{Study, count, no_table, run, told};
+use crate::chance::Chance;
 use crate::workbench::{Workbench, skipped};
 
 /// A file system that is taken away at the end.

@@ -24,33 +24,6 @@ pub fn told(sentence: &str) {
     let _ = writeln!(std::io::stderr(), "torture: {sentence}");
 }
 
-/// Chance, the same each time: `TORTURE_SEED` gives another (SplitMix64, Steele et al. 2014).
-pub struct Chance(u64);
-
-impl Chance {
-    pub fn new(purpose: &str) -> Self {
-        let seed: u64 = std::env::var("TORTURE_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(0);
-        Self(purpose.bytes().fold(seed, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)))
-    }
-
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    pub fn below(&mut self, end: usize) -> usize {
-        (self.next() % end.max(1) as u64) as usize
-    }
-
-    /// From 0 to 1.
-    pub fn share(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
-    }
-}
-
 /// A study: its manifest, and what it finds when nobody touches it.
 pub struct Study {
     pub manifest: String,

@@ -3,7 +3,8 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use super::judge::{Chance, PATIENCE, Study, command, count, run, start, told};
+use super::judge::{PATIENCE, Study, command, count, run, start, told};
+use crate::chance::Chance;
 use crate::workbench::{Workbench, sample, skipped, tiny};
 
 /// At most so many kills of one study, then it is left alone.

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use super::judge::{Chance, PATIENCE, Running, Study, command, count, run, start, told};
+use super::judge::{PATIENCE, Running, Study, command, count, run, start, told};
+use crate::chance::Chance;
 use crate::workbench::Workbench;
 
 /// Longer than a lease, and what it takes to see that it is over.

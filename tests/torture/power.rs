@@ -6,7 +6,8 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::disks::Mounted;
-use super::judge::{Chance, Study, command, count, no_table, run, start, told};
+use super::judge::{Study, command, count, no_table, run, start, told};
+use crate::chance::Chance;
 use crate::workbench::{Workbench, skipped};
 
 /// Copies of one run's image.

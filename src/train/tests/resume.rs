@@ -63,6 +63,9 @@ fn on<T: Send>(threads: usize, act: impl FnOnce() -> T + Send) -> T {
     rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(act)
 }
 
+/// What is killed for the first time while it computes features, before anything is saved.
+const LATE: &str = "thawing";
+
 /// Compares a stage with one that is stopped again and again, after at most `most` steps, on one thread and on two.
 fn goes_on(name: &str, most: usize, train: &Train<'_>) {
     let expected = on(2, || found(train(&mut Silent).unwrap()));
@@ -78,6 +81,7 @@ fn goes_on(name: &str, most: usize, train: &Train<'_>) {
             let threads = 1 + stops % 2;
             // Who is killed before the first saving, as while features are computed, begins anew.
             let is_saved = if killed { file.exists() } else { stops > 0 };
+            assert!(is_saved || stops == 0 || name == LATE, "{name} saved nothing before it was killed");
             let ended = std::panic::catch_unwind(AssertUnwindSafe(|| on(threads, || train(&mut watch))));
             assert_eq!(watch.told.len(), usize::from(is_saved), "{name}: {:?}", watch.told);
             assert!(watch.told.iter().all(|told| told.starts_with("goes on from where it was")), "{:?}", watch.told);
@@ -140,7 +144,7 @@ fn every_freeze_goes_on() {
     let controlled = controls::controlled();
     let thawing = MANIFEST.to_owned() + "[freezes.thawing]\ngradual_thaw = { every = 1 }\n";
     for (name, text, count, fusion, freeze) in [
-        ("thawing", &*thawing, 1, Fusion::Concat, "thawing"),
+        (LATE, &*thawing, 1, Fusion::Concat, "thawing"),
         ("probe", MANIFEST, 1, Fusion::Concat, "probe"),
         ("adapting", &*adapting, 1, Fusion::Concat, "probe"),
         ("pulled", &pulled, 1, Fusion::Concat, "gradual"),
