@@ -28,6 +28,16 @@ fn spawn(bench: &Workbench, variables: &[(&str, &str)], arguments: &[&str]) -> C
     command.envs(variables.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
+/// The same, with hangups as a terminal's programs have them (`default`) or as under `nohup` (`ignore`), whatever they are
+/// for the tests.
+fn spawn_where_hangups(bench: &Workbench, are: &str, arguments: &[&str]) -> Child {
+    let program = bench.command(arguments);
+    let mut command = std::process::Command::new("env");
+    command.arg(format!("--{are}-signal=HUP")).arg(program.get_program()).args(program.get_args());
+    command.current_dir(&bench.path).env_remove("ECG_DATA").stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().unwrap()
+}
+
 fn send(child: &Child, signal: &str) {
     let sent = std::process::Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
     assert!(sent.success());
@@ -75,7 +85,7 @@ fn every_signal_that_asks_ends_a_run_in_order() {
         [("-INT", "Ctrl-C", 130), ("-TERM", "SIGTERM", 143), ("-HUP", "SIGHUP", 129), ("-USR1", "SIGUSR1", 138)]
     {
         let bench = bench(&format!("signal{signal}"), &study(100_000));
-        let child = spawn(&bench, &[], &["run", "--jobs", "2"]);
+        let child = spawn_where_hangups(&bench, "default", &["run", "--jobs", "2"]);
         wait_until("a stage is in work", || there_are(&bench, "running", 2));
         send(&child, signal);
         let sent = Instant::now();
@@ -88,6 +98,20 @@ fn every_signal_that_asks_ends_a_run_in_order() {
         assert_eq!(bench.number("SELECT count(*) FROM stages WHERE status <> 'pending'"), 0.0, "given back");
         assert_eq!(leftovers(&bench), [] as [PathBuf; 0]);
     }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn under_nohup_a_closed_terminal_ends_nothing() {
+    let bench = bench("nohup", &study(100_000));
+    let mut child = spawn_where_hangups(&bench, "ignore", &["run", "--jobs", "2"]);
+    wait_until("a stage is in work", || there_are(&bench, "running", 2));
+    send(&child, "-HUP");
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(child.try_wait().unwrap().is_none(), "it ended");
+    send(&child, "-TERM");
+    let said = Said::of(&child.wait_with_output().unwrap());
+    assert_eq!(said.code, Some(143), "{}", said.err);
 }
 
 #[test]
