@@ -531,3 +531,25 @@ fn a_status_that_there_is_not_is_told_and_not_taken_for_another() {
         assert!(error.message.contains("ecgraft.sqlite") && error.message.contains("damaged"), "{error}");
     }
 }
+
+#[test]
+fn many_may_make_a_store_at_once() {
+    for _ in 0..200 {
+        let folder = Workbench::new("many-make-a-store");
+        let results = folder.path.join("results");
+        let together = std::sync::Barrier::new(8);
+        std::thread::scope(|scope| {
+            let workers: Vec<_> = (0..8)
+                .map(|_| {
+                    scope.spawn(|| {
+                        together.wait();
+                        Store::open(&results).map(|_| ())
+                    })
+                })
+                .collect();
+            for worker in workers {
+                worker.join().unwrap().unwrap();
+            }
+        });
+    }
+}

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
@@ -141,11 +141,8 @@ impl Store {
                 self.path.display()
             ))));
         }
-        let mode = |connection: &Connection, mode: &str| {
-            connection.pragma_update_and_check(None, "journal_mode", mode, |row| row.get::<_, String>(0))
-        };
-        if !wal || mode(&self.connection, "WAL")? != "wal" {
-            mode(&self.connection, "DELETE")?;
+        if !wal || self.keep_journal("WAL")? != "wal" {
+            self.keep_journal("DELETE")?;
         }
         if alone {
             self.connection.pragma_update(None, "locking_mode", "NORMAL")?;
@@ -155,6 +152,24 @@ impl Store {
         self.connection.pragma_update(None, "synchronous", if self.has_wal() { "FULL" } else { "EXTRA" })?;
         self.migrate()?;
         Ok(())
+    }
+
+    /// Sets the kind of journal and tells the kind there is. SQLite waits for nobody here, busy timeout or not, as it
+    /// goes from reading to writing in one step; so this does, as long as a writer waits for another.
+    fn keep_journal(&self, kind: &str) -> rusqlite::Result<String> {
+        let begun = Instant::now();
+        loop {
+            let kept = self.connection.pragma_update_and_check(None, "journal_mode", kind, |row| row.get(0));
+            match kept {
+                Err(error)
+                    if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                        && begun.elapsed() < Duration::from_millis(BUSY_TIMEOUT_MS) =>
+                {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                kept => return kept,
+            }
+        }
     }
 
     /// Brings the schema up to date.
