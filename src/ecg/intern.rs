@@ -17,6 +17,17 @@ pub fn intern(text: &str) -> &'static str {
     kept
 }
 
+/// The list `items`, kept for as long as the program runs; equal lists are one. For lists of names of which there are few.
+pub fn intern_all<T: PartialEq>(known: &Mutex<Vec<&'static [T]>>, items: Vec<T>) -> &'static [T] {
+    let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = known.iter().copied().find(|known| **known == *items) {
+        return known;
+    }
+    let kept: &'static [T] = items.leak();
+    known.push(kept);
+    kept
+}
+
 #[cfg(test)]
 mod tests {
     use super::intern;

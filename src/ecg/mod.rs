@@ -20,7 +20,7 @@ pub(crate) mod resample;
 pub mod superclass;
 mod voltage;
 
-pub use intern::intern;
+pub use intern::{intern, intern_all};
 pub use label::{Label, LabelSet, Vocabulary};
 pub use lead::Lead;
 pub use measurement::{Measurement, Measurements};

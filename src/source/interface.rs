@@ -59,8 +59,10 @@ pub struct Knowledge {
     pub age: bool,
     /// Whether the sex is known.
     pub sex: bool,
-    /// The vocabularies of the records' labels.
+    /// The vocabularies of the records' labels, as far as they are known before records are read.
     pub labels: &'static [&'static Vocabulary],
+    /// Whether records may have other labels too: which, is known when they are read.
+    pub open_labels: bool,
     /// What is measured in the records.
     pub measurements: &'static [Measurement],
 }

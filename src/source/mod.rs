@@ -10,6 +10,7 @@
 //! - [`wfdb`], and tables of CSV: formats. [`plausible`]: what a human ECG can be.
 
 pub(crate) mod files;
+mod folds;
 mod interface;
 mod intervals;
 mod keys;
@@ -21,6 +22,7 @@ mod reading;
 mod record;
 mod registry;
 mod request;
+pub mod signals;
 mod table;
 pub mod wfdb;
 

@@ -57,6 +57,7 @@ impl DeepfakeEcg {
             age: false,
             sex: false,
             labels: &[],
+            open_labels: false,
             measurements: &Measurement::BUILT_IN,
         },
         from_json: from_json::<Self>,

@@ -42,6 +42,7 @@ impl Toy {
             age: false,
             sex: false,
             labels: &[&RHYTHM],
+            open_labels: false,
             measurements: &MEASUREMENTS,
         },
         from_json: from_json::<Self>,

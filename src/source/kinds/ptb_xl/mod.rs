@@ -74,6 +74,7 @@ impl PtbXl {
             age: true,
             sex: true,
             labels: &[&superclass::VOCABULARY],
+            open_labels: false,
             measurements: &Measurement::BUILT_IN,
         },
         from_json: from_json::<Self>,

@@ -100,6 +100,7 @@ impl Simulator {
             age: false,
             sex: false,
             labels: &[],
+            open_labels: false,
             measurements: &Measurement::BUILT_IN,
         },
         from_json: from_json::<Self>,

@@ -1,0 +1,30 @@
+//! Where a record's signal is, and how it lies there.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ecg::Lead;
+
+/// Where the signal of one record is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// The file; of WFDB the record's path without an ending, or that of its header.
+    pub path: PathBuf,
+    /// Of a file for many records its number there, from 0.
+    pub entry: Option<usize>,
+}
+
+/// How signals lie in files, as far as these do not say it themselves.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Layout {
+    /// Samples per second, Hz.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sampling_rate: Option<f64>,
+    /// The leads, in the order of the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<Vec<Lead>>,
+    /// The array of the file that holds the signals: `tracings`, `ECG/data`; where there is only one it need not be said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub array: Option<String>,
+}
