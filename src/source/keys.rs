@@ -47,6 +47,14 @@ pub(super) const LEADS: Key = Key::new(
     "Leads by the names that the files give them, such as `{ CH1 = \"I\" }`. Known anyway, in upper or lower case and with spaces or underscores: `I`, `Lead I`, `ECG I`, `ECG lead I`, `MDC_ECG_LEAD_I`, and `DI`, `DII`, `DIII`.",
 );
 
+/// What draws the folds of records that come without.
+pub(super) const FOLD_SEED: Key = Key::new(
+    "fold_seed",
+    Type::Integer(Range::at_least(0.0)),
+    "0",
+    "Draws folds 1 to 10 for records that come without: those of a patient are one, and folds have equally many patients. Another seed, other folds.",
+);
+
 /// What becomes of records that cannot be read.
 pub(super) const UNREADABLE: Key = Key::new(
     "unreadable",

@@ -9,13 +9,16 @@
 //! - [`DataPath`], [`Reading`]: settings that sources have in common.
 //! - [`wfdb`], and tables of CSV: formats. [`plausible`]: what a human ECG can be.
 
+mod comments;
 pub(crate) mod files;
 mod folds;
 mod interface;
 mod intervals;
 mod keys;
 pub mod kinds;
+mod known;
 mod listing;
+pub mod maps;
 mod path;
 pub mod plausible;
 mod reading;
@@ -29,6 +32,7 @@ pub mod wfdb;
 pub use files::File;
 pub use interface::{Knowledge, Settings, Source, SourceKind};
 pub use kinds::{DeepfakeEcg, PtbXl, Simulator, deepfake_ecg, ptb_xl, simulator};
+pub use known::{Folder, KnownSet};
 pub use listing::Listing;
 pub use path::DataPath;
 pub use reading::{Reading, Unreadable};

@@ -19,6 +19,8 @@ kinds! {
     simulator::Simulator,
     deepfake_ecg::DeepfakeEcg,
     ptb_xl::PtbXl,
+    cinc::Cinc,
+    ecg_arrhythmia::EcgArrhythmia,
     #[cfg(test)]
     toy::Toy,
 }

@@ -1,0 +1,82 @@
+//! ecg-arrhythmia 1.0.0 (Chapman University, Shaoxing People's and Ningbo First Hospital): headers and MATLAB signals as the
+//! Challenges' in `WFDBRecords/NN/NNN`, SNOMED CT codes in the headers' comments.
+//!
+//! Zheng et al., "A large scale 12-lead electrocardiogram database for arrhythmia study", PhysioNet (2022),
+//! <https://doi.org/10.13026/wgex-er52>; Zheng et al., Sci Data 7:48 (2020), <https://doi.org/10.1038/s41597-020-0386-x>.
+//!
+//! One record a patient. Records are those of the Challenge 2021's cohorts Chapman and Ningbo under the same names, and some of
+//! `chapman` under others: recordings are known by their samples. Folds are drawn, see `fold_seed`. The table of condition
+//! names is not read: it has one code for several of its names. The layout was checked on Challenge files of the cohorts, not on
+//! this release's own.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::cinc::{KNOWS, headers, list, signals_and_headers};
+use crate::Result;
+use crate::declare::{Key, Kind, Type};
+use crate::source::interface::from_json;
+use crate::source::keys::{AT_MOST, FOLD_SEED, GAIN, LEADS, UNIT, UNREADABLE, data_set};
+use crate::source::known::{Folder, KnownSet};
+use crate::source::{Found, Listing, Request, SourceKind, wfdb};
+
+/// The ecg-arrhythmia database of PhysioNet.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EcgArrhythmia {
+    /// The folder, and how it is read.
+    #[serde(flatten)]
+    pub folder: Folder,
+}
+
+impl EcgArrhythmia {
+    pub(crate) const KIND: SourceKind = SourceKind {
+        declaration: Kind {
+            name: "ecg-arrhythmia",
+            doc: "PhysioNet's ecg-arrhythmia (Chapman and Ningbo): headers and MATLAB signals, SNOMED CT codes in the headers.",
+            keys: &[
+                Key::new(
+                    "path",
+                    Type::Path,
+                    "\"$ECG_DATA/ecg-arrhythmia\"",
+                    "The folder with `WFDBRecords`, or one below. A relative path starts at the manifest's folder; `$VAR` comes from the environment.",
+                ),
+                data_set("`ecg-arrhythmia`, as of every source of this kind", "\"ningbo\""),
+                FOLD_SEED,
+                GAIN,
+                UNIT,
+                LEADS,
+                UNREADABLE,
+                AT_MOST,
+            ],
+        },
+        knows: KNOWS,
+        from_json: from_json::<Self>,
+    };
+}
+
+impl KnownSet for EcgArrhythmia {
+    fn of_kind(&self) -> &'static SourceKind {
+        &Self::KIND
+    }
+
+    fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    fn files_below(&self, root: &Path) -> Result<Vec<PathBuf>> {
+        signals_and_headers(root)
+    }
+
+    fn count(&self, root: &Path) -> Option<usize> {
+        headers(root).ok().map(|headers| headers.len())
+    }
+
+    fn records(&self, root: &Path) -> Result<Listing> {
+        list(root)
+    }
+
+    fn signal(&self, listing: &Listing, index: usize, request: &Request<'_>) -> Result<Found> {
+        wfdb::read_for(listing.file(index)?, request)
+    }
+}
