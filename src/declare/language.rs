@@ -67,6 +67,8 @@ pub(crate) enum Type {
     },
     /// A table with these keys.
     Table(&'static [Key]),
+    /// A table with these keys; the value of the first alone where the others are at their defaults.
+    Short(&'static [Key]),
     /// A table whose `kind` decides its keys; the kind's name alone where they are at their defaults.
     Kind(&'static Kinds),
     /// A table from names of the user's choice to values of one type.

@@ -112,9 +112,14 @@ impl Reader<'_> {
             (Type::WordOrList(_, list), DeValue::Array(_)) => self.value(list, value),
             (Type::Name(names), DeValue::String(name)) => self.reference(*names, name, span),
             (Type::List { .. }, DeValue::Array(array)) => self.list(of, array, span),
-            (Type::Table(keys), DeValue::Table(table)) => {
+            (Type::Table(keys) | Type::Short(keys), DeValue::Table(table)) => {
                 let what = self.here();
                 Some(Value::Object(self.table(&what, keys, table, span, false)))
+            }
+            (Type::Short([first, others @ ..]), _) => {
+                let mut read = Map::from_iter(others.iter().map(|key| (key.name.to_owned(), self.stand_in(key))));
+                read.insert(first.name.into(), self.value(&first.of, value)?);
+                Some(Value::Object(read))
             }
             (Type::Kind(kinds), DeValue::Table(table)) => self.kind(kinds, table, span),
             (Type::Kind(kinds), DeValue::String(word)) => {
@@ -401,7 +406,7 @@ fn expected(of: &Type) -> &'static str {
         Type::Name(_) => "a name in quotes",
         Type::List { .. } => "a list",
         Type::Kind(_) => "a table or a word in quotes",
-        Type::Table(_) | Type::Named(_) => "a table",
+        Type::Table(_) | Type::Short(_) | Type::Named(_) => "a table",
     }
 }
 

@@ -100,6 +100,11 @@ fn of_type(of: &Type) -> Map<String, Value> {
             list
         }
         Type::Table(keys) => return table(keys, None, false),
+        Type::Short(keys) => {
+            let first = keys.first().map(|key| of_type(&key.of));
+            let short = first.into_iter().chain([table(keys, None, false)]);
+            json!({ "oneOf": short.collect::<Vec<_>>() })
+        }
         Type::Kind(kinds) => json!({ "oneOf": variants(kinds) }),
         Type::Named(value) => json!({ "type": "object", "additionalProperties": of_type(value) }),
     };

@@ -40,7 +40,7 @@ pub(super) fn list(path: &Path, features: Option<&Path>, sampling_rate: f64) -> 
     }
     let (files, column, note) = choose(wanted, files, others, &root, sampling_rate)?;
     warnings.extend(note);
-    Ok(Listing { records, files, column: Some(column), notes, warnings })
+    Ok(Listing { records, files, column: Some(column), notes, warnings, ..Listing::default() })
 }
 
 /// What the database has, row by row.
