@@ -30,7 +30,7 @@ fn main() {
 
 fn measure(folder: &Path, cache: &Path) {
     let path = DataPath { written: folder.display().to_string(), resolved: Ok(folder.into()) };
-    let source = PtbXl { path, features: None, data_set: None, reading: Reading::default() };
+    let source = PtbXl::at(path);
     for (name, rate) in [("records100", 100.0), ("records500", 500.0)] {
         let records = headers(&folder.join(name));
         if records.is_empty() {

@@ -7,7 +7,7 @@ use ecgraft::ecg::Lead;
 use ecgraft::manifest::*;
 use ecgraft::nn::CnnConfig;
 use ecgraft::plan::{Overlap, Overlaps, Plan, SharedPeople, StageKind, expand, id_of_run, id_of_settings};
-use ecgraft::source::{DataPath, PtbXl, Reading, Simulator};
+use ecgraft::source::{DataPath, PtbXl, Simulator};
 use serde_json::json;
 
 /// A manifest whose trials touch everything it defines.
@@ -147,7 +147,7 @@ fn an_edit_changes_exactly_the_ids_it_should() {
                 let path = DataPath { written: "$X".into(), resolved: Ok("/moved".into()) };
                 m.sources.insert(
                     "ptbxl".into(),
-                    PtbXl { path, features: None, data_set: None, reading: Reading::default() }.into(),
+                    PtbXl::at(path).into(),
                 );
             },
             Nothing,

@@ -9,7 +9,7 @@ use ecgraft::data::signal::prepare;
 use ecgraft::ecg::{Lead, Measurement, RawRecord, superclass};
 use ecgraft::manifest::{Normalize, Signal};
 use ecgraft::source::simulator::{Clean, SAMPLES, clean, simulate};
-use ecgraft::source::{DataPath, PtbXl, Reading};
+use ecgraft::source::{DataPath, PtbXl};
 
 const SEED: u64 = 11;
 
@@ -281,7 +281,7 @@ fn what_is_written_is_read_as_ptb_xl() {
     assert!(ecgraft(&dir, &["--records", "12", "--seed", "11"]).status.success());
     let path = |path: PathBuf| DataPath { written: path.display().to_string(), resolved: Ok(path) };
     let features = Some(path(dir.join("features/simulator_features.csv")));
-    let source = PtbXl { path: path(dir.clone()), features, data_set: None, reading: Reading::default() };
+    let source = PtbXl { features: features.map(Into::into), ..PtbXl::at(path(dir.clone())) };
     for rate in [500.0, 100.0] {
         let leads = Lead::ALL.to_vec();
         let signal = Signal { leads, sampling_rate: rate, duration: 10.0, bandpass: None, normalize: Normalize::None };

@@ -105,8 +105,8 @@ fn type_of(of: &Type) -> String {
         Type::Word(words) | Type::WordOrList(words, _) => {
             words.known.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(" or ")
         }
-        Type::Text(_) | Type::Path | Type::Condition | Type::Name(_) => "text".into(),
-        Type::Table(_) | Type::Kind(_) | Type::Named(_) | Type::Classes(_) => "table".into(),
+        Type::Text(_) | Type::Path | Type::PathOrList(_) | Type::Condition | Type::Name(_) => "text".into(),
+        Type::Table(_) | Type::Short(_) | Type::Kind(_) | Type::Named(_) | Type::Classes(_) => "table".into(),
     }
 }
 

@@ -53,7 +53,7 @@ mod tests {
             normalize: Normalize::None,
         };
         let cache = std::env::temp_dir().join(format!("ecgraft-recording-{}", std::process::id()));
-        let source = PtbXl { path, features: None, data_set: None, reading: Reading::default() };
+        let source = PtbXl::at(path);
         let all = load("sample", &source, &signal, &cache).unwrap();
         let ids = [all.records[200].id.clone(), "no such".into(), all.records[7].id.clone()];
         let found = recordings(&source, &signal, &ids).unwrap();

@@ -42,6 +42,8 @@ pub(crate) enum Type {
     Text(usize),
     /// A path with `$VAR`.
     Path,
+    /// A path with `$VAR`, or a list of them.
+    PathOrList(&'static Type),
     /// A condition on records: see [`crate::manifest::Condition`].
     Condition,
     /// A whole number.
@@ -69,6 +71,8 @@ pub(crate) enum Type {
     },
     /// A table with these keys.
     Table(&'static [Key]),
+    /// A table with these keys; the value of the first alone where the others are at their defaults.
+    Short(&'static [Key]),
     /// A table whose `kind` decides its keys; the kind's name alone where they are at their defaults.
     Kind(&'static Kinds),
     /// A table from names of the user's choice to values of one type.

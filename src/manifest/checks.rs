@@ -11,6 +11,9 @@ use crate::source::{Knowledge, Source, kinds_that};
 /// All problems of the manifest but for those of its trials.
 pub(super) fn all(manifest: &Manifest, places: &Places) -> Vec<Problem> {
     let mut checks = Checks { manifest, places, problems: Vec::new() };
+    for (name, source) in &manifest.sources {
+        checks.source(name, source.as_ref());
+    }
     checks.signal();
     for (name, mix) in &manifest.mixes {
         checks.mix(name, mix);
@@ -36,6 +39,13 @@ impl Checks<'_> {
     pub fn problem(&mut self, place: &[&str], message: String) {
         if self.places.is_sound(place) {
             self.problems.push(Problem { span: self.places.span(place), message });
+        }
+    }
+
+    fn source(&mut self, name: &str, source: &dyn Source) {
+        for (key, message) in source.faults() {
+            let place = ["sources", name].into_iter().chain(key.iter().map(String::as_str));
+            self.problem(&place.collect::<Vec<_>>(), message);
         }
     }
 

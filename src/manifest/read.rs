@@ -113,7 +113,8 @@ impl Reader<'_> {
         match (of, value.get_ref()) {
             (Type::Bool, DeValue::Boolean(value)) => Some(Value::Bool(*value)),
             (Type::Text(min), DeValue::String(text)) => self.text(*min, text, span),
-            (Type::Path, DeValue::String(text)) => match path::resolve(text, self.folder, self.env) {
+            (Type::PathOrList(list), DeValue::Array(_)) => self.value(list, value),
+            (Type::Path | Type::PathOrList(_), DeValue::String(text)) => match path::resolve(text, self.folder, self.env) {
                 Ok(path) => serde_json::to_value(path).ok(),
                 Err(message) => self.fault(span, message),
             },
@@ -142,9 +143,14 @@ impl Reader<'_> {
             (Type::WordOrList(_, list), DeValue::Array(_)) => self.value(list, value),
             (Type::Name(names), DeValue::String(name)) => self.reference(*names, name, span),
             (Type::List { .. }, DeValue::Array(array)) => self.list(of, array, span),
-            (Type::Table(keys), DeValue::Table(table)) => {
+            (Type::Table(keys) | Type::Short(keys), DeValue::Table(table)) => {
                 let what = self.here();
                 Some(Value::Object(self.table(&what, keys, table, span, false)))
+            }
+            (Type::Short([first, others @ ..]), _) => {
+                let mut read = Map::from_iter(others.iter().map(|key| (key.name.to_owned(), self.stand_in(key))));
+                read.insert(first.name.into(), self.value(&first.of, value)?);
+                Some(Value::Object(read))
             }
             (Type::Kind(kinds), DeValue::Table(table)) => self.kind(kinds, table, span),
             (Type::Kind(kinds), DeValue::String(word)) => {
@@ -424,6 +430,7 @@ fn expected(of: &Type) -> &'static str {
         Type::Bool => "`true` or `false`",
         Type::Text(_) => "a text",
         Type::Path => "a path in quotes",
+        Type::PathOrList(_) => "a path in quotes or a list",
         Type::Condition => "a condition in quotes",
         Type::Integer(_) => "a whole number",
         Type::Number(_) => "a number",
@@ -433,7 +440,7 @@ fn expected(of: &Type) -> &'static str {
         Type::Classes(_) => "a list or a table",
         Type::List { .. } => "a list",
         Type::Kind(_) => "a table or a word in quotes",
-        Type::Table(_) | Type::Named(_) => "a table",
+        Type::Table(_) | Type::Short(_) | Type::Named(_) => "a table",
     }
 }
 

@@ -80,7 +80,7 @@ impl Page {
 /// The table in a value of this type, and its path.
 fn inner(of: &Type, path: String) -> Option<(Holds, String)> {
     match *of {
-        Type::Table(keys) => Some((Holds::Keys(keys), path)),
+        Type::Table(keys) | Type::Short(keys) => Some((Holds::Keys(keys), path)),
         Type::Kind(kinds) => Some((Holds::Kinds(kinds), path)),
         Type::Named(value) => inner(value, joined(&path, "NAME")),
         Type::List { of, .. } => inner(of, path),
@@ -165,6 +165,7 @@ fn in_words(of: &Type) -> String {
         Type::Text(0) => "text".into(),
         Type::Text(_) => "text, not empty".into(),
         Type::Path => "path".into(),
+        Type::PathOrList(list) => format!("path, or {}", in_words(list)),
         Type::Condition => "condition".into(),
         Type::Integer(range) => format!("whole number {range}"),
         Type::Number(range) => format!("number {range}"),
@@ -186,6 +187,10 @@ fn in_words(of: &Type) -> String {
             format!("list ({}){count}{}", in_words(of), if *unique { ", none twice" } else { "" })
         }
         Type::Table(_) => "table".into(),
+        Type::Short(keys) => {
+            let first = keys.first().map(|key| in_words(&key.of)).unwrap_or_default();
+            format!("{first}; or table")
+        }
         Type::Kind(kinds) => format!("{} of a kind", kinds.what),
         Type::Named(value) => format!("table from names to values, each: {}", in_words(value)),
     }

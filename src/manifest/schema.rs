@@ -80,6 +80,7 @@ fn of_type(of: &Type) -> Map<String, Value> {
         Type::Bool => json!({ "type": "boolean" }),
         Type::Text(0) | Type::Name(_) => json!({ "type": "string" }),
         Type::Text(min) => json!({ "type": "string", "minLength": min }),
+        Type::PathOrList(list) => json!({ "oneOf": [of_type(&Type::Path), of_type(list)] }),
         Type::Path | Type::Condition => json!({ "type": "string", "minLength": 1 }),
         Type::Integer(range) => number("integer", range),
         Type::Number(range) => number("number", range),
@@ -112,6 +113,11 @@ fn of_type(of: &Type) -> Map<String, Value> {
             list
         }
         Type::Table(keys) => return table(keys, None, false),
+        Type::Short(keys) => {
+            let first = keys.first().map(|key| of_type(&key.of));
+            let short = first.into_iter().chain([table(keys, None, false)]);
+            json!({ "oneOf": short.collect::<Vec<_>>() })
+        }
         Type::Kind(kinds) => json!({ "oneOf": variants(kinds) }),
         Type::Named(value) => json!({ "type": "object", "additionalProperties": of_type(value) }),
     };

@@ -142,6 +142,11 @@ pub trait Source: Settings + fmt::Debug + Send + Sync {
         self.kind().knows
     }
 
+    /// What is wrong with its settings beyond what each key tells: the key, and items of it, and what is wrong there.
+    fn faults(&self) -> Vec<(Vec<String>, String)> {
+        Vec::new()
+    }
+
     /// Where its kind can measure and it does not: the key of the manifest that is not set, and what belongs there.
     fn lacks_measurements(&self) -> Option<[&'static str; 2]> {
         None

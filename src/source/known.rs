@@ -118,8 +118,12 @@ impl<S: KnownSet + Clone + Serialize + 'static> Source for S {
 /// # Errors
 /// A user error where two records have one name.
 fn check_unique(listing: &Listing, root: &Path) -> Result<()> {
-    let mut order: Vec<(&str, usize)> =
-        listing.records.iter().enumerate().map(|(place, record): (usize, &Record)| (record.id.as_str(), place)).collect();
+    let mut order: Vec<(&str, usize)> = listing
+        .records
+        .iter()
+        .enumerate()
+        .map(|(place, record): (usize, &Record)| (record.id.as_str(), place))
+        .collect();
     order.sort_unstable();
     let Some(twice) = order.windows(2).find(|pair| pair[0].0 == pair[1].0) else { return Ok(()) };
     let files = twice.iter().filter_map(|(_, place)| listing.files.get(*place));

@@ -11,6 +11,8 @@ pub struct Listing {
     pub records: Vec<Record>,
     /// Where the signal of each is, for sources of files: that is for [`Source::read`](super::Source::read) to know.
     pub files: Vec<PathBuf>,
+    /// Of files for many records which of these each is, from 0; empty where each has its own.
+    pub entries: Vec<u32>,
     /// Where `files` come from, if a table says it: the column.
     pub column: Option<&'static str>,
     /// What the user should know.

@@ -49,7 +49,7 @@ fn usual(name: &str, first: i16, sum: i16) -> String {
 }
 
 fn source(folder: &Path, reading: Reading) -> PtbXl {
-    PtbXl { path: data_path(folder), features: None, data_set: None, reading }
+    PtbXl { reading, ..PtbXl::at(data_path(folder)) }
 }
 
 fn read(folder: &Folder, signal: &Signal) -> ecgraft::Result<Dataset> {

@@ -59,7 +59,7 @@ fn ptb_xl(path: &Path, features: Option<&Path>) -> PtbXl {
 }
 
 fn ptb_xl_at(path: DataPath, features: Option<DataPath>) -> PtbXl {
-    PtbXl { path, features, data_set: None, reading: Reading::default() }
+    PtbXl { features: features.map(Into::into), ..PtbXl::at(path) }
 }
 
 /// The bundled sample with its features.

@@ -47,10 +47,8 @@ pub fn manifest(name: &str) -> Manifest {
             (
                 "ptbxl".into(),
                 PtbXl {
-                    path: data("/data/ptb-xl"),
-                    features: Some(data("/data/12sl.csv")),
-                    data_set: None,
-                    reading: Reading::default(),
+                    features: Some(data("/data/12sl.csv").into()),
+                    ..PtbXl::at(data("/data/ptb-xl"))
                 }
                 .into(),
             ),

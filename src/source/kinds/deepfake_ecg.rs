@@ -153,7 +153,7 @@ fn list(path: &Path) -> Result<Listing> {
     let origin = Origin { table: ground_truth.display().to_string(), columns: COLUMNS, rates: &[RATE] };
     let warnings = admit(&mut records, &intervals, &origin)?;
     notes.extend(missing_measurements(&records));
-    Ok(Listing { records, files, column: None, notes, warnings })
+    Ok(Listing { records, files, notes, warnings, ..Listing::default() })
 }
 
 fn find(path: &Path) -> Result<Layout> {

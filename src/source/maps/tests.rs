@@ -75,12 +75,12 @@ fn aha_codes_have_modifiers() {
     let mut labels = Labels::of(Codes::Aha);
     assert_eq!(
         names(&labels.get(["60+310", "1"])),
-        ["aha:60+310", "aha:1", "aha:60", "scp:NORM", "scp:PVC", "subclass:NORM", "superclass:NORM"]
+        ["aha:1", "aha:60", "aha:60+310", "scp:NORM", "scp:PVC", "subclass:NORM", "superclass:NORM"]
     );
     assert_eq!(names(&labels.get(["147+367"])), ["aha:147", "aha:147+367", "scp:INVT"]);
     assert_eq!(
         names(&labels.get(["147+226"])),
-        ["aha:147+226", "aha:147", "aha:226", "scp:ISC_", "scp:TAB_", "subclass:ISC_", "superclass:STTC"]
+        ["aha:147", "aha:226", "aha:147+226", "scp:ISC_", "scp:TAB_", "subclass:ISC_", "superclass:STTC"]
     );
     assert_eq!(labels.note(), None);
     labels.get(["120", "22"]);

@@ -22,12 +22,16 @@ const LOW_RATE: f64 = 100.0;
 /// The rates of both, Hz.
 const RATES: [f64; 2] = [100.0, 500.0];
 
-/// The records of the source at `path`, with intervals where there are `features`; signals of `sampling_rate`, Hz, are
-/// wanted.
-pub(super) fn list(path: &Path, features: Option<&Path>, sampling_rate: f64) -> Result<Listing> {
+/// The records of the source at `path`, with intervals where there are `features`; diagnostic statements count from
+/// `min_likelihood`, percent, on; signals of `sampling_rate`, Hz, are wanted.
+pub(super) fn list(
+    path: &Path,
+    mut features: Option<Features>,
+    min_likelihood: f64,
+    sampling_rate: f64,
+) -> Result<Listing> {
     let root = root(path)?;
-    let statements = Statements::read(&root.join(STATEMENTS))?;
-    let mut features = features.map(Features::read).transpose()?;
+    let statements = Statements::read(&root.join(STATEMENTS), min_likelihood)?;
     let wanted = if sampling_rate <= LOW_RATE { LOW_RATE_FILE } else { HIGH_RATE_FILE };
     let Rows { mut records, intervals, files, others, mut notes } =
         Rows::read(&root, wanted, &statements, features.as_mut())?;
@@ -40,7 +44,7 @@ pub(super) fn list(path: &Path, features: Option<&Path>, sampling_rate: f64) -> 
     }
     let (files, column, note) = choose(wanted, files, others, &root, sampling_rate)?;
     warnings.extend(note);
-    Ok(Listing { records, files, column: Some(column), notes, warnings })
+    Ok(Listing { records, files, column: Some(column), notes, warnings, ..Listing::default() })
 }
 
 /// What the database has, row by row.

@@ -15,15 +15,16 @@ use crate::{Error, Result};
 const DEPTH: usize = 4;
 
 /// Everything a source at `path` is read from.
-pub(super) fn files(path: &Path, features: Option<&Path>) -> Result<Vec<File>> {
+pub(super) fn files(path: &Path, features: &[PathBuf]) -> Result<Vec<File>> {
     let root = root(path)?;
     let wanted = |path: &Path| has_extension(path, "hea") || has_extension(path, "dat");
     let mut files = look_at_all(&root, paths_below(&root, usize::MAX, |_| true, wanted)?)?;
     for table in [DATABASE, STATEMENTS] {
         files.push(File::look(table, &root.join(table))?);
     }
-    if let Some(features) = features {
-        files.push(File::look("features", features)?);
+    for (number, table) in features.iter().enumerate() {
+        let name = if number == 0 { "features".to_owned() } else { format!("features {}", number + 1) };
+        files.push(File::look(name, table)?);
     }
     Ok(files)
 }

@@ -8,16 +8,20 @@ mod features;
 mod folder;
 mod statements;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use self::features::{AGREE_WITHIN, Features};
 use crate::Result;
-use crate::declare::{Key, Kind, Type};
-use crate::ecg::{Measurement, superclass};
+use crate::declare::{Key, Kind, Range, Type};
+use crate::ecg::Measurement;
 use crate::source::interface::from_json;
 use crate::source::keys::{AT_MOST, GAIN, LEADS, UNIT, UNREADABLE, data_set};
+use crate::source::maps::OF_SCP;
 use crate::source::{DataPath, File, Found, Knowledge, Listing, Reading, Request, Source, SourceKind, wfdb};
+
+pub use self::features::FeatureTables;
 
 const DATABASE: &str = "ptbxl_database.csv";
 const STATEMENTS: &str = "scp_statements.csv";
@@ -31,8 +35,14 @@ const HIGH_RATE_FILE: &str = "filename_hr";
 pub struct PtbXl {
     /// The folder with `ptbxl_database.csv`.
     pub path: DataPath,
-    /// The PTB-XL+ features CSV with the regression targets, if any.
-    pub features: Option<DataPath>,
+    /// The PTB-XL+ features CSV with the regression targets, if any, or several whose consensus these are.
+    pub features: Option<FeatureTables>,
+    /// How near to each other intervals of several features tables are that agree, ms.
+    #[serde(default = "agree_within", skip_serializing_if = "is_agree_within")]
+    pub agree_within: f64,
+    /// The lowest likelihood, percent, of a diagnostic statement that counts.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub min_likelihood: f64,
     /// Which collection it is, where it is not the kind's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_set: Option<String>,
@@ -41,7 +51,31 @@ pub struct PtbXl {
     pub reading: Reading,
 }
 
+fn agree_within() -> f64 {
+    AGREE_WITHIN
+}
+
+fn is_agree_within(width: &f64) -> bool {
+    *width == AGREE_WITHIN
+}
+
+fn is_zero(likelihood: &f64) -> bool {
+    *likelihood == 0.0
+}
+
 impl PtbXl {
+    /// The one in the folder `path`, with all other settings at their defaults.
+    pub fn at(path: DataPath) -> Self {
+        Self {
+            path,
+            features: None,
+            agree_within: AGREE_WITHIN,
+            min_likelihood: 0.0,
+            data_set: None,
+            reading: Reading::default(),
+        }
+    }
+
     pub(crate) const KIND: SourceKind = SourceKind {
         declaration: Kind {
             name: "ptb-xl",
@@ -55,11 +89,25 @@ impl PtbXl {
                 ),
                 Key::optional(
                     "features",
-                    Type::Path,
+                    Type::PathOrList(&TABLES),
                     "records have no regression targets",
                     "\"$ECG_DATA/ptb-xl-plus/features/12sl_features.csv\"",
-                    "The PTB-XL+ features CSV with the regression targets of real records. `12sl_features.csv` and `unig_features.csv` measure global intervals; ECGDeli's are extremes over leads, and its PR is taken from `PQ_Int_Global`, as its `PR_Int_Global` ends at the R peak.",
+                    "The PTB-XL+ features CSV with the regression targets of real records. `12sl_features.csv` and `unig_features.csv` measure global intervals; ECGDeli's are extremes over leads, and its PR is taken from `PQ_Int_Global`, as its `PR_Int_Global` ends at the R peak. Of a list, such as `[\"$ECG_DATA/ptb-xl-plus/features/12sl_features.csv\", \"unig\", \"ecgdeli\"]`, the intervals are the median of those that agree within `agree_within`; the words `12sl`, `unig` and `ecgdeli` are the tables beside the first path, or those of PTB-XL+ in `path` or beside it where there is no path.",
                 ),
+                Key::new(
+                    "agree_within",
+                    Type::Number(Range::above(0.0)),
+                    "20.0",
+                    "How near to each other intervals of several `features` tables must be to agree. Where fewer than two agree the interval is not known.",
+                )
+                .unit("ms"),
+                Key::new(
+                    "min_likelihood",
+                    Type::Number(Range::from_to(0.0, 100.0)),
+                    "0.0",
+                    "The lowest likelihood of a diagnostic statement that counts; 0, of statements whose likelihood is not known, counts by default, as in PTB-XL's benchmark. Statements of form and rhythm alone have no likelihood and always count.",
+                )
+                .unit("%"),
                 data_set("`ptb-xl`, as of every source of this kind", "\"georgia\""),
                 GAIN,
                 UNIT,
@@ -73,17 +121,22 @@ impl PtbXl {
             patients: true,
             age: true,
             sex: true,
-            labels: &[&superclass::VOCABULARY],
+            labels: OF_SCP,
             open_labels: false,
             measurements: &Measurement::BUILT_IN,
         },
         from_json: from_json::<Self>,
     };
 
-    fn features(&self) -> Result<Option<&Path>> {
-        self.features.as_ref().map(DataPath::resolved).transpose()
+    /// The features tables, if any.
+    fn features(&self) -> Result<Vec<PathBuf>> {
+        let Some(tables) = &self.features else { return Ok(Vec::new()) };
+        tables.resolved(&folder::root(self.path.resolved()?)?)
     }
 }
+
+/// Several features tables.
+const TABLES: Type = Type::List { of: &Type::Path, min: 2, max: 16, unique: true };
 
 impl Source for PtbXl {
     fn kind(&self) -> &'static SourceKind {
@@ -104,7 +157,7 @@ impl Source for PtbXl {
     }
 
     fn paths(&self) -> Vec<&DataPath> {
-        std::iter::once(&self.path).chain(&self.features).collect()
+        std::iter::once(&self.path).chain(self.features.iter().flat_map(FeatureTables::paths)).collect()
     }
 
     fn reading(&self) -> Option<&Reading> {
@@ -112,7 +165,7 @@ impl Source for PtbXl {
     }
 
     fn files(&self) -> Result<Vec<File>> {
-        folder::files(self.path.resolved()?, self.features()?)
+        folder::files(self.path.resolved()?, &self.features()?)
     }
 
     fn named_files(&self, found: &[File]) -> Result<Vec<PathBuf>> {
@@ -130,8 +183,8 @@ impl Source for PtbXl {
     }
 
     fn list(&self, sampling_rate: f64) -> Result<Listing> {
-        let path = self.path.resolved()?;
-        database::list(path, self.features()?, sampling_rate)
+        let features = Features::read(&self.features()?, self.agree_within)?;
+        database::list(self.path.resolved()?, features, self.min_likelihood, sampling_rate)
     }
 
     fn read(&self, listing: &Listing, index: usize, request: &Request<'_>) -> Result<Found> {

@@ -5,30 +5,44 @@ use std::path::{Path, PathBuf};
 
 use super::{DATABASE, STATEMENTS};
 use crate::ecg::{Label, LabelSet, superclass};
+use crate::source::maps::{SCP, SUBCLASS, label};
 use crate::source::table::Table;
 use crate::{Error, Result};
 
-/// Which superclass each SCP code is of; `None` for the others.
+/// What the folder's table says of a code.
+struct Statement {
+    /// Its own label.
+    label: Label,
+    is_diagnostic: bool,
+    /// Superclass and subclass, of a diagnostic one.
+    classes: [Option<Label>; 2],
+}
+
+/// What each SCP code is: by the table in the folder, whatever the map of the program says.
 pub(super) struct Statements {
     path: PathBuf,
-    classes: HashMap<String, Option<Label>>,
+    statements: HashMap<String, Statement>,
+    /// The lowest likelihood of a diagnostic statement that counts, percent.
+    min_likelihood: f64,
     /// The first column, and the first value in it.
     first: [String; 2],
 }
 
 impl Statements {
-    pub fn read(path: &Path) -> Result<Self> {
+    pub fn read(path: &Path, min_likelihood: f64) -> Result<Self> {
         let table = Table::open(path)?;
         let code = table.first_column();
         let diagnostic = table.column("diagnostic")?;
         let class = table.column("diagnostic_class")?;
+        let subclass = table.optional_column("diagnostic_subclass");
         let mut statements = HashMap::new();
         let mut first = [table.columns.first().cloned().unwrap_or_default(), String::new()];
         table.each(|row| {
             if statements.is_empty() {
                 first[1] = row.text(&code).into_owned();
             }
-            let superclass = if row.number(&diagnostic)? == Some(1.0) {
+            let is_diagnostic = row.number(&diagnostic)? == Some(1.0);
+            let superclass = if is_diagnostic {
                 let text = row.text(&class);
                 let known = superclass::VOCABULARY.label(&text);
                 Some(known.ok_or_else(|| {
@@ -38,10 +52,14 @@ impl Statements {
             } else {
                 None
             };
-            statements.insert(row.name(&code)?, superclass);
+            let subclass = subclass.as_ref().filter(|_| is_diagnostic).map(|column| row.text(column));
+            let subclass = subclass.filter(|text| !text.is_empty()).map(|text| label(&SUBCLASS, &text));
+            let name = row.name(&code)?;
+            let own = label(&SCP, &name);
+            statements.insert(name, Statement { label: own, is_diagnostic, classes: [superclass, subclass] });
             Ok(())
         })?;
-        Ok(Self { path: path.into(), classes: statements, first })
+        Ok(Self { path: path.into(), statements, min_likelihood, first })
     }
 
     /// # Errors
@@ -62,16 +80,19 @@ impl Statements {
         )))
     }
 
-    /// The superclasses of all `codes`, whatever their likelihood.
-    pub fn labels(&self, codes: &[&str], unknown: &mut Unknown) -> LabelSet {
+    /// The statements of `codes`, with their subclasses and superclasses; diagnostic ones that are likely enough.
+    pub fn labels(&self, codes: &[(&str, f64)], unknown: &mut Unknown) -> LabelSet {
         let mut labels = LabelSet::default();
         let mut strange = false;
-        for &code in codes {
-            let found = self.classes.get(code);
+        for &(code, likelihood) in codes {
+            let found = self.statements.get(code);
             unknown.known += usize::from(found.is_some());
             match found {
-                Some(Some(class)) => labels.insert(*class),
-                Some(None) => {}
+                Some(statement) if statement.is_diagnostic && likelihood < self.min_likelihood => {}
+                Some(statement) => {
+                    labels.insert(statement.label);
+                    statement.classes.into_iter().flatten().for_each(|class| labels.insert(class));
+                }
                 None => {
                     *unknown.codes.entry(code.to_owned()).or_default() += 1;
                     strange = true;
@@ -105,8 +126,8 @@ impl Unknown {
     }
 }
 
-/// The keys of a Python dictionary from text to number, such as `{'NORM': 100.0, 'SR': 0.0}`.
-pub(super) fn scp_codes(text: &str) -> Option<Vec<&str>> {
+/// The entries of a Python dictionary from text to number, such as `{'NORM': 100.0, 'SR': 0.0}`.
+pub(super) fn scp_codes(text: &str) -> Option<Vec<(&str, f64)>> {
     let inside = text.trim().strip_prefix('{')?.strip_suffix('}')?.trim();
     if inside.is_empty() {
         return Some(Vec::new());
@@ -114,13 +135,14 @@ pub(super) fn scp_codes(text: &str) -> Option<Vec<&str>> {
     inside.strip_suffix(',').unwrap_or(inside).split(',').map(scp_code).collect()
 }
 
-/// The key of one entry, such as `'NORM': 100.0`.
-fn scp_code(entry: &str) -> Option<&str> {
+/// One entry, such as `'NORM': 100.0`.
+fn scp_code(entry: &str) -> Option<(&str, f64)> {
     let (key, likelihood) = entry.split_once(':')?;
-    likelihood.trim().parse::<f64>().ok()?;
+    let likelihood = likelihood.trim().parse::<f64>().ok()?;
     let key = key.trim();
     let quote = key.chars().next().filter(|quote| "'\"".contains(*quote))?;
-    key.strip_prefix(quote)?.strip_suffix(quote).filter(|name| !name.is_empty() && !name.contains(['\'', '"']))
+    let name = key.strip_prefix(quote)?.strip_suffix(quote);
+    name.filter(|name| !name.is_empty() && !name.contains(['\'', '"'])).map(|name| (name, likelihood))
 }
 
 #[cfg(test)]
@@ -129,9 +151,9 @@ mod tests {
 
     #[test]
     fn python_dictionaries() {
-        assert_eq!(scp_codes("{'NORM': 100.0, 'SR': 0.0}"), Some(vec!["NORM", "SR"]));
-        assert_eq!(scp_codes("{\"ISC_\":50}"), Some(vec!["ISC_"]));
-        assert_eq!(scp_codes("{'LVH': 35.0,}"), Some(vec!["LVH"]));
+        assert_eq!(scp_codes("{'NORM': 100.0, 'SR': 0.0}"), Some(vec![("NORM", 100.0), ("SR", 0.0)]));
+        assert_eq!(scp_codes("{\"ISC_\":50}"), Some(vec![("ISC_", 50.0)]));
+        assert_eq!(scp_codes("{'LVH': 35.0,}"), Some(vec![("LVH", 35.0)]));
         assert_eq!(scp_codes("{}"), Some(vec![]));
         for faulty in ["", "NORM", "{'NORM'}", "{'NORM': x}", "{NORM: 1}", "{'NORM: 1}", "{'A': 1, }, {}", "{'A': 1"] {
             assert_eq!(scp_codes(faulty), None, "{faulty}");
