@@ -10,7 +10,7 @@ use std::{env, fs, io};
 use ecgraft::data::{Dataset, fingerprint, load, look_up};
 use ecgraft::ecg::Lead;
 use ecgraft::manifest::{Normalize, Signal};
-use ecgraft::source::{DataPath, PtbXl, Reading, wfdb};
+use ecgraft::source::{DataPath, PtbXl, wfdb};
 use rayon::prelude::*;
 
 const SAMPLE: &str = "experiments/data/ptbxl-sample";

@@ -8,7 +8,7 @@ use ecgraft::ecg::{Lead, superclass};
 use ecgraft::manifest::*;
 use ecgraft::nn::{CnnConfig, Inception1dConfig};
 use ecgraft::plan::{Fingerprints, Overlaps, Plan, expand};
-use ecgraft::source::{DataPath, PtbXl, Reading, Simulator};
+use ecgraft::source::{DataPath, PtbXl, Simulator};
 
 /// Two mixes (one half of the transfer's own data), two architectures, three freezes; one trial:
 /// `qrs` from `synthetic` on `cnn`, `none`, all labels, seed 0.

@@ -21,6 +21,7 @@ kinds! {
     ptb_xl::PtbXl,
     cinc::Cinc,
     ecg_arrhythmia::EcgArrhythmia,
+    ludb::Ludb,
     #[cfg(test)]
     toy::Toy,
 }

@@ -3,6 +3,7 @@
 //! Header: <https://physionet.org/physiotools/wag/header-5.htm>; signal files:
 //! <https://physionet.org/physiotools/wag/signal-5.htm>.
 
+pub(super) mod annotation;
 mod header;
 mod read;
 pub mod write;
