@@ -11,6 +11,7 @@ use crate::Result;
 use crate::data::candidates::Wanted;
 use crate::data::classes::classes_of;
 use crate::data::composition::folds_text;
+use crate::data::condition::evaluate;
 use crate::data::people::{Everybody, Who};
 use crate::data::{Dataset, Datasets, Pick, Split};
 use crate::error::Error;
@@ -26,9 +27,11 @@ use crate::seed::stream;
 pub fn transfer_split(transfer: &Transfer, datasets: &Datasets, label_fraction: f64, seed: u64) -> Result<Split> {
     let dataset = dataset(datasets, &transfer.source)?;
     let wanted = Wanted::Classes(&transfer.classes, transfer.labels);
-    let usable: Vec<usize> =
-        (0..dataset.records.len()).filter(|&index| wanted.is_known_of(&dataset.records[index])).collect();
-    let unlabelled = dataset.records.len() - usable.len();
+    let chosen = chosen(dataset, transfer);
+    let unchosen = dataset.records.len() - chosen.len();
+    let of_chosen = chosen.len();
+    let usable: Vec<usize> = chosen.into_iter().filter(|&index| wanted.is_known_of(&dataset.records[index])).collect();
+    let unlabelled = of_chosen - usable.len();
     let everybody = Everybody::new(datasets);
     let mut folds = Folds::new(transfer, dataset, everybody.of_source(&transfer.source), usable);
     // Whoever is tested is neither validated on nor trained on.
@@ -44,6 +47,11 @@ pub fn transfer_split(transfer: &Transfer, datasets: &Datasets, label_fraction: 
     let train = fraction(&folds, &all, label_fraction, seed);
     let sizes = format!("{} to validate, {} to test", validation.len(), test.len());
     let mut notes = vec![format!("{} of {} training records, {sizes}", train.len(), all.len())];
+    if let (Some(condition), true) = (&transfer.condition, unchosen > 0) {
+        let (all, source) = (dataset.records.len(), &transfer.source);
+        notes
+            .push(format!("{unchosen} of {all} records of {source} are left out as `{condition}` is not true of them"));
+    }
     notes.extend(folds.notes(unlabelled));
     let missing = missing(dataset, &transfer.classes, &train);
     notes.extend(missing.into_iter().map(|class| format!("no training record has {}", class.name())));
@@ -52,6 +60,15 @@ pub fn transfer_split(transfer: &Transfer, datasets: &Datasets, label_fraction: 
         |records: Vec<usize>| records.into_iter().map(|record| Pick { source: source.clone(), record }).collect();
     let (train, validation, test) = (picks(train), picks(validation), picks(test));
     Ok(sorted(Split { train, validation, test, notes, ..Split::default() }))
+}
+
+/// The records that the transfer's condition lets through.
+fn chosen(dataset: &Dataset, transfer: &Transfer) -> Vec<usize> {
+    let is_chosen = |index: &usize| {
+        let fulfilled = transfer.condition.as_ref().map(|condition| evaluate(condition, &dataset.records[*index]));
+        fulfilled.is_none_or(|fulfilled| fulfilled == Some(true))
+    };
+    (0..dataset.records.len()).filter(is_chosen).collect()
 }
 
 /// The classes that none of `records` has.
