@@ -615,3 +615,18 @@ fn classes_and_conditions_of_ones_own_choose_the_records() {
     );
     assert!(split.notes.contains(&told), "{:?}", split.notes);
 }
+
+#[test]
+fn classes_that_no_record_has_are_told_with_the_nearest_label() {
+    let data = datasets(&[("ptbxl", 300, 2)]);
+    let mut transfer = crate::example::manifest("m").transfer;
+    transfer.classes = serde_json::from_str(r#"["NORM","MI","HYPP"]"#).unwrap();
+    let split = transfer_split(&transfer, &data, 1.0, 0).unwrap();
+    let told = "no record of ptbxl has the class HYPP, and none the label `HYPP`; did you mean `HYP`?";
+    assert!(split.notes.iter().any(|note| note == told), "{:?}", split.notes);
+    transfer.classes = serde_json::from_str(r#"["NORM",{"name":"AF","is":"AFIB or AFLT"}]"#).unwrap();
+    let error = transfer_split(&transfer, &data, 1.0, 0).unwrap_err().message;
+    let told = "transfer.classes: no record of ptbxl has the class AF, and none the label `AFIB`; a classifier needs two \
+                classes with records. Its labels: CD, HYP, MI, NORM, STTC";
+    assert_eq!(error, told);
+}
