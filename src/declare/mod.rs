@@ -34,6 +34,6 @@ mod table;
 
 pub(crate) use defaults::{default_of, derive, stand_in};
 pub(crate) use language::*;
-pub(crate) use names::{choices, hint, list, nearest};
+pub(crate) use names::{choices, first, hint, list, nearest};
 pub(crate) use places::{Faults, Places, Problem};
 pub(crate) use table::{Table, Value, is_default, kinds, table, text, words};

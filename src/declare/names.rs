@@ -6,7 +6,7 @@ pub(crate) fn hint<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> 
     match nearest(name, &known) {
         Some(near) => format!("; did you mean `{near}`?"),
         None if known.is_empty() => "; none is declared".into(),
-        None => format!("; known: {}", list(&known)),
+        None => format!("; known: {}", first(&known)),
     }
 }
 
@@ -23,6 +23,16 @@ pub(crate) fn choices<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
 /// `a`, `b`, `c`
 pub(crate) fn list<T: AsRef<str>>(names: &[T]) -> String {
     names.iter().map(|name| format!("`{}`", name.as_ref())).collect::<Vec<_>>().join(", ")
+}
+
+/// As [`list`]; of very many the first twelve, and how many there are beside them.
+pub(crate) fn first<T: AsRef<str>>(names: &[T]) -> String {
+    const MANY: usize = 40;
+    const SHOWN: usize = 12;
+    match names.get(..SHOWN).filter(|_| names.len() > MANY) {
+        Some(shown) => format!("{} and {} more", list(shown), names.len() - SHOWN),
+        None => list(names),
+    }
 }
 
 /// The known name with the smallest edit distance (Damerau-Levenshtein; case, `-` and `_` do not
@@ -58,6 +68,9 @@ mod tests {
         assert_eq!(hint("size", known), "; did you mean `batch_size`?");
         assert_eq!(hint("temperature", known), "; known: `epochs`, `batch_size`, `loss`");
         assert_eq!(hint("x", []), "; none is declared");
+        let many: Vec<String> = (0..41).map(|name| format!("{name}")).collect();
+        let told = hint("temperature", many.iter().map(String::as_str));
+        assert!(told.ends_with("`10`, `11` and 29 more"), "{told}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::checks::Checks;
 use super::*;
-use crate::declare::{hint, list};
+use crate::declare::{first, hint, list};
 use crate::source::{Knowledge, Source, kinds_that};
 
 impl Checks<'_> {
@@ -61,7 +61,7 @@ impl Checks<'_> {
             "`{word}` is known for sources of kind {} only; `{name}` is of kind `{}`, with {}",
             list(&others),
             source.kind().name(),
-            list(&known_names(&of_kind).iter().map(String::as_str).collect::<Vec<_>>())
+            first(&known_names(&of_kind))
         );
         self.problem(at, message);
     }
@@ -104,7 +104,6 @@ fn written(name: ConditionName) -> String {
 
 /// What a source knows, as conditions write it.
 fn known_names(knowledge: &Knowledge) -> Vec<String> {
-    let mut names: Vec<String> = knowledge.names().into_iter().map(str::to_owned).collect();
-    names.dedup();
-    names
+    let mut seen = std::collections::HashSet::new();
+    knowledge.names().into_iter().filter(|name| seen.insert(*name)).map(str::to_owned).collect()
 }

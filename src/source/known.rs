@@ -60,6 +60,11 @@ pub trait KnownSet: Debug + Send + Sync {
         self.files_below(root).ok().map(|files| files.len())
     }
 
+    /// The data set where the manifest names none.
+    fn usual_set(&self) -> String {
+        self.of_kind().name().to_owned()
+    }
+
     /// What it knows of its records.
     fn knowledge(&self) -> Knowledge {
         self.of_kind().knows
@@ -77,6 +82,10 @@ impl<S: KnownSet + Clone + Serialize + 'static> Source for S {
 
     fn named_data_set(&self) -> Option<&str> {
         KnownSet::folder(self).data_set.as_deref()
+    }
+
+    fn usual_data_set(&self) -> String {
+        self.usual_set()
     }
 
     fn paths(&self) -> Vec<&DataPath> {

@@ -2,6 +2,7 @@
 
 mod cache;
 mod deepfake;
+mod known;
 mod leniency;
 mod ptb_xl;
 mod wfdb;

@@ -21,7 +21,12 @@ kinds! {
     ptb_xl::PtbXl,
     cinc::Cinc,
     ecg_arrhythmia::EcgArrhythmia,
+    sph::Sph,
+    mimic_iv_ecg::MimicIvEcg,
     ludb::Ludb,
+    medalcare_xl::MedalcareXl,
+    ptb::Ptb,
+    fda_drug_studies::FdaDrugStudies,
     #[cfg(test)]
     toy::Toy,
 }

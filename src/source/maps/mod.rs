@@ -16,13 +16,13 @@ use crate::ecg::{Label, LabelSet, Vocabulary, superclass};
 pub use self::vocabularies::{AHA, SCP, SNOMED, SUBCLASS};
 
 /// The vocabularies of records with SNOMED CT codes.
-pub(super) const OF_SNOMED: &[&Vocabulary] = &[&SNOMED, &SCP, &SUBCLASS, &superclass::VOCABULARY];
+pub(super) const OF_SNOMED: &[&Vocabulary] = &[&superclass::VOCABULARY, &SCP, &SUBCLASS, &SNOMED];
 
 /// The vocabularies of records with AHA codes.
-pub(super) const OF_AHA: &[&Vocabulary] = &[&AHA, &SCP, &SUBCLASS, &superclass::VOCABULARY];
+pub(super) const OF_AHA: &[&Vocabulary] = &[&superclass::VOCABULARY, &SCP, &SUBCLASS, &AHA];
 
 /// The vocabularies of records with SCP-ECG statements.
-pub(super) const OF_SCP: &[&Vocabulary] = &[&SCP, &SUBCLASS, &superclass::VOCABULARY];
+pub(super) const OF_SCP: &[&Vocabulary] = &[&superclass::VOCABULARY, &SCP, &SUBCLASS];
 
 /// The label `name` of `vocabulary`. One that it does not have is alone in a vocabulary of the same name, so that it is
 /// the same label whichever source has it.
@@ -136,6 +136,11 @@ fn insert_scp(labels: &mut LabelSet, code: &str) -> bool {
     let statement = statements().get(code);
     statement.iter().flat_map(|statement| statement.classes).flatten().for_each(|class| labels.insert(class));
     statement.is_some()
+}
+
+/// PTB-XL's subclass of the statement `code`, if it is diagnostic.
+pub(super) fn subclass_of(code: &str) -> Option<Label> {
+    statements().get(code).and_then(|statement| statement.classes[0])
 }
 
 /// The statements of PTB-XL that are diagnostic (0), of form (1), of rhythm (2).

@@ -28,14 +28,14 @@ use serde::{Deserialize, Serialize};
 
 use super::cinc::headers;
 use crate::declare::{Key, Kind, Type};
-use crate::ecg::{LabelSet, Lead, Measurement, Vocabulary, superclass};
+use crate::ecg::{LabelSet, Lead, Measurement, Vocabulary};
 use crate::source::comments::{Comments, Strange};
 use crate::source::files::{has_extension, paths_below, unreadable};
 use crate::source::interface::from_json;
 use crate::source::intervals::{Intervals, Origin, admit, missing_measurements};
 use crate::source::keys::{AT_MOST, FOLD_SEED, GAIN, LEADS, UNIT, UNREADABLE, data_set};
 use crate::source::known::{Folder, KnownSet};
-use crate::source::maps::{Codes, Labels, SCP, SUBCLASS, label};
+use crate::source::maps::{Codes, Labels, OF_SCP, label};
 use crate::source::wfdb::annotation;
 use crate::source::{Found, Knowledge, Listing, Reading, Record, Request, SourceKind, wfdb};
 use crate::{Error, Result};
@@ -112,7 +112,7 @@ impl Ludb {
             patients: false,
             age: true,
             sex: true,
-            labels: &[&SCP, &SUBCLASS, &superclass::VOCABULARY],
+            labels: OF_SCP,
             open_labels: true,
             measurements: &Measurement::BUILT_IN,
         },

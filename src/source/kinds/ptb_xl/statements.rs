@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::{DATABASE, STATEMENTS};
 use crate::ecg::{Label, LabelSet, superclass};
-use crate::source::maps::{SCP, SUBCLASS, label};
+use crate::source::maps::{SCP, SUBCLASS, label, subclass_of};
 use crate::source::table::Table;
 use crate::{Error, Result};
 
@@ -52,9 +52,15 @@ impl Statements {
             } else {
                 None
             };
-            let subclass = subclass.as_ref().filter(|_| is_diagnostic).map(|column| row.text(column));
-            let subclass = subclass.filter(|text| !text.is_empty()).map(|text| label(&SUBCLASS, &text));
             let name = row.name(&code)?;
+            // A table without the column has the subclasses that PTB-XL's own has.
+            let subclass = match &subclass {
+                Some(column) => {
+                    Some(row.text(column)).filter(|text| !text.is_empty()).map(|text| label(&SUBCLASS, &text))
+                }
+                None => subclass_of(&name),
+            };
+            let subclass = subclass.filter(|_| is_diagnostic);
             let own = label(&SCP, &name);
             statements.insert(name, Statement { label: own, is_diagnostic, classes: [superclass, subclass] });
             Ok(())
