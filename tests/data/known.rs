@@ -5,7 +5,7 @@ use std::path::Path;
 
 use ecgraft::data::Dataset;
 use ecgraft::ecg::{Lead, Measurement, Sex};
-use ecgraft::source::{Record, Source};
+use ecgraft::source::{Record, Request, Source};
 use serde_json::json;
 
 use super::{Folder, SAMPLE, fresh, signal};
@@ -199,4 +199,105 @@ fn statements_of_sph_have_modifiers() {
     folder.write("metadata.csv", "ECG_ID,AHA_Code,Age\nA1,1,3\n");
     let error = source("sph", &folder.0, json!({})).list(500.0).unwrap_err().message;
     assert!(error.contains("there is no column Patient_ID"), "{error}");
+}
+
+/// Headers in the layout of the data sets' descriptions.
+#[test]
+fn people_of_ptb_and_medalcare_are_kept_together() {
+    let folder = Folder::new();
+    let header = |more: &str| format!("r 2 1000 4 \nr.dat 16 2000 16 0 0 0 0 i\nr.xyz 16 2000 16 0 0 0 0 vx\n{more}");
+    folder.write("patient001/s0010_re.hea", header("# age: 81\n# sex: female\n# Reason for admission: Myocardial infarction\n# Acute infarction (localization): infero-latera\n"));
+    folder.write(
+        "patient001/s0014lre.hea",
+        header("# age: n/a\n# Reason for admission: Healthy control\n# Acute infarction (localization): no\n"),
+    );
+    folder.write("patient001/s0010_re.dat", [1, 0, 2, 0, 3, 0, 0, 0]);
+    folder.write("patient001/s0010_re.xyz", [0; 8]);
+    let listing = source("ptb", &folder.0, json!({})).list(500.0).unwrap();
+    let of = |index: usize| &listing.records[index];
+    assert_eq!(
+        (of(0).id.as_str(), of(0).patient.as_str(), of(0).age),
+        ("patient001/s0010_re", "patient001", Some(81.0))
+    );
+    assert_eq!(labels(of(0)), ["ptb:Myocardial infarction", "scp:ILMI", "subclass:IMI", "superclass:MI"]);
+    assert_eq!(labels(of(1)), ["ptb:Healthy control", "superclass:NORM"]);
+    assert_eq!((of(1).age, of(1).fold), (None, of(0).fold));
+
+    let folder = Folder::new();
+    for split in ["train", "test"] {
+        for rendering in ["raw", "noise", "filtered"] {
+            folder.write(&format!("WP2_largeDataset_Noise/lbbb/{split}/run_A/000001_{rendering}.csv"), "0,0\n");
+        }
+    }
+    let listing = source("medalcare-xl", &folder.0, json!({ "rendering": "raw" })).list(500.0).unwrap();
+    let own: Vec<_> = listing.records.iter().map(|record| (record.id.as_str(), record.patient.as_str())).collect();
+    assert_eq!(
+        own,
+        [
+            ("WP2_largeDataset_Noise/lbbb/test/run_A/000001", "run_A"),
+            ("WP2_largeDataset_Noise/lbbb/train/run_A/000001", "run_A")
+        ]
+    );
+    let expected = ["medalcare:lbbb", "scp:CLBBB", "subclass:CLBBB", "superclass:CD"];
+    assert_eq!(labels(&listing.records[0]), expected);
+}
+
+/// Rows in the layout of the data set's description; a PR that is wrapped at 2^32 is none.
+#[test]
+fn intervals_of_the_drug_studies_are_those_of_the_table() {
+    let folder = Folder::new();
+    let row = |id: usize, pr: &str| format!("1001,F,32,{id},{},{pr},{},{}\n", 900 + id, 90 + id, 390 + id);
+    let rows: String = (0..12).map(|id| row(id, if id == 3 { "4294967200" } else { "150" })).collect();
+    folder.write("SCR-002.Clinical.Data.csv", format!("RANDID,SEX,AGE,EGREFID,RR,PR,QRS,QT\n{rows}"));
+    let source = source("fda-drug-studies", &folder.0, json!({}));
+    let listing = source.list(500.0).unwrap();
+    let known = |index: usize| Measurement::BUILT_IN.map(|measurement| listing.records[index].measurement(measurement));
+    assert_eq!(known(0), [Some((60_000.0_f64 / 900.0) as f32), Some(150.0), Some(390.0), Some(90.0)]);
+    assert_eq!(known(3)[1], None);
+    assert!(listing.files[2].ends_with("raw/1001/2"));
+    assert_eq!(Some(source.data_set().as_str()), folder.0.file_name().and_then(|name| name.to_str()));
+}
+
+/// Samples by h5py and numpy: `tests/fixtures/known/make.py`.
+#[test]
+fn signals_of_sets_that_are_not_wfdb() {
+    for (kind, folder, id, rate, length, more) in [
+        ("sph", "sph", "A00001", 500.0, 250, json!({})),
+        ("code-15", "code15", "10", 400.0, 150, json!({})),
+        ("medalcare-xl", "medalcare", "sinus/train/run_A/000001", 500.0, 40, json!({ "rendering": "raw" })),
+    ] {
+        let leads = [Lead::I, Lead::II, Lead::V1];
+        let folder = Path::new(FIXTURES).join("known").join(folder);
+        let source = source(kind, &folder, more);
+        let listing = source.list(rate).unwrap();
+        let index = listing.records.iter().position(|record| record.id == id).unwrap();
+        let reading = source.reading().unwrap();
+        let request = Request { leads: Some(&leads), ..Request::all(reading) };
+        let found = source.read(&listing, index, &request).unwrap();
+        assert_eq!((found.raw.sampling_rate, found.raw.leads.as_slice()), (rate, &leads[..]));
+        let expected = rows(&format!("known/{}.csv", folder.file_name().unwrap().to_str().unwrap()));
+        assert_eq!((found.raw.signals[0].len(), expected.len()), (length, length), "{kind}");
+        for (at, row) in expected.iter().enumerate() {
+            for (lead, sample) in row.iter().enumerate() {
+                let near = (found.raw.signals[lead][at] - sample.parse::<f32>().unwrap()).abs() < 1e-6;
+                assert!(near, "{kind}, {at}: {sample}, {}", found.raw.signals[lead][at]);
+            }
+        }
+    }
+}
+
+#[test]
+fn exams_of_code_15_are_found_by_their_numbers() {
+    let listing = source("code-15", &Path::new(FIXTURES).join("known/code15"), json!({})).list(400.0).unwrap();
+    let own: Vec<_> = listing.records.iter().map(|record| record.id.as_str()).collect();
+    assert_eq!((own, listing.entries), (vec!["10", "20", "30"], vec![1, 2, 0]));
+    let of = |index: usize| &listing.records[index];
+    assert_eq!(labels(of(0)), ["code15:AF", "scp:AFIB"]);
+    let expected =
+        ["code15:RBBB", "code15:SB", "scp:CRBBB", "scp:SBRAD", "subclass:CRBBB", "superclass:CD"];
+    assert_eq!(labels(of(1)), expected);
+    assert_eq!(labels(of(2)), ["code15:normal_ecg", "scp:NORM", "subclass:NORM", "superclass:NORM"]);
+    assert_eq!((of(0).age, of(0).sex, of(2).sex), (Some(60.0), Some(Sex::Male), Some(Sex::Female)));
+    assert_eq!(of(0).fold, of(1).fold);
+    assert_eq!(listing.notes, ["1 of 4 rows of exams.csv are of files that are not there; they were left out"]);
 }

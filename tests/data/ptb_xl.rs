@@ -34,7 +34,9 @@ fn the_bundled_sample() {
             dataset.records.iter().filter(|record| row == 10 || record.fold == Some(row as u8 + 1)).collect();
         let mut counts = vec![records.len()];
         counts.extend(superclass::ALL.map(|class| records.iter().filter(|record| record.has(class)).count()));
-        let only = |class: Label| records.iter().filter(|r| r.has(class) && r.labels.count(&superclass::VOCABULARY) == 1).count();
+        let only = |class: Label| {
+            records.iter().filter(|r| r.has(class) && r.labels.count(&superclass::VOCABULARY) == 1).count()
+        };
         counts.extend([superclass::NORM, superclass::STTC, superclass::CD].map(only));
         counts.push(records.iter().filter(|record| record.measurements.iter().count() == 4).count());
         assert_eq!(counts, expected, "row {row}");
@@ -50,7 +52,8 @@ fn the_bundled_sample() {
     // From the tables: 195,14472.0, {'CRBBB', 'SR'}, fold 9; RR 874.0, PR 185.5, QRS 111.5, QT 374.5.
     let first = &dataset.records[0];
     assert_eq!((first.id.as_str(), first.patient.as_str(), first.fold), ("195", "14472", Some(9)));
-    assert_eq!(first.labels.iter().collect::<Vec<_>>(), [superclass::CD]);
+    let names: Vec<String> = first.labels.iter().map(|label| format!("{label:?}")).collect();
+    assert_eq!(names, ["scp:CRBBB", "scp:SR", "subclass:CRBBB", "superclass:CD"]);
     assert_eq!(first.measurement(Measurement::HR), Some((60_000.0 / 874.0) as f32));
     assert_eq!(
         [Measurement::PR, Measurement::QT, Measurement::QRS].map(|t| first.measurement(t)),
