@@ -5,6 +5,7 @@ mod deepfake;
 mod formats;
 mod leniency;
 mod ptb_xl;
+mod signals;
 mod wfdb;
 
 use std::fs;
