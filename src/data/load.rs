@@ -17,7 +17,7 @@ use crate::source::{Found, OtherLeads, Reading, Request, Source};
 use crate::{Error, Result, stop};
 
 /// Goes up when the same files and settings would give other records; kept ones are then made anew.
-const PREPROCESSING_VERSION: u32 = 4;
+const PREPROCESSING_VERSION: u32 = 5;
 
 /// Reads all records of a source, preprocessed as `signal` says, in parallel; the result is kept in `cache`.
 /// A cache that cannot be written is done without.

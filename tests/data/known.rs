@@ -293,8 +293,7 @@ fn exams_of_code_15_are_found_by_their_numbers() {
     assert_eq!((own, listing.entries), (vec!["10", "20", "30"], vec![1, 2, 0]));
     let of = |index: usize| &listing.records[index];
     assert_eq!(labels(of(0)), ["code15:AF", "scp:AFIB"]);
-    let expected =
-        ["code15:RBBB", "code15:SB", "scp:CRBBB", "scp:SBRAD", "subclass:CRBBB", "superclass:CD"];
+    let expected = ["code15:RBBB", "code15:SB", "scp:CRBBB", "scp:SBRAD", "subclass:CRBBB", "superclass:CD"];
     assert_eq!(labels(of(1)), expected);
     assert_eq!(labels(of(2)), ["code15:normal_ecg", "scp:NORM", "subclass:NORM", "superclass:NORM"]);
     assert_eq!((of(0).age, of(0).sex, of(2).sex), (Some(60.0), Some(Sex::Male), Some(Sex::Female)));

@@ -2,9 +2,11 @@
 
 mod cache;
 mod deepfake;
+mod formats;
 mod known;
 mod leniency;
 mod ptb_xl;
+mod signals;
 mod wfdb;
 
 use std::fs;

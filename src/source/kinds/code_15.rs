@@ -252,7 +252,9 @@ fn list(root: &Path) -> Result<Listing> {
         return Err(Error::user(format!("{}: none of the files that its {rows} rows name is there", path.display())));
     }
     if without > 0 {
-        listing.notes.push(format!("{without} of {rows} rows of {TABLE} are of files that are not there; they were left out"));
+        listing
+            .notes
+            .push(format!("{without} of {rows} rows of {TABLE} are of files that are not there; they were left out"));
     }
     listing.column = Some("trace_file");
     listing.notes.extend(strange.notes());

@@ -21,6 +21,7 @@ kinds! {
     ptb_xl::PtbXl,
     cinc::Cinc,
     ecg_arrhythmia::EcgArrhythmia,
+    code_15::Code15,
     sph::Sph,
     mimic_iv_ecg::MimicIvEcg,
     ludb::Ludb,
