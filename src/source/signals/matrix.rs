@@ -195,7 +195,7 @@ fn leads(matrix: &Matrix, layout: &Layout, request: &Request<'_>) -> std::result
 fn axis(matrix: &Matrix, leads: usize, layout: &Layout) -> std::result::Result<Axis, String> {
     let [rows, columns] = matrix.shape;
     match (layout.leads_are, rows == leads, columns == leads) {
-        _ if !matrix.names.is_empty() => Ok(Axis::Columns),
+        _ if !matrix.names.is_empty() && columns == leads => Ok(Axis::Columns),
         (Some(Axis::Rows) | None, true, false) | (Some(Axis::Rows), true, true) => Ok(Axis::Rows),
         (Some(Axis::Columns) | None, false, true) | (Some(Axis::Columns), true, true) => Ok(Axis::Columns),
         (None, true, true) => Err(format!(

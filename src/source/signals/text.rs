@@ -51,7 +51,9 @@ fn parse(path: &Path) -> Result<Matrix> {
     };
     let mut names = fields(first);
     let is_name = |field: &String| number(field).is_none() && !field.is_empty();
-    if names.iter().any(is_name) {
+    // Columns that a program numbered are not called as leads, and no first sample either.
+    let is_counted = names.len() > 1 && names.iter().enumerate().all(|(place, name)| *name == place.to_string());
+    if is_counted || names.iter().any(is_name) {
         rows.next();
     } else {
         names.clear();

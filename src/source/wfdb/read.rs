@@ -353,7 +353,7 @@ impl<'h> Decoder<'h> {
         Ok(Self { signal, rate, summed, unsummed: header.has_no_checksums(), gain })
     }
 
-    /// `(sample - baseline) / gain` of each sample, of several per frame their mean: differences of 24 bits are exact in
+    /// `(sample - baseline) / gain` of each sample, of several per frame their mean, rounded towards 0: differences of 24 bits are exact in
     /// f32, and so the result is rounded once. A sample that is missing after the first `needed` ends the lead.
     fn decode(&self, samples: &[i32], needed: usize) -> std::result::Result<Vec<f32>, String> {
         let SignalLine { format, per_frame, skew, .. } = *self.signal;
@@ -376,8 +376,9 @@ impl<'h> Decoder<'h> {
             return Ok(aligned.iter().map(|&sample| (sample as f32 - baseline) / gain).collect());
         }
         let (baseline, gain) = (f64::from(self.signal.baseline), self.gain);
-        let mean = |frame: &[i32]| frame.iter().map(|&sample| f64::from(sample)).sum::<f64>() / per_frame as f64;
-        Ok(aligned.chunks_exact(per_frame).map(|frame| ((mean(frame) - baseline) / gain) as f32).collect())
+        // Whole steps, as the WFDB library and wfdb-python have them.
+        let mean = |frame: &[i32]| frame.iter().map(|&sample| i64::from(sample)).sum::<i64>() / frame.len() as i64;
+        Ok(aligned.chunks_exact(per_frame).map(|frame| ((mean(frame) as f64 - baseline) / gain) as f32).collect())
     }
 
     /// Holds the samples against the header's checksum and first value.
