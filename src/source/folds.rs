@@ -11,7 +11,6 @@ const FOLDS: usize = 10;
 
 /// Gives each of `records` one of ten folds, those of a patient one and the same: patients in the order of the SHA-256 of seed
 /// and name are dealt in turn, so that folds have equally many patients, whatever the order of the table.
-#[allow(dead_code)]
 pub(super) fn deal(records: &mut [Record], seed: u64) {
     let hash = |patient: &str| {
         let mut hash = Sha256::new();

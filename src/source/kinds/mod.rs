@@ -19,6 +19,7 @@ kinds! {
     simulator::Simulator,
     deepfake_ecg::DeepfakeEcg,
     ptb_xl::PtbXl,
+    table::TableSource,
     #[cfg(test)]
     toy::Toy,
 }

@@ -1,0 +1,20 @@
+//! Any collection with a table: a row for each record, and signals in files that the table names.
+
+mod codes;
+mod expression;
+mod frame;
+mod keys;
+mod labels;
+mod list;
+mod measures;
+mod pattern;
+mod person;
+mod shim;
+mod source;
+
+pub use codes::Form;
+pub use keys::{Join, Labels, Likelihood, MeasurementKeys, SexValues};
+pub use source::TableSource;
+
+pub(in crate::source) use codes::Looks;
+pub(in crate::source) use frame::is_missing;
