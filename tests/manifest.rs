@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use ecgraft::ecg::{Lead, superclass};
 use ecgraft::manifest::{
-    Architecture, Augment, BatchNormMode, Condition, Diagnostic, Donor, EarlyStopping, Freeze, Fusion,
+    Architecture, Augment, BatchNormMode, Class, Condition, Diagnostic, Donor, EarlyStopping, Freeze, Fusion,
     GradientClipping, L2Sp, Manifest, Optimizer, Pretraining, RegressionLoss, Schedule, StoppingFrom, StoppingMetric,
     Target, Targets, Transfer, TransferLoss, load, parse, reference, schema,
 };
@@ -92,7 +92,7 @@ fn a_small_manifest_gets_all_defaults() {
     assert_eq!(manifest.regression.early_stopping, None);
     assert_eq!(manifest.regression.augment, []);
     assert_eq!(manifest.transfer.source, "ptbxl");
-    assert_eq!(manifest.transfer.classes, superclass::ALL);
+    assert_eq!(manifest.transfer.classes, superclass::ALL.map(Class::from));
     assert_eq!(manifest.transfer.train_folds, [1, 2, 3, 4, 5, 6, 7, 8]);
     assert_eq!((manifest.transfer.validation_folds, manifest.transfer.test_folds), (vec![9], vec![10]));
     assert_eq!(manifest.transfer.epochs, 30);
@@ -187,7 +187,7 @@ fn each_fault_is_shown_with_its_place_and_the_nearest_name() {
         ("[mixes.b]\nparts = [{ source = 'ptbxl', folds = [8, 9] }]", 2, 38, "[8, 9]", "fold 9 is also in transfer.validation_folds: the mix would train on patients the transfer stage is tested on"),
         ("[mixes.b]\nparts = [{ source = 'sim', folds = [8] }]", 2, 36, "[8]", "only sources of kind `ptb-xl` have folds; `sim` is of kind `simulator`"),
         ("[mixes.b]\nparts = [{ source = 'sim' }, { source = 'sim' }]", 2, 41, "'sim'", "an earlier part of `b` already draws from the same records"),
-        ("[transfer]\nsource = 'sim'", 2, 10, "'sim'", "`sim` is of kind `simulator`, which has no classes; the transfer stage needs a source of kind `ptb-xl`"),
+        ("[transfer]\nsource = 'sim'", 2, 10, "'sim'", "`sim` is of kind `simulator`, which has no labels; the transfer stage needs a source of kind `ptb-xl`"),
         ("[transfer]\ntest_folds = [8, 10]", 2, 14, "[8, 10]", "fold 8 is also in transfer.train_folds; the sets of folds must not overlap"),
         ("[transfer]\ntrain_folds = [1, 10]", 2, 15, "[1, 10]", "fold 10 is also in transfer.test_folds; the sets of folds must not overlap"),
         ("[regression]\ntest_share = 0.9", 2, 14, "0.9", "`validation_share` (0.1) and `test_share` (0.9) leave no training records; together they must be below 1"),
@@ -218,8 +218,17 @@ fn each_fault_is_shown_with_its_place_and_the_nearest_name() {
         ("[trials]\nfusion = 'sum'", 2, 10, "'sum'", "unknown fusion `sum`; known: `concat`, `gate`, `mean`"),
         ("[trials]\nexclude = [{ fusion = 'gate' }]", 2, 23, "'gate'", "`gate` is not in trials.fusion"),
         // conditions and curricula
-        ("[mixes.b]\nparts = [{ source = 'sim', where = 'x' }]", 2, 37, "x", "`where`: unknown name `x`; known: `hr`, `pr`, `qt`, `qrs`, `fold`, `age`, `sex`, `NORM`, `MI`, `STTC`, `CD`, `HYP`"),
-        ("[mixes.b]\nparts = [{ source = 'ptbxl', where = 'HYP or nrom' }]", 2, 46, "nrom", "`where`: unknown name `nrom`; did you mean `NORM`? known: `hr`, `pr`, `qt`, `qrs`, `fold`, `age`, `sex`, `NORM`, `MI`, `STTC`, `CD`, `HYP`"),
+        ("[mixes.b]\nparts = [{ source = 'sim', where = 'x' }]", 2, 37, "x", "unknown name `x`; known: `hr`, `pr`, `qt`, `qrs`"),
+        ("[mixes.b]\nparts = [{ source = 'ptbxl', where = 'HYP or nrom' }]", 2, 46, "nrom", "unknown name `nrom`; did you mean `NORM`?"),
+        ("[mixes.b]\nparts = [{ source = 'ptbxl', where = 'HR < 60 or weight > 3' }]", 2, 39, "HR", "unknown name `HR`; did you mean `hr`?"),
+        ("[mixes.b]\nparts = [{ source = 'ptbxl', where = 'hr < 60 or weight > 3' }]", 2, 50, "weight", "unknown name `weight`; known: `hr`, `pr`, `qt`, `qrs`, `fold`, `age`, `sex`, `NORM`, `MI`, `STTC`, `CD`, `HYP`"),
+        ("[transfer]\nclasses = ['NORM', 'AFIBB']", 2, 20, "'AFIBB'", "unknown name `AFIBB`; known: `hr`, `pr`, `qt`, `qrs`, `fold`, `age`, `sex`, `NORM`, `MI`, `STTC`, `CD`, `HYP`"),
+        ("[transfer]\nclasses = { sick = 'not NORM', norm = 'norm' }", 2, 40, "norm", "unknown name `norm`; did you mean `NORM`?"),
+        ("[transfer]\nclasses = { sick = 'not NORM or', norm = 'NORM' }", 2, 32, "'", "`sick`: the condition ends too early; expected: a condition such as `hr < 60`"),
+        ("[transfer]\nclasses = { a = '*', b = '*' }", 2, 26, "'*'", "only one class can be `*`, the records of none of the others"),
+        ("[transfer]\nclasses = { a = 'MI' }", 2, 11, "{ a = 'MI' }", "`classes` needs at least 2 classes, not 1"),
+        ("[transfer]\nclasses = { a = 5, b = '*' }", 2, 17, "5", "a class is a condition in quotes such as \"AFIB or AFLT\", a list of labels, or \"*\""),
+        ("[regression]\ntargets = ['hr', 'qtc']", 2, 18, "'qtc'", "unknown target `qtc`; did you mean `qt`?"),
         ("[mixes.b]\nparts = [{ source = 'sim', where = 'hr == 60' }]", 2, 40, "==", "`where`: unknown operator `==`; write `=`; known: `<`, `<=`, `>`, `>=`, `=`, `!=`"),
         ("[mixes.b]\nparts = [{ source = 'ptbxl', where = \"MI and sex = \\\"man\\\"\" }]", 2, 52, "\\\"man\\\"", "`where`: unknown sex `man`; known: `male`, `female`"),
         ("[mixes.b]\nparts = [{ source = 'ptbxl', where = \"sex = \\u0027man\\u0027\" }]", 2, 38, "\"sex = \\u0027man\\u0027\"", "`where`: unknown sex `man`; known: `male`, `female`"),
@@ -382,8 +391,8 @@ fusion = "gate"
     // What [classification] leaves out is as in [transfer] and [regression].
     let Pretraining { training, validation_share, test_share } = manifest.classification;
     assert_eq!((validation_share, test_share), (0.2, 0.0));
-    assert_eq!(training.classes, [superclass::NORM, superclass::MI]);
-    assert_eq!(Transfer { classes: superclass::ALL.to_vec(), ..training }, manifest.transfer);
+    assert_eq!(training.classes, [superclass::NORM, superclass::MI].map(Class::from));
+    assert_eq!(Transfer { classes: superclass::ALL.map(Into::into).to_vec(), ..training }, manifest.transfer);
     let listed = good(&text.replace("\"gate\"", "[\"mean\", \"concat\"]"));
     assert_eq!(listed.trials.fusion, [Fusion::Mean, Fusion::Concat]);
 }
@@ -661,6 +670,9 @@ fn samples(schema: &Value) -> Vec<Value> {
                 choices.iter().map(move |(key, values)| ((*key).clone(), values[index % values.len()].clone()))
             };
             return (0..most).map(|index| Value::Object(sample(index).collect())).collect();
+        }
+        if let Some(example) = schema["examples"].get(0) {
+            return vec![example.clone()];
         }
         let named = samples(&schema["additionalProperties"]).into_iter().enumerate();
         return vec![Value::Object(named.map(|(index, value)| (format!("name{index}"), value)).collect())];

@@ -250,8 +250,9 @@ fn classifiers_that_are_grafted_see_the_classes_of_their_mix_and_nobody_held_out
     let data = datasets(&[("ptbxl", 300, 2)]);
     let transfer = crate::example::manifest("m").transfer;
     let whole = mix(None, &[("ptbxl", None, None)]);
+    let classes = [superclass::NORM, superclass::STTC].map(Class::from);
     let split = |labels| {
-        let wanted = Wanted::Classes(&[superclass::NORM, superclass::STTC], labels);
+        let wanted = Wanted::Classes(&classes, labels);
         mix_split(&task("m", &whole, wanted, Some(&transfer)), &data, 1).unwrap()
     };
     for labels in [Labels::Single, Labels::Multi] {
@@ -389,7 +390,8 @@ fn the_composition_says_what_a_mix_is_made_of() {
     let known: Vec<_> = split.composition[0].targets.iter().map(|of| (of.target, of.known, of.sd)).collect();
     assert_eq!(known, [(Target::HR, 10, hr.sd), (Target::QRS, 9, Some(0.0))]);
     let whole = Mix { records: None, parts: vec![with("ptbxl", "fold < 5")] };
-    let classes = Wanted::Classes(&superclass::ALL, Labels::Multi);
+    let all = superclass::ALL.map(Class::from);
+    let classes = Wanted::Classes(&all, Labels::Multi);
     let split = mix_split(&task("m", &whole, classes, Some(&transfer)), &data, 0).unwrap();
     assert_eq!((split.composition[0].records.iter().sum::<usize>(), &split.composition[0].targets[..]), (80, &[][..]));
 }

@@ -2,14 +2,14 @@
 
 use std::collections::HashSet;
 
+use super::classes::has_classes;
 use super::composition::{filter, folds_text};
 use super::condition::evaluate;
 use super::people::Who;
 use super::{Dataset, Record};
 use crate::Result;
-use crate::ecg::Label;
 use crate::error::Error;
-use crate::manifest::{Labels, Mix, MixPart, Target};
+use crate::manifest::{Class, Labels, Mix, MixPart, Target};
 
 /// What must be known of a record for it to take part.
 #[derive(Clone, Copy, Debug)]
@@ -17,7 +17,7 @@ pub enum Wanted<'a> {
     /// At least one of the targets.
     Targets(&'a [Target]),
     /// Its classes: one of these, or at least one of them.
-    Classes(&'a [Label], Labels),
+    Classes(&'a [Class], Labels),
 }
 
 impl<'a> Wanted<'a> {
@@ -33,12 +33,7 @@ impl<'a> Wanted<'a> {
     pub(super) fn is_known_of(&self, record: &Record) -> bool {
         match *self {
             Wanted::Targets(targets) => targets.iter().any(|target| record.measurement(*target).is_some()),
-            Wanted::Classes(classes, Labels::Multi) => classes.iter().any(|class| record.has(*class)),
-            Wanted::Classes(classes, Labels::Single) => {
-                // Of several classes one may be none of these.
-                let is_only = |class: Label| record.has(class) && record.labels.count(class.vocabulary()) == 1;
-                classes.iter().any(|class| is_only(*class))
-            }
+            Wanted::Classes(classes, labels) => has_classes(record, classes, labels),
         }
     }
 

@@ -7,6 +7,7 @@
 
 mod cache;
 mod candidates;
+mod classes;
 mod composition;
 mod condition;
 mod fingerprint;
@@ -28,6 +29,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 pub use candidates::Wanted;
+pub use classes::classes_of;
 pub use composition::{PartOfMix, TargetOfPart};
 pub use fingerprint::{Print, fingerprint, print};
 pub use index::{index, look_up};

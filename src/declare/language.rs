@@ -52,6 +52,8 @@ pub(crate) enum Type {
     Word(&'static Words),
     /// One of some words, or a list.
     WordOrList(&'static Words, &'static Type),
+    /// A list of classes, or a table from their names to conditions: see [`crate::manifest::Class`].
+    Classes(&'static Type),
     /// A name declared elsewhere in the manifest.
     Name(Names),
     /// A list.
@@ -108,6 +110,8 @@ pub(crate) struct Words {
     pub known: &'static [(&'static str, &'static str)],
     /// Words that are known but not in this build.
     pub later: &'static [&'static str],
+    /// Whether other words may be too, which are then checked with what they name; not these, which mean something else.
+    pub open: Option<&'static [&'static str]>,
 }
 
 /// Kinds a table can be of.
@@ -136,7 +140,12 @@ pub(crate) struct Kind {
 
 /// Words without any that are not in this build.
 pub(crate) const fn known(what: &'static str, known: &'static [(&'static str, &'static str)]) -> Words {
-    Words { what, known, later: &[] }
+    Words { what, known, later: &[], open: None }
+}
+
+/// Words beside which others may be, all but the `reserved`.
+pub(crate) const fn open(words: Words, reserved: &'static [&'static str]) -> Words {
+    Words { open: Some(reserved), ..words }
 }
 
 /// A whole number from `min` to `max`.

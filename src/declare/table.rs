@@ -149,6 +149,7 @@ macro_rules! words {
                 what: $what,
                 known: &[$(($word, $crate::declare::text(concat!("", $($doc),*)))),*],
                 later: &[$($($later),*)?],
+                open: None,
             };
             /// All of them.
             pub const ALL: &'static [$Words] = &[$($Words::$Variant),*];

@@ -156,6 +156,73 @@ impl<'de> Deserialize<'de> for Label {
     }
 }
 
+/// What a manifest calls a label: its name, and its vocabulary where that is said: `AFIB`, `subclass:AMI`.
+///
+/// A name alone is a label of any vocabulary but [`LabelName::QUALIFIED`], whose names mean something else in others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LabelName {
+    vocabulary: Option<&'static str>,
+    name: &'static str,
+}
+
+impl LabelName {
+    /// The vocabulary whose labels are always named with it: PTB-XL's subclass `AMI` has other records than its statement
+    /// `AMI`.
+    pub const QUALIFIED: &'static str = "subclass";
+
+    /// The label written so: `NAME` or `vocabulary:NAME`.
+    ///
+    /// ```
+    /// use ecgraft::ecg::{LabelName, superclass};
+    /// assert!(LabelName::parse("MI").is(superclass::MI) && LabelName::parse("superclass:MI").is(superclass::MI));
+    /// assert!(!LabelName::parse("scp:MI").is(superclass::MI));
+    /// ```
+    pub fn parse(text: &str) -> Self {
+        match text.split_once(':') {
+            Some((vocabulary, name)) if !vocabulary.is_empty() && !name.is_empty() => {
+                Self { vocabulary: Some(intern(vocabulary)), name: intern(name) }
+            }
+            _ => Self { vocabulary: None, name: intern(text) },
+        }
+    }
+
+    /// Its name, without the vocabulary.
+    pub fn name(self) -> &'static str {
+        self.name
+    }
+
+    /// Its vocabulary, where that is said.
+    pub fn vocabulary(self) -> Option<&'static str> {
+        self.vocabulary
+    }
+
+    /// Whether `label` is called so.
+    pub fn is(self, label: Label) -> bool {
+        label.name() == self.name && self.is_in(label.vocabulary)
+    }
+
+    /// Whether a label of `vocabulary` may be meant.
+    pub fn is_in(self, vocabulary: &Vocabulary) -> bool {
+        self.vocabulary.map_or(vocabulary.name != Self::QUALIFIED, |own| own == vocabulary.name)
+    }
+}
+
+/// Its name alone.
+impl From<Label> for LabelName {
+    fn from(label: Label) -> Self {
+        Self { vocabulary: None, name: label.name() }
+    }
+}
+
+impl fmt::Display for LabelName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.vocabulary {
+            Some(vocabulary) => write!(f, "{vocabulary}:{}", self.name),
+            None => f.write_str(self.name),
+        }
+    }
+}
+
 /// The labels of one record, of whichever vocabularies.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LabelSet(Vec<Label>);
@@ -171,6 +238,11 @@ impl LabelSet {
     /// Whether `label` is one of them.
     pub fn contains(&self, label: Label) -> bool {
         self.0.contains(&label)
+    }
+
+    /// Whether one of them is called `name`.
+    pub fn has(&self, name: LabelName) -> bool {
+        self.0.iter().any(|label| name.is(*label))
     }
 
     /// How many of them are of `vocabulary`.

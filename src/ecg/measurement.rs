@@ -4,10 +4,14 @@ use std::cmp::Ordering;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
+use std::sync::{Mutex, PoisonError};
+
 use super::intern;
 
-/// A quantity with a number for a record: its name and its unit. In JSON it is its name, and read as one of those that are
-/// built in, [`Measurement::BUILT_IN`].
+/// A quantity with a number for a record: its name and its unit. Two of one name are the same. In JSON it is its name, and
+/// its unit when it is read is the one that it was [named](Measurement::named) with.
 ///
 /// ```
 /// use ecgraft::ecg::Measurement;
@@ -15,7 +19,7 @@ use super::intern;
 /// assert_eq!((axis.name(), axis.unit()), ("axis", "degrees"));
 /// assert!(Measurement::HR < Measurement::QRS && Measurement::QRS < axis);
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug)]
 pub struct Measurement {
     name: &'static str,
     unit: &'static str,
@@ -34,6 +38,9 @@ impl Measurement {
     /// QRS duration, ms.
     pub const QRS: Self = Self::new("qrs", "ms");
 
+    /// The age at recording, years.
+    pub const AGE: Self = Self::new("age", "years");
+
     /// The four that are built in, in the order used everywhere.
     pub const BUILT_IN: [Self; 4] = [Self::HR, Self::PR, Self::QT, Self::QRS];
 
@@ -42,9 +49,20 @@ impl Measurement {
         Self { name, unit }
     }
 
-    /// The same, of names that are read from data.
+    /// The same, of names that manifests give: the first unit that is not empty stays a name's unit.
     pub fn named(name: &str, unit: &str) -> Self {
-        Self { name: intern(name), unit: intern(unit) }
+        static UNITS: Mutex<Option<HashMap<&'static str, &'static str>>> = Mutex::new(None);
+        let known = Self::BUILT_IN.into_iter().chain([Self::AGE]).find(|own| own.name == name);
+        if let Some(known) = known {
+            return known;
+        }
+        let mut units = UNITS.lock().unwrap_or_else(PoisonError::into_inner);
+        let name = intern(name);
+        let kept = units.get_or_insert_default().entry(name).or_insert("");
+        if kept.is_empty() {
+            *kept = intern(unit);
+        }
+        Self { name, unit: kept }
     }
 
     /// As manifests write it: `hr`.
@@ -62,8 +80,22 @@ impl Measurement {
         Self::BUILT_IN.into_iter().position(|own| own == self)
     }
 
-    fn key(self) -> (usize, &'static str, &'static str) {
-        (self.place().unwrap_or(Self::BUILT_IN.len()), self.name, self.unit)
+    fn key(self) -> (usize, &'static str) {
+        (self.place().unwrap_or(Self::BUILT_IN.len()), self.name)
+    }
+}
+
+impl PartialEq for Measurement {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Measurement {}
+
+impl Hash for Measurement {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
     }
 }
 
@@ -89,8 +121,10 @@ impl Serialize for Measurement {
 impl<'de> Deserialize<'de> for Measurement {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = String::deserialize(deserializer)?;
-        let known = Self::BUILT_IN.into_iter().find(|own| own.name == name);
-        known.ok_or_else(|| de::Error::custom(format_args!("unknown target `{name}`")))
+        if name == "classification" {
+            return Err(de::Error::custom("`classification` is no measurement"));
+        }
+        Ok(Self::named(&name, ""))
     }
 }
 
@@ -151,6 +185,9 @@ mod tests {
     fn in_json_a_measurement_is_its_name() {
         assert_eq!(serde_json::to_string(&Measurement::BUILT_IN).unwrap(), r#"["hr","pr","qt","qrs"]"#);
         assert_eq!(serde_json::from_str::<Measurement>(r#""qrs""#).unwrap(), Measurement::QRS);
-        assert!(serde_json::from_str::<Measurement>(r#""axis""#).is_err());
+        let axis = Measurement::named("an axis", "degrees");
+        let read = serde_json::from_str::<Measurement>(r#""an axis""#).unwrap();
+        assert_eq!((read, read.unit()), (axis, "degrees"));
+        assert!(serde_json::from_str::<Measurement>(r#""classification""#).is_err());
     }
 }

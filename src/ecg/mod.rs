@@ -21,7 +21,7 @@ pub mod superclass;
 mod voltage;
 
 pub use intern::{intern, intern_all};
-pub use label::{Label, LabelSet, Vocabulary};
+pub use label::{Label, LabelName, LabelSet, Vocabulary};
 pub use lead::Lead;
 pub use measurement::{Measurement, Measurements};
 pub use person::{OLDEST, Sex};

@@ -187,23 +187,6 @@ impl Checks<'_> {
         }
     }
 
-    /// That sources of this kind know what the condition asks for; what only a setting of the source decides is told
-    /// elsewhere.
-    fn condition_of_part(&mut self, at: &[&str], part: &MixPart, source: &dyn Source) {
-        let knows = source.kind().knows();
-        let words = part.condition.as_ref().map(Condition::names).unwrap_or_default();
-        if let Some(word) = words.into_iter().find(|word| !knows.has(word)) {
-            let message = format!(
-                "`{word}` is known for sources of kind {} only; `{}` is of kind `{}`, with {}",
-                list(&kinds_that(|knowledge| knowledge.has(word))),
-                part.source,
-                source.kind().name(),
-                list(&knows.names())
-            );
-            self.problem(at, message);
-        }
-    }
-
     /// That there is something to measure in a part of a mix that is trained on.
     fn targets_of_part(&mut self, at: &[&str], name: &str, part: &MixPart, source: &dyn Source) {
         let is_used = self.manifest.trials.mix.iter().any(|used| used == name);
@@ -249,6 +232,7 @@ impl Checks<'_> {
     fn regression(&mut self) {
         let regression = &self.manifest.regression;
         self.shares("regression", regression.validation_share, regression.test_share);
+        self.targets();
         self.training("regression", &regression.augment, &regression.schedule, regression.epochs);
     }
 
@@ -258,7 +242,7 @@ impl Checks<'_> {
         if let Some(source) = manifest.sources.get(&transfer.source)
             && !source.knows().classifies()
         {
-            let lacks = if source.knows().classes() { "folds" } else { "classes" };
+            let lacks = if source.knows().classes() { "folds" } else { "labels" };
             let message = format!(
                 "`{}` is of kind `{}`, which has no {lacks}; the transfer stage needs a source of kind {}",
                 transfer.source,
@@ -286,6 +270,7 @@ impl Checks<'_> {
                 }
             }
         }
+        self.classes();
         self.classifier("transfer", transfer);
     }
 

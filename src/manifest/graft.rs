@@ -135,7 +135,8 @@ mod tests {
         }
         assert_eq!(serde_json::from_value::<Donor>(json!(["qrs", "hr"])).unwrap(), several, "the order says nothing");
         assert_eq!(serde_json::from_value::<Donor>(json!(["qt"])).unwrap(), Target::QT.into());
-        assert!(serde_json::from_value::<Donor>(json!("rr")).is_err());
+        assert_eq!(serde_json::from_value::<Donor>(json!("axis")).unwrap(), Target::named("axis", "degrees").into());
+        assert!(serde_json::from_value::<Donor>(json!(["classification"])).is_err());
     }
 
     #[test]

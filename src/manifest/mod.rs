@@ -4,6 +4,7 @@
 //! reading, the checks of keys and words, the defaults and the JSON [`schema`].
 
 mod checks;
+mod class;
 mod condition;
 mod diagnostic;
 mod freeze;
@@ -11,8 +12,10 @@ mod glob;
 mod graft;
 pub(crate) mod keys;
 mod mixes;
+mod name_checks;
 mod path;
 mod read;
+mod read_classes;
 mod reference;
 mod schema;
 mod signal;
@@ -22,7 +25,8 @@ mod trial_checks;
 mod trials;
 mod types;
 
-pub use condition::{Comparison, Condition, ConditionFault, Quantity};
+pub use class::{Class, Rule};
+pub use condition::{Comparison, Condition, ConditionFault, ConditionName, Quantity};
 pub use diagnostic::Diagnostic;
 pub use freeze::{Freeze, FreezeStep, L2Sp};
 pub use glob::glob_matches;

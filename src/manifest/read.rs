@@ -47,7 +47,7 @@ fn declared(document: &DeTable<'_>, names: Names) -> Vec<String> {
     declared
 }
 
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     text: &'a str,
     folder: &'a Path,
     env: &'a dyn Fn(&str) -> Option<String>,
@@ -60,22 +60,55 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     /// Notes a problem of the value being read.
-    fn problem(&mut self, span: Span<usize>, message: impl Into<String>) {
+    pub(super) fn problem(&mut self, span: Span<usize>, message: impl Into<String>) {
         self.places.mark_faulty(&self.place);
         self.problems.push(Problem { span, message: message.into() });
     }
 
     /// The value at one step further down, or `None` where it is faulty.
     fn step(&mut self, step: String, of: &Type, value: &Spanned<DeValue<'_>>) -> Option<Value> {
-        self.place.push(step);
+        self.inside(&step, value, |reader| reader.value(of, value))
+    }
+
+    /// Reads `value`, which is one step further down.
+    pub(super) fn inside<T>(
+        &mut self,
+        step: &str,
+        value: &Spanned<DeValue<'_>>,
+        read: impl FnOnce(&mut Self) -> T,
+    ) -> T {
+        self.place.push(step.to_owned());
         self.places.insert(&self.place, value.span());
-        let read = self.value(of, value);
+        let read = read(self);
         self.place.pop();
         read
     }
 
+    /// Remembers where a name within the value being read stands.
+    pub(super) fn name_at(&mut self, name: &str, span: Span<usize>) {
+        self.place.push(name.to_owned());
+        self.places.insert(&self.place, span);
+        self.place.pop();
+    }
+
+    /// A condition, and where its names stand.
+    pub(super) fn condition(&mut self, text: &str, span: Span<usize>) -> Option<Condition> {
+        for (name, part) in Condition::places(text) {
+            let part = inside(self.text, span.clone(), text, part);
+            self.name_at(&name, part);
+        }
+        match Condition::parse(text) {
+            Ok(condition) => Some(condition),
+            Err(fault) => {
+                let span = inside(self.text, span, text, fault.span);
+                self.problem(span, format!("`{}`: {}", self.name(), fault.message));
+                None
+            }
+        }
+    }
+
     /// The value as JSON, or `None` where a problem was noted.
-    fn value(&mut self, of: &Type, value: &Spanned<DeValue<'_>>) -> Option<Value> {
+    pub(super) fn value(&mut self, of: &Type, value: &Spanned<DeValue<'_>>) -> Option<Value> {
         let span = value.span();
         match (of, value.get_ref()) {
             (Type::Bool, DeValue::Boolean(value)) => Some(Value::Bool(*value)),
@@ -84,13 +117,10 @@ impl Reader<'_> {
                 Ok(path) => serde_json::to_value(path).ok(),
                 Err(message) => self.fault(span, message),
             },
-            (Type::Condition, DeValue::String(text)) => match Condition::parse(text) {
-                Ok(condition) => serde_json::to_value(condition).ok(),
-                Err(fault) => {
-                    let span = inside(self.text, span, text, fault.span);
-                    self.fault(span, format!("`{}`: {}", self.name(), fault.message))
-                }
-            },
+            (Type::Condition, DeValue::String(text)) => {
+                self.condition(text, span).and_then(|condition| serde_json::to_value(condition).ok())
+            }
+            (Type::Classes(list), DeValue::Table(_) | DeValue::Array(_)) => self.classes(list, value),
             (Type::Integer(range), DeValue::Integer(integer)) => {
                 match i64::from_str_radix(integer.as_str(), integer.radix()) {
                     Ok(number) => self.in_range(range, number as f64, span).then(|| Value::from(number)),
@@ -134,7 +164,7 @@ impl Reader<'_> {
     }
 
     /// Notes a problem of the value being read, of which there is none then.
-    fn fault(&mut self, span: Span<usize>, message: impl Into<String>) -> Option<Value> {
+    pub(super) fn fault(&mut self, span: Span<usize>, message: impl Into<String>) -> Option<Value> {
         self.problem(span, message);
         None
     }
@@ -228,7 +258,7 @@ impl Reader<'_> {
         read
     }
 
-    fn problem_at(&mut self, step: &str, span: Span<usize>, message: String) {
+    pub(super) fn problem_at(&mut self, step: &str, span: Span<usize>, message: String) {
         self.place.push(step.into());
         self.problem(span, message);
         self.place.pop();
@@ -273,7 +303,8 @@ impl Reader<'_> {
 
     fn word(&mut self, words: &Words, word: &str, span: Span<usize>) -> Option<Value> {
         let known: Vec<&str> = words.known.iter().map(|(word, _)| *word).collect();
-        if known.contains(&word) {
+        let is_own = words.open.is_some_and(|reserved| !reserved.contains(&word) && !word.trim().is_empty());
+        if known.contains(&word) || is_own && !word.contains(char::is_control) {
             return Some(word.into());
         }
         self.problem(span, unknown_word(words.what, word, &known, words.later));
@@ -322,7 +353,7 @@ impl Reader<'_> {
     }
 
     /// The key being read: `parts.source` of `mixes.half.parts[0].source` is `source`.
-    fn name(&self) -> String {
+    pub(super) fn name(&self) -> String {
         let is_index = |step: &String| step.bytes().all(|byte| byte.is_ascii_digit());
         match self.place.iter().rposition(|step| !is_index(step)) {
             Some(last) => dotted(&self.place[last..]),
@@ -404,6 +435,7 @@ fn expected(of: &Type) -> &'static str {
         Type::Word(_) => "a word in quotes",
         Type::WordOrList(..) => "a word in quotes or a list",
         Type::Name(_) => "a name in quotes",
+        Type::Classes(_) => "a list or a table",
         Type::List { .. } => "a list",
         Type::Kind(_) => "a table or a word in quotes",
         Type::Table(_) | Type::Short(_) | Type::Named(_) => "a table",

@@ -154,7 +154,7 @@ fn words(of: &Type) -> Option<&'static Words> {
         Type::Word(words) | Type::WordOrList(words, _) => {
             words.known.iter().any(|(_, meaning)| !meaning.is_empty()).then_some(words)
         }
-        Type::List { of, .. } => self::words(of),
+        Type::List { of, .. } | Type::Classes(of) => self::words(of),
         _ => None,
     }
 }
@@ -169,10 +169,12 @@ fn in_words(of: &Type) -> String {
         Type::Integer(range) => format!("whole number {range}"),
         Type::Number(range) => format!("number {range}"),
         Type::Word(words) => {
-            let known: Vec<String> = words.known.iter().map(|(word, _)| format!("`{word}`")).collect();
+            let mut known: Vec<String> = words.known.iter().map(|(word, _)| format!("`{word}`")).collect();
+            known.extend(words.open.map(|_| format!("another {}", words.what)));
             known.join(" or ")
         }
         Type::WordOrList(words, list) => format!("{}, or {}", in_words(&Type::Word(words)), in_words(list)),
+        Type::Classes(list) => format!("{}, or a table from names to conditions", in_words(list)),
         Type::Name(names) => format!("name of one of the {}", names.table()),
         Type::List { of, min, max, unique } => {
             let count = match (*min, *max) {

@@ -48,7 +48,8 @@ fn property(key: &Key) -> Value {
     }
     let words = match key.of {
         Type::Word(words) => words.known,
-        Type::List { of: Type::Word(words) | Type::WordOrList(words, _), .. } => words.known,
+        Type::List { of: Type::Word(words) | Type::WordOrList(words, _), .. }
+        | Type::Classes(Type::List { of: Type::Word(words), .. }) => words.known,
         _ => &[],
     };
     if !words.is_empty() {
@@ -82,6 +83,17 @@ fn of_type(of: &Type) -> Map<String, Value> {
         Type::Path | Type::Condition => json!({ "type": "string", "minLength": 1 }),
         Type::Integer(range) => number("integer", range),
         Type::Number(range) => number("number", range),
+        Type::Word(Words { open: Some(_), .. }) => json!({ "type": "string", "minLength": 1 }),
+        Type::Classes(list) => {
+            let rule = json!({ "oneOf": [{ "type": "string", "minLength": 1 },
+                { "type": "array", "items": { "type": "string", "minLength": 1 }, "minItems": 1 }] });
+            let example = json!({ "MI": ["MI"], "other": "*" });
+            let table =
+                json!({ "type": "object", "additionalProperties": rule, "minProperties": 2, "examples": [example] });
+            let mut list = of_type(list);
+            list.insert("examples".into(), json!([["NORM", "MI"]]));
+            json!({ "oneOf": [list, table] })
+        }
         Type::Word(Words { known, .. }) => {
             json!({ "type": "string", "enum": known.iter().map(|(word, _)| *word).collect::<Vec<_>>() })
         }

@@ -2,11 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::keys::{CLASS, FOLD, TARGET, TARGETS};
+use super::keys::{CLASSES, FOLD, TARGET, TARGETS};
 use super::training::AUGMENTS;
-use super::{Augment, EarlyStopping, GradientClipping, Optimizer, Schedule, Targets};
+use super::{Augment, Class, EarlyStopping, GradientClipping, Optimizer, Schedule, Targets};
 use crate::declare::{Key, Names, Range, Table, Type, count, fraction, is_default, kinds, list_of, table, words};
-use crate::ecg::Label;
 
 /// What keys of both stages mean.
 macro_rules! meaning {
@@ -123,8 +122,11 @@ table! {
         pub task: Task = "superclass";
         /// One class per record or several.
         pub labels: Labels = "single";
-        /// The classes, in the order of the network's outputs.
-        pub classes: Vec<Label> = ["NORM", "MI", "STTC", "CD", "HYP"] in list_of(&Type::Word(&CLASS), 2);
+        /// The classes, in the order of the network's outputs: a list of labels of the source, or a table from names of your
+        /// own to labels, conditions on them, or `"*"` for the records of none of the others:
+        /// `{ AF = "AFIB or AFLT", STEMI = ["AMI", "IMI"], other = "*" }`. All that `where` knows may be in a condition
+        /// (`"sex = 'female'"`, `"age >= 65"`); a record of which a class is not known is left out.
+        pub classes: Vec<Class> = ["NORM", "MI", "STTC", "CD", "HYP"] in CLASSES;
         /// Most epochs.
         pub epochs: usize = 30 in count(1.0, 1e6);
         /// Records per step.

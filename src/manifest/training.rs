@@ -152,8 +152,12 @@ impl Copy for GradientClipping {}
 impl EarlyStopping {
     /// The keys in the regression stage: less patience, and one metric.
     pub(super) const OF_REGRESSION: &[Key] = {
-        const LOSS: Words =
-            Words { what: "metric of the regression stage", known: &[("loss", "the validation loss")], later: &[] };
+        const LOSS: Words = Words {
+            what: "metric of the regression stage",
+            known: &[("loss", "the validation loss")],
+            later: &[],
+            open: None,
+        };
         let [patience, metric, from] = <EarlyStopping as crate::declare::Table>::KEYS else { unreachable!() };
         &[patience.preset("5"), Key { of: Type::Word(&LOSS), ..metric.preset("\"loss\"") }, *from]
     };

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::files::{File, look_at_all};
 use super::{DataPath, Found, Listing, Reading, Request};
 use crate::declare::Kind;
-use crate::ecg::{Measurement, Vocabulary, superclass};
+use crate::ecg::{LabelName, Measurement, Vocabulary};
 use crate::{Error, Result};
 
 /// What a kind of source is: what manifests say of it, and what it can know of its records.
@@ -68,33 +68,41 @@ pub struct Knowledge {
 }
 
 impl Knowledge {
-    /// Whether records can have the classes that manifests name: PTB-XL's superclasses.
+    /// Whether records can have labels, of which manifests make classes.
     pub fn classes(&self) -> bool {
-        self.labels.iter().any(|vocabulary| vocabulary.is(&superclass::VOCABULARY))
+        self.open_labels || !self.labels.is_empty()
     }
 
-    /// Whether the transfer stage can be of such records: they have classes, and folds to split them by.
+    /// Whether the transfer stage can be of such records: they have labels, and folds to split them by.
     pub fn classifies(&self) -> bool {
         self.classes() && self.folds
     }
 
-    /// Whether what a condition calls `name` is known: a measurement, `fold`, `age`, `sex`, or a label.
-    pub fn has(&self, name: &str) -> bool {
+    /// Whether the number that a condition calls `name` is known: a measurement, `fold` or `age`.
+    pub fn has_number(&self, name: &str) -> bool {
         match name {
             "fold" => self.folds,
             "age" => self.age,
-            "sex" => self.sex,
-            name => {
-                self.measurements.iter().any(|own| own.name() == name)
-                    || self.labels.iter().any(|vocabulary| vocabulary.names().contains(&name))
-            }
+            name => self.measurements.iter().any(|own| own.name() == name),
         }
+    }
+
+    /// Whether records may have a label that is called `name`.
+    pub fn has_label(&self, name: LabelName) -> bool {
+        let known = |vocabulary: &&Vocabulary| name.is_in(vocabulary) && vocabulary.names().contains(&name.name());
+        self.open_labels || self.labels.iter().any(|vocabulary| known(vocabulary))
+    }
+
+    /// Whether what a condition calls `name` is known: a measurement, `fold`, `age`, `sex`, or a label.
+    pub fn has(&self, name: &str) -> bool {
+        if name == "sex" { self.sex } else { self.has_number(name) || self.has_label(LabelName::parse(name)) }
     }
 
     /// All names for which [`Knowledge::has`] holds: measurements, then `fold`, `age`, `sex`, then labels.
     pub fn names(&self) -> Vec<&'static str> {
         let mut names: Vec<&'static str> = self.measurements.iter().map(|own| own.name()).collect();
-        names.extend(["fold", "age", "sex"].into_iter().filter(|name| self.has(name)));
+        let numbers = ["fold", "age"].into_iter().filter(|name| self.has_number(name));
+        names.extend(numbers.chain(self.sex.then_some("sex")));
         names.extend(self.labels.iter().flat_map(|vocabulary| vocabulary.names()));
         names
     }

@@ -3,7 +3,7 @@
 use crate::declare::{Key, Range, Type, Words};
 
 const fn words(what: &'static str, known: &'static [(&'static str, &'static str)]) -> Words {
-    Words { what, known, later: &[] }
+    Words { what, known, later: &[], open: None }
 }
 
 /// Which collection a source is of.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::ecg::{Label, LabelSet, Measurement, Measurements, Sex};
+use crate::ecg::{Label, LabelName, LabelSet, Measurement, Measurements, Sex};
 use crate::seed::hex;
 
 /// What is known of one record beside its signal.
@@ -27,9 +27,17 @@ pub struct Record {
 }
 
 impl Record {
-    /// The value of `measurement`, in its unit, if known.
+    /// The value of `measurement`, in its unit, if known; [`Measurement::AGE`] is one too.
     pub fn measurement(&self, measurement: Measurement) -> Option<f32> {
+        if measurement == Measurement::AGE {
+            return self.age;
+        }
         self.measurements.get(measurement)
+    }
+
+    /// Whether the record has a label that is called `name`.
+    pub fn is_called(&self, name: LabelName) -> bool {
+        self.labels.has(name)
     }
 
     /// Whether the record has `label`.

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::rows::{self, TableRow};
 use super::{PredictedClass, StageStatus, Store};
 use crate::Result;
-use crate::manifest::Labels;
+use crate::manifest::{Class, Labels};
 
 /// What a classifier said of the test records.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -124,7 +124,7 @@ impl Store {
                 })?;
             let settings: Value = serde_json::from_str(&settings).unwrap_or_default();
             let transfer = &settings["transfer"];
-            let classes: Vec<String> = serde_json::from_value(transfer["classes"].clone()).unwrap_or_default();
+            let classes = class_names(&transfer["classes"]);
             let mut records: Vec<TestedRecord> = Vec::new();
             Reader::new(connection)?.read(stage_id, |said| {
                 if records.last().is_none_or(|last| last.id != said.record) {
@@ -198,10 +198,16 @@ fn tested(connection: &Connection, stage: &str) -> rusqlite::Result<Option<Teste
     let found = select.query_row((stage, StageStatus::Done), |row| {
         let (said, classes): (String, String) = (row.get("labels")?, row.get("classes")?);
         let labels = labels(&said.into()).unwrap_or(Labels::Single);
-        let classes = serde_json::from_str(&classes).unwrap_or_default();
+        let classes = serde_json::from_str(&classes).map(|said| class_names(&said)).unwrap_or_default();
         Ok(Tested { labels, classes, fingerprint: row.get("data_fingerprint")? })
     });
     found.optional()
+}
+
+/// The names of classes, as settings have them.
+fn class_names(said: &Value) -> Vec<String> {
+    let classes: Vec<Class> = serde_json::from_value(said.clone()).unwrap_or_default();
+    classes.iter().map(|class| class.name().to_owned()).collect()
 }
 
 /// How many classes records have, as settings say it; `None` of what is not understood.

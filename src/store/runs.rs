@@ -89,13 +89,15 @@ impl Store {
             // One run of each experiment speaks for all: they share the transfer's settings.
             let mut select = connection.prepare(
                 "WITH one AS (SELECT experiment, stage_id, settings FROM trial t JOIN stage s USING (stage_id)
-                              WHERE current = 1 AND s.status = 'done' GROUP BY experiment)
-                 SELECT one.experiment AS experiment, r.value AS records, c.value AS class, p.value AS positives,
+                              WHERE current = 1 AND s.status = 'done' GROUP BY experiment),
+                      class AS (SELECT one.stage_id, key, iif(type = 'object', json_extract(value, '$.name'), value) AS name
+                                FROM one, json_each(one.settings, '$.transfer.classes'))
+                 SELECT one.experiment AS experiment, r.value AS records, c.name AS class, p.value AS positives,
                         a.value IS NOT NULL AS has_auc
-                 FROM one, json_each(one.settings, '$.transfer.classes') c
+                 FROM one JOIN class c ON c.stage_id = one.stage_id
                  JOIN score r ON r.stage_id = one.stage_id AND r.split = 'test' AND r.metric = 'records' AND r.class = ''
-                 JOIN score p ON p.stage_id = one.stage_id AND p.split = 'test' AND p.metric = 'positives' AND p.class = c.value
-                 LEFT JOIN score a ON a.stage_id = one.stage_id AND a.split = 'test' AND a.metric = 'auc' AND a.class = c.value
+                 JOIN score p ON p.stage_id = one.stage_id AND p.split = 'test' AND p.metric = 'positives' AND p.class = c.name
+                 LEFT JOIN score a ON a.stage_id = one.stage_id AND a.split = 'test' AND a.metric = 'auc' AND a.class = c.name
                  ORDER BY one.experiment, c.key",
             )?;
             let mut sets: BTreeMap<String, TestSet> = BTreeMap::new();

@@ -9,10 +9,9 @@ use super::objective::Objective;
 use super::task::{Task, train_task};
 use super::{Outcome, Prediction, Score, Trained, Training, Watch};
 use crate::Result;
-use crate::data::{Datasets, Pick, Split, Subset};
-use crate::ecg::Label;
+use crate::data::{Datasets, Pick, Record, Split, Subset, classes_of};
 use crate::error::Error;
-use crate::manifest::{ClassWeights, Freeze, Fusion, Labels, StoppingMetric, Transfer, TransferLoss};
+use crate::manifest::{Class, ClassWeights, Freeze, Fusion, Labels, StoppingMetric, Transfer, TransferLoss};
 use crate::metrics::registry::{Accuracy, Auc, F1};
 use crate::metrics::{ClassifierMetric, Predictions};
 use crate::nn::Network;
@@ -170,7 +169,7 @@ impl<'a> ClassificationTask<'a> {
     fn without_auc(&self, test: &Predictions) -> Vec<String> {
         let classes = self.settings.classes.iter().enumerate();
         let absent = classes.filter(|(class, _)| test.value(&Auc, Some(*class)).is_none());
-        let sentence = |(class, label): (usize, &Label)| {
+        let sentence = |(class, label): (usize, &Class)| {
             format!(
                 "class {} has no AUC on the test records: {} of {} have it; macro AUC leaves it out",
                 label.name(),
@@ -187,13 +186,14 @@ impl<'a> ClassificationTask<'a> {
         let mut list = Vec::with_capacity(probabilities.len());
         for (pick, row) in picks(self.split, Subset::Test).iter().zip(probabilities.chunks_exact(classes.len())) {
             let record = record(self.datasets, pick)?;
-            for (class, &probability) in classes.iter().zip(row) {
+            let has = known_classes(record, classes)?;
+            for ((class, &probability), label) in classes.iter().zip(row).zip(has) {
                 list.push(Prediction {
                     record_id: record.id.clone(),
                     patient: record.patient.clone(),
                     class: class.name(),
                     probability,
-                    label: record.has(*class),
+                    label,
                 });
             }
         }
@@ -251,7 +251,7 @@ fn labels(datasets: &Datasets, picks: &[Pick], settings: &Transfer) -> Result<Ex
     let mut has = Vec::with_capacity(picks.len() * classes.len());
     for pick in picks {
         let record = record(datasets, pick)?;
-        has.extend(classes.iter().map(|class| record.has(*class)));
+        has.extend(known_classes(record, classes)?);
     }
     Ok(match labels {
         Labels::Multi => ExampleLabels::AnyClasses(has),
@@ -262,6 +262,11 @@ fn labels(datasets: &Datasets, picks: &[Pick], settings: &Transfer) -> Result<Ex
             ExampleLabels::OneClass(has.chunks_exact(classes.len()).map(first).collect::<Result<_>>()?)
         }
     })
+}
+
+/// Which of the classes a record has that was picked because it is known.
+fn known_classes(record: &Record, classes: &[Class]) -> Result<Vec<bool>> {
+    classes_of(record, classes).ok_or_else(|| Error::internal("a record whose classes are not known was picked"))
 }
 
 /// Softmax over the classes, or a sigmoid each.

@@ -4,8 +4,7 @@ use serde_json::Value;
 
 use super::Found;
 use crate::Result;
-use crate::ecg::Label;
-use crate::manifest::Labels;
+use crate::manifest::{Class, Labels};
 use crate::metrics::{self, Predictions};
 use crate::store::{ClassScore, PredictedClass, Store, StoredStage};
 
@@ -89,7 +88,7 @@ fn compare(stage: &StoredStage, score: &Computed, stored: &[ClassScore], terms: 
 /// The test scores of predictions, which come by record and class.
 fn computed(settings: &Value, predictions: &[PredictedClass]) -> std::result::Result<Vec<Computed>, String> {
     let understood = |what: &str, error: serde_json::Error| format!("the settings' {what}: {error}");
-    let classes: Vec<Label> =
+    let classes: Vec<Class> =
         serde_json::from_value(settings["classes"].clone()).map_err(|error| understood("classes", error))?;
     let labels: Labels =
         serde_json::from_value(settings["labels"].clone()).map_err(|error| understood("labels", error))?;

@@ -20,7 +20,7 @@ pub fn manifest(name: &str) -> Manifest {
         source: "ptbxl".into(),
         task: Task::Superclass,
         labels: Labels::Single,
-        classes: superclass::ALL.to_vec(),
+        classes: superclass::ALL.map(Into::into).to_vec(),
         train_folds: (1..=8).collect(),
         validation_folds: vec![9],
         test_folds: vec![10],

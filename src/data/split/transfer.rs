@@ -9,11 +9,12 @@ use rand::seq::SliceRandom;
 use super::draw::{dataset, people_of, sorted};
 use crate::Result;
 use crate::data::candidates::Wanted;
+use crate::data::classes::classes_of;
 use crate::data::composition::folds_text;
 use crate::data::people::{Everybody, Who};
 use crate::data::{Dataset, Datasets, Pick, Split};
 use crate::error::Error;
-use crate::manifest::Transfer;
+use crate::manifest::{Class, Transfer};
 use crate::seed::stream;
 
 /// The transfer task's records by folds, each recording once and each person in one split only; of the training records
@@ -44,16 +45,22 @@ pub fn transfer_split(transfer: &Transfer, datasets: &Datasets, label_fraction: 
     let sizes = format!("{} to validate, {} to test", validation.len(), test.len());
     let mut notes = vec![format!("{} of {} training records, {sizes}", train.len(), all.len())];
     notes.extend(folds.notes(unlabelled));
-    for class in &transfer.classes {
-        if !train.iter().any(|&index| dataset.records[index].has(*class)) {
-            notes.push(format!("no training record has {}", class.name()));
-        }
-    }
+    let missing = missing(dataset, &transfer.classes, &train);
+    notes.extend(missing.into_iter().map(|class| format!("no training record has {}", class.name())));
     let source: Arc<str> = transfer.source.as_str().into();
     let picks =
         |records: Vec<usize>| records.into_iter().map(|record| Pick { source: source.clone(), record }).collect();
     let (train, validation, test) = (picks(train), picks(validation), picks(test));
     Ok(sorted(Split { train, validation, test, notes, ..Split::default() }))
+}
+
+/// The classes that none of `records` has.
+fn missing<'c>(dataset: &Dataset, classes: &'c [Class], records: &[usize]) -> Vec<&'c Class> {
+    let mut found = vec![false; classes.len()];
+    for has in records.iter().filter_map(|&index| classes_of(&dataset.records[index], classes)) {
+        found.iter_mut().zip(has).for_each(|(any, has)| *any |= has);
+    }
+    classes.iter().zip(found).filter(|(_, found)| !found).map(|(class, _)| class).collect()
 }
 
 /// The records of a source as they are given to folds, one after another.
@@ -128,8 +135,10 @@ fn fraction(folds: &Folds<'_>, records: &[usize], fraction: f64, seed: u64) -> V
     let Folds { transfer: Transfer { classes, .. }, dataset, who, .. } = folds;
     let mut strata: BTreeMap<Vec<bool>, Vec<Vec<usize>>> = BTreeMap::new();
     for (_, own) in people_of(dataset, who, records) {
-        let signature =
-            classes.iter().map(|class| own.iter().any(|&index| dataset.records[index].has(*class))).collect();
+        let mut signature = vec![false; classes.len()];
+        for has in own.iter().filter_map(|&index| classes_of(&dataset.records[index], classes)) {
+            signature.iter_mut().zip(has).for_each(|(any, has)| *any |= has);
+        }
         strata.entry(signature).or_default().push(own);
     }
     let mut line: Vec<(f64, Vec<usize>)> = Vec::new();

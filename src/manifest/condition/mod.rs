@@ -3,8 +3,8 @@
 //! ```text
 //! any        = all, { "or", all }
 //! all        = one, { "and", one }
-//! one        = "not", one | "(", any, ")" | class | comparison
-//! class      = "NORM" | "MI" | "STTC" | "CD" | "HYP"
+//! one        = "not", one | "(", any, ")" | label | comparison
+//! label      = [ vocabulary, ":" ], ( name | digits | "'" any letters "'" )
 //! comparison = number name, operator, number | "sex", ( "=" | "!=" ), ( "'male'" | "'female'" )
 //! operator   = "<" | "<=" | ">" | ">=" | "=" | "!="
 //! ```
@@ -20,7 +20,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::Target;
-use crate::ecg::{Label, Sex};
+use crate::ecg::{LabelName, Sex};
 
 /// What a record must be.
 ///
@@ -58,13 +58,13 @@ pub enum Condition {
         sex: Sex,
     },
     /// A label.
-    Has(Label),
+    Has(LabelName),
 }
 
 /// A number known of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Quantity {
-    /// bpm or ms.
+    /// bpm, ms, or whatever a source measures.
     Target(Target),
     /// PTB-XL's `strat_fold`, 1 to 10.
     Fold,
@@ -102,22 +102,37 @@ const OPERATORS: [(&str, Comparison); 6] = [
     ("!=", Comparison::Unequal),
 ];
 
-const QUANTITIES: [(&str, Quantity); 6] = [
-    ("hr", Quantity::Target(Target::HR)),
-    ("pr", Quantity::Target(Target::PR)),
-    ("qt", Quantity::Target(Target::QT)),
-    ("qrs", Quantity::Target(Target::QRS)),
-    ("fold", Quantity::Fold),
-    ("age", Quantity::Age),
-];
-
 const SEX: &str = "sex";
 
 impl Quantity {
     /// As written: `hr`, `fold`, `age` ...
     pub fn name(self) -> &'static str {
-        QUANTITIES.iter().find(|(_, quantity)| *quantity == self).map_or("", |(name, _)| name)
+        match self {
+            Quantity::Target(target) => target.name(),
+            Quantity::Fold => "fold",
+            Quantity::Age => "age",
+        }
     }
+
+    /// What is called so.
+    fn called(name: &str) -> Self {
+        match name {
+            "fold" => Quantity::Fold,
+            "age" => Quantity::Age,
+            name => Quantity::Target(Target::named(name, "")),
+        }
+    }
+}
+
+/// A name in a condition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConditionName {
+    /// Of a number that is compared.
+    Number(&'static str),
+    /// `sex`.
+    Sex,
+    /// Of a label.
+    Label(LabelName),
 }
 
 impl Comparison {
@@ -149,14 +164,19 @@ impl Condition {
     }
 
     /// Every name in it, in the order of the text.
-    pub fn names(&self) -> Vec<&'static str> {
+    pub fn names(&self) -> Vec<ConditionName> {
         match self {
             Condition::Any(list) | Condition::All(list) => list.iter().flat_map(Condition::names).collect(),
             Condition::Not(condition) => condition.names(),
-            Condition::Number { of, .. } => vec![of.name()],
-            Condition::Sex { .. } => vec![SEX],
-            Condition::Has(label) => vec![label.name()],
+            Condition::Number { of, .. } => vec![ConditionName::Number(of.name())],
+            Condition::Sex { .. } => vec![ConditionName::Sex],
+            Condition::Has(label) => vec![ConditionName::Label(*label)],
         }
+    }
+
+    /// The names in a condition's text with the bytes where they stand.
+    pub(super) fn places(text: &str) -> Vec<(String, Range<usize>)> {
+        parse::places(text)
     }
 
     /// Shows it as part of a condition that binds as tightly as `strength`: 0 `or`, 1 `and`, 2 `not`.
@@ -172,7 +192,7 @@ impl Condition {
             Condition::Sex { is, sex } => {
                 return write!(f, "{SEX} {} \"{}\"", if *is { "=" } else { "!=" }, sex.name());
             }
-            Condition::Has(label) => return f.write_str(label.name()),
+            Condition::Has(label) => return parse::show_label(*label, f),
         };
         if own < strength {
             f.write_str("(")?;
@@ -231,6 +251,13 @@ mod tests {
             ("NORM or (MI and not CD)", "NORM or MI and not CD"),
             ("not (NORM or MI) and fold = 3", "not (NORM or MI) and fold = 3"),
             ("not hr < 60 and age <= 90", "not hr < 60 and age <= 90"),
+            ("qtc>450 and not(AFIB)", "qtc > 450 and not AFIB"),
+            ("164889003 or'60+310' or 1dAVb or \"SR\"", "164889003 or '60+310' or 1dAVb or SR"),
+            ("subclass:AMI or aha:'60+310' or subclass : 'AMI'", ""),
+            (
+                "subclass:AMI or aha:'60+310' or subclass:'AMI' or 'hr' or 'and'",
+                "subclass:AMI or aha:'60+310' or subclass:AMI or 'hr' or 'and'",
+            ),
             ("not (not (hr = 1 and MI) or CD)", "not (not (hr = 1 and MI) or CD)"),
         ] {
             match Condition::parse(written) {

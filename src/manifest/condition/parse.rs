@@ -2,9 +2,11 @@
 
 use std::ops::Range;
 
-use super::{Comparison, Condition, ConditionFault, OPERATORS, QUANTITIES, Quantity, SEX};
+use std::fmt;
+
+use super::{Comparison, Condition, ConditionFault, OPERATORS, Quantity, SEX};
 use crate::declare;
-use crate::ecg::{OLDEST, Sex, superclass};
+use crate::ecg::{LabelName, OLDEST, Sex, superclass};
 
 /// Parentheses and `not`s within one another.
 const DEPTH: usize = 50;
@@ -36,9 +38,13 @@ enum Kind<'t> {
     Close,
     Operator(Comparison),
     Number(f64),
+    /// What begins as a number and is none: `1dAVb`.
+    NoNumber,
     /// What is between the quotes.
     Quoted(&'t str),
     Name,
+    /// What is before the colon, and what is after it, without quotes.
+    Qualified(&'t str, &'t str),
 }
 
 impl Token<'_> {
@@ -124,8 +130,17 @@ fn number(text: &str) -> Piece<'_> {
     }
     let number = text[..length].parse::<f64>().ok().filter(|number| number.is_finite());
     // A negative zero is none.
-    let kind = number.map(|number| Kind::Number(number + 0.0));
-    (length, kind.ok_or_else(|| format!("`{}` is not a number", &text[..length])))
+    let is_label = text[..length].starts_with(|c: char| c.is_ascii_digit());
+    let kind = match number.map(|number| Kind::Number(number + 0.0)) {
+        Some(number) => Ok(number),
+        None if is_label => Ok(Kind::NoNumber),
+        None => Err(no_number(&text[..length])),
+    };
+    (length, kind)
+}
+
+fn no_number(text: &str) -> String {
+    format!("`{text}` is not a number")
 }
 
 fn word(text: &str) -> Piece<'_> {
@@ -134,10 +149,56 @@ fn word(text: &str) -> Piece<'_> {
         "and" => Kind::And,
         "or" => Kind::Or,
         "not" => Kind::Not,
-        _ => Kind::Name,
+        name => return qualified(text, name),
     };
     (length, Ok(kind))
 }
+
+/// A name, or one with a vocabulary before it: `subclass:AMI`, `aha:'60+310'`.
+fn qualified<'t>(text: &'t str, name: &'t str) -> Piece<'t> {
+    let Some(after) = text[name.len()..].strip_prefix(':') else { return (name.len(), Ok(Kind::Name)) };
+    let before = name.len() + 1;
+    if let Some(quote) = after.chars().next().filter(|first| "'\"".contains(*first)) {
+        let (length, kind) = quoted(after, quote);
+        let kind = kind.map(|kind| if let Kind::Quoted(label) = kind { Kind::Qualified(name, label) } else { kind });
+        return (before + length, kind);
+    }
+    let length = run(after, |c| c.is_alphanumeric() || "_-".contains(c));
+    if length == 0 {
+        return (before, Err(format!("after `{name}:` a label is missing")));
+    }
+    (before + length, Ok(Kind::Qualified(name, &after[..length])))
+}
+
+/// The names in a text with the bytes where they stand.
+pub(super) fn places(text: &str) -> Vec<(String, Range<usize>)> {
+    let named = |token: Token<'_>| match token.kind {
+        Kind::Name | Kind::Number(_) | Kind::NoNumber => Some((token.text.to_owned(), token.span)),
+        Kind::Qualified(vocabulary, name) => Some((format!("{vocabulary}:{name}"), token.span)),
+        Kind::Quoted(name) => Some((name.to_owned(), token.span)),
+        _ => None,
+    };
+    tokens(text).unwrap_or_default().into_iter().filter_map(named).collect()
+}
+
+/// Writes a label so that it is read as the same.
+pub(super) fn show_label(label: LabelName, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let name = label.name();
+    let one = tokens(name).ok().filter(|tokens| tokens.len() == 1 && tokens[0].text == name);
+    let is_plain = one.is_some_and(|tokens| match tokens[0].kind {
+        Kind::Name => label.vocabulary().is_some() || !WORDS.contains(&name),
+        Kind::Number(_) | Kind::NoNumber => name.chars().all(char::is_alphanumeric),
+        _ => false,
+    });
+    if let Some(vocabulary) = label.vocabulary() {
+        write!(f, "{vocabulary}:")?;
+    }
+    let quote = if name.contains('\'') { '"' } else { '\'' };
+    if is_plain { f.write_str(name) } else { write!(f, "{quote}{name}{quote}") }
+}
+
+/// Names that are not those of labels where they stand alone.
+const WORDS: [&str; 7] = ["hr", "pr", "qt", "qrs", "fold", "age", SEX];
 
 fn meaningless(text: &str, first: char) -> Piece<'_> {
     let (length, hint) = match &text[..run(text, |c| "&|".contains(c))] {
@@ -225,37 +286,46 @@ impl<'t> Parser<'t> {
                 condition
             }
             Kind::Name => self.named(&token)?,
+            Kind::Number(_) | Kind::NoNumber if self.is_label(&token) => Condition::Has(LabelName::parse(token.text)),
+            Kind::Quoted(name) if !name.trim().is_empty() => Condition::Has(LabelName::parse(name)),
+            Kind::Qualified(vocabulary, name) => Condition::Has(LabelName::parse(&format!("{vocabulary}:{name}"))),
             _ => return Err(token.unexpected("a condition such as `hr < 60`")),
         };
         self.depth -= 1;
         Ok(condition)
     }
 
-    /// What begins with a name.
+    /// Whether digits are a label's name, as codes of SNOMED CT are, and no number that is compared.
+    fn is_label(&mut self, token: &Token<'_>) -> bool {
+        let is_compared = matches!(self.tokens.peek(), Some(Token { kind: Kind::Operator(_), .. }));
+        !is_compared && token.text.chars().all(char::is_alphanumeric)
+    }
+
+    /// What begins with a name: of a number where it is compared, of a label where it stands alone.
     fn named(&mut self, name: &Token<'_>) -> Result<Condition, ConditionFault> {
-        if let Some(class) = superclass::VOCABULARY.label(name.text) {
-            if let Some(operator) = self.tokens.next_if(|token| matches!(token.kind, Kind::Operator(_))) {
-                let text = name.text;
-                return Err(operator.fault(format!("a class is not compared; write `{text}` or `not {text}`")));
-            }
-            return Ok(Condition::Has(class));
-        }
         if name.text == SEX {
             return self.sex();
         }
-        let Some((_, of)) = QUANTITIES.iter().find(|(known, _)| *known == name.text) else {
-            let known: Vec<&str> = known_names().collect();
-            let near = match declare::nearest(name.text, &known) {
-                Some(near) => format!("did you mean `{near}`? "),
-                None => String::new(),
-            };
-            return Err(name.fault(format!("unknown name `{}`; {near}known: {}", name.text, declare::list(&known))));
-        };
+        let is_compared = matches!(self.tokens.peek(), Some(Token { kind: Kind::Operator(_), .. }));
+        if !is_compared && !WORDS.contains(&name.text) {
+            return Ok(Condition::Has(LabelName::parse(name.text)));
+        }
+        if superclass::VOCABULARY.label(name.text).is_some()
+            && let Some(operator) = self.tokens.next()
+        {
+            let text = name.text;
+            return Err(operator.fault(format!("a class is not compared; write `{text}` or `not {text}`")));
+        }
+        let of = &Quantity::called(name.text);
         let signs = declare::list(&OPERATORS.map(|(sign, _)| sign));
         let operator = self.next(&signs)?;
         let Kind::Operator(is) = operator.kind else { return Err(operator.unexpected(&signs)) };
         let value = self.next("a number")?;
-        let Kind::Number(to) = value.kind else { return Err(value.unexpected("a number")) };
+        let to = match value.kind {
+            Kind::Number(to) => to,
+            Kind::NoNumber => return Err(value.fault(no_number(value.text))),
+            _ => return Err(value.unexpected("a number")),
+        };
         if *of == Quantity::Age && (to > OLDEST || to == OLDEST && is == Comparison::More) {
             return Err(value.fault(format!(
                 "ages above 89 are not told apart and all known as {OLDEST}; write `age >= {OLDEST}` for them"
@@ -288,19 +358,13 @@ fn one_or(mut list: Vec<Condition>, several: fn(Vec<Condition>) -> Condition) ->
     if list.len() == 1 { list.remove(0) } else { several(list) }
 }
 
-/// All names a condition may have in it.
-fn known_names() -> impl Iterator<Item = &'static str> {
-    let quantities = QUANTITIES.into_iter().map(|(name, _)| name);
-    quantities.chain([SEX]).chain(superclass::VOCABULARY.names().iter().copied())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn and_binds_before_or_and_not_before_and() {
-        let one = |class| Condition::Has(class);
+        let one = |class: crate::ecg::Label| Condition::Has(class.into());
         assert_eq!(
             Condition::parse("NORM or not MI and CD"),
             Ok(Condition::Any(vec![
@@ -312,13 +376,11 @@ mod tests {
 
     #[test]
     fn each_fault_is_told_with_its_place() {
-        let names = "known: `hr`, `pr`, `qt`, `qrs`, `fold`, `age`, `sex`, `NORM`, `MI`, `STTC`, `CD`, `HYP`";
         let signs = "`<`, `<=`, `>`, `>=`, `=`, `!=`";
         let cases: &[(&str, Range<usize>, String)] = &[
-            ("HR < 60", 0..2, format!("unknown name `HR`; did you mean `hr`? {names}")),
-            ("hr < 60 or weight > 3", 11..17, format!("unknown name `weight`; {names}")),
             ("hr", 2..2, format!("the condition ends too early; expected: {signs}")),
             ("hr 60", 3..5, format!("`60` is not expected here; expected: {signs}")),
+            ("subclass: AMI", 0..9, "after `subclass:` a label is missing".into()),
             ("hr == 60", 3..5, format!("unknown operator `==`; write `=`; known: {signs}")),
             ("hr <", 4..4, "the condition ends too early; expected: a number".into()),
             ("hr < 'x'", 5..8, "`'x'` is not expected here; expected: a number".into()),

@@ -3,7 +3,7 @@
 mod stages;
 
 use stages::DONOR;
-pub(super) use stages::{CLASS, TARGET, TARGETS};
+pub(super) use stages::{CLASSES, TARGET, TARGETS};
 
 use super::{Compute, Freeze, Mix, Pretraining, Regression, Signal, Transfer, Trials};
 use crate::declare::{Key, Range, Type, Value as _, Words, count, known as words, list_of as list};

@@ -95,7 +95,9 @@ fn write(field: &Field, within: bool, text: &mut String) {
 fn told(error: &ParquetError) -> String {
     let text = error.to_string();
     if text.contains("Disabled feature") || text.contains("not available") {
-        return format!("{text}; it can be read where it is written with snappy or without compression (pandas: `to_parquet(compression=\"snappy\")`)");
+        return format!(
+            "{text}; it can be read where it is written with snappy or without compression (pandas: `to_parquet(compression=\"snappy\")`)"
+        );
     }
     text
 }

@@ -79,9 +79,10 @@ impl<'s> Frame<'s> {
         let Some(other) = &mut self.other else { return own.map(Handle::Main) };
         let found = match own {
             Ok(column) => return Ok(Handle::Main(column)),
-            Err(error) => other.table.likely_column(name).map_err(|second| {
-                Error::user(format!("{}. {}", error.message, second.message))
-            })?,
+            Err(error) => other
+                .table
+                .likely_column(name)
+                .map_err(|second| Error::user(format!("{}. {}", error.message, second.message)))?,
         };
         let place = other.wanted.iter().position(|own| own.name() == found.name()).unwrap_or_else(|| {
             other.wanted.push(found.clone());

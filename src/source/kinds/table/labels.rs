@@ -130,7 +130,12 @@ impl<'s> Reader<'s> {
             let codes = codes.get(field).into_iter().flatten().filter(|code| self.counts(code));
             codes.map(|(code, _)| code.clone()).collect()
         });
-        let said = format!("column {} is read as form = \"{}\", of which there are {} labels", column.name(), form.name(), names.len());
+        let said = format!(
+            "column {} is read as form = \"{}\", of which there are {} labels",
+            column.name(),
+            form.name(),
+            names.len()
+        );
         Ok(self.form.is_none().then_some(said))
     }
 
@@ -138,12 +143,7 @@ impl<'s> Reader<'s> {
         self.at_least.is_none_or(|at_least| likelihood.is_none_or(|likelihood| likelihood >= at_least))
     }
 
-    fn give_sets(
-        &self,
-        records: &mut [Record],
-        vocabulary: &'static Vocabulary,
-        names: impl Fn(&str) -> Vec<String>,
-    ) {
+    fn give_sets(&self, records: &mut [Record], vocabulary: &'static Vocabulary, names: impl Fn(&str) -> Vec<String>) {
         let mut sets = vec![LabelSet::default(); self.first.len()];
         for (field, number) in &self.fields {
             let labels = names(field).into_iter().filter_map(|name| vocabulary.label(&name));

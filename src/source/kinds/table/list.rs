@@ -59,7 +59,8 @@ impl Signals {
 }
 
 fn entry(line: &Line, column: &Handle) -> Result<usize> {
-    let number = line.number(column)?.filter(|number| number.fract() == 0.0 && (0.0..f64::from(u32::MAX)).contains(number));
+    let number =
+        line.number(column)?.filter(|number| number.fract() == 0.0 && (0.0..f64::from(u32::MAX)).contains(number));
     let number = number.ok_or_else(|| line.error(column, "it is not the number of an entry, from 0"))?;
     Ok(number as usize)
 }

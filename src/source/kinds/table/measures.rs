@@ -83,7 +83,8 @@ pub(super) fn faults(name: &str, keys: &MeasurementKeys) -> Vec<(&'static str, S
     let mut faults = Vec::new();
     let is_word = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
     if !name.chars().all(is_word) || name.starts_with(|letter: char| letter.is_ascii_digit()) {
-        let why = format!("`{name}` is no name of a measurement: it has letters, digits and `_`, and begins with no digit");
+        let why =
+            format!("`{name}` is no name of a measurement: it has letters, digits and `_`, and begins with no digit");
         faults.push(("value", why));
     } else if ["age", "sex", "fold"].contains(&name) {
         faults.push(("value", format!("`{name}` is known by the key of this name, not as a measurement")));
@@ -110,11 +111,7 @@ pub(super) struct Measured<'s> {
 impl<'s> Measured<'s> {
     /// # Errors
     /// A user error where a column is not there.
-    pub fn new(
-        name: &str,
-        keys: &'s MeasurementKeys,
-        find: &mut dyn FnMut(&String) -> Result<Handle>,
-    ) -> Result<Self> {
+    pub fn new(name: &str, keys: &'s MeasurementKeys, find: &mut dyn FnMut(&String) -> Result<Handle>) -> Result<Self> {
         let wrong = |why: String| Error::user(format!("measurements.{name}: {why}"));
         let measurement = measurement(name, keys);
         let unit = keys.unit.as_deref().unwrap_or(measurement.unit());

@@ -54,7 +54,10 @@ impl Ages {
     pub fn note(&self) -> Option<String> {
         let odd = self.odd;
         (odd > 0).then(|| {
-            format!("the age is neither {} nor {HIDDEN_AGE} (above 89) in {odd} records and taken as not known", AGE.range())
+            format!(
+                "the age is neither {} nor {HIDDEN_AGE} (above 89) in {odd} records and taken as not known",
+                AGE.range()
+            )
         })
     }
 }
@@ -121,7 +124,9 @@ impl<'s> Sexes<'s> {
         let column = self.of.name();
         if self.known > 0 {
             let odd = self.odd;
-            return Ok(Some(format!("the sex is not understood in {odd} records, such as `{text}`, and taken as not known")));
+            return Ok(Some(format!(
+                "the sex is not understood in {odd} records, such as `{text}`, and taken as not known"
+            )));
         }
         let why = format!(
             "column {column}: `{text}` stands for no known sex, nor does any other value; say which do: \
@@ -202,7 +207,8 @@ impl Folds {
             record.fold = folds.get(*value as usize).copied();
         }
         let list = || values.iter().enumerate().map(|(place, (text, _))| format!("{text} is {}", place + 1));
-        Ok((!as_they_are).then(|| format!("folds by column {}: {}", self.of.name(), list().collect::<Vec<_>>().join(", "))))
+        Ok((!as_they_are)
+            .then(|| format!("folds by column {}: {}", self.of.name(), list().collect::<Vec<_>>().join(", "))))
     }
 }
 

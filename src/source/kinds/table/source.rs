@@ -11,12 +11,12 @@ use super::expression::Expression;
 use super::frame::Frame;
 use super::keys::{Join, KEYS, Labels, MeasurementKeys, SexValues};
 use super::pattern::Pattern;
+use super::shim as signals;
 use super::{list, measures};
 use crate::Result;
 use crate::declare::Kind;
 use crate::ecg::{Lead, Measurement, Vocabulary, intern_all};
 use crate::source::interface::from_json;
-use super::shim as signals;
 use crate::source::signals::{Layout, Place};
 use crate::source::table::Table;
 use crate::source::{DataPath, File, Found, Knowledge, Listing, Reading, Request, Source, SourceKind};
@@ -86,7 +86,8 @@ impl Source for TableSource {
     fn knows(&self) -> Knowledge {
         static LISTS: Mutex<Vec<&'static [Measurement]>> = Mutex::new(Vec::new());
         static VOCABULARIES: Mutex<Vec<&'static [&'static Vocabulary]>> = Mutex::new(Vec::new());
-        let mut known: Vec<_> = self.measurements.iter().map(|(name, keys)| measures::measurement(name, keys)).collect();
+        let mut known: Vec<_> =
+            self.measurements.iter().map(|(name, keys)| measures::measurement(name, keys)).collect();
         known.sort();
         let flags = self.labels.as_ref().filter(|labels| labels.column.is_none());
         let flags = flags.map(|labels| Vocabulary::interned(&labels.vocabulary, &labels.flags));
@@ -103,7 +104,8 @@ impl Source for TableSource {
 
     fn faults(&self) -> Vec<(Vec<String>, String)> {
         let mut faults = Vec::new();
-        let mut tell = |key: &[&str], why: String| faults.push((key.iter().map(|step| (*step).to_owned()).collect(), why));
+        let mut tell =
+            |key: &[&str], why: String| faults.push((key.iter().map(|step| (*step).to_owned()).collect(), why));
         if let Err(why) = Pattern::parse(&self.signals) {
             tell(&["signals"], format!("`{}`: {why}", self.signals));
         }
@@ -165,7 +167,8 @@ impl Source for TableSource {
         // What is wrong with the table is told when it is listed.
         let Ok(mut places) = list::places(self) else { return Ok(Vec::new()) };
         places.dedup_by(|a, b| a.path == b.path);
-        let mut files: Vec<PathBuf> = places.par_iter().flat_map_iter(signals::files).filter(|file| file.is_file()).collect();
+        let mut files: Vec<PathBuf> =
+            places.par_iter().flat_map_iter(signals::files).filter(|file| file.is_file()).collect();
         files.par_sort_unstable();
         files.dedup();
         Ok(files)

@@ -1,0 +1,107 @@
+//! That the sources know what conditions, classes and targets name.
+
+use super::checks::Checks;
+use super::*;
+use crate::declare::{hint, list};
+use crate::source::{Knowledge, Source, kinds_that};
+
+impl Checks<'_> {
+    /// That sources of this kind know what the part's condition asks for; what only a setting of the source decides is told
+    /// elsewhere.
+    pub(super) fn condition_of_part(&mut self, at: &[&str], part: &MixPart, source: &dyn Source) {
+        if let Some(condition) = &part.condition {
+            self.names(at, condition.names(), &part.source, source);
+        }
+    }
+
+    /// That the transfer's source knows what its classes are made of.
+    pub(super) fn classes(&mut self) {
+        let transfer = &self.manifest.transfer;
+        let Some(source) = self.manifest.sources.get(&transfer.source).filter(|source| source.knows().classes()) else {
+            return;
+        };
+        for (index, class) in transfer.classes.iter().enumerate() {
+            let names = match class.rule() {
+                Rule::Label(name) => vec![ConditionName::Label(*name)],
+                Rule::Condition(condition) => condition.names(),
+                Rule::Rest => Vec::new(),
+            };
+            let index = index.to_string();
+            let in_table = ["transfer", "classes", class.name()];
+            let at = if self.places.is_written(&in_table) { in_table } else { ["transfer", "classes", &index] };
+            self.names(&at, names, &transfer.source, source.as_ref());
+        }
+    }
+
+    /// That the source called `name` knows all of `names`, which are used at a place; the first that it does not know is told.
+    fn names(&mut self, at: &[&str], names: Vec<ConditionName>, name: &str, source: &dyn Source) {
+        // What a setting decides may be known all the same, and what the kind does not know may be known by a setting.
+        let (of_kind, own) = (source.kind().knows(), source.knows());
+        let lacks = |wanted: &ConditionName| !is_known(&of_kind, *wanted) && !is_known(&own, *wanted);
+        let Some(lacking) = names.into_iter().find(lacks) else { return };
+        let word = written(lacking);
+        let others = kinds_that(|knowledge| is_known(knowledge, lacking) && !knowledge.open_labels);
+        if others.is_empty() {
+            let known = known_names(&own);
+            let known: Vec<&str> = known.iter().map(String::as_str).collect();
+            let compared =
+                matches!(lacking, ConditionName::Number(name) if own.has_label(crate::ecg::LabelName::parse(name)));
+            let message = if compared {
+                format!("`{word}` is a label of `{name}`, which is not compared; write `{word}` or `not {word}`")
+            } else {
+                format!("unknown name `{word}`{}", hint(&word, known))
+            };
+            let within: Vec<&str> = at.iter().copied().chain([word.as_str()]).collect();
+            return self.problem(if self.places.is_written(&within) { &within } else { at }, message);
+        }
+        let message = format!(
+            "`{word}` is known for sources of kind {} only; `{name}` is of kind `{}`, with {}",
+            list(&others),
+            source.kind().name(),
+            list(&known_names(&of_kind).iter().map(String::as_str).collect::<Vec<_>>())
+        );
+        self.problem(at, message);
+    }
+
+    /// That some source measures what networks are to learn.
+    pub(super) fn targets(&mut self) {
+        let manifest = self.manifest;
+        let mut known: Vec<Target> = Target::BUILT_IN.to_vec();
+        for source in manifest.sources.values() {
+            let knows = source.knows();
+            known.extend(knows.measurements);
+            known.extend(knows.age.then_some(Target::AGE));
+        }
+        for (index, targets) in manifest.regression.targets.iter().enumerate() {
+            let index = index.to_string();
+            let Some(target) = targets.list().iter().find(|target| !known.contains(target)) else { continue };
+            let names: std::collections::BTreeSet<Target> = known.iter().copied().collect();
+            let names: Vec<&str> = names.into_iter().map(Target::name).collect();
+            let message = format!("unknown target `{}`{}", target.name(), hint(target.name(), names));
+            self.problem(&["regression", "targets", &index], message);
+        }
+    }
+}
+
+fn is_known(knowledge: &Knowledge, name: ConditionName) -> bool {
+    match name {
+        ConditionName::Number(name) => knowledge.has_number(name),
+        ConditionName::Sex => knowledge.sex,
+        ConditionName::Label(name) => knowledge.has_label(name),
+    }
+}
+
+fn written(name: ConditionName) -> String {
+    match name {
+        ConditionName::Number(name) => name.to_owned(),
+        ConditionName::Sex => "sex".to_owned(),
+        ConditionName::Label(name) => name.to_string(),
+    }
+}
+
+/// What a source knows, as conditions write it.
+fn known_names(knowledge: &Knowledge) -> Vec<String> {
+    let mut names: Vec<String> = knowledge.names().into_iter().map(str::to_owned).collect();
+    names.dedup();
+    names
+}
