@@ -33,6 +33,7 @@ mod split;
 mod statistics;
 mod status;
 mod store;
+mod table;
 #[cfg(unix)]
 mod torture;
 mod training;

@@ -1,5 +1,6 @@
-//! Tables with a row for each record: CSV with a header line, and Parquet.
+//! Tables with a row for each record: CSV with a header line, Parquet, and the comments of WFDB headers.
 
+mod headers;
 mod parquet;
 mod read;
 

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use csv::{ByteRecord, Reader, ReaderBuilder};
 
-use super::parquet;
-use crate::source::files::{has_extension, unreadable};
+use super::{headers, parquet};
+use crate::source::files::{File as FileLook, has_extension, look_at_all, unreadable};
 use crate::{Error, Result};
 
 /// How many columns an error lists, most similar first.
@@ -29,6 +29,7 @@ pub(in crate::source) struct Table {
 enum Rows {
     Csv(Reader<File>),
     Parquet(parquet::Rows),
+    Headers(headers::Rows),
 }
 
 /// A column of a table.
@@ -67,8 +68,13 @@ impl Table {
         Self::open_csv(path, b',')
     }
 
-    /// Opens a table of any form: Parquet by its ending, else CSV with the commas, semicolons or tabs that its header has.
+    /// Opens a table of any form: Parquet by its ending, else CSV with the commas, semicolons or tabs that its header has;
+    /// of a folder the WFDB headers below.
     pub fn open_any(path: &Path) -> Result<Self> {
+        if path.is_dir() {
+            let (columns, rows) = headers::open(path)?;
+            return Ok(Self { path: path.into(), columns, rows: Rows::Headers(rows) });
+        }
         if path.is_file() && is_parquet(path) {
             let (columns, rows) = parquet::open(path)?;
             return Ok(Self { path: path.into(), columns, rows: Rows::Parquet(rows) });
@@ -134,6 +140,11 @@ impl Table {
         Spot { path: self.path.clone(), in_lines: matches!(self.rows, Rows::Csv(_)) }
     }
 
+    /// The files of the table at `path`: itself, or the headers that it stands for.
+    pub fn files(path: &Path) -> Result<Vec<FileLook>> {
+        if path.is_dir() { look_at_all(path, headers::paths(path)?) } else { Ok(vec![FileLook::look("table", path)?]) }
+    }
+
     /// Calls `visit` for each row, in order.
     pub fn each(mut self, mut visit: impl FnMut(Row) -> Result<()>) -> Result<()> {
         let mut fields = ByteRecord::new();
@@ -144,6 +155,7 @@ impl Table {
                     reader.read_byte_record(&mut fields).map_err(|error| faulty(&self.path, &error))?
                 }
                 Rows::Parquet(rows) => rows.read(&self.path, &mut fields)?,
+                Rows::Headers(rows) => rows.read(&mut fields),
             };
             if !is_row {
                 return Ok(());
@@ -154,6 +166,9 @@ impl Table {
 
     /// At most how many rows the table at `path` has: lines of CSV.
     pub fn at_most(path: &Path) -> Result<usize> {
+        if path.is_dir() {
+            return headers::paths(path).map(|paths| paths.len());
+        }
         if is_parquet(path) {
             return parquet::count(path);
         }

@@ -22,6 +22,11 @@ pub(super) struct Signals {
     row: usize,
 }
 
+/// The folder at which the paths of signals begin: the table's, or that of headers itself.
+pub(super) fn folder_of(table: &Path) -> &Path {
+    if table.is_dir() { table } else { table.parent().unwrap_or(Path::new("")) }
+}
+
 /// Which entry of its file a record is.
 enum Entry {
     /// The file is its own.
@@ -41,7 +46,7 @@ impl Signals {
             None if pattern.columns().next().is_none() => Entry::Row,
             None => Entry::None,
         };
-        let folder = table.parent().unwrap_or(Path::new("")).to_owned();
+        let folder = folder_of(table).to_owned();
         Ok(Self { folder, pattern, entry, row: 0 })
     }
 
@@ -169,7 +174,8 @@ fn twice(records: &[Record], rows: &[u32], id: Option<&Handle>, spot: &Spot) -> 
     let mut order: Vec<u32> = (0..records.len() as u32).collect();
     let name = |place: &u32| records.get(*place as usize).map(|record| record.id.as_str());
     order.sort_by(|a, b| name(a).cmp(&name(b)).then(a.cmp(b)));
-    let Some([first, second]) = order.windows(2).find(|pair| name(&pair[0]) == name(&pair[1])) else { return Ok(()) };
+    let same = order.windows(2).filter(|pair| name(&pair[0]) == name(&pair[1]));
+    let Some([first, second]) = same.min_by_key(|pair| pair[1]) else { return Ok(()) };
     let row = |place: &u32| u64::from(rows.get(*place as usize).copied().unwrap_or_default());
     let what = match id {
         Some(column) => format!("column {}: record {}", column.name(), name(second).unwrap_or_default()),

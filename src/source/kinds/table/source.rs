@@ -1,6 +1,6 @@
 //! The source.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -158,12 +158,14 @@ impl Source for TableSource {
     }
 
     fn files(&self) -> Result<Vec<File>> {
-        let table = File::look("table", self.path.resolved()?)?;
-        let join = self.join.as_ref().map(|join| File::look("joined table", join.path.resolved()?)).transpose()?;
-        Ok(std::iter::once(table).chain(join).collect())
+        let mut files = Table::files(self.path.resolved()?)?;
+        if let Some(join) = &self.join {
+            files.push(File::look("joined table", join.path.resolved()?)?);
+        }
+        Ok(files)
     }
 
-    fn named_files(&self, _found: &[File]) -> Result<Vec<PathBuf>> {
+    fn named_files(&self, found: &[File]) -> Result<Vec<PathBuf>> {
         // What is wrong with the table is told when it is listed.
         let Ok(mut places) = list::places(self) else { return Ok(Vec::new()) };
         places.dedup_by(|a, b| a.path == b.path);
@@ -171,11 +173,13 @@ impl Source for TableSource {
             places.par_iter().flat_map_iter(signals::files).filter(|file| file.is_file()).collect();
         files.par_sort_unstable();
         files.dedup();
+        let found: HashSet<&Path> = found.iter().map(|file| file.path.as_path()).collect();
+        files.retain(|file| !found.contains(file.as_path()));
         Ok(files)
     }
 
     fn folder(&self) -> Result<PathBuf> {
-        Ok(self.path.resolved()?.parent().unwrap_or(Path::new("")).to_owned())
+        Ok(list::folder_of(self.path.resolved()?).to_owned())
     }
 
     fn at_most(&self) -> Option<usize> {
