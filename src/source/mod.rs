@@ -19,11 +19,12 @@ mod listing;
 mod path;
 pub mod plausible;
 mod reading;
+pub(crate) mod recognise;
 mod record;
 mod registry;
 mod request;
 pub mod signals;
-mod table;
+pub(crate) mod table;
 pub mod wfdb;
 
 pub use files::File;
@@ -38,4 +39,5 @@ pub use request::{Found, OtherLeads, Request};
 
 pub(crate) use interface::look_at_named;
 pub(crate) use keys::LEAD;
+pub(crate) use recognise::recognise;
 pub(crate) use registry::KINDS;

@@ -4,4 +4,4 @@ mod headers;
 mod parquet;
 mod read;
 
-pub(super) use read::{Column, Row, Spot, Table, without_zeros};
+pub(crate) use read::{Column, Row, Spot, Table, without_zeros};

@@ -18,7 +18,7 @@ const LISTED: usize = 20;
 const LONGEST_HEADER: u64 = 1 << 20;
 
 /// A table, read row by row.
-pub(in crate::source) struct Table {
+pub(crate) struct Table {
     path: PathBuf,
     /// Names of the columns.
     pub columns: Vec<String>,
@@ -34,20 +34,20 @@ enum Rows {
 
 /// A column of a table.
 #[derive(Clone, Debug)]
-pub(in crate::source) struct Column {
+pub(crate) struct Column {
     index: usize,
     name: String,
 }
 
 /// A row of a table.
-pub(in crate::source) struct Row<'t> {
+pub(crate) struct Row<'t> {
     spot: &'t Spot,
     fields: &'t ByteRecord,
 }
 
 /// What tells where a row is.
 #[derive(Clone, Debug)]
-pub(in crate::source) struct Spot {
+pub(crate) struct Spot {
     path: PathBuf,
     /// Whether places are lines of a text.
     in_lines: bool,
@@ -191,7 +191,7 @@ impl Column {
 }
 
 /// A name as it is meant: whole numbers without their `.0`, which tables have where a number is missing elsewhere.
-pub(in crate::source) fn without_zeros(text: &str) -> &str {
+pub(crate) fn without_zeros(text: &str) -> &str {
     let whole = text.trim_end_matches('0').strip_suffix('.').filter(|_| text.ends_with('0'));
     whole.filter(|whole| !whole.is_empty() && whole.bytes().all(|byte| byte.is_ascii_digit())).unwrap_or(text)
 }

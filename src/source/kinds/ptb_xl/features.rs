@@ -1,7 +1,7 @@
 //! A features table of PTB-XL+.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::Result;
 use crate::source::intervals::{IntervalColumns, Intervals};
@@ -12,6 +12,16 @@ const FEATURES: [&str; 4] = ["RR_Mean_Global", "PR_Int_Global", "QT_Int_Global",
 
 /// The column by which ECGDeli's table is known: from P onset to QRS onset, where its `PR_Int_Global` ends at the R peak.
 const PQ: &str = "PQ_Int_Global";
+
+/// PTB-XL+'s tables, the one to be preferred first.
+const TABLES: [&str; 3] = ["12sl_features.csv", "unig_features.csv", "ecgdeli_features.csv"];
+
+/// The features table in PTB-XL's folder `root` or in one beside it, if there is one.
+pub(super) fn near(root: &Path) -> Option<PathBuf> {
+    let sibling = |name: &str| root.parent().map(|parent| parent.join(name)).unwrap_or_default();
+    let folders = [root.to_owned(), root.join("features"), sibling("ptb-xl-plus/features"), sibling("features")];
+    folders.iter().flat_map(|folder| TABLES.map(|table| folder.join(table))).find(|path| path.is_file())
+}
 
 /// A features table of PTB-XL+.
 pub(super) struct Features {

@@ -17,6 +17,7 @@ use crate::declare::{Key, Kind, Type};
 use crate::ecg::{Measurement, superclass};
 use crate::source::interface::from_json;
 use crate::source::keys::{AT_MOST, GAIN, LEADS, UNIT, UNREADABLE, data_set};
+use crate::source::recognise::Recognised;
 use crate::source::{DataPath, File, Found, Knowledge, Listing, Reading, Request, Source, SourceKind, wfdb};
 
 const DATABASE: &str = "ptbxl_database.csv";
@@ -83,6 +84,14 @@ impl PtbXl {
     fn features(&self) -> Result<Option<&Path>> {
         self.features.as_ref().map(DataPath::resolved).transpose()
     }
+}
+
+/// Knows a folder with PTB-XL's tables again, and PTB-XL+'s features in it or beside it.
+pub(super) fn recognise(path: &Path) -> Option<Recognised> {
+    let root = [DATABASE, STATEMENTS].iter().all(|table| path.join(table).is_file()).then_some(path)?;
+    let mut paths = vec![("path", root.to_owned())];
+    paths.extend(features::near(root).map(|features| ("features", features)));
+    Some(Recognised { kind: PtbXl::KIND.declaration.name, paths })
 }
 
 impl Source for PtbXl {

@@ -28,7 +28,7 @@ pub(super) type Code = (String, Option<f64>);
 
 /// What the fields of a column look like, counted to guess its form.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(in crate::source) struct Looks {
+pub(crate) struct Looks {
     fields: usize,
     lists: usize,
     dictionaries: usize,
@@ -64,7 +64,7 @@ impl Looks {
 
 impl Form {
     /// The codes of a field; `None` where it is not of this form.
-    pub(in crate::source) fn codes(self, field: &str) -> Option<Vec<Code>> {
+    pub(crate) fn codes(self, field: &str) -> Option<Vec<Code>> {
         let between = |parts: &mut dyn Iterator<Item = &str>| {
             let parts = parts.map(str::trim).filter(|part| !part.is_empty());
             Some(parts.map(|part| (part.to_owned(), None)).collect())

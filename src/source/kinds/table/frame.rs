@@ -217,6 +217,6 @@ impl Line<'_, '_> {
 }
 
 /// Whether a field's text stands for nothing.
-pub(in crate::source) fn is_missing(text: &str) -> bool {
+pub(crate) fn is_missing(text: &str) -> bool {
     text.len() <= 4 && MISSING.iter().any(|word| text.eq_ignore_ascii_case(word))
 }

@@ -16,5 +16,5 @@ pub use codes::Form;
 pub use keys::{Join, Labels, Likelihood, MeasurementKeys, SexValues};
 pub use source::TableSource;
 
-pub(in crate::source) use codes::Looks;
-pub(in crate::source) use frame::is_missing;
+pub(crate) use codes::Looks;
+pub(crate) use frame::is_missing;
