@@ -589,3 +589,44 @@ fn a_classifier_meets_a_recording_once_and_a_person_in_one_split_whatever_the_id
     assert!(notes.contains("4 records of ptbxl are left out because their patient is in another split"), "{notes}");
     assert!(notes.contains("1 records of ptbxl are left out because another id has the same recording"), "{notes}");
 }
+
+#[test]
+fn classes_and_conditions_of_ones_own_choose_the_records() {
+    let data = datasets(&[("ptbxl", 300, 2)]);
+    let mut transfer = crate::example::manifest("m").transfer;
+    transfer.labels = Labels::Multi;
+    // QRS is not known of every tenth record, and the classes of the others follow from two conditions.
+    transfer.classes =
+        serde_json::from_str(r#"[{"name":"wide","is":"qrs >= 80"},{"name":"sick","is":"not NORM"}]"#).unwrap();
+    let split = transfer_split(&transfer, &data, 1.0, 0).unwrap();
+    let all = |split: &Split| [&split.train, &split.validation, &split.test].into_iter().map(Vec::len).sum::<usize>();
+    assert_eq!(all(&split), 270, "{:?}", split.notes);
+    transfer.condition = Some(Condition::parse("MI and fold != 10 or NORM").unwrap());
+    let split = transfer_split(&transfer, &data, 1.0, 0).unwrap();
+    let is = |pick: &Pick| {
+        let record = &data["ptbxl"].records[pick.record];
+        record.has(superclass::NORM) || record.has(superclass::MI) && record.fold != Some(10)
+    };
+    assert!(split.train.iter().chain(&split.validation).chain(&split.test).all(is));
+    // Patients 0 to 9 of every 50 are NORM and the next ten MI, of one in ten folds each; 2 records a patient.
+    let told = format!(
+        "{} of 300 records of ptbxl are left out as `MI and fold != 10 or NORM` is not true of them",
+        300 - 3 * 2 * 10 - 3 * 2 * 9
+    );
+    assert!(split.notes.contains(&told), "{:?}", split.notes);
+}
+
+#[test]
+fn classes_that_no_record_has_are_told_with_the_nearest_label() {
+    let data = datasets(&[("ptbxl", 300, 2)]);
+    let mut transfer = crate::example::manifest("m").transfer;
+    transfer.classes = serde_json::from_str(r#"["NORM","MI","HYPP"]"#).unwrap();
+    let split = transfer_split(&transfer, &data, 1.0, 0).unwrap();
+    let told = "no record of ptbxl has the class HYPP, and none the label `HYPP`; did you mean `HYP`?";
+    assert!(split.notes.iter().any(|note| note == told), "{:?}", split.notes);
+    transfer.classes = serde_json::from_str(r#"["NORM",{"name":"AF","is":"AFIB or AFLT"}]"#).unwrap();
+    let error = transfer_split(&transfer, &data, 1.0, 0).unwrap_err().message;
+    let told = "transfer.classes: no record of ptbxl has the class AF, and none the label `AFIB`; a classifier needs two \
+                classes with records. Its labels: CD, HYP, MI, NORM, STTC";
+    assert_eq!(error, told);
+}

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::Condition;
+use super::{Condition, ConditionName};
 use crate::ecg::{Label, LabelName, intern};
 
 /// One class of a classifier, an output of its network.
@@ -112,6 +112,17 @@ impl Class {
     /// Its name.
     pub fn name(&self) -> &'static str {
         self.name
+    }
+
+    /// The labels that its rule names.
+    pub fn labels(&self) -> Vec<LabelName> {
+        let of_condition =
+            |name: ConditionName| if let ConditionName::Label(label) = name { Some(label) } else { None };
+        match &self.rule {
+            Rule::Label(label) => vec![*label],
+            Rule::Condition(condition) => condition.names().into_iter().filter_map(of_condition).collect(),
+            Rule::Rest => Vec::new(),
+        }
     }
 
     /// Which records have it.

@@ -20,6 +20,9 @@ impl Checks<'_> {
         let Some(source) = self.manifest.sources.get(&transfer.source).filter(|source| source.knows().classes()) else {
             return;
         };
+        if let Some(condition) = &transfer.condition {
+            self.names(&["transfer", "where"], condition.names(), &transfer.source, source.as_ref());
+        }
         for (index, class) in transfer.classes.iter().enumerate() {
             let names = match class.rule() {
                 Rule::Label(name) => vec![ConditionName::Label(*name)],

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::keys::{CLASSES, FOLD, TARGET, TARGETS};
 use super::training::AUGMENTS;
-use super::{Augment, Class, EarlyStopping, GradientClipping, Optimizer, Schedule, Targets};
+use super::{Augment, Class, Condition, EarlyStopping, GradientClipping, Optimizer, Schedule, Targets};
 use crate::declare::{Key, Names, Range, Table, Type, count, fraction, is_default, kinds, list_of, table, words};
 
 /// What keys of both stages mean.
@@ -109,8 +109,8 @@ impl From<WrittenLoss> for RegressionLoss {
 table! {
     /// Stage 2.
     pub struct Transfer, incomplete {
-        /// The source of the records, of kind `ptb-xl`.
-        pub source: String = none in Type::Name(Names::Source), absent "the manifest's only source of kind `ptb-xl`",
+        /// The source of the records, which has labels and folds.
+        pub source: String = none in Type::Name(Names::Source), absent "the manifest's only source with labels",
             example "\"ptbxl\"";
         /// Folds for training.
         pub train_folds: Vec<u8> = [1, 2, 3, 4, 5, 6, 7, 8] in list_of(&FOLD, 1);
@@ -118,6 +118,10 @@ table! {
         pub validation_folds: Vec<u8> = [9] in list_of(&FOLD, 1);
         /// Folds read once, at the end.
         pub test_folds: Vec<u8> = [10] in list_of(&FOLD, 1);
+        /// Only records that fulfil this condition, written as that of a mix's part.
+        pub condition: Option<Condition> = none in Type::Condition, named "where", absent "all records",
+            example "\"age >= 18 and not PACE\""
+            => serde(default, rename = "where", skip_serializing_if = "Option::is_none");
         /// What is classified.
         pub task: Task = "superclass";
         /// One class per record or several.
@@ -197,9 +201,9 @@ impl Pretraining {
             let (learning, regression) = (Transfer::KEYS, Regression::KEYS);
             let mut keys = [learning[0]; 15];
             let mut i = 0;
-            // The first four of the transfer are where its records come from.
+            // The first five of the transfer are where its records come from.
             while i < 13 {
-                keys[i] = learning[i + 4].inherited("as in [transfer]");
+                keys[i] = learning[i + 5].inherited("as in [transfer]");
                 i += 1;
             }
             keys[13] = regression[8].inherited("as in [regression]");

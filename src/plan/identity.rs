@@ -167,7 +167,8 @@ pub(super) fn regression_settings(manifest: &Manifest) -> Result<Value> {
 /// The settings of `[classification]` that decide a network: all but where the transfer's records come from.
 pub(super) fn pretraining_settings(settings: &Pretraining) -> Result<Value> {
     let mut value = without(settings, &[])?;
-    value["training"] = without(&settings.training, &["source", "train_folds", "validation_folds", "test_folds"])?;
+    value["training"] =
+        without(&settings.training, &["source", "train_folds", "validation_folds", "test_folds", "where"])?;
     Ok(value)
 }
 

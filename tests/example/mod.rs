@@ -20,6 +20,7 @@ pub fn manifest(name: &str) -> Manifest {
         source: "ptbxl".into(),
         task: Task::Superclass,
         labels: Labels::Single,
+        condition: None,
         classes: superclass::ALL.map(Into::into).to_vec(),
         train_folds: (1..=8).collect(),
         validation_folds: vec![9],

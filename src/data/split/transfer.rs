@@ -1,6 +1,6 @@
 //! The records of the transfer, by folds.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use rand::RngExt;
@@ -11,8 +11,10 @@ use crate::Result;
 use crate::data::candidates::Wanted;
 use crate::data::classes::classes_of;
 use crate::data::composition::folds_text;
+use crate::data::condition::evaluate;
 use crate::data::people::{Everybody, Who};
 use crate::data::{Dataset, Datasets, Pick, Split};
+use crate::declare::nearest;
 use crate::error::Error;
 use crate::manifest::{Class, Transfer};
 use crate::seed::stream;
@@ -26,9 +28,12 @@ use crate::seed::stream;
 pub fn transfer_split(transfer: &Transfer, datasets: &Datasets, label_fraction: f64, seed: u64) -> Result<Split> {
     let dataset = dataset(datasets, &transfer.source)?;
     let wanted = Wanted::Classes(&transfer.classes, transfer.labels);
-    let usable: Vec<usize> =
-        (0..dataset.records.len()).filter(|&index| wanted.is_known_of(&dataset.records[index])).collect();
-    let unlabelled = dataset.records.len() - usable.len();
+    let chosen = chosen(dataset, transfer);
+    let unchosen = dataset.records.len() - chosen.len();
+    let of_chosen = chosen.len();
+    let usable: Vec<usize> = chosen.into_iter().filter(|&index| wanted.is_known_of(&dataset.records[index])).collect();
+    let unlabelled = of_chosen - usable.len();
+    let absent = absent_classes(dataset, transfer)?;
     let everybody = Everybody::new(datasets);
     let mut folds = Folds::new(transfer, dataset, everybody.of_source(&transfer.source), usable);
     // Whoever is tested is neither validated on nor trained on.
@@ -44,7 +49,13 @@ pub fn transfer_split(transfer: &Transfer, datasets: &Datasets, label_fraction: 
     let train = fraction(&folds, &all, label_fraction, seed);
     let sizes = format!("{} to validate, {} to test", validation.len(), test.len());
     let mut notes = vec![format!("{} of {} training records, {sizes}", train.len(), all.len())];
+    if let (Some(condition), true) = (&transfer.condition, unchosen > 0) {
+        let (all, source) = (dataset.records.len(), &transfer.source);
+        notes
+            .push(format!("{unchosen} of {all} records of {source} are left out as `{condition}` is not true of them"));
+    }
     notes.extend(folds.notes(unlabelled));
+    notes.extend(absent);
     let missing = missing(dataset, &transfer.classes, &train);
     notes.extend(missing.into_iter().map(|class| format!("no training record has {}", class.name())));
     let source: Arc<str> = transfer.source.as_str().into();
@@ -52,6 +63,54 @@ pub fn transfer_split(transfer: &Transfer, datasets: &Datasets, label_fraction: 
         |records: Vec<usize>| records.into_iter().map(|record| Pick { source: source.clone(), record }).collect();
     let (train, validation, test) = (picks(train), picks(validation), picks(test));
     Ok(sorted(Split { train, validation, test, notes, ..Split::default() }))
+}
+
+/// What is to be said of classes that no record of the source has, which may be misspelt.
+///
+/// # Errors
+/// A user error where fewer than two classes have records.
+fn absent_classes(dataset: &Dataset, transfer: &Transfer) -> Result<Vec<String>> {
+    let all: Vec<usize> = (0..dataset.records.len()).collect();
+    let absent = missing(dataset, &transfer.classes, &all);
+    if absent.is_empty() {
+        return Ok(Vec::new());
+    }
+    let there: BTreeSet<&str> =
+        dataset.records.iter().flat_map(|record| record.labels.iter()).map(|label| label.name()).collect();
+    let there: Vec<&str> = there.into_iter().collect();
+    let source = &transfer.source;
+    let unknown = absent.iter().flat_map(|class| class.labels()).find(|label| !there.contains(&label.name()));
+    let near = unknown.map_or_else(String::new, |label| {
+        let hint = match nearest(label.name(), &there) {
+            Some(near) => format!("; did you mean `{near}`?"),
+            None => String::new(),
+        };
+        format!(", and none the label `{label}`{hint}")
+    });
+    let names: Vec<&str> = absent.iter().map(|class| class.name()).collect();
+    let what = if names.len() == 1 { "class" } else { "classes" };
+    let sentence = format!("no record of {source} has the {what} {}{near}", names.join(", "));
+    if transfer.classes.len() - absent.len() >= 2 {
+        return Ok(vec![sentence]);
+    }
+    let some: Vec<&str> = there.iter().copied().take(SHOWN_LABELS).collect();
+    let labels = if some.is_empty() { "none".to_owned() } else { some.join(", ") };
+    let more = if there.len() > some.len() { ", ..." } else { "" };
+    Err(Error::user(format!(
+        "transfer.classes: {sentence}; a classifier needs two classes with records. Its labels: {labels}{more}"
+    )))
+}
+
+/// How many labels of a source an error shows.
+const SHOWN_LABELS: usize = 30;
+
+/// The records that the transfer's condition lets through.
+fn chosen(dataset: &Dataset, transfer: &Transfer) -> Vec<usize> {
+    let is_chosen = |index: &usize| {
+        let fulfilled = transfer.condition.as_ref().map(|condition| evaluate(condition, &dataset.records[*index]));
+        fulfilled.is_none_or(|fulfilled| fulfilled == Some(true))
+    };
+    (0..dataset.records.len()).filter(is_chosen).collect()
 }
 
 /// The classes that none of `records` has.

@@ -1,8 +1,17 @@
 //! Signals of records in files of many formats, told apart by their endings.
 //!
 //! [`read`] reads one record, wherever it is: a file of its own or an entry of a file for all; [`files`] says which files it
-//! is read from.
+//! is read from, [`look`] what a file says of itself. Each format is a file of this folder and a line of the registry.
+//!
+//! What a file says wins over what the layout says, which is for files that are silent; only `unit`, `gain` and `leads` of
+//! [`Reading`](crate::source::Reading) override files. What neither says is an error that names the key to set: no unit, rate
+//! or lead is guessed.
 
+mod look;
 mod place;
+mod registry;
+mod wfdb;
 
-pub use place::{Layout, Place};
+pub use look::{Array, Look};
+pub use place::{Axis, Layout, Place};
+pub use registry::{files, is_there, look, read};
