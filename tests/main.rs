@@ -17,6 +17,7 @@ mod every_pair;
 mod export;
 mod guide;
 mod house;
+mod inspect;
 mod keeping;
 mod manifest;
 mod metrics;

@@ -66,6 +66,10 @@ impl Draft {
             (Some((hits, _, tried, pattern)), _) => {
                 self.score += 5;
                 self.key("signals", &quoted(&pattern));
+                if signals.len() > profile.rows {
+                    let more = signals.len() - profile.rows;
+                    self.odd.push(format!("{more} of {} signal files are in no row", signals.len()));
+                }
                 if hits < tried {
                     self.odd.push(format!("{} of the first {tried} rows name no file that is there", tried - hits));
                 }

@@ -9,6 +9,9 @@ use crate::source::{Found, Listing, OtherLeads, Reading, Request, Source};
 /// Records that are read.
 const READ: usize = 40;
 
+/// The rate, Hz, whose signals are read where there are some of several rates: that of manifests that say none.
+const RATE: f64 = 100.0;
+
 /// Labels that are listed.
 const LISTED: usize = 12;
 
@@ -21,6 +24,8 @@ pub(super) struct Seen {
     pub odd: Vec<String>,
     /// The most frequent labels with their counts.
     pub labels: Vec<(String, usize)>,
+    /// Whether the sex of some is known.
+    pub knows_sex: bool,
     /// The most frequent rate, Hz, and the shortest length, s.
     pub rate: Option<f64>,
     pub shortest: Option<f64>,
@@ -31,7 +36,7 @@ pub(super) struct Seen {
 /// Lists the source, and reads records from all over it.
 pub(super) fn look(source: &dyn Source) -> Seen {
     let mut seen = Seen::default();
-    let listing = match source.list(f64::INFINITY) {
+    let listing = match source.list(RATE) {
         Ok(listing) => listing,
         Err(error) => {
             seen.odd.push(format!("it cannot be listed: {}", error.message));
@@ -39,7 +44,8 @@ pub(super) fn look(source: &dyn Source) -> Seen {
         }
     };
     seen.records(&listing);
-    seen.odd.extend(listing.notes.iter().chain(&listing.warnings).cloned());
+    seen.seen.extend(listing.notes.iter().cloned());
+    seen.odd.extend(listing.warnings.iter().cloned());
     seen.signals(source, &listing);
     seen
 }
@@ -52,6 +58,7 @@ impl Seen {
         patients.dedup();
         let count = |is: &dyn Fn(&crate::source::Record) -> bool| records.iter().filter(|record| is(record)).count();
         let (ages, sexes) = (count(&|record| record.age.is_some()), count(&|record| record.sex.is_some()));
+        self.knows_sex = sexes > 0;
         let (records_count, patients) = (records.len(), patients.len());
         self.seen.push(format!("{records_count} records of {patients} patients; age known of {ages}, sex of {sexes}"));
         let mut labels: BTreeMap<&str, usize> = BTreeMap::new();

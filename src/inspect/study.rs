@@ -5,9 +5,8 @@ use std::fmt::Write;
 use super::draft::quoted;
 use super::odd::Seen;
 
-/// Classes that are proposed, and records that one has at least.
+/// Classes that are proposed: the most frequent.
 const CLASSES: usize = 5;
-const RECORDS: usize = 3;
 
 /// A manifest that compares networks with and without what a simulator taught, on the labels of the source `name`, whose
 /// table is `source`.
@@ -21,24 +20,18 @@ pub(super) fn manifest(name: &str, source: &str, seen: &Seen) -> String {
     if !leads.is_empty() {
         let _ = writeln!(text, "leads = [{}]", leads.join(", "));
     }
-    let classes: Vec<String> = seen
-        .labels
-        .iter()
-        .filter(|(_, count)| *count >= RECORDS)
-        .take(CLASSES)
-        .map(|(label, _)| class(label))
-        .collect();
+    let classes: Vec<String> = seen.labels.iter().take(CLASSES).map(|(label, _)| class(label)).collect();
     let _ = writeln!(text, "\n[mixes.simulated]\nparts = [{{ source = \"simulated\" }}]\n");
     let _ = writeln!(text, "[architectures.cnn]\nkind = \"cnn\"\n\n[freezes.none]\n");
     let _ = writeln!(text, "[transfer]\nsource = {}\nlabels = \"multi\"", quoted(name));
-    if classes.len() > 1 {
-        let _ = writeln!(text, "classes = [{}]", classes.join(", "));
-    } else if let [class] = classes.as_slice() {
-        let _ = writeln!(text, "classes = {{ yes = {class}, no = \"*\" }}");
-    } else {
-        let _ = writeln!(text, "# classes = [...] # no label was found in {RECORDS} records");
-    }
-    text.push_str("\n[trials]\nfrom = [\"hr\"]\nseed = [0, 1, 2]\n");
+    let classes = match classes.as_slice() {
+        [] if seen.knows_sex => "{ female = \"sex = 'female'\", male = \"sex = 'male'\" } # there are no labels".into(),
+        [] => "{ older = \"age >= 60\", younger = \"age < 60\" } # there are no labels".into(),
+        [class] => format!("{{ yes = {class}, no = \"*\" }}"),
+        several => format!("[{}]", several.join(", ")),
+    };
+    let _ = writeln!(text, "classes = {classes}");
+    text.push_str("\n[trials]\nfrom = [[\"hr\"]]\nseed = [0, 1, 2]\n");
     text
 }
 

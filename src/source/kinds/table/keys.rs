@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::codes::Form;
-use crate::declare::{Key, Range, Type, list_of, sequence, table};
+use crate::declare::{Key, Range, Type, Words, known, list_of, sequence, table};
 use crate::source::DataPath;
 use crate::source::keys::{AT_MOST, GAIN, LEAD, LEADS, UNIT, UNREADABLE, data_set};
 
@@ -71,6 +71,8 @@ const JOIN: &[Key] = &[
     Key::required("path", Type::Path, "\"machine_measurements.csv\"", "The table: CSV or Parquet."),
     Key::required("on", Type::Text(1), "\"study_id\"", "The column that both have."),
 ];
+
+const AXES: Words = known("axis", &[("rows", "(leads, samples)"), ("columns", "(samples, leads)")]);
 
 const fn column(name: &'static str, absent: &'static str, example: &'static str, doc: &'static str) -> Key {
     Key::optional(name, Type::Text(1), absent, example, doc)
@@ -182,6 +184,13 @@ pub(super) const KEYS: &[Key] = &[
         "The leads in the order of the files, of those that do not say it.",
     ),
     column("array", "the only one there is", "\"tracings\"", "The array with the signals, of files with several."),
+    Key::optional(
+        "leads_are",
+        Type::Word(&AXES),
+        "as the shape of the array tells: there are fewer leads than samples",
+        "\"rows\"",
+        "What the leads are in arrays whose shape does not tell it.",
+    ),
     data_set("the name of the table and of its folder", "\"our clinic\""),
     GAIN,
     UNIT,

@@ -9,7 +9,6 @@ mod list;
 mod measures;
 mod pattern;
 mod person;
-mod shim;
 mod source;
 
 pub use codes::Form;

@@ -11,13 +11,12 @@ use super::expression::Expression;
 use super::frame::Frame;
 use super::keys::{Join, KEYS, Labels, MeasurementKeys, SexValues};
 use super::pattern::Pattern;
-use super::shim as signals;
 use super::{list, measures};
 use crate::Result;
 use crate::declare::Kind;
 use crate::ecg::{Lead, Measurement, Vocabulary, intern_all};
 use crate::source::interface::from_json;
-use crate::source::signals::{Layout, Place};
+use crate::source::signals::{self, Axis, Layout, Place};
 use crate::source::table::Table;
 use crate::source::{DataPath, File, Found, Knowledge, Listing, Reading, Request, Source, SourceKind};
 
@@ -43,6 +42,7 @@ pub struct TableSource {
     pub sampling_rate: Option<f64>,
     pub lead_order: Option<Vec<Lead>>,
     pub array: Option<String>,
+    pub leads_are: Option<Axis>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_set: Option<String>,
     #[serde(flatten)]
@@ -74,7 +74,12 @@ impl TableSource {
     }
 
     fn layout(&self) -> Layout {
-        Layout { sampling_rate: self.sampling_rate, order: self.lead_order.clone(), array: self.array.clone() }
+        Layout {
+            sampling_rate: self.sampling_rate,
+            order: self.lead_order.clone(),
+            array: self.array.clone(),
+            leads_are: self.leads_are,
+        }
     }
 }
 
