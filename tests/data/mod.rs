@@ -2,6 +2,7 @@
 
 mod cache;
 mod deepfake;
+mod formats;
 mod leniency;
 mod ptb_xl;
 mod wfdb;

@@ -136,10 +136,13 @@ fn a_gap_is_named() {
 #[test]
 fn headers_that_cannot_be_meant_are_refused() {
     refused_header("plain16", "plain16 3", "plain16/2 3", &["plain16.hea: line 1", "2 segments"]);
+    refused_header("plain16", "dat 16", "dat 508", &["line 2", "format 508 is FLAC"]);
+    refused_header("plain16", "dat 16", "dat 17", &["line 2", "format 17 is not supported"]);
     refused_header("plain16", "plain16 3", "plain16 4", &["line 1 promises 4 signals, but 3"]);
-    refused_header("plain16", "dat 16", "dat 24", &["line 2", "format 24 is not supported"]);
-    refused_header("plain16", "dat 16", "dat 16x2", &["line 2", "several samples per frame"]);
-    refused_header("plain16", "dat 16", "dat 16:1", &["line 2", "skew"]);
+    refused_header("plain16", "dat 16", "dat 24", &["differ in format or byte offset"]);
+    refused_header("plain16", "dat 16", "dat 16x2", &["ends at sample 15 of lead I;"]);
+    refused_header("plain16", "dat 16", "dat 16:20", &["lead I", "late by 20 samples"]);
+    refused_header("plain16", "dat 16", "dat 16x18446744073709551615", &["more samples than there can be"]);
     refused_header("plain16", "dat 16", "dat 16+2", &["differ in format or byte offset"]);
     refused_header("plain16", "/mV", "/mmHg", &["lead I", "`mmHg`"]);
     refused_header("plain16", "0 II", "0 I", &["two signals are lead I"]);

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use super::{Layout, Look};
 use crate::Result;
 use crate::source::files::has_extension;
-use crate::source::{Found, Request, wfdb};
+use crate::source::wfdb::{self, Silent};
+use crate::source::{Found, Request};
 
 /// The record's path without an ending, where `path` is that of a record, its header, or a signal file with a header beside it.
 pub(super) fn record(path: &Path) -> Option<PathBuf> {
@@ -18,11 +19,29 @@ pub(super) fn record(path: &Path) -> Option<PathBuf> {
 }
 
 /// Reads the record; the layout's rate and order hold where its header is silent.
-pub(super) fn read(record: &Path, _layout: &Layout, request: &Request<'_>) -> Result<Found> {
-    wfdb::read_for(record, request)
+pub(super) fn read(record: &Path, layout: &Layout, request: &Request<'_>) -> Result<Found> {
+    let silent = Silent { sampling_rate: layout.sampling_rate, order: layout.order.as_deref() };
+    wfdb::read_with(record, &silent, request)
 }
 
-/// What the record's header says.
-pub(super) fn look(_record: &Path) -> Result<Look> {
-    Ok(Look { format: "WFDB", ..Look::default() })
+/// What the record's header says; of segments the first says what signals there are.
+pub(super) fn look(record: &Path) -> Result<Look> {
+    let header = wfdb::header(record)?;
+    let folder = record.parent().unwrap_or(Path::new(""));
+    let first = header.segments.iter().find_map(|segment| segment.name.as_ref());
+    let signals = match first {
+        Some(name) => wfdb::header(&folder.join(name))?.signals,
+        None => header.signals,
+    };
+    Ok(Look {
+        format: "WFDB",
+        sampling_rate: header.says_rate.then_some(header.sampling_rate),
+        unit: signals.first().map(|signal| signal.unit.clone()),
+        gain: signals.first().map(|signal| signal.gain),
+        samples: header.samples,
+        entries: Some(1),
+        leads: signals.into_iter().map(|signal| signal.name).collect(),
+        comments: header.comments,
+        ..Look::default()
+    })
 }

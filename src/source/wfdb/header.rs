@@ -1,4 +1,6 @@
-//! The `.hea` file: one record line, then one line for each signal.
+//! The `.hea` file: one record line, then one line for each signal, or for each segment.
+
+use super::format::Format;
 
 /// Hz, where the record line gives none.
 const DEFAULT_RATE: f64 = 250.0;
@@ -8,12 +10,19 @@ const DEFAULT_GAIN: f64 = 200.0;
 
 /// What a header says.
 #[derive(Debug, PartialEq)]
-pub(super) struct Header {
+pub(in crate::source) struct Header {
     /// Hz.
     pub sampling_rate: f64,
+    /// Whether the record line says it.
+    pub says_rate: bool,
     /// Samples of each signal, where given.
     pub samples: Option<usize>,
+    /// None where the record is of several segments.
     pub signals: Vec<SignalLine>,
+    /// The pieces of the record, where there are several.
+    pub segments: Vec<Segment>,
+    /// Lines after `#`, without it.
+    pub comments: Vec<String>,
 }
 
 impl Header {
@@ -26,10 +35,14 @@ impl Header {
 
 /// What a header says of one signal.
 #[derive(Debug, PartialEq)]
-pub(super) struct SignalLine {
+pub(in crate::source) struct SignalLine {
     /// The signal file, beside the header.
     pub file: String,
     pub format: Format,
+    /// Samples of it in a frame; above 1 where it was sampled more often than the record's rate.
+    pub per_frame: usize,
+    /// Frames by which it is late in the file.
+    pub skew: usize,
     /// Where in the file samples begin, bytes.
     pub offset: usize,
     /// ADC units per physical unit.
@@ -46,31 +59,13 @@ pub(super) struct SignalLine {
     pub name: String,
 }
 
-/// How samples lie in a signal file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Format {
-    /// 16-bit two's complement, least significant byte first.
-    Int16,
-    /// Pairs of 12-bit two's complement samples in three bytes.
-    Packed212,
-}
-
-impl Format {
-    /// Bytes of `samples` samples; `None` where there is no such number.
-    pub fn bytes(self, samples: usize) -> Option<usize> {
-        match self {
-            Format::Int16 => samples.checked_mul(2),
-            Format::Packed212 => samples.checked_mul(3).map(|half_bytes| half_bytes.div_ceil(2)),
-        }
-    }
-
-    /// The value that marks a missing sample.
-    pub fn missing(self) -> i16 {
-        match self {
-            Format::Int16 => i16::MIN,
-            Format::Packed212 => -2048,
-        }
-    }
+/// A piece of a record of several.
+#[derive(Debug, PartialEq)]
+pub(in crate::source) struct Segment {
+    /// The record that it is, beside the header; `None` where nothing was recorded.
+    pub name: Option<String>,
+    /// Samples of each signal; that of 0 describes the signals of the others.
+    pub samples: usize,
 }
 
 /// Reads a header's text.
@@ -78,60 +73,98 @@ impl Format {
 /// # Errors
 /// A sentence that starts with the line.
 pub(super) fn parse(text: &str) -> Result<Header, String> {
-    let mut lines = text
-        .lines()
-        .enumerate()
-        .map(|(number, line)| (number + 1, line.trim()))
-        .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
+    let numbered = || text.lines().enumerate().map(|(number, line)| (number + 1, line.trim()));
+    let comments = numbered().filter_map(|(_, line)| Some(line.strip_prefix('#')?.trim().to_owned())).collect();
+    let mut lines = numbered().filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
     let (number, line) = lines.next().ok_or("the header is empty")?;
-    let (sampling_rate, samples, count) = record_line(line).map_err(|why| format!("line {number}: {why}"))?;
-    let signals = lines
-        .map(|(number, line)| signal_line(line).map_err(|why| format!("line {number}: {why}")))
-        .collect::<Result<Vec<_>, _>>()?;
-    if signals.len() != count {
-        return Err(format!("line {number} promises {count} signals, but {} are described", signals.len()));
+    let RecordLine { rate, samples, signals: count, segments } =
+        record_line(line).map_err(|why| format!("line {number}: {why}"))?;
+    let (sampling_rate, says_rate) = (rate.unwrap_or(DEFAULT_RATE), rate.is_some());
+    let mut header = Header { sampling_rate, says_rate, samples, signals: Vec::new(), segments: Vec::new(), comments };
+    if let Some(count) = segments {
+        for (number, line) in lines {
+            header.segments.push(segment_line(line).map_err(|why| format!("line {number}: {why}"))?);
+        }
+        if header.segments.len() != count || count == 0 {
+            let there = header.segments.len();
+            return Err(format!("line {number} promises {count} segments, but {there} are described"));
+        }
+        return Ok(header);
     }
-    if signals.is_empty() {
+    for (number, line) in lines {
+        header.signals.push(signal_line(line).map_err(|why| format!("line {number}: {why}"))?);
+    }
+    if header.signals.len() != count {
+        return Err(format!("line {number} promises {count} signals, but {} are described", header.signals.len()));
+    }
+    if header.signals.is_empty() {
         return Err(format!("line {number}: the record has no signals"));
     }
-    Ok(Header { sampling_rate, samples, signals })
+    Ok(header)
 }
 
-/// Sampling rate, samples of each signal and number of signals from
-/// `name[/segments] signals [rate[/counter[(base)]] [samples [time [date]]]]`.
-fn record_line(line: &str) -> Result<(f64, Option<usize>, usize), String> {
+/// What the record line says.
+#[derive(Debug, PartialEq)]
+struct RecordLine {
+    /// Hz, where given.
+    rate: Option<f64>,
+    /// Of each signal, where given.
+    samples: Option<usize>,
+    signals: usize,
+    segments: Option<usize>,
+}
+
+/// `name samples`; the name is `~` where there is a gap.
+fn segment_line(line: &str) -> Result<Segment, String> {
     let mut fields = line.split_whitespace();
     let name = fields.next().unwrap_or_default();
-    if let Some((_, segments)) = name.split_once('/') {
-        return Err(format!("the record has {segments} segments; only records of one piece are read"));
+    if name.contains(['/', '\\']) || name == ".." {
+        return Err(format!("the segment is `{name}`, which is not beside the header"));
     }
+    let samples = fields.next().ok_or("the segment's number of samples is missing")?;
+    let samples =
+        samples.parse().map_err(|_| format!("the segment's number of samples is `{samples}`, not a whole number"))?;
+    Ok(Segment { name: (name != "~").then(|| name.to_owned()), samples })
+}
+
+/// What is in `name[/segments] signals [rate[/counter[(base)]] [samples [time [date]]]]`.
+fn record_line(line: &str) -> Result<RecordLine, String> {
+    let mut fields = line.split_whitespace();
+    let name = fields.next().unwrap_or_default();
+    let segments = name.split_once('/').map(|(_, segments)| {
+        segments.parse().map_err(|_| format!("the number of segments is `{segments}`, not a whole number"))
+    });
+    let segments = segments.transpose()?;
     let count = fields.next().ok_or("the number of signals is missing")?;
     let count = count.parse().map_err(|_| format!("the number of signals is `{count}`, not a whole number"))?;
     let rate = match fields.next() {
         Some(field) => {
             let rate = field.split_once('/').map_or(field, |(rate, _)| rate);
-            rate.parse()
-                .ok()
-                .filter(|rate: &f64| rate.is_finite() && *rate > 0.0)
-                .ok_or_else(|| format!("the sampling frequency is `{field}`, not a number of Hz above 0"))?
+            let rate = rate.parse().ok().filter(|rate: &f64| rate.is_finite() && *rate > 0.0);
+            Some(rate.ok_or_else(|| format!("the sampling frequency is `{field}`, not a number of Hz above 0"))?)
         }
-        None => DEFAULT_RATE,
+        None => None,
     };
     let samples = match fields.next() {
         Some(field) => field.parse().map_err(|_| format!("the number of samples is `{field}`, not a whole number"))?,
         None => 0,
     };
-    Ok((rate, (samples > 0).then_some(samples), count))
+    Ok(RecordLine { rate, samples: (samples > 0).then_some(samples), signals: count, segments })
 }
 
 /// `file format[xN][:skew][+offset] [gain[(baseline)][/unit] [resolution [zero [initial [checksum [block [name]]]]]]]`.
 fn signal_line(line: &str) -> Result<SignalLine, String> {
     let mut fields = line.split_whitespace();
     let file = fields.next().unwrap_or_default().to_owned();
-    if matches!(file.as_str(), "-" | "~") {
-        return Err(format!("the signal file is `{file}`, which is no file"));
+    if file == "-" {
+        return Err("the signal file is `-`, which is no file".into());
     }
-    let (format, offset) = storage(fields.next().ok_or("the signal's format is missing")?)?;
+    let storage = match fields.next().ok_or("the signal's format is missing")? {
+        // Of a header that only describes signals.
+        "0" if file == "~" => Storage { format: Format::Int16, per_frame: 1, skew: 0, offset: 0 },
+        field => self::storage(field)?,
+    };
+    let Storage { format, per_frame, skew, offset } = storage;
     let (gain, baseline, unit) = fields.next().map_or(Ok((DEFAULT_GAIN, None, "mV".to_owned())), scale)?;
     let mut whole = |what: &str| match fields.next() {
         Some(field) => field.parse().map(Some).map_err(|_| format!("the {what} is `{field}`, not a whole number")),
@@ -144,33 +177,42 @@ fn signal_line(line: &str) -> Result<SignalLine, String> {
     whole("block size")?;
     let name = fields.collect::<Vec<_>>().join(" ");
     let baseline = baseline.or(zero).unwrap_or(0);
-    Ok(SignalLine { file, format, offset, gain, baseline, unit, initial, checksum, name })
+    Ok(SignalLine { file, format, per_frame, skew, offset, gain, baseline, unit, initial, checksum, name })
 }
 
-/// The format and the byte offset from a field such as `16`, `212+512` or `16x1:0+24`.
-fn storage(field: &str) -> Result<(Format, usize), String> {
+/// How a signal lies in its file.
+struct Storage {
+    format: Format,
+    per_frame: usize,
+    skew: usize,
+    offset: usize,
+}
+
+/// What is in a field such as `16`, `212+512` or `16x4:2+24`.
+fn storage(field: &str) -> Result<Storage, String> {
     let faulty = || format!("the signal's format is `{field}`; such as `16` or `16+24` was expected");
     let place = |mark: char, text: &str| text.find(mark).unwrap_or(text.len());
-    let number = |text: &str| text.get(1..).unwrap_or_default().parse::<usize>().map_err(|_| faulty());
+    let number = |text: &str, otherwise: usize| match text.get(1..) {
+        Some(digits) => digits.parse::<usize>().map_err(|_| faulty()),
+        None => Ok(otherwise),
+    };
     let (rest, offset) = field.split_at(place('+', field));
     let (rest, skew) = rest.split_at(place(':', rest));
     let (format, per_frame) = rest.split_at(place('x', rest));
-    if !per_frame.is_empty() && number(per_frame)? != 1 {
-        return Err(format!("`{field}`: several samples per frame are not supported; resample the record first"));
+    let (per_frame, skew, offset) = (number(per_frame, 1)?, number(skew, 0)?, number(offset, 0)?);
+    if per_frame == 0 {
+        return Err(format!("`{field}`: a frame has 0 samples of the signal"));
     }
-    if !skew.is_empty() && number(skew)? != 0 {
-        return Err(format!("`{field}`: a skew between signals is not supported; align the signals first"));
-    }
-    let offset = if offset.is_empty() { 0 } else { number(offset)? };
-    let format = match format {
-        "16" => Format::Int16,
-        "212" => Format::Packed212,
-        _ if format.parse::<u32>().is_ok() => {
-            return Err(format!("signal format {format} is not supported; 16 and 212 are"));
+    match Format::numbered(format) {
+        Some(format) => Ok(Storage { format, per_frame, skew, offset }),
+        None if ["508", "516", "524"].contains(&format) => Err(format!(
+            "signal format {format} is FLAC, which is not read; convert the record with `xform` or wfdb-python to format 16"
+        )),
+        None if format.parse::<u32>().is_ok() => {
+            Err(format!("signal format {format} is not supported; {} are", Format::numbers()))
         }
-        _ => return Err(faulty()),
-    };
-    Ok((format, offset))
+        None => Err(faulty()),
+    }
 }
 
 /// Gain, baseline and unit from a field such as `200`, `1000.0(0)/mV` or `0.4/uV`.
@@ -207,6 +249,8 @@ mod tests {
             SignalLine {
                 file: "r1.dat".into(),
                 format: Format::Packed212,
+                per_frame: 1,
+                skew: 0,
                 offset: 0,
                 gain: 200.0,
                 baseline: 1024,
@@ -223,9 +267,19 @@ mod tests {
 
     #[test]
     fn defaults_of_the_record_line() {
-        assert_eq!(record_line("r 1"), Ok((250.0, None, 1)));
-        assert_eq!(record_line("r 12 500 0"), Ok((500.0, None, 12)));
-        assert_eq!(record_line("r 12 99.5 7"), Ok((99.5, Some(7), 12)));
+        let line = |rate, samples, signals, segments| Ok(RecordLine { rate, samples, signals, segments });
+        assert_eq!(record_line("r 1"), line(None, None, 1, None));
+        assert_eq!(record_line("r 12 500 0"), line(Some(500.0), None, 12, None));
+        assert_eq!(record_line("r/3 12 99.5 7"), line(Some(99.5), Some(7), 12, Some(3)));
+        assert_eq!(parse("r 1\na 16").unwrap().sampling_rate, 250.0);
+    }
+
+    #[test]
+    fn segments_and_comments() {
+        let header = parse("# Age: 60\nr/3 2 250 30\nr_layout 0\nr_1 20\n~ 10\n#Dx: 426783006").unwrap();
+        let named = |name: &str, samples| Segment { name: Some(name.into()), samples };
+        assert_eq!(header.segments, [named("r_layout", 0), named("r_1", 20), Segment { name: None, samples: 10 }]);
+        assert_eq!(header.comments, ["Age: 60", "Dx: 426783006"]);
     }
 
     #[test]
@@ -243,7 +297,10 @@ mod tests {
         for (text, expected) in [
             ("", "empty"),
             ("# only a comment", "empty"),
-            ("r/3 2 360 1000", "line 1: the record has 3 segments"),
+            ("r/3 2 360 1000\nr_1 1000", "line 1 promises 3 segments, but 1"),
+            ("r/x 2 360 1000", "number of segments is `x`"),
+            ("r/1 2 360 1000\nr_1", "line 2: the segment's number of samples is missing"),
+            ("r/1 2 360 1000\n../r_1 5", "not beside the header"),
             ("r", "number of signals is missing"),
             ("r x 360", "`x`"),
             ("r 0 360", "no signals"),
@@ -252,12 +309,13 @@ mod tests {
             ("r 1 360 -5\na 16", "`-5`"),
             ("r 2 360 10\na 16", "promises 2 signals, but 1"),
             ("r 1 360 10\na 16\na 16", "promises 1 signals, but 2"),
-            ("r 1 360 10\n~ 16", "`~`"),
+            ("r 1 360 10\n- 16", "`-`"),
             ("r 1 360 10\na", "format is missing"),
-            ("r 1 360 10\na 80", "line 2: signal format 80 is not supported"),
+            ("r 1 360 10\na 81", "line 2: signal format 81 is not supported"),
+            ("r 1 360 10\na 516", "line 2: signal format 516 is FLAC"),
             ("r 1 360 10\na sixteen", "`sixteen`"),
-            ("r 1 360 10\na 16x4", "several samples per frame"),
-            ("r 1 360 10\na 16:3", "skew"),
+            ("r 1 360 10\na 16x0", "0 samples"),
+            ("r 1 360 10\na 16:-3", "`16:-3`"),
             ("r 1 360 10\na 16+", "`16+`"),
             ("r 1 360 10\na 16 nan/mV", "`nan/mV`"),
             ("r 1 360 10\na 16 200(1/mV", "`200(1/mV`"),

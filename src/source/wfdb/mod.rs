@@ -1,11 +1,17 @@
-//! Records in PhysioNet's WFDB form: a `.hea` header and its signal files, formats 16 and 212.
+//! Records in PhysioNet's WFDB form: a `.hea` header and its signal files, in every format but the FLAC ones, of one piece or
+//! of segments.
+//!
+//! Of signals with several samples per frame each frame's mean is taken; signals that are late (skew) are aligned, and the
+//! record ends where the first of them does.
 //!
 //! Header: <https://physionet.org/physiotools/wag/header-5.htm>; signal files:
 //! <https://physionet.org/physiotools/wag/signal-5.htm>.
 
+mod format;
 mod header;
 mod read;
+mod segments;
 pub mod write;
 
 pub use read::read;
-pub(super) use read::{files, is_there, read_for};
+pub(super) use read::{Silent, files, header, is_there, read_for, read_with};

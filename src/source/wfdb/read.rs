@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::header::{Format, Header, SignalLine, parse};
+use super::format::{Samples, Slot};
+use super::header::{Header, SignalLine, parse};
+use super::segments;
 use crate::ecg::{Lead, RawRecord, Voltage};
 use crate::source::files::unreadable;
 use crate::source::plausible::SAMPLING_RATE;
@@ -21,26 +23,65 @@ pub fn read(path: &Path) -> Result<RawRecord> {
     read_for(path, &Request::all(&Reading::default())).map(|found| found.raw)
 }
 
+/// What holds where a header is silent.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::source) struct Silent<'a> {
+    /// Hz, where the record line gives none.
+    pub sampling_rate: Option<f64>,
+    /// The leads, where no signal is called as one.
+    pub order: Option<&'a [Lead]>,
+}
+
 /// Reads of a record what is needed; only that is checked.
 pub(in crate::source) fn read_for(path: &Path, request: &Request<'_>) -> Result<Found> {
+    read_with(path, &Silent::default(), request)
+}
+
+/// As [`read_for`], with what holds where the header is silent.
+pub(in crate::source) fn read_with(path: &Path, silent: &Silent<'_>, request: &Request<'_>) -> Result<Found> {
     let header_path = header_path(path);
-    let bytes = fs::read(&header_path).map_err(|error| unreadable(&header_path, &error))?;
-    let header = parse(&text(bytes)).map_err(|why| Error::user(format!("{}: {why}", header_path.display())))?;
+    let mut header = header(path)?;
+    if let Some(rate) = silent.sampling_rate.filter(|_| !header.says_rate) {
+        header.sampling_rate = rate;
+    }
+    if !SAMPLING_RATE.contains(header.sampling_rate) {
+        let (rate, range) = (header.sampling_rate, SAMPLING_RATE.range());
+        let shown = header_path.display();
+        return Err(Error::user(format!("{shown}: the sampling frequency is {rate} Hz; that of an ECG is {range}")));
+    }
     let folder = path.parent().unwrap_or(Path::new(""));
-    decode(&header, folder, request).map_err(|fault| match fault {
+    if !header.segments.is_empty() {
+        return segments::read(&header, &header_path, silent, request);
+    }
+    decode(&header, folder, silent, request).map_err(|fault| match fault {
         Fault::Header(why) => Error::user(format!("{}: {why}", header_path.display())),
         Fault::File(error) => error,
     })
 }
 
+/// What the header of the record `path` says.
+pub(in crate::source) fn header(path: &Path) -> Result<Header> {
+    let path = header_path(path);
+    let bytes = fs::read(&path).map_err(|error| unreadable(&path, &error))?;
+    parse(&text(bytes)).map_err(|why| Error::user(format!("{}: {why}", path.display())))
+}
+
 /// The files that the record `path` is read from: its header and what that names, as far as it can be read.
 pub(in crate::source) fn files(path: &Path) -> Vec<PathBuf> {
     let header_path = header_path(path);
-    let header = fs::read(&header_path).ok().and_then(|bytes| parse(&text(bytes)).ok());
+    let header = header(path).ok();
     let folder = path.parent().unwrap_or(Path::new(""));
-    let signals = header.iter().flat_map(|header| &header.signals).map(|signal| folder.join(&signal.file));
-    let mut files: Vec<PathBuf> = signals.collect();
+    let signals = header.iter().flat_map(|header| &header.signals).filter(|signal| signal.file != "~");
+    let mut files: Vec<PathBuf> = signals.map(|signal| folder.join(&signal.file)).collect();
     files.dedup();
+    for name in header.iter().flat_map(|header| &header.segments).filter_map(|segment| segment.name.as_ref()) {
+        let segment = folder.join(name);
+        // One that is itself of segments would have no end.
+        match self::header(&segment) {
+            Ok(header) if header.segments.is_empty() => files.extend(self::files(&segment)),
+            _ => files.push(self::header_path(&segment)),
+        }
+    }
     files.push(header_path);
     files
 }
@@ -51,7 +92,7 @@ pub(in crate::source) fn is_there(path: &Path) -> bool {
 }
 
 /// `path` with `.hea` after it, whatever dots it has already.
-fn header_path(path: &Path) -> PathBuf {
+pub(super) fn header_path(path: &Path) -> PathBuf {
     let mut whole = path.as_os_str().to_owned();
     whole.push(".hea");
     whole.into()
@@ -68,13 +109,14 @@ fn text(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes).unwrap_or_else(|error| error.into_bytes().into_iter().map(char::from).collect())
 }
 
-fn decode(header: &Header, folder: &Path, request: &Request<'_>) -> std::result::Result<Found, Fault> {
+fn decode(
+    header: &Header,
+    folder: &Path,
+    silent: &Silent<'_>,
+    request: &Request<'_>,
+) -> std::result::Result<Found, Fault> {
     let rate = header.sampling_rate;
-    if !SAMPLING_RATE.contains(rate) {
-        let range = SAMPLING_RATE.range();
-        return Err(Fault::Header(format!("the sampling frequency is {rate} Hz; that of an ECG is {range}")));
-    }
-    let wishes = wishes(header, request).map_err(Fault::Header)?;
+    let wishes = wishes(header, silent, request).map_err(Fault::Header)?;
     let mut signals = Vec::with_capacity(wishes.len());
     let mut samples = header.samples;
     let mut first = 0;
@@ -122,21 +164,23 @@ fn decode_file(
     samples: Option<usize>,
     request: &Request<'_>,
 ) -> std::result::Result<(Vec<Decoded>, usize), Fault> {
+    if group[0].file == "~" {
+        return Err(Fault::Header("the signal file is `~`, which is no file".into()));
+    }
     let path = folder.join(&group[0].file);
     let bytes = fs::read(&path).map_err(|error| Fault::File(unreadable(&path, &error)))?;
     let faulty = |why: String| Fault::File(Error::user(format!("{}: {why}", path.display())));
     let (body, length) = body(&bytes, group, samples).map_err(faulty)?;
-    let interleaved = match group[0].format {
-        Format::Int16 => body.chunks_exact(2).map(|two| i16::from_le_bytes([two[0], two[1]])).collect(),
-        Format::Packed212 => unpack(body, length * group.len()),
-    };
+    let frame = group.iter().map(|signal| signal.per_frame).sum();
+    let all = Samples::new(group[0].format, body, length * frame);
     let needed = request.samples(header.sampling_rate).unwrap_or(usize::MAX);
     let mut signals = Vec::with_capacity(group.len());
-    let mut own = Vec::with_capacity(length);
-    for (place, (signal, wish)) in group.iter().zip(wishes).enumerate() {
+    let mut start = 0;
+    for (signal, wish) in group.iter().zip(wishes) {
+        let slot = Slot { frame, start, count: signal.per_frame };
+        start += signal.per_frame;
         let Some(wish) = *wish else { continue };
-        own.clear();
-        own.extend(interleaved.chunks_exact(group.len()).map(|frame| frame[place]));
+        let own = all.of(slot, signal.initial.unwrap_or(0));
         let lead = wish.lead;
         let decoded = Decoder::new(header, signal, lead, request.reading).map_err(Fault::Header).and_then(|decoder| {
             let samples = decoder.decode(&own, needed);
@@ -153,8 +197,15 @@ fn decode_file(
 }
 
 /// Which signals are read, in the header's order.
-fn wishes(header: &Header, request: &Request<'_>) -> std::result::Result<Vec<Option<Wish>>, String> {
-    let leads: Vec<Option<Lead>> = header.signals.iter().map(|signal| request.reading.lead(&signal.name)).collect();
+fn wishes(
+    header: &Header,
+    silent: &Silent<'_>,
+    request: &Request<'_>,
+) -> std::result::Result<Vec<Option<Wish>>, String> {
+    let mut leads: Vec<Option<Lead>> = header.signals.iter().map(|signal| request.reading.lead(&signal.name)).collect();
+    if let Some(order) = silent.order.filter(|order| leads.iter().all(Option::is_none) && order.len() == leads.len()) {
+        leads = order.iter().copied().map(Some).collect();
+    }
     let there: Vec<Lead> = leads.iter().copied().flatten().collect();
     let names = || {
         let names: Vec<_> = header.signals.iter().map(|signal| format!("`{}`", signal.name)).collect();
@@ -224,31 +275,37 @@ fn body<'b>(
     samples: Option<usize>,
 ) -> std::result::Result<(&'b [u8], usize), String> {
     let (format, offset, count) = (group[0].format, group[0].offset, group.len());
+    let frame = group.iter().try_fold(0usize, |frame, signal| frame.checked_add(signal.per_frame));
+    let frame = frame.ok_or("a frame has more samples than there can be")?;
     let there = bytes.len().saturating_sub(offset);
     // How many samples, of all signals together, the file holds in full.
-    let held = match format {
-        Format::Int16 => there / 2,
-        Format::Packed212 => there / 3 * 2 + usize::from(there % 3 == 2),
-    };
-    let length = samples.unwrap_or(held / count);
-    let total = length.checked_mul(count).filter(|&total| total > 0);
+    let held = format.held(there);
+    let length = samples.unwrap_or(held / frame);
+    let total = length.checked_mul(frame).filter(|&total| total > 0);
     let needed = total.and_then(|total| format.bytes(total));
     let (Some(total), Some(needed)) = (total, needed) else {
         return Err(format!("{} bytes are no {length} samples", bytes.len()));
     };
     if held < total {
+        let ends = held % frame;
+        let signal = group
+            .iter()
+            .scan(0, |end, signal| {
+                *end += signal.per_frame;
+                Some((*end, signal))
+            })
+            .find(|(end, _)| *end > ends);
         return Err(format!(
             "the file ends at sample {} of lead {}; the header promises {length} samples of {count} signals \
              ({} bytes, there are {}). It is cut off, or the header belongs to another file",
-            held / count,
-            group[held % count].name,
+            held / frame,
+            signal.map_or("", |(_, signal)| &signal.name),
             needed.saturating_add(offset),
             bytes.len(),
         ));
     }
-    // An odd number of 12-bit samples may be filled up to a whole pair.
-    let padding = usize::from(format == Format::Packed212 && total % 2 == 1);
-    if there > needed + padding {
+    // The last samples that are packed together may be filled up to a whole block.
+    if there > needed + format.padding(total) {
         let names: Vec<_> = group.iter().map(|signal| signal.name.as_str()).collect();
         return Err(format!(
             "the file has {} bytes, but the header promises {length} samples of {count} signals (leads {}), \
@@ -259,20 +316,6 @@ fn body<'b>(
         ));
     }
     Ok((&bytes[offset..offset + needed], length))
-}
-
-/// The first `total` 12-bit samples.
-fn unpack(bytes: &[u8], total: usize) -> Vec<i16> {
-    let extend = |twelve_bits: u16| ((twelve_bits << 4) as i16) >> 4;
-    let mut samples = Vec::with_capacity(total + 1);
-    for three in bytes.chunks(3) {
-        let &[low, middle, ..] = three else { break };
-        let high = three.get(2).copied().unwrap_or(0);
-        samples.push(extend(u16::from(low) | u16::from(middle & 0x0f) << 8));
-        samples.push(extend(u16::from(high) | u16::from(middle & 0xf0) << 4));
-    }
-    samples.truncate(total);
-    samples
 }
 
 /// Turns the samples of one lead into mV, checking them on the way.
@@ -310,17 +353,35 @@ impl<'h> Decoder<'h> {
         Ok(Self { signal, rate, summed, unsummed: header.has_no_checksums(), gain })
     }
 
-    /// `(sample - baseline) / gain` of each sample: differences of 24 bits are exact in f32, and so the
-    /// result is rounded once. A sample that is missing after the first `needed` ends the lead.
-    fn decode(&self, samples: &[i16], needed: usize) -> std::result::Result<Vec<f32>, String> {
-        let missing = self.signal.format.missing();
-        let gap = samples.iter().position(|&sample| sample == missing);
+    /// `(sample - baseline) / gain` of each sample, of several per frame their mean: differences of 24 bits are exact in
+    /// f32, and so the result is rounded once. A sample that is missing after the first `needed` ends the lead.
+    fn decode(&self, samples: &[i32], needed: usize) -> std::result::Result<Vec<f32>, String> {
+        let SignalLine { format, per_frame, skew, .. } = *self.signal;
+        let aligned = skew.checked_mul(per_frame).and_then(|skewed| samples.get(skewed..));
+        let aligned = aligned.filter(|rest| !rest.is_empty());
+        let aligned = aligned.ok_or_else(|| format!("it is late by {skew} samples, more than there are"))?;
+        let missing = format.missing();
+        let gap = aligned.iter().position(|&sample| Some(sample) == missing).map(|place| place / per_frame);
         if let Some(place) = gap.filter(|&place| place < needed) {
             let seconds = place as f64 / self.rate;
+            let missing = missing.unwrap_or(0);
             return Err(format!(
                 "sample {place} (at {seconds:.3} s) is missing: its value is {missing}, which marks a gap"
             ));
         }
+        self.check(samples)?;
+        let aligned = &aligned[..gap.map_or(aligned.len(), |place| place * per_frame)];
+        if per_frame == 1 && !format.is_wide() {
+            let (baseline, gain) = (self.signal.baseline as f32, self.gain as f32);
+            return Ok(aligned.iter().map(|&sample| (sample as f32 - baseline) / gain).collect());
+        }
+        let (baseline, gain) = (f64::from(self.signal.baseline), self.gain);
+        let mean = |frame: &[i32]| frame.iter().map(|&sample| f64::from(sample)).sum::<f64>() / per_frame as f64;
+        Ok(aligned.chunks_exact(per_frame).map(|frame| ((mean(frame) - baseline) / gain) as f32).collect())
+    }
+
+    /// Holds the samples against the header's checksum and first value.
+    fn check(&self, samples: &[i32]) -> std::result::Result<(), String> {
         let sum = samples.iter().fold(0u16, |sum, &sample| sum.wrapping_add(sample as u16));
         let checksum = self.signal.checksum.filter(|_| self.summed && !self.unsummed);
         if let Some(checksum) = checksum.filter(|&checksum| checksum as u16 != sum) {
@@ -329,17 +390,14 @@ impl<'h> Decoder<'h> {
                  the file is damaged, or the header belongs to another file"
             ));
         }
-        // Where nobody computed checksums nobody looked at the first sample either.
-        let initial = self.signal.initial.filter(|&initial| !(self.unsummed && initial == 0));
+        // Where nobody computed checksums nobody looked at the first sample either; that of format 8 is added to it.
+        let told = |initial: &i32| self.signal.format.missing().is_some() && !(self.unsummed && *initial == 0);
+        let initial = self.signal.initial.filter(told);
         match (samples.first(), initial) {
-            (Some(&first), Some(initial)) if i32::from(first) != initial => {
+            (Some(&first), Some(initial)) if first != initial => {
                 Err(format!("the first sample is {first}, but the header says {initial}"))
             }
-            _ => {
-                let (baseline, gain) = (self.signal.baseline as f32, self.gain as f32);
-                let samples = &samples[..gap.unwrap_or(samples.len())];
-                Ok(samples.iter().map(|&sample| (f32::from(sample) - baseline) / gain).collect())
-            }
+            _ => Ok(()),
         }
     }
 }
