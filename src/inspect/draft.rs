@@ -52,7 +52,7 @@ impl Draft {
     fn signals(&mut self, profile: &Profile, signals: &[String]) {
         let names = Names::new(signals);
         let rank = |column: &Column| {
-            let of = |names: &[&str]| usize::from(find_one(column, names));
+            let of = |names: &[&str]| usize::from(roles::is(column, names));
             of(roles::PATH) * 2 + of(roles::ID)
         };
         let found = profile.columns.iter().filter_map(|column| {
@@ -161,7 +161,7 @@ impl Draft {
         // Of several the one that most rows have.
         let codes = codes.filter(|(column, _)| !column.is_flag()).max_by_key(|(column, _)| column.known);
         let is_role =
-            |column: &Column| [roles::SEX, roles::FOLD, roles::ID].iter().any(|names| find_one(column, names));
+            |column: &Column| [roles::SEX, roles::FOLD, roles::ID].iter().any(|names| roles::is(column, names));
         let flags: Vec<&Column> =
             profile.columns.iter().filter(|column| column.is_flag() && !is_role(column)).collect();
         let list = flags.iter().map(|column| quoted(&column.name)).collect::<Vec<_>>().join(", ");
@@ -202,17 +202,6 @@ impl Draft {
         if !numbers.is_empty() {
             self.key("missing", &format!("[{}]", numbers.join(", ")));
         }
-    }
-}
-
-fn find_one(column: &Column, names: &[&str]) -> bool {
-    let alone = Profile { rows: 0, columns: vec![column.clone_name()] };
-    find(&alone, names).is_some()
-}
-
-impl Column {
-    fn clone_name(&self) -> Column {
-        Column { name: self.name.clone(), known: 1, ..Column::default() }
     }
 }
 

@@ -84,11 +84,15 @@ fn plain(name: &str) -> [String; 2] {
     [letters(&lower), letters(bare.unwrap_or(&lower))]
 }
 
+/// Whether the column has one of `names`.
+pub(super) fn is(column: &Column, names: &[&str]) -> bool {
+    plain(&column.name).iter().any(|own| names.contains(&own.as_str()))
+}
+
 /// The first column that has one of `names`, in their order.
 pub(super) fn find<'p>(profile: &'p Profile, names: &[&str]) -> Option<&'p Column> {
-    names.iter().find_map(|name| {
-        profile.columns.iter().find(|column| column.known > 0 && plain(&column.name).iter().any(|own| own == name))
-    })
+    let known = || profile.columns.iter().filter(|column| column.known > 0);
+    names.iter().find_map(|name| known().find(|column| is(column, &[name])))
 }
 
 /// How many of the usual columns a table has.

@@ -7,10 +7,18 @@
 //! [`Reading`](crate::source::Reading) override files. What neither says is an error that names the key to set: no unit, rate
 //! or lead is guessed.
 
+pub(in crate::source) mod asc;
+mod hdf5;
 mod look;
+mod matlab;
+mod matrix;
+mod number;
+mod numpy;
 mod place;
 mod registry;
+mod text;
 mod wfdb;
+mod zip;
 
 pub use look::{Array, Look};
 pub use place::{Axis, Layout, Place};

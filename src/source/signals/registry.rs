@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Layout, Look, Place, wfdb};
+use super::{Layout, Look, Place, hdf5, matlab, numpy, text, wfdb};
 use crate::source::{Found, Request};
 use crate::{Error, Result};
 
@@ -17,7 +17,12 @@ pub(super) struct Format {
 }
 
 /// Those beside WFDB, of which a record is several files.
-const FORMATS: &[Format] = &[];
+const FORMATS: &[Format] = &[
+    Format { endings: &["csv", "txt", "tsv", "asc"], read: text::read, look: text::look },
+    Format { endings: &["npy", "npz"], read: numpy::read, look: numpy::look },
+    Format { endings: &["h5", "hdf5", "he5"], read: hdf5::read, look: hdf5::look },
+    Format { endings: &["mat"], read: matlab::read, look: matlab::look },
+];
 
 /// Reads one record: of it what is asked for, and only that is checked. Samples are mV.
 ///
