@@ -3,7 +3,7 @@
 //! data mix and freeze schedule makes the most of it?
 //!
 //! Data flows one way through the modules, each knowing only those before it:
-//! [`words`], [`ecg`] -> [`tensor`] -> [`ops`] -> [`nn`] -> [`source`] -> [`manifest`] -> [`plan`] -> [`data`] -> [`statistics`],
+//! [`words`], [`ecg`] -> [`tensor`] -> [`ops`] -> [`nn`] -> [`source`] -> [`manifest`] -> [`inspect`], [`plan`] -> [`data`] -> [`statistics`],
 //! [`metrics`] -> [`store`] -> [`train`] -> [`run`], [`compare`] -> [`verify`], [`audit`] -> [`report`] and [`mod@bench`] -> [`cli`].
 //! Where things lie in a folder of results says [`results`].
 //!
@@ -21,6 +21,7 @@ mod declare;
 pub mod durable;
 pub mod ecg;
 pub mod error;
+pub mod inspect;
 pub mod manifest;
 pub mod metrics;
 pub mod nn;

@@ -26,6 +26,7 @@ const ROOMS: &[&str] = &[
     "nn",
     "source",
     "manifest",
+    "inspect",
     "metrics",
     "plan",
     "data",

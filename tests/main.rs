@@ -17,6 +17,7 @@ mod every_pair;
 mod export;
 mod guide;
 mod house;
+mod inspect;
 mod keeping;
 mod manifest;
 mod metrics;
@@ -33,6 +34,7 @@ mod split;
 mod statistics;
 mod status;
 mod store;
+mod table;
 #[cfg(unix)]
 mod torture;
 mod training;

@@ -475,7 +475,10 @@ fn all_problems_are_told_at_once_in_the_order_of_the_text_and_none_twice() {
         told,
         [
             (1, "unknown key `nam` in the manifest; did you mean `name`?"),
-            (1, "the transfer stage needs a source of kind `ptb-xl`, `cinc`, `ecg-arrhythmia`, `code-15`, `sph`, `ludb`, `medalcare-xl`, `ptb`; declare one under [sources]"),
+            (
+                1,
+                "the transfer stage needs a source of kind `ptb-xl`, `cinc`, `ecg-arrhythmia`, `code-15`, `sph`, `ludb`, `medalcare-xl`, `ptb`; declare one under [sources]"
+            ),
             (3, "`epochs` is 0; it must be from 1 to 1000000"),
             (4, "unknown key `los` in `regression`; did you mean `loss`?"),
             (6, "unknown architecture `cn`; did you mean `cnn`?"),

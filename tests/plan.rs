@@ -145,10 +145,7 @@ fn an_edit_changes_exactly_the_ids_it_should() {
             "source path",
             |m| {
                 let path = DataPath { written: "$X".into(), resolved: Ok("/moved".into()) };
-                m.sources.insert(
-                    "ptbxl".into(),
-                    PtbXl::at(path).into(),
-                );
+                m.sources.insert("ptbxl".into(), PtbXl::at(path).into());
             },
             Nothing,
         ),

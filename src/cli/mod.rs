@@ -12,6 +12,7 @@ mod bench;
 mod check;
 mod compare;
 mod export;
+mod inspect;
 mod plan;
 mod plot;
 mod query;
@@ -45,6 +46,7 @@ pub struct Cli {
 pub enum Command {
     Run(run::Options),
     Check(check::Options),
+    Inspect(inspect::Options),
     Plan(plan::Options),
     Compare(compare::Options),
     Plot(plot::Options),
@@ -107,6 +109,7 @@ impl Cli {
         match self.command {
             Command::Run(options) => run::run(options),
             Command::Check(options) => check::run(options),
+            Command::Inspect(options) => inspect::run(options),
             Command::Plan(options) => plan::run(options),
             Command::Compare(options) => compare::run(options),
             Command::Plot(options) => plot::run(options),

@@ -18,7 +18,9 @@ pub(crate) fn default_of<T: Table + DeserializeOwned>() -> T {
 fn filled(of: &Type, json: &Value, path: &dyn Fn(&str) -> Value) -> Value {
     match (of, json) {
         (Type::Path | Type::PathOrList(_), Value::String(text)) => path(text),
-        (Type::Table(keys) | Type::Short(keys), Value::Object(object)) => Value::Object(filled_table(keys, object, path)),
+        (Type::Table(keys) | Type::Short(keys), Value::Object(object)) => {
+            Value::Object(filled_table(keys, object, path))
+        }
         (Type::Kind(_), Value::String(word)) => filled(of, &json!({ "kind": word }), path),
         (Type::Kind(kinds), Value::Object(object)) => {
             let name = object.get("kind").and_then(Value::as_str).or(kinds.default).unwrap_or_default();

@@ -114,10 +114,12 @@ impl Reader<'_> {
             (Type::Bool, DeValue::Boolean(value)) => Some(Value::Bool(*value)),
             (Type::Text(min), DeValue::String(text)) => self.text(*min, text, span),
             (Type::PathOrList(list), DeValue::Array(_)) => self.value(list, value),
-            (Type::Path | Type::PathOrList(_), DeValue::String(text)) => match path::resolve(text, self.folder, self.env) {
-                Ok(path) => serde_json::to_value(path).ok(),
-                Err(message) => self.fault(span, message),
-            },
+            (Type::Path | Type::PathOrList(_), DeValue::String(text)) => {
+                match path::resolve(text, self.folder, self.env) {
+                    Ok(path) => serde_json::to_value(path).ok(),
+                    Err(message) => self.fault(span, message),
+                }
+            }
             (Type::Condition, DeValue::String(text)) => {
                 self.condition(text, span).and_then(|condition| serde_json::to_value(condition).ok())
             }

@@ -22,11 +22,12 @@ pub mod maps;
 mod path;
 pub mod plausible;
 mod reading;
+pub(crate) mod recognise;
 mod record;
 mod registry;
 mod request;
 pub mod signals;
-mod table;
+pub(crate) mod table;
 pub mod wfdb;
 
 pub use files::File;
@@ -42,4 +43,5 @@ pub use request::{Found, OtherLeads, Request};
 
 pub(crate) use interface::look_at_named;
 pub(crate) use keys::LEAD;
+pub(crate) use recognise::recognise;
 pub(crate) use registry::KINDS;

@@ -47,11 +47,7 @@ pub fn manifest(name: &str) -> Manifest {
             ("simulated".into(), Simulator { records: 200, seed: 7 }.into()),
             (
                 "ptbxl".into(),
-                PtbXl {
-                    features: Some(data("/data/12sl.csv").into()),
-                    ..PtbXl::at(data("/data/ptb-xl"))
-                }
-                .into(),
+                PtbXl { features: Some(data("/data/12sl.csv").into()), ..PtbXl::at(data("/data/ptb-xl")) }.into(),
             ),
         ]),
         signal: Signal {

@@ -14,6 +14,7 @@ use crate::source::files::{File, has_extension, look_at_all, name_below, not_a_f
 use crate::source::interface::from_json;
 use crate::source::intervals::{IntervalColumns, Intervals, Origin, admit, missing_measurements};
 use crate::source::keys::{AT_MOST, GAIN, UNIT, UNREADABLE, data_set};
+use crate::source::recognise::Recognised;
 use crate::source::signals::asc;
 use crate::source::table::{Column, Table};
 use crate::source::{DataPath, Found, Knowledge, Listing, Reading, Record, Request, Source, SourceKind};
@@ -62,6 +63,12 @@ impl DeepfakeEcg {
         },
         from_json: from_json::<Self>,
     };
+}
+
+/// Knows a folder of `.asc` files with a ground truth again.
+pub(super) fn recognise(path: &Path) -> Option<Recognised> {
+    let is_it = path.is_dir() && find(path).is_ok();
+    is_it.then(|| Recognised { kind: DeepfakeEcg::KIND.declaration.name, paths: vec![("path", path.to_owned())] })
 }
 
 impl Source for DeepfakeEcg {

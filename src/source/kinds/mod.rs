@@ -1,8 +1,8 @@
 //! The kinds of source, one a line, in the order of the manifest's reference page: the module, and the type in it that is a
-//! source of the kind.
+//! source of the kind; `: recognise` where the module has a function of this name that knows the kind's folder again.
 
 macro_rules! kinds {
-    ($($(#[$attribute:meta])* $module:ident::$source:ident,)*) => {
+    ($($(#[$attribute:meta])* $module:ident::$source:ident $(: $recognise:ident)?,)*) => {
         $(
             $(#[$attribute])*
             pub mod $module;
@@ -12,13 +12,16 @@ macro_rules! kinds {
 
         /// What each of them is.
         pub(super) const ALL: &[super::SourceKind] = &[$($(#[$attribute])* $source::KIND),*];
+
+        /// How those of them that have a layout of their own know it again.
+        pub(super) const LAYOUTS: &[super::recognise::Recognise] = &[$($($module::$recognise,)?)*];
     };
 }
 
 kinds! {
     simulator::Simulator,
-    deepfake_ecg::DeepfakeEcg,
-    ptb_xl::PtbXl,
+    deepfake_ecg::DeepfakeEcg: recognise,
+    ptb_xl::PtbXl: recognise,
     cinc::Cinc,
     ecg_arrhythmia::EcgArrhythmia,
     code_15::Code15,
@@ -28,6 +31,7 @@ kinds! {
     medalcare_xl::MedalcareXl,
     ptb::Ptb,
     fda_drug_studies::FdaDrugStudies,
+    table::TableSource,
     #[cfg(test)]
     toy::Toy,
 }

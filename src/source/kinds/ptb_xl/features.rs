@@ -17,7 +17,7 @@ const FEATURES: [&str; 4] = ["RR_Mean_Global", "PR_Int_Global", "QT_Int_Global",
 /// The column by which ECGDeli's table is known: from P onset to QRS onset, where its `PR_Int_Global` ends at the R peak.
 const PQ: &str = "PQ_Int_Global";
 
-/// Words for the tables of PTB-XL+.
+/// Words for the tables of PTB-XL+, the one to be preferred first.
 const TABLES: [&str; 3] = ["12sl", "unig", "ecgdeli"];
 
 /// Intervals of several tables agree where they are this near to each other, ms, unless the manifest says otherwise.
@@ -92,6 +92,13 @@ fn find(word: &str, folder: &Path) -> Result<PathBuf> {
             places.join(", ")
         ))
     })
+}
+
+/// The features table in PTB-XL's folder `root` or in one beside it, if there is one.
+pub(super) fn near(root: &Path) -> Option<PathBuf> {
+    let sibling = |name: &str| root.parent().map(|parent| parent.join(name)).unwrap_or_default();
+    let folders = [root.to_owned(), root.join("features"), sibling("ptb-xl-plus/features"), sibling("features")];
+    folders.iter().flat_map(|folder| TABLES.map(|table| folder.join(file_of(table)))).find(|path| path.is_file())
 }
 
 /// A features table of PTB-XL+, or the consensus of several.

@@ -8,7 +8,7 @@ mod features;
 mod folder;
 mod statements;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +19,7 @@ use crate::ecg::Measurement;
 use crate::source::interface::from_json;
 use crate::source::keys::{AT_MOST, GAIN, LEADS, UNIT, UNREADABLE, data_set};
 use crate::source::maps::OF_SCP;
+use crate::source::recognise::Recognised;
 use crate::source::{DataPath, File, Found, Knowledge, Listing, Reading, Request, Source, SourceKind, wfdb};
 
 pub use self::features::FeatureTables;
@@ -137,6 +138,13 @@ impl PtbXl {
 
 /// Several features tables.
 const TABLES: Type = Type::List { of: &Type::Path, min: 2, max: 16, unique: true };
+/// Knows a folder with PTB-XL's tables again, and PTB-XL+'s features in it or beside it.
+pub(super) fn recognise(path: &Path) -> Option<Recognised> {
+    let root = [DATABASE, STATEMENTS].iter().all(|table| path.join(table).is_file()).then_some(path)?;
+    let mut paths = vec![("path", root.to_owned())];
+    paths.extend(features::near(root).map(|features| ("features", features)));
+    Some(Recognised { kind: PtbXl::KIND.declaration.name, paths })
+}
 
 impl Source for PtbXl {
     fn kind(&self) -> &'static SourceKind {

@@ -1,0 +1,7 @@
+//! Tables with a row for each record: CSV with a header line, Parquet, and the comments of WFDB headers.
+
+mod headers;
+mod parquet;
+mod read;
+
+pub(crate) use read::{Column, Row, Spot, Table, without_zeros};
