@@ -49,6 +49,15 @@ impl Sources {
         names.iter().map(|name| Ok((name.clone(), self.one(manifest, name, planned, progress)?))).collect()
     }
 
+    /// Forgets datasets whose file was found damaged, so that they are read anew; whether there are any.
+    pub(super) fn forget_damaged(&self) -> bool {
+        let mut slots = super::lock(&self.slots);
+        let before = slots.len();
+        let is_damaged = |slot: &Slot| matches!(slot.get(), Some(Ok(dataset)) if dataset.signals.is_damaged());
+        slots.retain(|_, slot| !is_damaged(slot));
+        slots.len() < before
+    }
+
     fn one(
         &self,
         manifest: &Manifest,

@@ -51,8 +51,19 @@ impl Watch for Follow<'_> {
     }
 }
 
-/// Trains stage `index` of the plan, which is `held`, and saves its weights beside their place.
+/// Trains stage `index` of the plan, which is `held`, and saves its weights beside their place. Where prepared records turn out
+/// to be damaged they are made again, once, and the stage goes on from what was saved of it.
 pub(super) fn train<D: Backend>(device: &D, shared: &Shared<'_>, index: usize, held: &Held) -> Result<Finished> {
+    match train_once(device, shared, index, held) {
+        Err(error) if shared.sources.forget_damaged() => {
+            shared.progress.message(&error.message);
+            train_once(device, shared, index, held)
+        }
+        other => other,
+    }
+}
+
+fn train_once<D: Backend>(device: &D, shared: &Shared<'_>, index: usize, held: &Held) -> Result<Finished> {
     let stage = &shared.plan.stages[index];
     let manifest = &shared.plan.experiments[stage.experiment];
     let architecture = manifest
