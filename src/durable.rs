@@ -200,6 +200,26 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_is_written_bit_by_bit_is_seen_when_it_is_finished() {
+        let folder = std::env::temp_dir().join(format!("ecgraft-bits-{}", std::process::id()));
+        let path = folder.join("file");
+        let begun = || {
+            let mut file = Unfinished::new(&path).unwrap();
+            file.write_all(b"..two").unwrap();
+            assert!(!path.exists());
+            file
+        };
+        drop(begun());
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+        let mut file = begun();
+        file.write_first(b"on").unwrap();
+        file.finish().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"ontwo");
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+        let _ = fs::remove_dir_all(&folder);
+    }
+
+    #[test]
     fn unfinished_files_tell_who_wrote_them() {
         let path = unfinished(Path::new("a/b@c.safetensors"));
         assert_eq!(writer_of(&path), Some(process::name()));

@@ -20,6 +20,7 @@ mod house;
 mod keeping;
 mod manifest;
 mod metrics;
+mod on_disk;
 mod page;
 mod people;
 mod plan;

@@ -94,6 +94,44 @@ pub(super) fn checksum(values: &[f32]) -> u64 {
 mod tests {
     use super::*;
 
+    /// Numbers of IEEE 754-2008, table 3.5 (binary16), and 1/3 and pi rounded by its rule.
+    #[test]
+    fn half_precision_is_that_of_the_standard() {
+        for (half, value) in [
+            (0x0000, 0.0),
+            (0x8000, -0.0),
+            (0x0001, 2f32.powi(-24)),
+            (0x03ff, 1023.0 * 2f32.powi(-24)),
+            (0x0400, 2f32.powi(-14)),
+            (0x3555, 0.333_251_95),
+            (0x3c00, 1.0),
+            (0xc000, -2.0),
+            (0x4248, 3.140_625),
+            (0x7bff, LARGEST_HALF),
+            (0x7c00, f32::INFINITY),
+        ] {
+            assert_eq!(from_half(half).to_bits(), f32::to_bits(value), "{half:04x}");
+            assert_eq!(to_half(value), half, "{value}");
+        }
+        assert_eq!((to_half(1.0 / 3.0), to_half(std::f32::consts::PI)), (0x3555, 0x4248));
+        assert!(from_half(to_half(f32::NAN)).is_nan());
+    }
+
+    /// Every number of half precision comes back; between two the nearer one is taken, in the middle the even one.
+    #[test]
+    fn values_go_to_the_nearest_half() {
+        for half in 0..0x7bff_u16 {
+            let (low, high) = (from_half(half), from_half(half + 1));
+            let middle = (low + high) / 2.0;
+            let even = half + (half & 1);
+            assert_eq!([low, middle, high].map(to_half), [half, even, half + 1]);
+            let beside = [middle.to_bits() - 1, middle.to_bits() + 1].map(|bits| to_half(f32::from_bits(bits)));
+            assert_eq!(beside, [half, half + 1]);
+            assert_eq!(to_half(-low), half | 0x8000);
+        }
+        assert_eq!([65519.996, 65520.0, 1e9].map(to_half), [0x7bff, 0x7c00, 0x7c00]);
+    }
+
     #[test]
     fn a_checksum_sees_any_changed_bit_and_order() {
         let values: Vec<f32> = (0..37).map(|value| value as f32).collect();

@@ -104,7 +104,7 @@ impl SignalFile {
             Err(error) if error.kind() != io::ErrorKind::NotFound => format!("remove it ({error})"),
             _ => "it was removed".to_owned(),
         };
-        Error::user(format!(
+        Error::damaged(format!(
             "{} is damaged (signal {index} counted from 0: {why}); {gone}, and its records are made again",
             self.path.display()
         ))

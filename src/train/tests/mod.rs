@@ -68,10 +68,8 @@ fn parse(text: &str) -> Manifest {
 }
 
 fn values_of(dataset: &mut Dataset) -> &mut Vec<f32> {
-    match &mut dataset.signals {
-        Signals::Memory(values) => values,
-        Signals::File(_) => panic!("records of tests are in memory"),
-    }
+    let Signals::Memory(values) = &mut dataset.signals else { panic!("records of tests are in memory") };
+    values
 }
 
 /// Sines whose frequency is the heart rate; records of the second class are upside down in lead II.
