@@ -45,13 +45,9 @@ fn measure(folder: &Path, cache: &Path) {
         };
         say("decoded to mV", count, bytes, best(RUNS, decode));
 
-        let signal = |bandpass, normalize| Signal {
-            leads: vec![Lead::I, Lead::II, Lead::V1, Lead::V2, Lead::V3, Lead::V4, Lead::V5, Lead::V6],
-            sampling_rate: rate,
-            duration: 10.0,
-            bandpass,
-            normalize,
-        };
+        let leads = vec![Lead::I, Lead::II, Lead::V1, Lead::V2, Lead::V3, Lead::V4, Lead::V5, Lead::V6];
+        let recorded = Signal::recorded(leads, rate, 10.0);
+        let signal = |bandpass, normalize| Signal { bandpass, normalize, ..recorded.clone() };
         let plain = signal(None, Normalize::None);
         let full = signal(Some([0.5, 40.0]), Normalize::ZScore);
         let first = best(1, || drop(fingerprint(&source, cache).expect("sound")));
@@ -74,9 +70,10 @@ fn measure(folder: &Path, cache: &Path) {
         say("loaded, no filter, cache written", count, bytes, cold(&plain));
         say("loaded, 0.5-40 Hz and z-score, cache written", count, bytes, cold(&full));
         let dataset: Dataset = read(&full);
-        let delivered = 4 * dataset.signals.len() as u64;
+        let delivered = (4 * dataset.records.len() * dataset.leads * dataset.length) as u64;
         drop(dataset);
-        say("loaded from the cache (bytes of f32)", count, delivered, best(RUNS, || drop(read(&full))));
+        let again = || drop(read(&full).all_signals().expect("sound"));
+        say("loaded from the cache (bytes of f32)", count, delivered, best(RUNS, again));
     }
 }
 

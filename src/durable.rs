@@ -5,7 +5,7 @@
 //! [`write()`] returned is there when the machine comes back.
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
@@ -74,6 +74,77 @@ pub fn put(unfinished: &Path, path: &Path) -> io::Result<()> {
     done
 }
 
+/// A file that is written bit by bit, beside its place until it is finished; it goes where it is dropped before that.
+#[derive(Debug)]
+pub struct Unfinished {
+    path: PathBuf,
+    unfinished: PathBuf,
+    /// `None` once it is finished.
+    file: Option<BufWriter<File>>,
+}
+
+impl Unfinished {
+    /// Begins the file that will be `path`, making its folder where it lacks.
+    ///
+    /// # Errors
+    /// Where the folder or the file cannot be made.
+    pub fn new(path: &Path) -> io::Result<Self> {
+        let unfinished = unfinished(path);
+        fs::create_dir_all(folder(path))?;
+        let file = File::options().read(true).write(true).create_new(true).open(&unfinished)?;
+        Ok(Self { path: path.into(), unfinished, file: Some(BufWriter::new(file)) })
+    }
+
+    /// The place of the file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes `bytes` over the first ones of the file; nothing can be appended after that.
+    ///
+    /// # Errors
+    /// Where the disk does not allow it.
+    pub fn write_first(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let file = self.open()?;
+        file.rewind()?;
+        file.write_all(bytes)
+    }
+
+    /// Syncs the file and puts it in its place, durably; it stays open for reading.
+    ///
+    /// # Errors
+    /// Where the disk does not allow it; the place is then as it was.
+    pub fn finish(mut self) -> io::Result<File> {
+        self.flush()?;
+        self.open()?.get_ref().sync_all()?;
+        put(&self.unfinished, &self.path)?;
+        let file = self.file.take().ok_or(io::ErrorKind::NotFound)?;
+        file.into_inner().map_err(io::IntoInnerError::into_error)
+    }
+
+    fn open(&mut self) -> io::Result<&mut BufWriter<File>> {
+        self.file.as_mut().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+}
+
+impl Write for Unfinished {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.open()?.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.open()?.flush()
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if self.file.take().is_some() {
+            let _ = fs::remove_file(&self.unfinished);
+        }
+    }
+}
+
 /// Makes sure that names of files in `folder` survive a loss of power.
 ///
 /// # Errors
@@ -125,6 +196,26 @@ mod tests {
         write(&path, b"new").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
         assert_eq!(fs::read_dir(folder.join("deep")).unwrap().count(), 1);
+        let _ = fs::remove_dir_all(&folder);
+    }
+
+    #[test]
+    fn a_file_that_is_written_bit_by_bit_is_seen_when_it_is_finished() {
+        let folder = std::env::temp_dir().join(format!("ecgraft-bits-{}", std::process::id()));
+        let path = folder.join("file");
+        let begun = || {
+            let mut file = Unfinished::new(&path).unwrap();
+            file.write_all(b"..two").unwrap();
+            assert!(!path.exists());
+            file
+        };
+        drop(begun());
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+        let mut file = begun();
+        file.write_first(b"on").unwrap();
+        file.finish().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"ontwo");
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
         let _ = fs::remove_dir_all(&folder);
     }
 

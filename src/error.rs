@@ -14,6 +14,8 @@ pub enum Blame {
     Internal,
     /// A device has too little memory. Exit code 2.
     Memory,
+    /// A file of prepared records is not what was written. It is made again when it is next needed. Exit code 2.
+    Damaged,
     /// The user asked to stop. Exit code 130 after Ctrl-C, else 128 and the number of the signal.
     Interrupted,
 }
@@ -43,6 +45,11 @@ impl Error {
         Self { blame: Blame::Memory, message: message.into() }
     }
 
+    /// A file of prepared records that is not what was written (exit code 2).
+    pub fn damaged(message: impl Into<String>) -> Self {
+        Self { blame: Blame::Damaged, message: message.into() }
+    }
+
     /// The user asked to stop (exit code 130 after Ctrl-C).
     pub fn interrupted() -> Self {
         Self { blame: Blame::Interrupted, message: "what is finished is kept".into() }
@@ -57,7 +64,7 @@ impl Error {
     /// The exit code of the process for this error; of a signal other than Ctrl-C it is that of `stop::exit_code`.
     pub fn exit_code(&self) -> u8 {
         match self.blame {
-            Blame::User | Blame::Memory => 2,
+            Blame::User | Blame::Memory | Blame::Damaged => 2,
             Blame::Internal => 1,
             Blame::Interrupted => 130,
         }

@@ -21,6 +21,7 @@ mod inspect;
 mod keeping;
 mod manifest;
 mod metrics;
+mod on_disk;
 mod page;
 mod people;
 mod plan;

@@ -8,7 +8,7 @@ use safetensors::SafeTensors;
 const FIXTURE: &[u8] = include_bytes!("fixtures/signal/signal.safetensors");
 
 fn signal(leads: &[Lead], sampling_rate: f64, duration: f64) -> Signal {
-    Signal { leads: leads.to_vec(), sampling_rate, duration, bandpass: None, normalize: Normalize::None }
+    Signal::recorded(leads.to_vec(), sampling_rate, duration)
 }
 
 fn leads(tensors: &SafeTensors, name: &str) -> Vec<Vec<f32>> {

@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use ecgraft::data::load;
 use ecgraft::data::signal::prepare;
 use ecgraft::ecg::{Lead, Measurement, RawRecord, superclass};
-use ecgraft::manifest::{Normalize, Signal};
+use ecgraft::manifest::Signal;
 use ecgraft::source::simulator::{Clean, SAMPLES, clean, simulate};
 use ecgraft::source::{DataPath, PtbXl};
 
@@ -284,7 +284,7 @@ fn what_is_written_is_read_as_ptb_xl() {
     let source = PtbXl { features: features.map(Into::into), ..PtbXl::at(path(dir.clone())) };
     for rate in [500.0, 100.0] {
         let leads = Lead::ALL.to_vec();
-        let signal = Signal { leads, sampling_rate: rate, duration: 10.0, bandpass: None, normalize: Normalize::None };
+        let signal = Signal::recorded(leads, rate, 10.0);
         let read = load("files", &source, &signal, &dir.join("cache")).unwrap();
         assert_eq!((read.records.len(), read.notes.as_slice()), (12, &[][..]));
         for (index, record) in read.records.iter().enumerate() {
@@ -297,7 +297,9 @@ fn what_is_written_is_read_as_ptb_xl() {
             }
             // A step is 1/1000 mV.
             let expected = prepare(&raw, &signal).unwrap();
-            assert!(read.signal(index).iter().zip(&expected).all(|(read, made)| (read - made).abs() < 0.00051));
+            assert!(
+                read.signal(index).unwrap().iter().zip(&expected).all(|(read, made)| (read - made).abs() < 0.00051)
+            );
         }
     }
     fs::remove_dir_all(&dir).unwrap();

@@ -40,7 +40,7 @@ fn dataset(source: &str, count: usize, per_patient: usize) -> Arc<Dataset> {
         records: (0..count).map(record).collect(),
         leads: 1,
         length: 1,
-        signals: vec![0.0; count],
+        signals: ecgraft::data::Signals::Memory(vec![0.0; count]),
         notes: vec![],
         told: vec![],
         warnings: vec![],

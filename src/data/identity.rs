@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 
 use super::signal::prepare;
 use crate::ecg::{Lead, RawRecord};
-use crate::manifest::{Normalize, Signal};
+use crate::manifest::Signal;
 use crate::source::{Found, Recording};
 
 /// What every identity is hashed with, so that none is the hash of anything else.
@@ -57,13 +57,8 @@ fn identity_of_made(raw: &RawRecord, signal: &Signal) -> Option<Recording> {
         return recording(raw, signal);
     }
     let leads: Vec<Lead> = leads(raw, signal).map(|(lead, _)| lead).collect();
-    let written = Signal {
-        leads: leads.clone(),
-        sampling_rate: LOW_RATE,
-        duration: raw.signals.first().map_or(0, Vec::len) as f64 / raw.sampling_rate,
-        bandpass: None,
-        normalize: Normalize::None,
-    };
+    let duration = raw.signals.first().map_or(0, Vec::len) as f64 / raw.sampling_rate;
+    let written = Signal::recorded(leads.clone(), LOW_RATE, duration);
     // What cannot be resampled is not written either.
     let samples = prepare(raw, &written).ok()?;
     let signals = samples.chunks(written.length()).map(<[f32]>::to_vec).collect();
@@ -113,10 +108,11 @@ fn rounded(value: f32) -> i32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::manifest::Normalize;
     use crate::source::simulator;
 
     fn signal(leads: &[Lead], sampling_rate: f64, duration: f64) -> Signal {
-        Signal { leads: leads.to_vec(), sampling_rate, duration, bandpass: None, normalize: Normalize::ZScore }
+        Signal { normalize: Normalize::ZScore, ..Signal::recorded(leads.to_vec(), sampling_rate, duration) }
     }
 
     #[test]

@@ -23,6 +23,9 @@ pub struct LeftOut {
     pub id: String,
     /// What is wrong with it.
     pub reason: String,
+    /// Whether it is shorter than `signal.duration`, which `signal.shorter` allows whatever else may be left out.
+    #[serde(default)]
+    pub shorter: bool,
 }
 
 /// What becomes of `faulty` records of `all`: nothing is returned where they may be left out.
@@ -90,11 +93,13 @@ pub(super) fn place(source: &str, left_out: &[LeftOut]) -> PathBuf {
 /// The note that says so.
 pub(super) fn note(source: &str, left_out: &[LeftOut], all: usize) -> String {
     let place = place(source, left_out);
-    format!(
-        "{} of {all} records cannot be read and are left out; {} lists them with the reasons",
-        left_out.len(),
-        place.display()
-    )
+    let shorter = left_out.iter().filter(|record| record.shorter).count();
+    let why = match shorter {
+        0 => "cannot be read and",
+        _ if shorter == left_out.len() => "are shorter than signal.duration and",
+        _ => "cannot be read, or are shorter than signal.duration, and",
+    };
+    format!("{} of {all} records {why} are left out; {} lists them with the reasons", left_out.len(), place.display())
 }
 
 /// Writes the list of `left_out` records of `source` below `results`, durably; nothing where there are none.
@@ -118,7 +123,7 @@ pub(crate) fn write(results: &Path, source: &str, left_out: &[LeftOut]) -> Resul
 fn table(left_out: &[LeftOut]) -> String {
     let quoted = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
     let mut table = String::from("record_id,reason\n");
-    for LeftOut { id, reason } in left_out {
+    for LeftOut { id, reason, .. } in left_out {
         table.push_str(&format!("{},{}\n", quoted(id), quoted(reason)));
     }
     table

@@ -4,20 +4,26 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::fingerprint::{key, print};
+use super::cache::{Checked, Signals, Writer};
+use super::fingerprint::{Print, key, print};
 use super::identity::identity;
 use super::look::{Look, is_looked_at, look, tell};
-use super::signal::prepare;
+use super::signal::{is_shorter, prepare};
 use super::{Dataset, LeftOut, Record, cache, left_out};
 use crate::ecg::RawRecord;
 use crate::error::Blame;
-use crate::manifest::Signal;
+use crate::manifest::{Shorter, Signal};
 use crate::source::plausible::DURATION;
 use crate::source::{Found, OtherLeads, Reading, Request, Source};
 use crate::{Error, Result, stop};
 
 /// Goes up when the same files and settings would give other records; kept ones are then made anew.
 const PREPROCESSING_VERSION: u32 = 5;
+
+/// Bytes and numbers of records that are prepared at a time, and bytes of a number.
+const CHUNK: usize = 16 << 20;
+const CHUNK_RECORDS: (usize, usize) = (16, 512);
+const NUMBER: usize = 4;
 
 /// Reads all records of a source, preprocessed as `signal` says, in parallel; the result is kept in `cache`.
 /// A cache that cannot be written is done without.
@@ -65,26 +71,46 @@ fn load_unnamed(source: &dyn Source, signal: &Signal, cache: &Path, planned: Opt
         Err(unfit) => unfit.told(&path, "its records are"),
     };
     stop::check()?;
-    let (prepared, notes, warnings) = read_all(source, signal)?;
+    let mut dataset = match make(source, signal, &print, Sink::new(signal, Some(&path)), &key) {
+        Ok(Made::Done(dataset)) => *dataset,
+        Ok(Made::Unwritable) => match make(source, signal, &print, Sink::new(signal, None), &key)? {
+            Made::Done(dataset) => *dataset,
+            Made::Unwritable => return Err(Error::internal("records in memory are not written")),
+        },
+        Err(error) => return Err(error),
+    };
+    dataset.told.extend(print.told.into_iter().chain(unfit));
+    Ok(dataset)
+}
+
+/// What became of a reading.
+enum Made {
+    Done(Box<Dataset>),
+    /// The file could not be written, and signals are nowhere else.
+    Unwritable,
+}
+
+/// Reads and prepares all records of a source into `sink`.
+fn make(source: &dyn Source, signal: &Signal, print: &Print, mut sink: Sink, key: &str) -> Result<Made> {
+    let Some((prepared, notes, warnings)) = read_all(source, signal, &mut sink)? else { return Ok(Made::Unwritable) };
     print.check_unchanged(source)?;
-    let Prepared { records, signals, left_out, .. } = prepared;
+    let Prepared { records, left_out, .. } = prepared;
     let mut dataset = Dataset {
         source: String::new(),
         data_set: String::new(),
-        fingerprint,
+        fingerprint: print.fingerprint.clone(),
         records,
         leads: signal.leads.len(),
         length: signal.length(),
-        signals,
+        signals: Signals::Memory(Vec::new()),
         notes,
         warnings,
         left_out,
         told: Vec::new(),
     };
-    // Without it the next start takes longer, no more.
-    let _ = cache::write(&path, &key, &dataset);
-    dataset.told.extend(print.told.into_iter().chain(unfit));
-    Ok(dataset)
+    let Some(signals) = sink.finish(key, &dataset) else { return Ok(Made::Unwritable) };
+    dataset.signals = signals;
+    Ok(Made::Done(Box::new(dataset)))
 }
 
 /// What the prepared records of a source are kept under.
@@ -103,9 +129,10 @@ fn allowed(dataset: Dataset, source: &dyn Source) -> Result<Dataset> {
     let faulty: Vec<_> = dataset
         .left_out
         .iter()
-        .map(|LeftOut { id, reason }| (id.clone(), Error::user(reason.clone()).at(format_args!("record {id}"))))
+        .filter(|record| !record.shorter)
+        .map(|LeftOut { id, reason, .. }| (id.clone(), Error::user(reason.clone()).at(format_args!("record {id}"))))
         .collect();
-    left_out::judge(&faulty, faulty.len() + dataset.records.len(), source.reading())?;
+    left_out::judge(&faulty, dataset.left_out.len() + dataset.records.len(), source.reading())?;
     Ok(dataset)
 }
 
@@ -114,62 +141,93 @@ pub(super) fn request<'a>(signal: &'a Signal, others: OtherLeads, reading: &'a R
     Request { leads: Some(&signal.leads), seconds: Some(signal.duration), others, reading }
 }
 
-/// Reads and prepares the records of a source; with what should be known of them, and what may be wrong with them.
-fn read_all(source: &dyn Source, signal: &Signal) -> Result<(Prepared, Vec<String>, Vec<String>)> {
+/// The records that could be prepared and the others, what should be known of them, and what may be wrong with them.
+type ReadAll = (Prepared, Vec<String>, Vec<String>);
+
+/// Reads and prepares the records of a source; `None` where `sink` takes no more.
+fn read_all(source: &dyn Source, signal: &Signal, sink: &mut Sink) -> Result<Option<ReadAll>> {
     let mut listing = source.list(signal.sampling_rate)?;
     let (notes, mut warnings) = (std::mem::take(&mut listing.notes), std::mem::take(&mut listing.warnings));
     let count = listing.records.len();
     let usual = Reading::default();
     let reading = source.reading().unwrap_or(&usual);
-    let prepared = prepare_all(count, signal, source.reading(), |index| {
+    let prepared = prepare_all(count, signal, (source.reading(), sink), |index| {
         let others = if is_looked_at(index, count) { OtherLeads::Limb } else { OtherLeads::None };
         let found = source.read(&listing, index, &request(signal, others, reading));
         let recording = found.as_ref().ok().and_then(|found| identity(found, signal));
         (Record { recording, ..listing.records[index].clone() }, found)
     })?;
+    let Some(prepared) = prepared else { return Ok(None) };
     warnings.extend(tell(&prepared.looks, signal, reading));
-    Ok((prepared, notes, warnings))
+    Ok(Some((prepared, notes, warnings)))
 }
 
-/// Records that could be prepared, and the others.
+/// Records that could be prepared, whose signals are in the sink, and the others.
+#[derive(Default)]
 struct Prepared {
     records: Vec<Record>,
-    /// (records, leads, length)
-    signals: Vec<f32>,
     left_out: Vec<LeftOut>,
     looks: Vec<Look>,
+    /// Why records are left out.
+    faulty: Vec<(String, Error)>,
 }
 
-/// Prepares records 0 to `count`, each where it belongs; those that `reading` allows to be left out are.
+/// One record, and what it was prepared to.
+type One = (Record, std::result::Result<(Checked, Option<Look>), Why>);
+
+/// Why a record has no signal.
+enum Why {
+    Unreadable(Error),
+    /// It is shorter than asked for, and may be.
+    Shorter(Error),
+}
+
+/// Prepares records 0 to `count` in order, some hundreds at a time; those that `reading` allows to be left out are.
+/// `None` where the sink takes no more.
 fn prepare_all(
     count: usize,
     signal: &Signal,
-    reading: Option<&Reading>,
+    (reading, sink): (Option<&Reading>, &mut Sink),
     read: impl Fn(usize) -> (Record, Result<Found>) + Sync,
-) -> Result<Prepared> {
+) -> Result<Option<Prepared>> {
     let size = signal.leads.len() * signal.length();
     if size == 0 {
         return Err(Error::user("signal: there are no leads, or sampling_rate and duration give no samples"));
     }
-    let total = count.checked_mul(size).ok_or_else(|| Error::user(format!("{count} records are too many")))?;
-    let mut signals = vec![0.0; total];
-    let results: Vec<(Record, Result<Option<Look>>)> = signals
-        .par_chunks_mut(size)
-        .enumerate()
-        .map(|(index, place)| {
-            // Once asked to stop, nothing more is read.
-            let (record, found) = match stop::check() {
-                Ok(()) => read(index),
-                Err(asked) => (Record::default(), Err(asked)),
+    let one = |index: usize| -> One {
+        // Once asked to stop, nothing more is read.
+        let (record, found) = match stop::check() {
+            Ok(()) => read(index),
+            Err(asked) => (Record::default(), Err(asked)),
+        };
+        let prepared = found.map_err(Why::Unreadable).and_then(|found| {
+            let why = |error| match signal.shorter == Shorter::LeaveOut && is_shorter(&found.raw, signal) {
+                true => Why::Shorter(error),
+                false => Why::Unreadable(error),
             };
-            let look = found.and_then(|found| {
-                place.copy_from_slice(&prepared(&found.raw, signal, size)?);
-                Ok(if is_looked_at(index, count) && !found.made { look(&found) } else { None })
-            });
-            (record, look)
-        })
-        .collect();
-    sift(results, signals, size, reading)
+            let values = prepared(&found.raw, signal, size).map_err(why)?;
+            let look = if is_looked_at(index, count) && !found.made { look(&found) } else { None };
+            Ok((Checked::new(values), look))
+        });
+        (record, prepared)
+    };
+    let chunk = (CHUNK / (NUMBER * size)).clamp(CHUNK_RECORDS.0, CHUNK_RECORDS.1);
+    let mut all = Prepared::default();
+    let mut before: Vec<One> = Vec::new();
+    for first in (0..count).step_by(chunk) {
+        // What was prepared is written while the next records are.
+        let next = || (first..count.min(first + chunk)).into_par_iter().map(one).collect();
+        let (taken, next) = rayon::join(|| sift(std::mem::take(&mut before), sink, &mut all), next);
+        if !taken? {
+            return Ok(None);
+        }
+        before = next;
+    }
+    if !sift(before, sink, &mut all)? {
+        return Ok(None);
+    }
+    left_out::judge(&all.faulty, count, reading)?;
+    Ok(Some(all))
 }
 
 /// Prepares one record: `size` values.
@@ -179,39 +237,81 @@ fn prepared(raw: &RawRecord, signal: &Signal, size: usize) -> Result<Vec<f32>> {
         let (name, range) = (DURATION.name, DURATION.range());
         return Err(Error::user(format!("{name} is {duration} s, which is not {range}: look at its sampling rate")));
     }
-    let prepared = prepare(raw, signal).map_err(Error::user)?;
+    let mut prepared = prepare(raw, signal).map_err(Error::user)?;
     if prepared.len() != size {
         return Err(Error::internal(format!("prepared to {} values, not {size}", prepared.len())));
+    }
+    cache::round(&mut prepared, signal.storage);
+    if let Some(place) = prepared.iter().position(|value| value.is_infinite()) {
+        let lead = signal.leads[place / signal.length()].name();
+        return Err(Error::user(format!(
+            "lead {lead} has values beyond {}, the largest of half precision: look at its gain and unit, or use signal.storage = \"f32\"",
+            cache::LARGEST_HALF
+        )));
     }
     Ok(prepared)
 }
 
-/// Takes out the records that could not be prepared, and their places in `signals`.
-fn sift(
-    results: Vec<(Record, Result<Option<Look>>)>,
-    mut signals: Vec<f32>,
-    size: usize,
-    reading: Option<&Reading>,
-) -> Result<Prepared> {
-    let all = results.len();
-    let (mut records, mut looks) = (Vec::with_capacity(all), Vec::new());
-    let (mut faulty, mut left_out) = (Vec::new(), Vec::new());
-    for (index, (record, result)) in results.into_iter().enumerate() {
+/// Puts the signals of prepared records to `sink`, and what is known of all to `all`; whether the sink took them.
+fn sift(results: Vec<One>, sink: &mut Sink, all: &mut Prepared) -> Result<bool> {
+    for (record, result) in results {
         match result {
-            Ok(look) => {
-                signals.copy_within(index * size..(index + 1) * size, records.len() * size);
-                looks.extend(look);
-                records.push(record);
+            Ok((checked, look)) => {
+                if !sink.append(&checked) {
+                    return Ok(false);
+                }
+                all.looks.extend(look);
+                all.records.push(record);
             }
             // A record is none the worse for it.
-            Err(error) if error.blame == Blame::Interrupted => return Err(error),
-            Err(error) => {
-                left_out.push(LeftOut { id: record.id.clone(), reason: error.message.clone() });
-                faulty.push((record.id.clone(), error.at(format_args!("record {}", record.id))));
+            Err(Why::Unreadable(error)) if error.blame == Blame::Interrupted => return Err(error),
+            Err(Why::Shorter(error)) => {
+                all.left_out.push(LeftOut { id: record.id, reason: error.message, shorter: true });
+            }
+            Err(Why::Unreadable(error)) => {
+                all.left_out.push(LeftOut { id: record.id.clone(), reason: error.message.clone(), shorter: false });
+                all.faulty.push((record.id.clone(), error.at(format_args!("record {}", record.id))));
             }
         }
     }
-    left_out::judge(&faulty, all, reading)?;
-    signals.truncate(records.len() * size);
-    Ok(Prepared { records, signals, left_out, looks })
+    Ok(true)
+}
+
+/// Where prepared signals go: to a file, to memory where they are few or there is no file, or to both.
+struct Sink {
+    file: Option<Writer>,
+    memory: Option<Vec<f32>>,
+    /// Values beyond which there is no memory for them beside a file.
+    most: usize,
+}
+
+impl Sink {
+    /// For records that are kept at `path`.
+    fn new(signal: &Signal, path: Option<&Path>) -> Self {
+        Self {
+            file: path.and_then(|path| Writer::new(path, signal.storage).ok()),
+            memory: Some(Vec::new()),
+            most: cache::most_in_memory(),
+        }
+    }
+
+    /// Takes the next record; whether there is anywhere to put it.
+    fn append(&mut self, record: &Checked) -> bool {
+        // Without a file the next start takes longer, no more.
+        if self.file.as_mut().is_some_and(|file| file.append(record).is_err()) {
+            self.file = None;
+        }
+        let are_few = |memory: &Vec<f32>| self.file.is_none() || memory.len() + record.values.len() <= self.most;
+        self.memory = self.memory.take().filter(are_few);
+        if let Some(memory) = &mut self.memory {
+            memory.extend_from_slice(&record.values);
+        }
+        self.file.is_some() || self.memory.is_some()
+    }
+
+    /// The signals of all that it took, kept under `key` with what `dataset` knows of them.
+    fn finish(self, key: &str, dataset: &Dataset) -> Option<Signals> {
+        let kept = self.file.and_then(|file| file.finish(key, dataset).ok());
+        self.memory.map(Signals::Memory).or(kept)
+    }
 }

@@ -272,11 +272,9 @@ fn flat_leads(looks: &[Look]) -> Option<String> {
 mod tests {
     use super::*;
     use crate::data::simulator::simulate;
-    use crate::manifest::Normalize;
 
     fn signal() -> Signal {
-        let (sampling_rate, duration) = (100.0, 10.0);
-        Signal { leads: Lead::ALL.to_vec(), sampling_rate, duration, bandpass: None, normalize: Normalize::None }
+        Signal::recorded(Lead::ALL.to_vec(), 100.0, 10.0)
     }
 
     /// What is told of twenty simulated records, each changed.

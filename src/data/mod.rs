@@ -28,6 +28,7 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+pub use cache::{SignalFile, Signals};
 pub use candidates::Wanted;
 pub use classes::classes_of;
 pub use composition::{PartOfMix, TargetOfPart};
@@ -38,7 +39,7 @@ pub use load::{load, load_planned};
 pub use people::{Index, People};
 pub use recording::recordings;
 pub use simulated::write_simulated;
-pub use size::bytes;
+pub use size::{Size, size};
 pub use split::{MixTask, Shares, mix_split, transfer_split};
 pub use subset::Subset;
 
@@ -60,8 +61,8 @@ pub struct Dataset {
     pub leads: usize,
     /// Samples per lead.
     pub length: usize,
-    /// Signals, (records, leads, length), contiguous, in mV where not normalised.
-    pub signals: Vec<f32>,
+    /// Signals by record, (leads, length), in mV where not normalised.
+    pub signals: Signals,
     /// What the user should know: records without targets and the like, in plain sentences.
     pub notes: Vec<String>,
     /// What is to be said of this reading alone: a cache that did not fit.
@@ -82,9 +83,25 @@ impl Dataset {
     }
 
     /// Signal of record `index`, (leads, length).
-    pub fn signal(&self, index: usize) -> &[f32] {
+    ///
+    /// # Errors
+    /// Those of [`Signals::read`].
+    pub fn signal(&self, index: usize) -> crate::Result<Vec<f32>> {
+        let mut signal = vec![0.0; self.leads * self.length];
+        self.signals.read(index, &mut signal)?;
+        Ok(signal)
+    }
+
+    /// All signals, (records, leads, length), contiguous: for sets that are known to be small.
+    ///
+    /// # Errors
+    /// Those of [`Signals::read`].
+    pub fn all_signals(&self) -> crate::Result<Vec<f32>> {
         let size = self.leads * self.length;
-        &self.signals[index * size..][..size]
+        let mut signals = vec![0.0; self.records.len() * size];
+        let records = signals.chunks_exact_mut(size.max(1)).enumerate();
+        records.into_iter().try_for_each(|(index, to)| self.signals.read(index, to))?;
+        Ok(signals)
     }
 }
 

@@ -37,7 +37,6 @@ mod tests {
     use super::*;
     use crate::data::{load, simulator};
     use crate::ecg::Lead;
-    use crate::manifest::Normalize;
     use crate::source::{DataPath, PtbXl, Simulator};
 
     /// Without any processing what is prepared is what was read.
@@ -45,13 +44,7 @@ mod tests {
     fn single_records_are_those_of_the_whole_source() {
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments/data/ptbxl-sample");
         let path = DataPath { written: "sample".into(), resolved: Ok(path) };
-        let signal = Signal {
-            leads: Lead::ALL.to_vec(),
-            sampling_rate: 100.0,
-            duration: 10.0,
-            bandpass: None,
-            normalize: Normalize::None,
-        };
+        let signal = Signal::recorded(Lead::ALL.to_vec(), 100.0, 10.0);
         let cache = std::env::temp_dir().join(format!("ecgraft-recording-{}", std::process::id()));
         let source = PtbXl::at(path);
         let all = load("sample", &source, &signal, &cache).unwrap();
@@ -62,15 +55,14 @@ mod tests {
         for (place, found) in [(200, &found[0]), (7, &found[2])] {
             let (record, raw) = found.as_ref().unwrap();
             assert_eq!((record, raw.sampling_rate), (&all.records[place], 100.0));
-            assert_eq!(raw.signals.concat(), all.signal(place));
+            assert_eq!(raw.signals.concat(), all.signal(place).unwrap());
         }
     }
 
     #[test]
     fn simulated_records_are_known_by_their_number() {
         let source = Simulator { records: 5, seed: 3 };
-        let signal =
-            Signal { leads: vec![], sampling_rate: 1.0, duration: 1.0, bandpass: None, normalize: Normalize::None };
+        let signal = Signal::recorded(vec![], 1.0, 1.0);
         let found = recordings(&source, &signal, &["4".into(), "5".into(), "04".into(), "x".into()]).unwrap();
         let (record, raw) = found[0].as_ref().unwrap();
         let (expected, of) = simulator::simulate(3, 4);

@@ -10,7 +10,7 @@ use super::Record;
 use super::signal::prepare;
 use super::simulator::{self, SAMPLES, SAMPLING_RATE, simulate};
 use crate::ecg::{Lead, Measurement, RawRecord};
-use crate::manifest::{Normalize, Signal};
+use crate::manifest::Signal;
 use crate::source::wfdb::write;
 use crate::{Error, Result, durable};
 
@@ -92,13 +92,7 @@ fn thousand(id: usize) -> String {
 /// Makes record `id` (the simulator's number is one less) and writes it at 500 and 100 Hz.
 fn write_record(dir: &Path, seed: u64, id: usize) -> Result<Record> {
     let (record, high) = simulate(seed, id - 1);
-    let signal = Signal {
-        leads: Lead::ALL.to_vec(),
-        sampling_rate: 100.0,
-        duration: SAMPLES as f64 / SAMPLING_RATE,
-        bandpass: None,
-        normalize: Normalize::None,
-    };
+    let signal = Signal::recorded(Lead::ALL.to_vec(), 100.0, SAMPLES as f64 / SAMPLING_RATE);
     let low = prepare(&high, &signal).map_err(|why| Error::internal(format!("simulated record {id}: {why}")))?;
     let low = RawRecord {
         sampling_rate: signal.sampling_rate,

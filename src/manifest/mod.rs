@@ -34,7 +34,7 @@ pub use graft::*;
 pub use mixes::{Mix, MixPart};
 pub use reference::reference;
 pub use schema::schema;
-pub use signal::{Compute, Normalize, Signal};
+pub use signal::{Compute, Normalize, Shorter, Signal, Storage};
 pub use stage_types::*;
 pub use training::{Augment, EarlyStopping, GradientClipping, Optimizer, Schedule, StoppingFrom, StoppingMetric};
 pub use trials::{Exclude, Trials};

@@ -2,7 +2,7 @@
 
 use super::Precision;
 use super::keys::PRECISION;
-use crate::declare::{Range, Type, list_of, sequence, table, words};
+use crate::declare::{Range, Type, is_default, list_of, sequence, table, words};
 use crate::ecg::Lead;
 use crate::source::LEAD;
 
@@ -14,17 +14,28 @@ table! {
         pub leads: Vec<Lead> = ["I", "II", "V1", "V2", "V3", "V4", "V5", "V6"] in list_of(&Type::Word(&LEAD), 1);
         /// Sources are resampled to this rate with an anti-aliasing filter.
         pub sampling_rate: f64 = 100.0 in Type::Number(Range::from_to(1.0, 10000.0)), unit "Hz";
-        /// Longer records are cropped, shorter ones refused with their name.
+        /// Longer records are cropped; `shorter` says what becomes of shorter ones.
         pub duration: f64 = 10.0 in Type::Number(Range::above_to(0.0, 3600.0)), unit "s";
         /// Low and high edge of a zero-phase band-pass; the high edge is below half the sampling rate.
         pub bandpass: Option<[f64; 2]> = none in sequence(&Type::Number(Range::above(0.0)), 2, 2), absent "no filter",
             example "[0.5, 40.0]", unit "Hz";
         /// How amplitudes are normalised.
         pub normalize: Normalize = "z-score";
+        /// What becomes of records that are shorter than `duration`.
+        pub shorter: Shorter = "stop" => serde(default, skip_serializing_if = "is_default");
+        /// The number format in which prepared signals are kept on disk. `f16` halves the room that they take, and rounds
+        /// values to 11 significant bits, also where they are used from memory.
+        pub storage: Storage = "f32" => serde(default, skip_serializing_if = "is_default");
     }
 }
 
 impl Signal {
+    /// `duration` seconds of `leads` as they were recorded, at `sampling_rate`, Hz: no filter, no normalisation.
+    pub fn recorded(leads: Vec<Lead>, sampling_rate: f64, duration: f64) -> Self {
+        let (shorter, storage) = (Shorter::Stop, Storage::F32);
+        Self { leads, sampling_rate, duration, bandpass: None, normalize: Normalize::None, shorter, storage }
+    }
+
     /// Leads and samples per lead.
     pub fn shape(&self) -> (usize, usize) {
         (self.leads.len(), self.length())
@@ -33,6 +44,38 @@ impl Signal {
     /// Samples per lead: `sampling_rate * duration`, rounded.
     pub fn length(&self) -> usize {
         (self.sampling_rate * self.duration).round() as usize
+    }
+}
+
+words! {
+    /// What becomes of records that are shorter than asked for.
+    pub enum Shorter as "treatment of shorter records" {
+        /// an error that names the record
+        Stop = "stop",
+        /// they are left out, however many, and listed with those that cannot be read
+        LeaveOut = "leave-out",
+        /// 0 follows them, after normalisation, to `duration`
+        Pad = "pad",
+    }
+}
+
+words! {
+    /// The number format of prepared signals on disk.
+    pub enum Storage as "number format" {
+        /// single precision, 4 bytes
+        F32 = "f32",
+        /// half precision (IEEE 754 binary16), 2 bytes
+        F16 = "f16",
+    }
+}
+
+impl Storage {
+    /// Bytes of a value.
+    pub fn bytes(self) -> usize {
+        match self {
+            Storage::F32 => 4,
+            Storage::F16 => 2,
+        }
     }
 }
 

@@ -58,7 +58,7 @@ pub(super) fn reckon(plan: &Plan, results: &Path, device: Device) -> Vec<Needs> 
     let mut needs = Vec::with_capacity(plan.stages.len());
     for stage in &plan.stages {
         let manifest = &plan.experiments[stage.experiment];
-        let mut own = Needs::default();
+        let (mut own, mut records) = (Needs::default(), 0);
         for name in source_names(plan, stage) {
             let Some((source, print)) =
                 manifest.source(&name).zip(plan.fingerprints.get(&(manifest.name.clone(), name.clone())))
@@ -66,17 +66,17 @@ pub(super) fn reckon(plan: &Plan, results: &Path, device: Device) -> Vec<Needs> 
                 continue;
             };
             let key = format!("{print} {}", serde_json::json!(manifest.signal));
-            let bytes = *sources
+            let size = *sources
                 .entry(key.clone())
-                .or_insert_with(|| data::bytes(source, print, &manifest.signal, &cache).unwrap_or_default());
-            own.sources.insert(key, bytes);
+                .or_insert_with(|| data::size(source, print, &manifest.signal, &cache).unwrap_or_default());
+            if own.sources.insert(key, size.bytes).is_none() {
+                records += size.records;
+            }
         }
         if let Some(architecture) = manifest.architectures.get(&stage.architecture) {
             let signal = manifest.signal.shape();
             let key = serde_json::json!((architecture, signal)).to_string();
             let values = *values.entry(key).or_insert_with(|| values_of(architecture, signal));
-            let record = (NUMBER as usize * signal.0 * signal.1).max(1) as u64;
-            let records = own.sources.values().sum::<u64>() / record;
             own.network = network(plan, stage, architecture, (values, records), device);
         }
         needs.push(own);

@@ -49,6 +49,12 @@ impl Sources {
         names.iter().map(|name| Ok((name.clone(), self.one(manifest, name, planned, progress)?))).collect()
     }
 
+    /// Forgets datasets whose file was found damaged, so that they are read anew.
+    pub(super) fn forget_damaged(&self) {
+        let is_damaged = |slot: &Slot| matches!(slot.get(), Some(Ok(dataset)) if dataset.signals.is_damaged());
+        super::lock(&self.slots).retain(|_, slot| !is_damaged(slot));
+    }
+
     fn one(
         &self,
         manifest: &Manifest,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
 use crate::data::{self, Datasets, Members, MixTask, Shares, Split, Subset, Wanted};
-use crate::error::Error;
+use crate::error::{Blame, Error};
 use crate::manifest::{Architecture, Fusion, Manifest, Pretraining, Regression, Target};
 use crate::metrics::NamedMetric;
 use crate::metrics::registry::Auc;
@@ -51,8 +51,25 @@ impl Watch for Follow<'_> {
     }
 }
 
-/// Trains stage `index` of the plan, which is `held`, and saves its weights beside their place.
+/// So many times a stage begins anew as records are damaged: each of its sources may be, but no disk is mended by patience.
+const DAMAGED_AT_MOST: usize = 5;
+
+/// Trains stage `index` of the plan, which is `held`, and saves its weights beside their place. Where prepared records turn out
+/// to be damaged they are made again, and the stage goes on from what was saved of it.
 pub(super) fn train<D: Backend>(device: &D, shared: &Shared<'_>, index: usize, held: &Held) -> Result<Finished> {
+    for _ in 0..DAMAGED_AT_MOST {
+        match train_once(device, shared, index, held) {
+            Err(error) if error.blame == Blame::Damaged => {
+                shared.progress.message(&error.message);
+                shared.sources.forget_damaged();
+            }
+            other => return other,
+        }
+    }
+    train_once(device, shared, index, held)
+}
+
+fn train_once<D: Backend>(device: &D, shared: &Shared<'_>, index: usize, held: &Held) -> Result<Finished> {
     let stage = &shared.plan.stages[index];
     let manifest = &shared.plan.experiments[stage.experiment];
     let architecture = manifest

@@ -38,8 +38,10 @@ impl Scaling {
         }
         let mut sums = vec![[0f64; 2]; signal.leads.len()];
         let mut count = 0usize;
+        let mut record = vec![0.0; signal.leads.len() * signal.length()];
         for pick in train {
-            let (dataset, record) = find(datasets, pick)?;
+            let dataset = find(datasets, pick)?;
+            dataset.signals.read(pick.record, &mut record)?;
             for (sum, lead) in sums.iter_mut().zip(record.chunks_exact(dataset.length)) {
                 for &value in lead {
                     sum[0] += f64::from(value);
@@ -67,11 +69,9 @@ impl Scaling {
     }
 }
 
-/// The dataset and signal of a pick.
-fn find<'a>(datasets: &'a Datasets, pick: &Pick) -> Result<(&'a Arc<Dataset>, &'a [f32])> {
-    let dataset =
-        datasets.get(&*pick.source).ok_or_else(|| Error::internal(format!("source {} is not loaded", pick.source)))?;
-    Ok((dataset, dataset.signal(pick.record)))
+/// The dataset of a pick.
+fn find<'a>(datasets: &'a Datasets, pick: &Pick) -> Result<&'a Arc<Dataset>> {
+    datasets.get(&*pick.source).ok_or_else(|| Error::internal(format!("source {} is not loaded", pick.source)))
 }
 
 impl<'a> Examples<'a> {
@@ -95,9 +95,8 @@ impl<'a> Examples<'a> {
         let mut batch = vec![0.0; indices.len() * leads * length];
         let mut record = vec![0.0; leads * length];
         for (place, &index) in batch.chunks_exact_mut(leads * length).zip(indices) {
-            let (_, signal) = find(self.datasets, &self.picks[index])?;
-            let to = &mut record;
-            to.copy_from_slice(signal);
+            let (to, pick) = (&mut record, &self.picks[index]);
+            find(self.datasets, pick)?.signals.read(pick.record, to)?;
             if let Some(scaling) = self.scaling {
                 for (lead, [mean, inverse]) in to.chunks_exact_mut(length).zip(&scaling.leads) {
                     lead.iter_mut().for_each(|value| *value = (*value - mean) * inverse);

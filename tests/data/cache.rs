@@ -11,7 +11,8 @@ use ecgraft::source::Simulator;
 use super::{Folder, SAMPLE, ptb_xl, sample, signal};
 
 fn same(a: &Dataset, b: &Dataset) -> bool {
-    let bits = |dataset: &Dataset| dataset.signals.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+    let bits =
+        |dataset: &Dataset| dataset.all_signals().unwrap().iter().map(|value| value.to_bits()).collect::<Vec<_>>();
     (a.leads, a.length, &a.fingerprint, &a.records, &a.notes)
         == (b.leads, b.length, &b.fingerprint, &b.records, &b.notes)
         && bits(a) == bits(b)
@@ -287,11 +288,12 @@ fn simulated_records() {
     let source = |records, seed| Simulator { records, seed };
     let signal = signal(&[Lead::I, Lead::V1], 500.0, 2.0);
     let first = load("s", &source(3, 1), &signal, &cache.0).unwrap();
-    assert_eq!((first.records.len(), first.signals.len()), (3, 3 * 2 * 1000));
+    assert_eq!((first.records.len(), first.all_signals().unwrap().len()), (3, 3 * 2 * 1000));
     assert!(same(&first, &load("s", &source(3, 1), &signal, &cache.0).unwrap()));
     let prints = [(3, 1), (4, 1), (3, 2)].map(|(records, seed)| fingerprint(&source(records, seed), &cache.0).unwrap());
     assert!(prints[0] != prints[1] && prints[0] != prints[2] && prints[1] != prints[2]);
     // Record by record, more records are the same and some more.
     let more = load("s", &source(5, 1), &signal, &cache.0).unwrap();
-    assert_eq!((&more.records[..3], &more.signals[..first.signals.len()]), (&first.records[..], &first.signals[..]));
+    let (signals, more_signals) = (first.all_signals().unwrap(), more.all_signals().unwrap());
+    assert_eq!((&more.records[..3], &more_signals[..signals.len()]), (&first.records[..], &signals[..]));
 }

@@ -3,8 +3,9 @@
 use std::fs;
 
 use ecgraft::Result;
-use ecgraft::data::{Dataset, fingerprint};
+use ecgraft::data::{Dataset, fingerprint, load};
 use ecgraft::ecg::{Lead, Measurement};
+use ecgraft::manifest::{Normalize, Shorter, Signal};
 
 use super::{Folder, deepfake, fresh, known, refused, signal};
 
@@ -40,7 +41,7 @@ fn a_small_folder() {
     assert_eq!(dataset.records[1].measurement(Measurement::PR), None);
     assert_eq!(known(&dataset.records[2]), [None; 4]);
     // Row by row in microvolts: V6 is the last of eight, 7 below I.
-    assert_eq!(dataset.signal(1), [-0.017, 0.083, 0.183, 0.283, -0.010, 0.09, 0.19, 0.29]);
+    assert_eq!(dataset.signal(1).unwrap(), [-0.017, 0.083, 0.183, 0.283, -0.010, 0.09, 0.19, 0.29]);
     let expected = [
         "1 of 3 records have no row in truth.csv",
         "1 of 3 rows of truth.csv have no .asc file; they were left out",
@@ -61,7 +62,7 @@ fn the_table_may_lie_beside_the_folder_and_forms_may_vary() {
     let source = deepfake(&folder.path("asc"));
     let dataset = fresh(&source, &signal(&[Lead::I], 500.0, 4.0 / 500.0)).unwrap();
     assert_eq!(known(&dataset.records[0]), [Some(75.0), Some(160.0), Some(380.0), Some(90.5)]);
-    assert_eq!(dataset.signal(0), [-0.002, 0.098, 0.198, 0.298]);
+    assert_eq!(dataset.signal(0).unwrap(), [-0.002, 0.098, 0.198, 0.298]);
 }
 
 #[test]
@@ -101,4 +102,44 @@ fn faults_are_named_by_file_and_line() {
         folder.write(file, content);
         refused(read(&folder), parts);
     }
+}
+
+/// The small folder, whose last record has two rows of four.
+fn uneven() -> Folder {
+    let folder = small();
+    folder.write("asc/11.asc", rows(11).lines().take(2).collect::<Vec<_>>().join("\n"));
+    folder
+}
+
+#[test]
+fn shorter_records_are_refused_padded_or_left_out() {
+    let folder = uneven();
+    let source = deepfake(&folder.0);
+    let stop = signal(&[Lead::V6, Lead::I], 500.0, 4.0 / 500.0);
+    refused(fresh(&source, &stop), &["record 11", "2 samples at 500 Hz", "less than the 0.008 s of `duration`"]);
+
+    let pad = Signal { shorter: Shorter::Pad, ..stop.clone() };
+    let dataset = fresh(&source, &pad).unwrap();
+    assert_eq!(dataset.signal(1).unwrap(), fresh(&deepfake(&small().0), &stop).unwrap().signal(1).unwrap());
+    // V6 is 7 below I.
+    assert_eq!(dataset.signal(2).unwrap(), [-0.018, 0.082, 0.0, 0.0, -0.011, 0.089, 0.0, 0.0]);
+    // Zeros come after normalisation: two values are 1 below and above their mean.
+    let scaled = fresh(&source, &Signal { normalize: Normalize::ZScore, ..pad }).unwrap().signal(2).unwrap();
+    let expected = [-1.0, 1.0, 0.0, 0.0, -1.0, 1.0, 0.0, 0.0];
+    assert!(scaled.iter().zip(expected).all(|(own, expected)| (own - expected).abs() < 1e-5), "{scaled:?}");
+
+    let leave_out = Signal { shorter: Shorter::LeaveOut, ..stop };
+    let cache = Folder::new();
+    for _ in 0..2 {
+        let dataset = load("it", &source, &leave_out, &cache.0).unwrap();
+        assert_eq!(dataset.records.iter().map(|record| &*record.id).collect::<Vec<_>>(), ["2", "10"]);
+        assert_eq!(dataset.all_signals().unwrap().len(), 2 * 2 * 4);
+        let [left] = &dataset.left_out[..] else { panic!("{:?}", dataset.left_out) };
+        assert!(left.id == "11" && left.shorter && left.reason.contains("2 samples at 500 Hz"), "{left:?}");
+        let warning = dataset.warnings.last().unwrap();
+        assert!(warning.starts_with("1 of 3 records are shorter than signal.duration and are left out"), "{warning}");
+    }
+    // Whatever else is wrong with a record is not forgiven.
+    folder.write("asc/10.asc", format!("x{}", rows(10)));
+    refused(load("it", &source, &leave_out, &cache.0), &["record 10"]);
 }

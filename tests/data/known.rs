@@ -51,7 +51,7 @@ fn the_challenges_records_have_people_codes_and_what_the_codes_say() {
         let (index, _) = record(&dataset, &row[0]);
         for (lead, steps) in row[1..].iter().enumerate() {
             let expected = steps.parse::<f32>().unwrap() / 1000.0;
-            assert_eq!(dataset.signal(index)[lead * 250 + 3], expected, "{row:?}");
+            assert_eq!(dataset.signal(index).unwrap()[lead * 250 + 3], expected, "{row:?}");
         }
     }
     let of = |id: &str| record(&dataset, id).1;
@@ -108,7 +108,7 @@ fn intervals_of_ludb_are_those_of_its_marks() {
     let source = source("ludb", &Path::new(FIXTURES).join("ludb/data"), json!({}));
     let dataset = fresh(source.as_ref(), &signal(&leads, 500.0, 0.5)).unwrap();
     for index in 0..3 {
-        let samples = dataset.signal(index);
+        let samples = dataset.signal(index).unwrap();
         for at in 0..250 {
             assert!((samples[at] + samples[500 + at] - samples[250 + at]).abs() < 0.0051, "{index}, {at}");
         }

@@ -65,19 +65,19 @@ fn leads_and_time_that_are_not_used_are_not_checked() {
     let whole = read(&record(|_| {}, usual), &limb(5.0)).unwrap();
     // A sample of V6 at 9 s is missing.
     let gap = record(|signals| signals[3][900] = i16::MIN, usual);
-    assert_eq!(read(&gap, &limb(5.0)).unwrap().signals, whole.signals);
+    assert_eq!(read(&gap, &limb(5.0)).unwrap().all_signals().unwrap(), whole.all_signals().unwrap());
     assert_eq!(read(&gap, &limb(10.0)).unwrap().records.len(), 1);
     let chest = signal(&[Lead::V6], 100.0, 10.0);
     refused(read(&gap, &chest), &["record 1: ", "1_lr.dat: lead V6: sample 900 (at 9.000 s) is missing"]);
     // One of lead II at 9 s: too late for 5 s, in time for 10.
     let gap = record(|signals| signals[1][900] = i16::MIN, usual);
-    assert_eq!(read(&gap, &limb(5.0)).unwrap().signals, whole.signals);
-    assert_eq!(read(&gap, &limb(9.0)).unwrap().signals.len(), 1800);
+    assert_eq!(read(&gap, &limb(5.0)).unwrap().all_signals().unwrap(), whole.all_signals().unwrap());
+    assert_eq!(read(&gap, &limb(9.0)).unwrap().all_signals().unwrap().len(), 1800);
     refused(read(&gap, &limb(9.01)), &["lead II: sample 900"]);
     // A filter sees the record up to there.
     let mut filtered = limb(5.0);
     filtered.bandpass = Some([0.5, 40.0]);
-    assert!(read(&gap, &filtered).unwrap().signals.iter().all(|value| value.is_finite()));
+    assert!(read(&gap, &filtered).unwrap().all_signals().unwrap().iter().all(|value| value.is_finite()));
     // A lead that another is computed from is used.
     let folder = record(|signals| signals[1][20] = i16::MIN, usual);
     refused(read(&folder, &signal(&[Lead::AVF], 100.0, 5.0)), &["lead II: sample 20"]);
@@ -98,7 +98,10 @@ fn leads_by_other_names() {
         |lead: &str| format!("ECG lead {lead}"),
         |lead: &str| format!("ecg_{}", lead.to_lowercase()),
     ] {
-        assert_eq!(read(&record(|_| {}, named(name)), &limb(10.0)).unwrap().signals, whole.signals);
+        assert_eq!(
+            read(&record(|_| {}, named(name)), &limb(10.0)).unwrap().all_signals().unwrap(),
+            whole.all_signals().unwrap()
+        );
     }
     let channels = record(
         |_| {},
@@ -109,7 +112,7 @@ fn leads_by_other_names() {
     refused(read(&channels, &limb(10.0)), &["1_lr.hea", "`CH1`, `CH2`", "leads = { NAME = \"I\" }"]);
     let leads = [("CH1".to_owned(), Lead::I), ("ch2".to_owned(), Lead::II)].into();
     let told = source(&channels.0, Reading { leads, ..Reading::default() });
-    assert_eq!(fresh(&told, &limb(10.0)).unwrap().signals, whole.signals);
+    assert_eq!(fresh(&told, &limb(10.0)).unwrap().all_signals().unwrap(), whole.all_signals().unwrap());
     refused(
         fresh(&told, &signal(&[Lead::V1], 100.0, 10.0)),
         &["no signal is lead V1, nor can it be computed", "`CH4`"],
@@ -121,7 +124,7 @@ fn a_lead_that_is_there_twice() {
     let twice = |name: &str, first: i16, sum: i16| usual(if name == "V6" { "II" } else { name }, first, sum);
     let equal = record(|signals| signals[3] = signals[1].clone(), twice);
     let whole = read(&record(|_| {}, usual), &limb(10.0)).unwrap();
-    assert_eq!(read(&equal, &limb(10.0)).unwrap().signals, whole.signals);
+    assert_eq!(read(&equal, &limb(10.0)).unwrap().all_signals().unwrap(), whole.all_signals().unwrap());
     let other = record(
         |signals| {
             signals[3] = signals[1].clone();
@@ -138,7 +141,7 @@ fn checksums_that_nobody_computed() {
     let whole = read(&record(|_| {}, usual), &limb(10.0)).unwrap();
     let none = record(|_| {}, |name, _, _| usual(name, 0, 0));
     let read_all = read(&none, &limb(10.0)).unwrap();
-    assert_eq!(read_all.signals, whole.signals);
+    assert_eq!(read_all.all_signals().unwrap(), whole.all_signals().unwrap());
     assert!(read_all.warnings.iter().any(|note| note.contains("0 for every checksum")), "{:?}", read_all.warnings);
     // One that is 0 among others is one.
     let one = record(|_| {}, |name, first, sum| usual(name, first, if name == "II" { 0 } else { sum }));
@@ -154,7 +157,11 @@ fn units_and_gains_of_the_source() {
     for (unit, gain) in
         [("microvolts", 1.0), ("\u{b5}V", 1.0), ("uv", 1.0), ("Millivolt", 1000.0), ("V", 1e6), ("nV", 0.001)]
     {
-        assert_eq!(read(&in_unit(unit, gain), &limb(10.0)).unwrap().signals, whole.signals, "{unit}");
+        assert_eq!(
+            read(&in_unit(unit, gain), &limb(10.0)).unwrap().all_signals().unwrap(),
+            whole.all_signals().unwrap(),
+            "{unit}"
+        );
     }
     let adu = in_unit("adu", 1.0);
     refused(read(&adu, &limb(10.0)), &["lead I is in `adu`", "`unit` or `gain` in the source"]);
@@ -163,7 +170,10 @@ fn units_and_gains_of_the_source() {
         Reading { gain: Some(1000.0), ..Reading::default() },
         Reading { gain: Some(1.0), unit: Some(Voltage::Microvolt), ..Reading::default() },
     ] {
-        assert_eq!(fresh(&source(&adu.0, reading), &limb(10.0)).unwrap().signals, whole.signals);
+        assert_eq!(
+            fresh(&source(&adu.0, reading), &limb(10.0)).unwrap().all_signals().unwrap(),
+            whole.all_signals().unwrap()
+        );
     }
     // Other values are other data; leaving records out is not.
     let print = |reading| ecgraft::data::fingerprint(&source(&adu.0, reading), &Folder::new().0).unwrap();
@@ -196,14 +206,14 @@ fn columns_and_rows_of_deepfake_ecg_that_are_not_used() {
         fresh(&source, &signal(&[Lead::II, Lead::I], 500.0, 0.01))
     };
     let whole = read(rows.clone(), Reading::default()).unwrap();
-    assert_eq!(whole.signals[..2], [0.001, 0.011]);
+    assert_eq!(whole.all_signals().unwrap()[..2], [0.001, 0.011]);
     let with = |row: usize, old: &str, new: &str| {
         let mut rows = rows.clone();
         rows[row] = rows[row].replace(old, new);
         rows
     };
     for rows in [with(2, " 27", " NaN"), with(5, "50 ", "NaN "), with(5, " 57", "")] {
-        assert_eq!(read(rows, Reading::default()).unwrap().signals, whole.signals);
+        assert_eq!(read(rows, Reading::default()).unwrap().all_signals().unwrap(), whole.all_signals().unwrap());
     }
     refused(read(with(4, "40 ", "NaN "), Reading::default()), &["1.asc:5", "`NaN`"]);
     let millivolt = |row: usize| format!("{}.{:02}0 0.0{row}1 0 0 0 0 0 0", 0, row);
@@ -211,5 +221,5 @@ fn columns_and_rows_of_deepfake_ecg_that_are_not_used() {
         (0..10).map(|row| millivolt(row).replacen(&format!("{row:02}0"), &format!("0{row}0"), 1)).collect();
     refused(read(decimal.clone(), Reading::default()), &["1.asc:1", "not a whole number of microvolts"]);
     let unit = Reading { unit: Some(Voltage::Millivolt), ..Reading::default() };
-    assert_eq!(read(decimal, unit).unwrap().signals, whole.signals);
+    assert_eq!(read(decimal, unit).unwrap().all_signals().unwrap(), whole.all_signals().unwrap());
 }

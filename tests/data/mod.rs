@@ -17,7 +17,7 @@ use ecgraft::Result;
 use ecgraft::data::{Dataset, load};
 use ecgraft::ecg::{Lead, Measurement};
 use ecgraft::error::Blame;
-use ecgraft::manifest::{Normalize, Signal};
+use ecgraft::manifest::Signal;
 use ecgraft::source::{DataPath, DeepfakeEcg, PtbXl, Reading, Record, Source};
 
 /// The bundled sample of PTB-XL.
@@ -80,7 +80,7 @@ fn deepfake_at(path: DataPath) -> DeepfakeEcg {
 
 /// Signals as recorded.
 fn signal(leads: &[Lead], sampling_rate: f64, duration: f64) -> Signal {
-    Signal { leads: leads.to_vec(), sampling_rate, duration, bandpass: None, normalize: Normalize::None }
+    Signal::recorded(leads.to_vec(), sampling_rate, duration)
 }
 
 /// Loads without keeping anything.

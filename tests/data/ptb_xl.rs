@@ -28,7 +28,7 @@ fn the_bundled_sample() {
     let leads = [Lead::I, Lead::AVR, Lead::V6];
     let dataset = fresh(&sample(), &signal(&leads, 100.0, 10.0)).unwrap();
     assert_eq!((dataset.source.as_str(), dataset.leads, dataset.length), ("it", 3, 1000));
-    assert_eq!(dataset.signals.len(), 311 * 3 * 1000);
+    assert_eq!(dataset.all_signals().unwrap().len(), 311 * 3 * 1000);
     for (row, expected) in COUNTS.iter().enumerate() {
         let records: Vec<_> =
             dataset.records.iter().filter(|record| row == 10 || record.fold == Some(row as u8 + 1)).collect();
@@ -70,7 +70,7 @@ fn the_bundled_sample() {
     );
     // The header of 607 gives the first samples -99 (I), 74 (aVR) and -84 (V6), 1000 units per mV.
     let place = dataset.records.iter().position(|record| record.id == "607").unwrap();
-    let of_607 = dataset.signal(place);
+    let of_607 = dataset.signal(place).unwrap();
     assert_eq!([of_607[0], of_607[1000], of_607[2000]], [-0.099, 0.074, -0.084]);
     assert!(dataset.records.iter().all(|record| record.measurements.iter().all(|(_, value)| value > 0.0)));
 }
@@ -143,7 +143,7 @@ fn a_small_folder() {
     // Statements are labels as they are, and have the subclasses of PTB-XL's table where the folder's has none.
     assert_eq!(names(0), ["scp:NORM", "scp:SR", "subclass:NORM", "superclass:NORM"]);
     assert_eq!(names(1), ["scp:LVH", "subclass:LVH", "superclass:HYP"]);
-    assert_eq!(dataset.signal(1)[..3], [0.2, 0.201, 0.202]);
+    assert_eq!(dataset.signal(1).unwrap()[..3], [0.2, 0.201, 0.202]);
     let expected = [
         "1 records have SCP codes that scp_statements.csv does not know; the codes were ignored: XYZ 1x",
         "HR is missing in 2 of 3 records (no regression on HR from them)",

@@ -51,11 +51,9 @@ pub fn manifest(name: &str) -> Manifest {
             ),
         ]),
         signal: Signal {
-            leads: vec![Lead::I, Lead::II],
-            sampling_rate: 100.0,
-            duration: 10.0,
             bandpass: Some([0.5, 40.0]),
             normalize: Normalize::ZScore,
+            ..Signal::recorded(vec![Lead::I, Lead::II], 100.0, 10.0)
         },
         mixes: BTreeMap::from([
             ("synthetic".into(), Mix { records: None, parts: vec![part("simulated", None, None)] }),

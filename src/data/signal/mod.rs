@@ -6,7 +6,7 @@
 use crate::ecg::filter::{Filter, Frame, LANES};
 use crate::ecg::resample::Resampler;
 use crate::ecg::{Lead, RawRecord};
-use crate::manifest::{Normalize, Signal};
+use crate::manifest::{Normalize, Shorter, Signal};
 
 /// A lead as a weighted sum of leads of the record: their place in it, and the weight.
 type Recipe = Vec<(usize, f64)>;
@@ -22,7 +22,8 @@ const FLAT: f64 = 1e-7;
 ///   `sosfiltfilt(butter(3, band, "bandpass", fs=rate, output="sos"), x)`. Where the high edge is at or above half the
 ///   record's rate, only the high-pass of the low edge is left; a low edge of 0 leaves a low-pass.
 /// - **Resampling** by a polyphase filter; the values of SciPy's `resample_poly(x, up, down)`.
-/// - **Crop** to `signal.length()` samples from the start.
+/// - **Crop** to `signal.length()` samples from the start. A shorter record is refused or, with `shorter = "pad"`, normalised as it
+///   is, and followed by zeros.
 /// - **Normalisation** per lead: z-score to mean 0 and (population) standard deviation 1; min-max to 0 to 1;
 ///   `none` and `train-z-score` leave mV. A flat lead becomes all zeros under z-score and min-max.
 ///
@@ -38,7 +39,8 @@ pub fn prepare(raw: &RawRecord, signal: &Signal) -> Result<Vec<f32>, String> {
 
     let resampler = Resampler::between(raw.sampling_rate, signal.sampling_rate)?;
     let length = signal.length();
-    if resampler.output_length(samples) < length {
+    let made = length.min(resampler.output_length(samples));
+    if made < length && signal.shorter != Shorter::Pad {
         return Err(format!(
             "it lasts {} s ({samples} samples at {} Hz), less than the {} s of `duration`",
             samples as f64 / raw.sampling_rate,
@@ -62,13 +64,20 @@ pub fn prepare(raw: &RawRecord, signal: &Signal) -> Result<Vec<f32>, String> {
         if let Some(filter) = &filter {
             filter.both_ways(&mut frames);
         }
-        let output = resampler.run(&frames[padding..][..samples], length);
+        let output = resampler.run(&frames[padding..][..samples], made);
         for (lane, input) in inputs.into_iter().enumerate().take(recipes.len()) {
             let (offset, scale) = normalisation(output.iter().map(|frame| frame[lane]), &input, signal.normalize);
             prepared.extend(output.iter().map(|frame| ((frame[lane] - offset) * scale) as f32));
+            prepared.resize(prepared.len() + length - made, 0.0);
         }
     }
     Ok(prepared)
+}
+
+/// Whether a record is too short for `signal`, and all there is to say against it may be that.
+pub(super) fn is_shorter(raw: &RawRecord, signal: &Signal) -> bool {
+    let (samples, resampler) = (check_shape(raw), Resampler::between(raw.sampling_rate, signal.sampling_rate));
+    samples.is_ok_and(|samples| resampler.is_ok_and(|made| made.output_length(samples) < signal.length()))
 }
 
 /// The number of samples, where leads, signals and rate make sense.

@@ -157,10 +157,13 @@ mod tests {
         let labels = |record: &Record| record.labels.iter().map(|label| label.name()).collect::<Vec<_>>();
         let all: Vec<_> = dataset.records.iter().map(labels).collect();
         assert_eq!(all, [vec!["SR"], vec!["AFIB", "PACE"], vec![]]);
-        assert_eq!((dataset.signal(1)[1], dataset.signals.len(), dataset.data_set.as_str()), (0.04, 600, "toy"));
+        assert_eq!(
+            (dataset.signal(1).unwrap()[1], dataset.all_signals().unwrap().len(), dataset.data_set.as_str()),
+            (0.04, 600, "toy")
+        );
         // From the cache it is the same.
         let kept = load("it", source, &manifest.signal, &cache).unwrap();
-        assert_eq!((kept.records, kept.signals), (dataset.records.clone(), dataset.signals));
+        assert_eq!((&kept.records, kept.all_signals().unwrap()), (&dataset.records, dataset.all_signals().unwrap()));
         let found = recordings(source, &manifest.signal, &["c".into(), "d".into()]).unwrap();
         assert_eq!(found[0].as_ref().unwrap().0, dataset.records[2]);
         assert!(found[1].is_none());

@@ -7,7 +7,7 @@ use crate::tensor::Cpu;
 
 use super::*;
 use crate::Result;
-use crate::data::{Dataset, Datasets, Pick, Record, Split, Subset};
+use crate::data::{Dataset, Datasets, Pick, Record, Signals, Split, Subset};
 use crate::ecg::superclass;
 use crate::manifest::{
     self, Architecture, EarlyStopping, Fusion, Manifest, Optimizer, Schedule, StoppingFrom, StoppingMetric, Target,
@@ -67,6 +67,11 @@ fn parse(text: &str) -> Manifest {
     manifest::parse(Path::new("small.toml"), text, &|_| None).unwrap_or_else(|problems| panic!("{problems:?}"))
 }
 
+fn values_of(dataset: &mut Dataset) -> &mut Vec<f32> {
+    let Signals::Memory(values) = &mut dataset.signals else { panic!("records of tests are in memory") };
+    values
+}
+
 /// Sines whose frequency is the heart rate; records of the second class are upside down in lead II.
 fn records(count: usize) -> (Datasets, Split) {
     records_of(count, 64)
@@ -80,7 +85,7 @@ fn records_of(count: usize, length: usize) -> (Datasets, Split) {
         records: Vec::new(),
         leads: 2,
         length,
-        signals: Vec::new(),
+        signals: Signals::Memory(Vec::new()),
         notes: Vec::new(),
         told: Vec::new(),
         warnings: Vec::new(),
@@ -98,8 +103,9 @@ fn records_of(count: usize, length: usize) -> (Datasets, Split) {
             ..Record::default()
         });
         let sine = |sample: usize| (sample as f32 * hr / 200.0 + i as f32).sin();
-        dataset.signals.extend((0..length).map(sine));
-        dataset.signals.extend((0..length).map(|sample| if second { -sine(sample) } else { sine(sample) }));
+        let signals = values_of(&mut dataset);
+        signals.extend((0..length).map(sine));
+        signals.extend((0..length).map(|sample| if second { -sine(sample) } else { sine(sample) }));
     }
     let source: Arc<str> = "ptbxl".into();
     let picks = |range: std::ops::Range<usize>| range.map(|record| Pick { source: source.clone(), record }).collect();
@@ -289,7 +295,7 @@ fn records_train_in_their_epochs_only() {
         split.epochs = (0..split.train.len()).map(|example| epochs[usize::from(example >= 10)].clone()).collect();
         // Whatever the signals of the second half are ...
         let mut changed = Dataset::clone(&datasets["ptbxl"]);
-        split.train[10..].iter().for_each(|pick| changed.signals[pick.record * 128] += noise);
+        split.train[10..].iter().for_each(|pick| values_of(&mut changed)[pick.record * 128] += noise);
         datasets.insert("ptbxl".into(), Arc::new(changed));
         let device = Cpu::default();
         let mut trained = regressed(&device, &manifest, &[Target::HR], (&split, &datasets), &mut Silent).unwrap();
@@ -382,7 +388,7 @@ fn statistics_of_train_z_score_come_from_training_records_alone() {
     let before = run(&datasets);
     let mut changed = Dataset::clone(&datasets["ptbxl"]);
     for pick in &split.test {
-        changed.signals[pick.record * 128..][..128].fill(1000.0);
+        values_of(&mut changed)[pick.record * 128..][..128].fill(1000.0);
     }
     datasets.insert("ptbxl".into(), Arc::new(changed));
     assert_eq!(before, run(&datasets), "test records decide nothing");

@@ -6,7 +6,7 @@ use super::ExperimentResults;
 use crate::data::signal::prepare;
 use crate::data::{fingerprint, recordings};
 use crate::ecg::{Lead, RawRecord};
-use crate::manifest::{self, Manifest, Normalize, Signal};
+use crate::manifest::{self, Manifest, Signal};
 use crate::metrics::decision::{is_yes, most_probable};
 use crate::results::ResultsFolder;
 use crate::source::Source;
@@ -161,13 +161,7 @@ fn traces(raw: &RawRecord) -> Result<Vec<Trace>, String> {
     let leads: Vec<Lead> =
         Lead::ALL.into_iter().filter(|lead| there(lead) || (derivable && limb.contains(lead))).collect();
     let samples = raw.signals.first().map_or(0, Vec::len);
-    let signal = Signal {
-        leads: leads.clone(),
-        sampling_rate: raw.sampling_rate,
-        duration: samples as f64 / raw.sampling_rate,
-        bandpass: None,
-        normalize: Normalize::None,
-    };
+    let signal = Signal::recorded(leads.clone(), raw.sampling_rate, samples as f64 / raw.sampling_rate);
     let prepared = prepare(raw, &signal)?;
     let length = signal.length().max(1);
     Ok(leads
