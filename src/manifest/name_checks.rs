@@ -43,7 +43,9 @@ impl Checks<'_> {
         let lacks = |wanted: &ConditionName| !is_known(&of_kind, *wanted) && !is_known(&own, *wanted);
         let Some(lacking) = names.into_iter().find(lacks) else { return };
         let word = written(lacking);
-        let others = kinds_that(|knowledge| is_known(knowledge, lacking) && !knowledge.open_labels);
+        // A kind whose labels may be any is no place to send people for one.
+        let is_label = matches!(lacking, ConditionName::Label(_));
+        let others = kinds_that(|knowledge| is_known(knowledge, lacking) && !(is_label && knowledge.open_labels));
         if others.is_empty() {
             let known = known_names(&own);
             let known: Vec<&str> = known.iter().map(String::as_str).collect();

@@ -114,8 +114,8 @@ fn of_type(of: &Type) -> Map<String, Value> {
         }
         Type::Table(keys) => return table(keys, None, false),
         Type::Short(keys) => {
-            let first = keys.first().map(|key| of_type(&key.of));
-            let short = first.into_iter().chain([table(keys, None, false)]);
+            let first = keys.first().map(property);
+            let short = first.into_iter().chain([Value::Object(table(keys, None, false))]);
             json!({ "oneOf": short.collect::<Vec<_>>() })
         }
         Type::Kind(kinds) => json!({ "oneOf": variants(kinds) }),

@@ -90,7 +90,7 @@ impl Knowledge {
     /// Whether records may have a label that is called `name`.
     pub fn has_label(&self, name: LabelName) -> bool {
         let known = |vocabulary: &&Vocabulary| name.is_in(vocabulary) && vocabulary.names().contains(&name.name());
-        self.open_labels || self.labels.iter().any(|vocabulary| known(vocabulary))
+        self.open_labels || self.labels.iter().any(known)
     }
 
     /// Whether what a condition calls `name` is known: a measurement, `fold`, `age`, `sex`, or a label.

@@ -51,9 +51,9 @@ table! {
     /// What a column has for the sexes.
     pub struct SexValues {
         /// What stands for male.
-        pub male: Vec<String> = [] in list_of(&Type::Text(1), 1), example "[\"0\"]";
+        pub male: Vec<String> = [] in list_of(&Type::Text(1), 0), example "[\"0\"]";
         /// What stands for female.
-        pub female: Vec<String> = [] in list_of(&Type::Text(1), 1), example "[\"1\"]";
+        pub female: Vec<String> = [] in list_of(&Type::Text(1), 0), example "[\"1\"]";
     }
 }
 

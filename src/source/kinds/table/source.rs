@@ -126,7 +126,7 @@ impl Source for TableSource {
             tell(&["age"], format!("`{age}`: {why}"));
         }
         if let Some(labels) = &self.labels {
-            if labels.column.is_some() == !labels.flags.is_empty() {
+            if labels.column.is_some() != labels.flags.is_empty() {
                 tell(&["labels"], "`labels` needs either `column`, or `flags` with at least one column".into());
             }
             if labels.vocabulary == "site" && self.site.is_some() {
