@@ -1,7 +1,7 @@
 //! Labels of one vocabulary from those of another: SNOMED CT and AHA codes to PTB-XL's SCP-ECG statements, and statements to
 //! their subclasses and superclasses. The maps are files beside this one; `README.md` there says where each comes from.
 //!
-//! Where nothing says the same, a code has its own label only; [`Labels::note`] tells how many records that concerns.
+//! Where nothing says the same, a code has its own label only; `Labels::note` tells how many records that concerns.
 
 mod table;
 #[cfg(test)]
