@@ -57,14 +57,16 @@ impl Comments {
         self.0.iter().map(String::as_str)
     }
 
+    /// What stands before and after the first colon of those that have one.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.lines().filter_map(|line| line.split_once(':')).map(|(key, value)| (key.trim(), value.trim()))
+    }
+
     /// What stands after `name:`, in upper or lower case, with or without angle brackets; the first that is not empty.
     pub fn value(&self, name: &str) -> Option<&str> {
-        let values = self.lines().filter_map(|line| {
-            let (key, value) = line.split_once(':')?;
-            let key = key.trim().trim_start_matches('<').trim_end_matches('>');
-            key.eq_ignore_ascii_case(name).then(|| value.trim())
-        });
-        values.into_iter().find(|value| !value.is_empty())
+        let is_it = |key: &str| key.trim_start_matches('<').trim_end_matches('>').eq_ignore_ascii_case(name);
+        let mut values = self.fields().filter(|(key, _)| is_it(key)).map(|(_, value)| value);
+        values.find(|value| !value.is_empty())
     }
 
     /// Years; 90 stands for every age above 89.

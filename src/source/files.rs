@@ -64,6 +64,11 @@ pub(crate) fn look_at_all(folder: &Path, paths: Vec<PathBuf>) -> Result<Vec<File
     files.into_iter().collect()
 }
 
+/// How many line breaks the file has: at least as many as a table has rows.
+pub(crate) fn lines(path: &Path) -> Option<usize> {
+    std::fs::read(path).ok().map(|text| text.iter().filter(|byte| **byte == b'\n').count())
+}
+
 /// The name of `path` within `folder`, with `/` between folders.
 pub(crate) fn name_below(folder: &Path, path: &Path) -> String {
     let below = path.strip_prefix(folder).unwrap_or(path);

@@ -1,6 +1,6 @@
 //! Folds of records that come without.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeSet, HashMap};
 
 use sha2::{Digest, Sha256};
 
@@ -18,10 +18,10 @@ pub(super) fn deal(records: &mut [Record], seed: u64) {
         hash.update(patient);
         <[u8; 32]>::from(hash.finalize())
     };
-    let order: BTreeMap<([u8; 32], String), ()> =
-        records.iter().map(|record| ((hash(&record.patient), record.patient.clone()), ())).collect();
-    let folds: BTreeMap<String, u8> =
-        order.into_keys().enumerate().map(|(place, (_, patient))| (patient, (place % FOLDS) as u8 + 1)).collect();
+    let patients: BTreeSet<&str> = records.iter().map(|record| record.patient.as_str()).collect();
+    let order: BTreeSet<([u8; 32], &str)> = patients.into_iter().map(|patient| (hash(patient), patient)).collect();
+    let fold = |(place, (_, patient)): (usize, ([u8; 32], &str))| (patient.to_owned(), (place % FOLDS) as u8 + 1);
+    let folds: HashMap<String, u8> = order.into_iter().enumerate().map(fold).collect();
     for record in records {
         record.fold = folds.get(&record.patient).copied();
     }

@@ -6,6 +6,24 @@ const fn words(what: &'static str, known: &'static [(&'static str, &'static str)
     Words { what, known, later: &[], open: None }
 }
 
+/// The key `path` of a source that is a folder: an example, and what is in the folder.
+macro_rules! folder_path {
+    ($example:literal, $doc:literal) => {
+        $crate::declare::Key::new(
+            "path",
+            $crate::declare::Type::Path,
+            $example,
+            concat!($doc, " A relative path starts at the manifest's folder; `$VAR` comes from the environment."),
+        )
+    };
+}
+pub(super) use folder_path;
+
+/// The keys of a known data set in WFDB: its folder, which collection it is, and those that all of them have.
+pub(super) const fn known_set(path: Key, data_set: Key) -> [Key; 8] {
+    [path, data_set, FOLD_SEED, GAIN, UNIT, LEADS, UNREADABLE, AT_MOST]
+}
+
 /// Which collection a source is of.
 pub(super) const fn data_set(absent: &'static str, example: &'static str) -> Key {
     Key::optional(

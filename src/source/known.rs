@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::files::look_at_all;
-use super::{DataPath, File, Found, Knowledge, Listing, Reading, Record, Request, Source, SourceKind, folds};
+use super::files::{has_extension, look_at_all, paths_below};
+use super::{DataPath, File, Found, Knowledge, Listing, Reading, Record, Request, Source, SourceKind, folds, wfdb};
 use crate::{Error, Result};
 
 /// The settings of a source that is a known data set.
@@ -49,11 +49,13 @@ pub trait KnownSet: Debug + Send + Sync {
     /// As [`Source::list`].
     fn records(&self, root: &Path) -> Result<Listing>;
 
-    /// Reads the signal of record `index` of its `listing`.
+    /// Reads the signal of record `index` of its `listing`; of WFDB unless it says otherwise.
     ///
     /// # Errors
     /// As [`Source::read`].
-    fn signal(&self, listing: &Listing, index: usize, request: &Request<'_>) -> Result<Found>;
+    fn signal(&self, listing: &Listing, index: usize, request: &Request<'_>) -> Result<Found> {
+        wfdb::read_for(listing.file(index)?, request)
+    }
 
     /// At most how many records there are, from a quick look.
     fn count(&self, root: &Path) -> Option<usize> {
@@ -122,6 +124,43 @@ impl<S: KnownSet + Clone + Serialize + 'static> Source for S {
     fn read(&self, listing: &Listing, index: usize, request: &Request<'_>) -> Result<Found> {
         self.signal(listing, index, request)
     }
+}
+
+/// Headers below `root`.
+///
+/// # Errors
+/// A user error where there are none.
+pub(super) fn headers(root: &Path) -> Result<Vec<PathBuf>> {
+    let headers = wfdb::headers(root)?;
+    if headers.is_empty() {
+        return Err(Error::user(format!(
+            "{}: there are no headers (.hea) in this folder or below; name the folder that holds the records",
+            root.display()
+        )));
+    }
+    Ok(headers)
+}
+
+/// How many headers there are below `root`.
+pub(super) fn count_headers(root: &Path) -> Option<usize> {
+    headers(root).ok().map(|headers| headers.len())
+}
+
+/// Headers and signals below `root`.
+///
+/// # Errors
+/// As [`paths_below`].
+pub(super) fn signals_and_headers(root: &Path) -> Result<Vec<PathBuf>> {
+    let is_one = |path: &Path| ["hea", "mat", "dat"].iter().any(|ending| has_extension(path, ending));
+    paths_below(root, usize::MAX, |_| true, is_one)
+}
+
+/// The table called `name` in `root`.
+///
+/// # Errors
+/// A user error where it is not there.
+pub(super) fn table_in(root: &Path, name: &str) -> Result<PathBuf> {
+    File::look(name, &root.join(name)).map(|file| file.path)
 }
 
 /// # Errors

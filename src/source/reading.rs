@@ -43,6 +43,12 @@ impl Reading {
         self.gain.map(|gain| gain * self.unit.map_or(1.0, Voltage::per_millivolt))
     }
 
+    /// The same of files that do not say their unit, which is `unit` unless the source says a unit or a gain.
+    pub fn in_unit(&self, unit: Voltage) -> Reading {
+        let usual = self.gain.is_none().then_some(unit);
+        Reading { unit: self.unit.or(usual), ..self.clone() }
+    }
+
     /// The lead that a file's name stands for: as the source says, else as [`Lead::parse`] does.
     pub fn lead(&self, name: &str) -> Option<Lead> {
         let own = self.leads.iter().find(|(known, _)| known.trim().eq_ignore_ascii_case(name.trim()));

@@ -21,15 +21,14 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::declare::{Key, Kind, Type};
+use crate::Result;
+use crate::declare::Kind;
 use crate::source::comments::{Comments, Strange};
-use crate::source::files::{has_extension, paths_below};
 use crate::source::interface::from_json;
-use crate::source::keys::{AT_MOST, FOLD_SEED, GAIN, LEADS, UNIT, UNREADABLE, data_set};
-use crate::source::known::{Folder, KnownSet};
+use crate::source::keys::{data_set, folder_path, known_set};
+use crate::source::known::{Folder, KnownSet, count_headers, headers, signals_and_headers};
 use crate::source::maps::{Codes, Labels, OF_SNOMED};
-use crate::source::{Found, Knowledge, Listing, Record, Request, SourceKind, wfdb};
-use crate::{Error, Result};
+use crate::source::{Knowledge, Listing, Record, SourceKind};
 
 /// The PhysioNet/CinC Challenges 2020 and 2021.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -55,21 +54,13 @@ impl Cinc {
         declaration: Kind {
             name: "cinc",
             doc: "The PhysioNet/CinC Challenges 2020 and 2021: headers and MATLAB signals, SNOMED CT codes in the headers.",
-            keys: &[
-                Key::new(
-                    "path",
-                    Type::Path,
+            keys: &known_set(
+                folder_path!(
                     "\"$ECG_DATA/cinc\"",
-                    "The folder; all headers in it and below are records. Name one cohort's folder, such as `training/georgia`, to have it alone. A relative path starts at the manifest's folder; `$VAR` comes from the environment.",
+                    "The folder; all headers in it and below are records. Name one cohort's folder, such as `training/georgia`, to have it alone."
                 ),
                 data_set("`cinc`, as of every source of this kind", "\"georgia\""),
-                FOLD_SEED,
-                GAIN,
-                UNIT,
-                LEADS,
-                UNREADABLE,
-                AT_MOST,
-            ],
+            ),
         },
         knows: KNOWS,
         from_json: from_json::<Self>,
@@ -90,34 +81,12 @@ impl KnownSet for Cinc {
     }
 
     fn count(&self, root: &Path) -> Option<usize> {
-        headers(root).ok().map(|headers| headers.len())
+        count_headers(root)
     }
 
     fn records(&self, root: &Path) -> Result<Listing> {
         list(root)
     }
-
-    fn signal(&self, listing: &Listing, index: usize, request: &Request<'_>) -> Result<Found> {
-        wfdb::read_for(listing.file(index)?, request)
-    }
-}
-
-/// Headers and signals below `root`.
-pub(super) fn signals_and_headers(root: &Path) -> Result<Vec<PathBuf>> {
-    let is_one = |path: &Path| ["hea", "mat", "dat"].iter().any(|ending| has_extension(path, ending));
-    paths_below(root, usize::MAX, |_| true, is_one)
-}
-
-/// Headers below `root`.
-pub(super) fn headers(root: &Path) -> Result<Vec<PathBuf>> {
-    let headers = paths_below(root, usize::MAX, |_| true, |path| has_extension(path, "hea"))?;
-    if headers.is_empty() {
-        return Err(Error::user(format!(
-            "{}: there are no headers (.hea) in this folder or below; name the folder that holds the records",
-            root.display()
-        )));
-    }
-    Ok(headers)
 }
 
 /// The records of the headers below `root`, in the order of their paths.

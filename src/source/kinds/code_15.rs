@@ -22,17 +22,17 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::declare::{Key, Kind, Type};
+use crate::declare::Kind;
 use crate::ecg::{Lead, RawRecord, Sex, Vocabulary, Voltage, superclass};
 use crate::source::comments::{Strange, age};
-use crate::source::files::{File, has_extension, paths_below};
+use crate::source::files::{has_extension, lines, paths_below};
 use crate::source::interface::from_json;
-use crate::source::keys::{AT_MOST, FOLD_SEED, GAIN, UNIT, UNREADABLE, data_set};
-use crate::source::known::{Folder, KnownSet};
+use crate::source::keys::{AT_MOST, FOLD_SEED, GAIN, UNIT, UNREADABLE, data_set, folder_path};
+use crate::source::known::{Folder, KnownSet, table_in};
 use crate::source::maps::{Codes, Labels, SCP, SUBCLASS};
 use crate::source::signals::{self, Axis, Layout, Place};
 use crate::source::table::{Column, Row, Table};
-use crate::source::{Found, Knowledge, Listing, Reading, Record, Request, SourceKind};
+use crate::source::{Found, Knowledge, Listing, Record, Request, SourceKind};
 use crate::{Error, Result};
 
 const TABLE: &str = "exams.csv";
@@ -64,11 +64,9 @@ impl Code15 {
             name: "code-15",
             doc: "CODE-15 %: `exams.csv` with six flags, HDF5 files for many records each.",
             keys: &[
-                Key::new(
-                    "path",
-                    Type::Path,
+                folder_path!(
                     "\"$ECG_DATA/code-15\"",
-                    "The folder with `exams.csv`, and all or some of the files that it names. A relative path starts at the manifest's folder; `$VAR` comes from the environment.",
+                    "The folder with `exams.csv`, and all or some of the files that it names."
                 ),
                 data_set("`code-15`, as of every source of this kind", "\"tnmg\""),
                 FOLD_SEED,
@@ -102,14 +100,12 @@ impl KnownSet for Code15 {
 
     fn files_below(&self, root: &Path) -> Result<Vec<PathBuf>> {
         let mut files = paths_below(root, 1, |_| true, |path| has_extension(path, "hdf5"))?;
-        // The error for one that is not there.
-        files.push(File::look(TABLE, &root.join(TABLE))?.path);
+        files.push(table_in(root, TABLE)?);
         Ok(files)
     }
 
     fn count(&self, root: &Path) -> Option<usize> {
-        let lines = std::fs::read(root.join(TABLE)).ok()?;
-        Some(lines.iter().filter(|byte| **byte == b'\n').count())
+        lines(&root.join(TABLE))
     }
 
     fn records(&self, root: &Path) -> Result<Listing> {
@@ -125,8 +121,7 @@ impl KnownSet for Code15 {
         };
         let entry = listing.entries.get(index).map(|entry| *entry as usize);
         let place = Place { path: listing.file(index)?.to_owned(), entry };
-        let unit = request.reading.unit.or_else(|| request.reading.gain.is_none().then_some(Voltage::Millivolt));
-        let reading = Reading { unit, ..request.reading.clone() };
+        let reading = request.reading.in_unit(Voltage::Millivolt);
         // All leads, as only all of them tell where the signal begins.
         let found = signals::read(&place, &layout, &Request::all(&reading))?;
         sort_out(cut(found), request)

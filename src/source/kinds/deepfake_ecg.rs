@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::declare::{Key, Kind, Type};
+use crate::declare::Kind;
 use crate::ecg::Measurement;
 use crate::source::files::{File, has_extension, look_at_all, name_below, not_a_folder, paths_below, unreadable};
 use crate::source::interface::from_json;
 use crate::source::intervals::{IntervalColumns, Intervals, Origin, admit, missing_measurements};
-use crate::source::keys::{AT_MOST, GAIN, UNIT, UNREADABLE, data_set};
+use crate::source::keys::{AT_MOST, GAIN, UNIT, UNREADABLE, data_set, folder_path};
 use crate::source::recognise::Recognised;
 use crate::source::signals::asc;
 use crate::source::table::{Column, Table};
@@ -39,12 +39,7 @@ impl DeepfakeEcg {
             name: "deepfake-ecg",
             doc: "The published DeepFake-ECG layout: `*.asc` files and a ground-truth CSV.",
             keys: &[
-                Key::new(
-                    "path",
-                    Type::Path,
-                    "\"$ECG_DATA/deepfake-ecg\"",
-                    "The folder. A relative path starts at the manifest's folder; `$VAR` comes from the environment.",
-                ),
+                folder_path!("\"$ECG_DATA/deepfake-ecg\"", "The folder."),
                 data_set("`deepfake-ecg`, as of every source of this kind", "\"another GAN\""),
                 GAIN,
                 UNIT,

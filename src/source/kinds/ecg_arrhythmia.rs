@@ -13,13 +13,13 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::cinc::{KNOWS, headers, list, signals_and_headers};
+use super::cinc::{KNOWS, list};
 use crate::Result;
-use crate::declare::{Key, Kind, Type};
+use crate::declare::Kind;
 use crate::source::interface::from_json;
-use crate::source::keys::{AT_MOST, FOLD_SEED, GAIN, LEADS, UNIT, UNREADABLE, data_set};
-use crate::source::known::{Folder, KnownSet};
-use crate::source::{Found, Listing, Request, SourceKind, wfdb};
+use crate::source::keys::{data_set, folder_path, known_set};
+use crate::source::known::{Folder, KnownSet, count_headers, signals_and_headers};
+use crate::source::{Listing, SourceKind};
 
 /// The ecg-arrhythmia database of PhysioNet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,21 +34,10 @@ impl EcgArrhythmia {
         declaration: Kind {
             name: "ecg-arrhythmia",
             doc: "PhysioNet's ecg-arrhythmia (Chapman and Ningbo): headers and MATLAB signals, SNOMED CT codes in the headers.",
-            keys: &[
-                Key::new(
-                    "path",
-                    Type::Path,
-                    "\"$ECG_DATA/ecg-arrhythmia\"",
-                    "The folder with `WFDBRecords`, or one below. A relative path starts at the manifest's folder; `$VAR` comes from the environment.",
-                ),
+            keys: &known_set(
+                folder_path!("\"$ECG_DATA/ecg-arrhythmia\"", "The folder with `WFDBRecords`, or one below."),
                 data_set("`ecg-arrhythmia`, as of every source of this kind", "\"ningbo\""),
-                FOLD_SEED,
-                GAIN,
-                UNIT,
-                LEADS,
-                UNREADABLE,
-                AT_MOST,
-            ],
+            ),
         },
         knows: KNOWS,
         from_json: from_json::<Self>,
@@ -69,14 +58,10 @@ impl KnownSet for EcgArrhythmia {
     }
 
     fn count(&self, root: &Path) -> Option<usize> {
-        headers(root).ok().map(|headers| headers.len())
+        count_headers(root)
     }
 
     fn records(&self, root: &Path) -> Result<Listing> {
         list(root)
-    }
-
-    fn signal(&self, listing: &Listing, index: usize, request: &Request<'_>) -> Result<Found> {
-        wfdb::read_for(listing.file(index)?, request)
     }
 }

@@ -19,17 +19,16 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::cinc::signals_and_headers;
-use crate::declare::{Key, Kind, Type};
+use crate::declare::Kind;
 use crate::ecg::Measurement;
 use crate::source::comments::{Strange, age, sex};
 use crate::source::files::{has_extension, paths_below};
 use crate::source::interface::from_json;
 use crate::source::intervals::{IntervalColumns, Origin, admit, missing_measurements};
-use crate::source::keys::{AT_MOST, FOLD_SEED, GAIN, LEADS, UNIT, UNREADABLE, data_set};
-use crate::source::known::{Folder, KnownSet};
+use crate::source::keys::{data_set, folder_path, known_set};
+use crate::source::known::{Folder, KnownSet, signals_and_headers};
 use crate::source::table::Table;
-use crate::source::{Found, Knowledge, Listing, Record, Request, SourceKind, wfdb};
+use crate::source::{Knowledge, Listing, Record, SourceKind};
 use crate::{Error, Result};
 
 /// The columns for RR, PR, QT and QRS.
@@ -48,21 +47,10 @@ impl FdaDrugStudies {
         declaration: Kind {
             name: "fda-drug-studies",
             doc: "The FDA's drug studies ECGRDVQ, ECGDMMLD and ECGCIPA: a clinical table and WFDB files; intervals by experts.",
-            keys: &[
-                Key::new(
-                    "path",
-                    Type::Path,
-                    "\"$ECG_DATA/ecgrdvq\"",
-                    "The folder of one study, with its table and `raw`. A relative path starts at the manifest's folder; `$VAR` comes from the environment.",
-                ),
+            keys: &known_set(
+                folder_path!("\"$ECG_DATA/ecgrdvq\"", "The folder of one study, with its table and `raw`."),
                 data_set("the name of the folder in `path`", "\"ecgrdvq\""),
-                FOLD_SEED,
-                GAIN,
-                UNIT,
-                LEADS,
-                UNREADABLE,
-                AT_MOST,
-            ],
+            ),
         },
         knows: Knowledge {
             folds: true,
@@ -100,10 +88,6 @@ impl KnownSet for FdaDrugStudies {
 
     fn records(&self, root: &Path) -> Result<Listing> {
         list(root)
-    }
-
-    fn signal(&self, listing: &Listing, index: usize, request: &Request<'_>) -> Result<Found> {
-        wfdb::read_for(listing.file(index)?, request)
     }
 }
 

@@ -20,11 +20,11 @@ use crate::declare::{Key, Kind, Type, Words};
 use crate::ecg::{LabelSet, Lead, Vocabulary, Voltage, superclass};
 use crate::source::files::{name_below, paths_below};
 use crate::source::interface::from_json;
-use crate::source::keys::{AT_MOST, FOLD_SEED, GAIN, UNIT, UNREADABLE, data_set};
+use crate::source::keys::{AT_MOST, FOLD_SEED, GAIN, UNIT, UNREADABLE, data_set, folder_path};
 use crate::source::known::{Folder, KnownSet};
 use crate::source::maps::{Codes, Labels, OF_SCP, label};
 use crate::source::signals::{self, Axis, Layout, Place};
-use crate::source::{Found, Knowledge, Listing, Reading, Record, Request, SourceKind};
+use crate::source::{Found, Knowledge, Listing, Record, Request, SourceKind};
 use crate::{Error, Result};
 
 /// Classes; which there are is known when records are read.
@@ -53,12 +53,7 @@ impl MedalcareXl {
             name: "medalcare-xl",
             doc: "MedalCare-XL: simulated records of eight classes, CSV files.",
             keys: &[
-                Key::new(
-                    "path",
-                    Type::Path,
-                    "\"$ECG_DATA/medalcare-xl\"",
-                    "The folder with `WP2_largeDataset_Noise`, or one below. A relative path starts at the manifest's folder; `$VAR` comes from the environment.",
-                ),
+                folder_path!("\"$ECG_DATA/medalcare-xl\"", "The folder with `WP2_largeDataset_Noise`, or one below."),
                 Key::new("rendering", Type::Word(&RENDERINGS), "\"noise\"", "Which rendering of each record is read."),
                 data_set("`medalcare-xl`, as of every source of this kind", "\"medalcare\""),
                 FOLD_SEED,
@@ -128,8 +123,7 @@ impl KnownSet for MedalcareXl {
             leads_are: Some(Axis::Rows),
         };
         let place = Place { path: listing.file(index)?.to_owned(), entry: None };
-        let unit = request.reading.unit.or_else(|| request.reading.gain.is_none().then_some(Voltage::Millivolt));
-        let reading = Reading { unit, ..request.reading.clone() };
+        let reading = request.reading.in_unit(Voltage::Millivolt);
         signals::read(&place, &layout, &Request { reading: &reading, ..*request })
     }
 }

@@ -21,16 +21,15 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::cinc::signals_and_headers;
-use crate::declare::{Key, Kind, Type};
+use crate::declare::Kind;
 use crate::ecg::{Measurement, Measurements};
-use crate::source::files::File;
+use crate::source::files::lines;
 use crate::source::interface::from_json;
 use crate::source::intervals::{Intervals, Origin, admit, missing_measurements};
-use crate::source::keys::{AT_MOST, FOLD_SEED, GAIN, LEADS, UNIT, UNREADABLE, data_set};
-use crate::source::known::{Folder, KnownSet};
+use crate::source::keys::{data_set, folder_path, known_set};
+use crate::source::known::{Folder, KnownSet, signals_and_headers, table_in};
 use crate::source::table::{Column, Row, Table};
-use crate::source::{Found, Knowledge, Listing, Record, Request, SourceKind, wfdb};
+use crate::source::{Knowledge, Listing, Record, SourceKind};
 use crate::{Error, Result};
 
 const RECORDS: &str = "record_list.csv";
@@ -63,21 +62,10 @@ impl MimicIvEcg {
         declaration: Kind {
             name: "mimic-iv-ecg",
             doc: "MIMIC-IV-ECG: `record_list.csv`, `machine_measurements.csv` and WFDB files.",
-            keys: &[
-                Key::new(
-                    "path",
-                    Type::Path,
-                    "\"$ECG_DATA/mimic-iv-ecg\"",
-                    "The folder with `record_list.csv`. A relative path starts at the manifest's folder; `$VAR` comes from the environment.",
-                ),
+            keys: &known_set(
+                folder_path!("\"$ECG_DATA/mimic-iv-ecg\"", "The folder with `record_list.csv`."),
                 data_set("`mimic-iv-ecg`, as of every source of this kind", "\"beth israel\""),
-                FOLD_SEED,
-                GAIN,
-                UNIT,
-                LEADS,
-                UNREADABLE,
-                AT_MOST,
-            ],
+            ),
         },
         knows: Knowledge {
             folds: true,
@@ -104,23 +92,17 @@ impl KnownSet for MimicIvEcg {
     fn files_below(&self, root: &Path) -> Result<Vec<PathBuf>> {
         let mut files = signals_and_headers(root)?;
         for table in [RECORDS, MEASURED] {
-            // The error for one that is not there.
-            files.push(File::look(table, &root.join(table))?.path);
+            files.push(table_in(root, table)?);
         }
         Ok(files)
     }
 
     fn count(&self, root: &Path) -> Option<usize> {
-        let lines = std::fs::read(root.join(RECORDS)).ok()?;
-        Some(lines.iter().filter(|byte| **byte == b'\n').count())
+        lines(&root.join(RECORDS))
     }
 
     fn records(&self, root: &Path) -> Result<Listing> {
         list(root)
-    }
-
-    fn signal(&self, listing: &Listing, index: usize, request: &Request<'_>) -> Result<Found> {
-        wfdb::read_for(listing.file(index)?, request)
     }
 }
 

@@ -15,17 +15,16 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::cinc::headers;
 use crate::Result;
-use crate::declare::{Key, Kind, Type};
+use crate::declare::Kind;
 use crate::ecg::{LabelSet, Vocabulary, superclass};
 use crate::source::comments::{Comments, Strange};
 use crate::source::files::{has_extension, name_below, paths_below};
 use crate::source::interface::from_json;
-use crate::source::keys::{AT_MOST, FOLD_SEED, GAIN, LEADS, UNIT, UNREADABLE, data_set};
-use crate::source::known::{Folder, KnownSet};
+use crate::source::keys::{data_set, folder_path, known_set};
+use crate::source::known::{Folder, KnownSet, count_headers, headers};
 use crate::source::maps::{Codes, Labels, OF_SCP, label};
-use crate::source::{Found, Knowledge, Listing, Record, Request, SourceKind, wfdb};
+use crate::source::{Knowledge, Listing, Record, SourceKind};
 
 /// Reasons for admission; which there are is known when records are read.
 static PTB: Vocabulary = Vocabulary::new("ptb", &[]);
@@ -43,21 +42,10 @@ impl Ptb {
         declaration: Kind {
             name: "ptb",
             doc: "The PTB Diagnostic ECG Database: a folder for each patient, the diagnosis in the headers.",
-            keys: &[
-                Key::new(
-                    "path",
-                    Type::Path,
-                    "\"$ECG_DATA/ptbdb\"",
-                    "The folder with those of the patients. A relative path starts at the manifest's folder; `$VAR` comes from the environment.",
-                ),
+            keys: &known_set(
+                folder_path!("\"$ECG_DATA/ptbdb\"", "The folder with those of the patients."),
                 data_set("`ptb`, as of every source of this kind", "\"ptbdb\""),
-                FOLD_SEED,
-                GAIN,
-                UNIT,
-                LEADS,
-                UNREADABLE,
-                AT_MOST,
-            ],
+            ),
         },
         knows: Knowledge {
             folds: true,
@@ -87,7 +75,7 @@ impl KnownSet for Ptb {
     }
 
     fn count(&self, root: &Path) -> Option<usize> {
-        headers(root).ok().map(|headers| headers.len())
+        count_headers(root)
     }
 
     fn records(&self, root: &Path) -> Result<Listing> {
@@ -109,10 +97,6 @@ impl KnownSet for Ptb {
         }
         listing.notes.extend(strange.notes());
         Ok(listing)
-    }
-
-    fn signal(&self, listing: &Listing, index: usize, request: &Request<'_>) -> Result<Found> {
-        wfdb::read_for(listing.file(index)?, request)
     }
 }
 

@@ -18,17 +18,17 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::declare::{Key, Kind, Type};
+use crate::declare::Kind;
 use crate::ecg::{Lead, Voltage};
 use crate::source::comments::{Strange, age, sex};
-use crate::source::files::{File, has_extension, paths_below};
+use crate::source::files::{has_extension, paths_below};
 use crate::source::interface::from_json;
-use crate::source::keys::{AT_MOST, FOLD_SEED, GAIN, LEADS, UNIT, UNREADABLE, data_set};
-use crate::source::known::{Folder, KnownSet};
+use crate::source::keys::{data_set, folder_path, known_set};
+use crate::source::known::{Folder, KnownSet, table_in};
 use crate::source::maps::{Codes, Labels, OF_AHA};
 use crate::source::signals::{self, Axis, Layout, Place};
 use crate::source::table::Table;
-use crate::source::{Found, Knowledge, Listing, Reading, Record, Request, SourceKind};
+use crate::source::{Found, Knowledge, Listing, Record, Request, SourceKind};
 use crate::{Error, Result};
 
 const TABLE: &str = "metadata.csv";
@@ -46,21 +46,10 @@ impl Sph {
         declaration: Kind {
             name: "sph",
             doc: "The Shandong Provincial Hospital database: `metadata.csv` with AHA statements, HDF5 files.",
-            keys: &[
-                Key::new(
-                    "path",
-                    Type::Path,
-                    "\"$ECG_DATA/sph\"",
-                    "The folder with `metadata.csv`. A relative path starts at the manifest's folder; `$VAR` comes from the environment.",
-                ),
+            keys: &known_set(
+                folder_path!("\"$ECG_DATA/sph\"", "The folder with `metadata.csv`."),
                 data_set("`sph`, as of every source of this kind", "\"shandong\""),
-                FOLD_SEED,
-                GAIN,
-                UNIT,
-                LEADS,
-                UNREADABLE,
-                AT_MOST,
-            ],
+            ),
         },
         knows: Knowledge {
             folds: true,
@@ -86,8 +75,7 @@ impl KnownSet for Sph {
 
     fn files_below(&self, root: &Path) -> Result<Vec<PathBuf>> {
         let mut files = paths_below(root, usize::MAX, |_| true, |path| has_extension(path, "h5"))?;
-        // The error for one that is not there.
-        files.push(File::look(TABLE, &root.join(TABLE))?.path);
+        files.push(table_in(root, TABLE)?);
         Ok(files)
     }
 
@@ -103,14 +91,9 @@ impl KnownSet for Sph {
             leads_are: Some(Axis::Rows),
         };
         let place = Place { path: listing.file(index)?.to_owned(), entry: None };
-        signals::read(&place, &layout, &Request { reading: &in_millivolt(request.reading), ..*request })
+        let reading = request.reading.in_unit(Voltage::Millivolt);
+        signals::read(&place, &layout, &Request { reading: &reading, ..*request })
     }
-}
-
-/// As the source says; mV where it says nothing.
-fn in_millivolt(reading: &Reading) -> Reading {
-    let unit = if reading.gain.is_none() { reading.unit.or(Some(Voltage::Millivolt)) } else { reading.unit };
-    Reading { unit, ..reading.clone() }
 }
 
 fn list(root: &Path) -> Result<Listing> {

@@ -4,13 +4,14 @@
 //! (<https://physionet.org/physiotools/wag/header-5.htm>, info strings).
 
 use std::collections::HashMap;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use csv::ByteRecord;
 use rayon::prelude::*;
 
-use crate::source::files::{has_extension, name_below, paths_below, unreadable};
+use crate::source::comments::Comments;
+use crate::source::files::name_below;
+use crate::source::wfdb;
 use crate::{Error, Result};
 
 /// The column with the path of a record, below the folder and without `.hea`.
@@ -26,51 +27,37 @@ pub(super) struct Rows {
     row: u64,
 }
 
-/// The headers below `folder`, by their paths.
-pub(super) fn paths(folder: &Path) -> Result<Vec<PathBuf>> {
-    paths_below(folder, usize::MAX, |_| true, |path| has_extension(path, "hea"))
-}
-
 /// The columns, and the rows.
 pub(super) fn open(folder: &Path) -> Result<(Vec<String>, Rows)> {
-    let paths = paths(folder)?;
+    let paths = wfdb::headers(folder)?;
     if paths.is_empty() {
         let folder = folder.display();
         return Err(Error::user(format!(
             "{folder} is a folder, and there are no WFDB headers (.hea) in it or below; name a table, such as a CSV file"
         )));
     }
-    let read: Result<Vec<Vec<(String, String)>>> = paths.par_iter().map(|path| comments(path)).collect();
+    let read: Result<Vec<Comments>> = paths.par_iter().map(|path| Comments::read(path)).collect();
     let mut columns = vec![RECORD.to_owned()];
     let mut places: HashMap<String, usize> = HashMap::from([(RECORD.into(), 0)]);
     let mut rows = Vec::with_capacity(paths.len());
     for (path, comments) in paths.iter().zip(read?) {
         let mut row = vec![(0, name_below(folder, &path.with_extension("")))];
-        for (key, value) in comments {
+        for (key, value) in comments.fields().filter(|(key, _)| !key.is_empty()) {
             let next = columns.len();
-            let place = *places.entry(key.clone()).or_insert(next);
+            let place = *places.entry(key.to_owned()).or_insert(next);
             if place == next {
-                columns.push(key);
+                columns.push(key.to_owned());
             }
             if columns.len() > MOST {
                 let why = "the comments of these headers have more than 200 different names: they are no `name: value`";
                 return Err(Error::user(format!("{}: {why}", path.display())));
             }
-            row.push((place, value));
+            row.push((place, value.to_owned()));
         }
         rows.push(row);
     }
     let count = columns.len();
     Ok((columns, Rows { rows: rows.into_iter(), columns: count, row: 0 }))
-}
-
-/// What the comments of a header say: names and values.
-fn comments(path: &Path) -> Result<Vec<(String, String)>> {
-    let bytes = fs::read(path).map_err(|error| unreadable(path, &error))?;
-    let text = String::from_utf8_lossy(&bytes);
-    let comments = text.lines().filter_map(|line| line.trim().strip_prefix('#')?.split_once(':'));
-    let comments = comments.map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned()));
-    Ok(comments.filter(|(key, _)| !key.is_empty()).collect())
 }
 
 impl Rows {

@@ -9,6 +9,7 @@ use csv::{ByteRecord, Reader, ReaderBuilder};
 
 use super::{headers, parquet};
 use crate::source::files::{File as FileLook, has_extension, look_at_all, unreadable};
+use crate::source::wfdb;
 use crate::{Error, Result};
 
 /// How many columns an error lists, most similar first.
@@ -142,7 +143,7 @@ impl Table {
 
     /// The files of the table at `path`: itself, or the headers that it stands for.
     pub fn files(path: &Path) -> Result<Vec<FileLook>> {
-        if path.is_dir() { look_at_all(path, headers::paths(path)?) } else { Ok(vec![FileLook::look("table", path)?]) }
+        if path.is_dir() { look_at_all(path, wfdb::headers(path)?) } else { Ok(vec![FileLook::look("table", path)?]) }
     }
 
     /// Calls `visit` for each row, in order.
@@ -167,7 +168,7 @@ impl Table {
     /// At most how many rows the table at `path` has: lines of CSV.
     pub fn at_most(path: &Path) -> Result<usize> {
         if path.is_dir() {
-            return headers::paths(path).map(|paths| paths.len());
+            return wfdb::headers(path).map(|paths| paths.len());
         }
         if is_parquet(path) {
             return parquet::count(path);

@@ -15,4 +15,4 @@ mod segments;
 pub mod write;
 
 pub use read::read;
-pub(super) use read::{Silent, files, header, is_there, read_for, read_with};
+pub(super) use read::{Silent, files, header, headers, is_there, read_for, read_with};

@@ -7,7 +7,7 @@ use super::format::{Samples, Slot};
 use super::header::{Header, SignalLine, parse};
 use super::segments;
 use crate::ecg::{Lead, RawRecord, Voltage};
-use crate::source::files::unreadable;
+use crate::source::files::{has_extension, paths_below, unreadable};
 use crate::source::plausible::SAMPLING_RATE;
 use crate::source::{Found, Reading, Request};
 use crate::{Error, Result};
@@ -84,6 +84,11 @@ pub(in crate::source) fn files(path: &Path) -> Vec<PathBuf> {
     }
     files.push(header_path);
     files
+}
+
+/// The headers below `folder`, by their paths.
+pub(in crate::source) fn headers(folder: &Path) -> Result<Vec<PathBuf>> {
+    paths_below(folder, usize::MAX, |_| true, |path| has_extension(path, "hea"))
 }
 
 /// Whether the header of the record `path` is there.

@@ -26,15 +26,14 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::cinc::headers;
-use crate::declare::{Key, Kind, Type};
+use crate::declare::Kind;
 use crate::ecg::{LabelSet, Lead, Measurement, Vocabulary};
 use crate::source::comments::{Comments, Strange};
 use crate::source::files::{has_extension, paths_below, unreadable};
 use crate::source::interface::from_json;
 use crate::source::intervals::{Intervals, Origin, admit, missing_measurements};
-use crate::source::keys::{AT_MOST, FOLD_SEED, GAIN, LEADS, UNIT, UNREADABLE, data_set};
-use crate::source::known::{Folder, KnownSet};
+use crate::source::keys::{data_set, folder_path, known_set};
+use crate::source::known::{Folder, KnownSet, count_headers, headers};
 use crate::source::maps::{Codes, Labels, OF_SCP, label};
 use crate::source::wfdb::annotation;
 use crate::source::{Found, Knowledge, Listing, Reading, Record, Request, SourceKind, wfdb};
@@ -91,21 +90,10 @@ impl Ludb {
         declaration: Kind {
             name: "ludb",
             doc: "The Lobachevsky University Electrocardiography Database; intervals from the waves that cardiologists marked.",
-            keys: &[
-                Key::new(
-                    "path",
-                    Type::Path,
-                    "\"$ECG_DATA/ludb\"",
-                    "The folder with `data`, or that itself. A relative path starts at the manifest's folder; `$VAR` comes from the environment.",
-                ),
+            keys: &known_set(
+                folder_path!("\"$ECG_DATA/ludb\"", "The folder with `data`, or that itself."),
                 data_set("`ludb`, as of every source of this kind", "\"delineated\""),
-                FOLD_SEED,
-                GAIN,
-                UNIT,
-                LEADS,
-                UNREADABLE,
-                AT_MOST,
-            ],
+            ),
         },
         knows: Knowledge {
             folds: true,
@@ -140,7 +128,7 @@ impl KnownSet for Ludb {
     }
 
     fn count(&self, root: &Path) -> Option<usize> {
-        headers(root).ok().map(|headers| headers.len())
+        count_headers(root)
     }
 
     fn records(&self, root: &Path) -> Result<Listing> {

@@ -16,8 +16,9 @@ use self::features::{AGREE_WITHIN, Features};
 use crate::Result;
 use crate::declare::{Key, Kind, Range, Type};
 use crate::ecg::Measurement;
+use crate::source::files::lines;
 use crate::source::interface::from_json;
-use crate::source::keys::{AT_MOST, GAIN, LEADS, UNIT, UNREADABLE, data_set};
+use crate::source::keys::{AT_MOST, GAIN, LEADS, UNIT, UNREADABLE, data_set, folder_path};
 use crate::source::maps::OF_SCP;
 use crate::source::recognise::Recognised;
 use crate::source::{DataPath, File, Found, Knowledge, Listing, Reading, Request, Source, SourceKind, wfdb};
@@ -82,12 +83,7 @@ impl PtbXl {
             name: "ptb-xl",
             doc: "The PhysioNet layout of PTB-XL.",
             keys: &[
-                Key::new(
-                    "path",
-                    Type::Path,
-                    "\"$ECG_DATA/ptb-xl\"",
-                    "The folder with `ptbxl_database.csv`. A relative path starts at the manifest's folder; `$VAR` comes from the environment.",
-                ),
+                folder_path!("\"$ECG_DATA/ptb-xl\"", "The folder with `ptbxl_database.csv`."),
                 Key::optional(
                     "features",
                     Type::PathOrList(&TABLES),
@@ -187,7 +183,7 @@ impl Source for PtbXl {
     fn at_most(&self) -> Option<usize> {
         // More lines than rows, where reports have several.
         let table = self.folder().ok()?.join(DATABASE);
-        std::fs::read(table).ok().map(|text| text.iter().filter(|byte| **byte == b'\n').count())
+        lines(&table)
     }
 
     fn list(&self, sampling_rate: f64) -> Result<Listing> {
