@@ -6,38 +6,13 @@ use std::fs;
 use std::path::Path;
 
 use super::files::unreadable;
-use super::plausible::{AGE, HIDDEN_AGE};
+use super::person::{Said, age, sex};
 use crate::Result;
-use crate::ecg::{OLDEST, Sex};
+use crate::ecg::Sex;
 
 /// The comments of one header, in their order.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Comments(Vec<String>);
-
-/// What a field that may hold a number or word says.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Said<T> {
-    /// Nothing, or a value that stands for nothing.
-    Nothing,
-    /// Something that makes no sense.
-    Strange,
-    /// This.
-    Known(T),
-}
-
-impl<T> Said<T> {
-    /// What is known; `strange` counts what makes no sense.
-    pub fn known(self, strange: &mut usize) -> Option<T> {
-        match self {
-            Said::Known(value) => Some(value),
-            Said::Nothing => None,
-            Said::Strange => {
-                *strange += 1;
-                None
-            }
-        }
-    }
-}
 
 impl Comments {
     /// Of the header at `path`.
@@ -77,59 +52,6 @@ impl Comments {
     /// The sex.
     pub fn sex(&self) -> Said<Sex> {
         self.value("sex").map_or(Said::Nothing, sex)
-    }
-}
-
-/// Words that stand for a value that is not known.
-const UNKNOWN: [&str; 6] = ["nan", "n/a", "na", "unknown", "?", "-1"];
-
-fn is_unknown(text: &str) -> bool {
-    text.is_empty() || UNKNOWN.iter().any(|word| word.eq_ignore_ascii_case(text))
-}
-
-/// An age in years as data sets write it: a number, `NaN`, -1, `>89`, and PTB-XL's 300 for all above 89.
-pub(super) fn age(text: &str) -> Said<f32> {
-    let text = text.trim();
-    if is_unknown(text) {
-        return Said::Nothing;
-    }
-    if text.starts_with('>') {
-        return Said::Known(OLDEST as f32);
-    }
-    match text.parse::<f64>() {
-        Ok(number) if number.is_nan() || number == -1.0 => Said::Nothing,
-        Ok(number) if AGE.contains(number) || number == HIDDEN_AGE => Said::Known(number.min(OLDEST) as f32),
-        _ => Said::Strange,
-    }
-}
-
-/// A sex as data sets write it: `M`, `male`, `F`, `female`, in upper or lower case.
-pub(super) fn sex(text: &str) -> Said<Sex> {
-    let text = text.trim();
-    match text.to_ascii_lowercase().as_str() {
-        "m" | "male" => Said::Known(Sex::Male),
-        "f" | "female" => Said::Known(Sex::Female),
-        _ if is_unknown(text) => Said::Nothing,
-        _ => Said::Strange,
-    }
-}
-
-/// How many records have an age, and a sex, that make no sense; they are taken as not known.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Strange {
-    /// Ages.
-    pub ages: usize,
-    /// Sexes.
-    pub sexes: usize,
-}
-
-impl Strange {
-    /// What the user should know.
-    pub fn notes(self) -> impl Iterator<Item = String> {
-        let age = format!("the age is neither {} nor {HIDDEN_AGE} (above 89)", AGE.range());
-        let known = [(self.ages, age), (self.sexes, "the sex is neither male nor female".to_owned())];
-        let told = known.into_iter().filter(|(count, _)| *count > 0);
-        told.map(|(count, what)| format!("{what} in {count} records and taken as not known"))
     }
 }
 

@@ -20,6 +20,7 @@ mod known;
 mod listing;
 pub mod maps;
 mod path;
+mod person;
 pub mod plausible;
 mod reading;
 pub(crate) mod recognise;

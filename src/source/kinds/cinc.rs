@@ -23,11 +23,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::Result;
 use crate::declare::Kind;
-use crate::source::comments::{Comments, Strange};
+use crate::source::comments::Comments;
 use crate::source::interface::from_json;
 use crate::source::keys::{data_set, folder_path, known_set};
 use crate::source::known::{Folder, KnownSet, count_headers, headers, signals_and_headers};
 use crate::source::maps::{Codes, Labels, OF_SNOMED};
+use crate::source::person::Strange;
 use crate::source::{Knowledge, Listing, Record, SourceKind};
 
 /// The PhysioNet/CinC Challenges 2020 and 2021.

@@ -24,12 +24,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::declare::Kind;
 use crate::ecg::{Lead, RawRecord, Sex, Vocabulary, Voltage, superclass};
-use crate::source::comments::{Strange, age};
 use crate::source::files::{has_extension, lines, paths_below};
 use crate::source::interface::from_json;
 use crate::source::keys::{AT_MOST, FOLD_SEED, GAIN, UNIT, UNREADABLE, data_set, folder_path};
 use crate::source::known::{Folder, KnownSet, table_in};
 use crate::source::maps::{Codes, Labels, SCP, SUBCLASS};
+use crate::source::person::{Strange, age};
 use crate::source::signals::{self, Axis, Layout, Place};
 use crate::source::table::{Column, Row, Table};
 use crate::source::{Found, Knowledge, Listing, Record, Request, SourceKind};

@@ -21,12 +21,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::declare::Kind;
 use crate::ecg::Measurement;
-use crate::source::comments::{Strange, age, sex};
 use crate::source::files::{has_extension, paths_below};
 use crate::source::interface::from_json;
 use crate::source::intervals::{IntervalColumns, Origin, admit, missing_measurements};
 use crate::source::keys::{data_set, folder_path, known_set};
 use crate::source::known::{Folder, KnownSet, signals_and_headers};
+use crate::source::person::{Strange, age, sex};
 use crate::source::table::Table;
 use crate::source::{Knowledge, Listing, Record, SourceKind};
 use crate::{Error, Result};

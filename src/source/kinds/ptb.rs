@@ -18,12 +18,13 @@ use serde::{Deserialize, Serialize};
 use crate::Result;
 use crate::declare::Kind;
 use crate::ecg::{LabelSet, Vocabulary, superclass};
-use crate::source::comments::{Comments, Strange};
+use crate::source::comments::Comments;
 use crate::source::files::{has_extension, name_below, paths_below};
 use crate::source::interface::from_json;
 use crate::source::keys::{data_set, folder_path, known_set};
 use crate::source::known::{Folder, KnownSet, count_headers, headers};
 use crate::source::maps::{Codes, Labels, OF_SCP, label};
+use crate::source::person::Strange;
 use crate::source::{Knowledge, Listing, Record, SourceKind};
 
 /// Reasons for admission; which there are is known when records are read.

@@ -20,12 +20,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::declare::Kind;
 use crate::ecg::{Lead, Voltage};
-use crate::source::comments::{Strange, age, sex};
 use crate::source::files::{has_extension, paths_below};
 use crate::source::interface::from_json;
 use crate::source::keys::{data_set, folder_path, known_set};
 use crate::source::known::{Folder, KnownSet, table_in};
 use crate::source::maps::{Codes, Labels, OF_AHA};
+use crate::source::person::{Strange, age, sex};
 use crate::source::signals::{self, Axis, Layout, Place};
 use crate::source::table::Table;
 use crate::source::{Found, Knowledge, Listing, Record, Request, SourceKind};

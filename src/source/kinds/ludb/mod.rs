@@ -28,13 +28,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::declare::Kind;
 use crate::ecg::{LabelSet, Lead, Measurement, Vocabulary};
-use crate::source::comments::{Comments, Strange};
+use crate::source::comments::Comments;
 use crate::source::files::{has_extension, paths_below, unreadable};
 use crate::source::interface::from_json;
 use crate::source::intervals::{Intervals, Origin, admit, missing_measurements};
 use crate::source::keys::{data_set, folder_path, known_set};
 use crate::source::known::{Folder, KnownSet, count_headers, headers};
 use crate::source::maps::{Codes, Labels, OF_SCP, label};
+use crate::source::person::Strange;
 use crate::source::wfdb::annotation;
 use crate::source::{Found, Knowledge, Listing, Reading, Record, Request, SourceKind, wfdb};
 use crate::{Error, Result};

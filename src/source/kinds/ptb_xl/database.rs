@@ -9,9 +9,9 @@ use super::features::Features;
 use super::folder::root;
 use super::statements::{Statements, Unknown, scp_codes};
 use super::{DATABASE, HIGH_RATE_FILE, LOW_RATE_FILE, STATEMENTS};
-use crate::ecg::{OLDEST, Sex};
+use crate::ecg::Sex;
 use crate::source::intervals::{Intervals, Origin, admit, missing_measurements};
-use crate::source::plausible::{AGE, HIDDEN_AGE};
+use crate::source::person::{Said, Strange, years};
 use crate::source::table::{Column, Row, Table};
 use crate::source::{Listing, Record, wfdb};
 use crate::{Error, Result};
@@ -68,7 +68,11 @@ impl Rows {
         let patient = table.column("patient_id")?;
         let codes = table.column("scp_codes")?;
         let fold = table.column("strat_fold")?;
-        let mut person = Person { age: table.optional_column("age"), sex: table.optional_column("sex"), odd: [0; 2] };
+        let mut person = Person {
+            age: table.optional_column("age"),
+            sex: table.optional_column("sex"),
+            strange: Strange::default(),
+        };
         let (mut seen, mut unknown) = (HashSet::new(), Unknown::default());
         let (records, intervals, files, others, notes) = Default::default();
         let mut rows = Self { records, intervals, files, others, notes };
@@ -164,42 +168,37 @@ pub(super) fn missing(error: Error, column: &str) -> Error {
 struct Person {
     age: Option<Column>,
     sex: Option<Column>,
-    /// Records with a strange age, and with a strange sex.
-    odd: [usize; 2],
+    strange: Strange,
 }
 
 impl Person {
     /// Years. The first releases have ages up to 95, later ones 300 for all above 89: here all of these are 90.
     fn age(&mut self, row: &Row) -> Option<f32> {
-        let column = self.age.as_ref()?;
-        match row.number(column) {
-            Ok(Some(age)) if AGE.contains(age) || age == HIDDEN_AGE => Some(age.min(OLDEST) as f32),
-            Ok(None) => None,
-            _ => {
-                self.odd[0] += 1;
-                None
-            }
-        }
+        let said = said(row, self.age.as_ref()?, years);
+        said.known(&mut self.strange.ages)
     }
 
     /// 0 is male, 1 female (Wagner et al. 2020, table 2).
     fn sex(&mut self, row: &Row) -> Option<Sex> {
-        let column = self.sex.as_ref()?;
-        match row.number(column) {
-            Ok(Some(0.0)) => Some(Sex::Male),
-            Ok(Some(1.0)) => Some(Sex::Female),
-            Ok(None) => None,
-            _ => {
-                self.odd[1] += 1;
-                None
-            }
-        }
+        let sex = |number| match number {
+            0.0 => Said::Known(Sex::Male),
+            1.0 => Said::Known(Sex::Female),
+            _ => Said::Strange,
+        };
+        let said = said(row, self.sex.as_ref()?, sex);
+        said.known(&mut self.strange.sexes)
     }
 
     fn notes(&self) -> impl Iterator<Item = String> {
-        let age = format!("the age is neither {} nor {HIDDEN_AGE} (above 89)", AGE.range());
-        let known = [age, "the sex is neither 0 (male) nor 1 (female)".into()];
-        let told = self.odd.into_iter().zip(known).filter(|(count, _)| *count > 0);
-        told.map(|(count, what)| format!("{what} in {count} records and taken as not known"))
+        self.strange.notes_with("0 (male) nor 1 (female)")
+    }
+}
+
+/// What the number in a column says, if there is one.
+fn said<T>(row: &Row, column: &Column, of_number: impl Fn(f64) -> Said<T>) -> Said<T> {
+    match row.number(column) {
+        Ok(Some(number)) => of_number(number),
+        Ok(None) => Said::Nothing,
+        Err(_) => Said::Strange,
     }
 }

@@ -6,7 +6,7 @@ use super::SexValues;
 use super::expression::Expression;
 use super::frame::{Handle, Line};
 use crate::ecg::{OLDEST, Sex};
-use crate::source::plausible::{AGE, HIDDEN_AGE};
+use crate::source::person::{Said, Strange, years};
 use crate::source::table::{Spot, without_zeros};
 use crate::source::{Record, folds};
 use crate::{Error, Result};
@@ -18,12 +18,12 @@ const FEMALE: [&str; 7] = ["f", "female", "w", "woman", "feminine", "weiblich", 
 /// Reads ages; one that makes no sense is not known.
 pub(super) struct Ages {
     pub of: Expression<Handle>,
-    odd: usize,
+    strange: Strange,
 }
 
 impl Ages {
     pub fn new(of: Expression<Handle>) -> Self {
-        Self { of, odd: 0 }
+        Self { of, strange: Strange::default() }
     }
 
     /// Years: 90 for all above 89, also where they are written as `>89` (LUDB), `89+`, or 300 (PTB-XL).
@@ -34,31 +34,22 @@ impl Ages {
                 let is_hidden = text.starts_with('>') || text.ends_with('+');
                 let number = text.trim_matches(['>', '=', '+', ' ']).parse::<f64>();
                 match line.number(column) {
-                    Ok(None) => return None,
-                    Ok(age) => age,
-                    Err(_) if is_hidden && number.is_ok_and(|number| number >= 80.0) => Some(OLDEST),
-                    Err(_) => Some(f64::NAN),
+                    Err(_) if is_hidden && number.is_ok_and(|number| number >= 80.0) => Ok(Some(OLDEST)),
+                    age => age,
                 }
             }
-            expression => match expression.value(&|column| line.number(column)) {
-                Ok(None) => return None,
-                Ok(age) => age,
-                Err(_) => Some(f64::NAN),
-            },
+            expression => expression.value(&|column| line.number(column)),
         };
-        let age = age.filter(|age| AGE.contains(*age) || *age == HIDDEN_AGE);
-        self.odd += usize::from(age.is_none());
-        age.map(|age| age.min(OLDEST) as f32)
+        let said = match age {
+            Ok(None) => Said::Nothing,
+            Ok(Some(age)) => years(age),
+            Err(_) => Said::Strange,
+        };
+        said.known(&mut self.strange.ages)
     }
 
     pub fn note(&self) -> Option<String> {
-        let odd = self.odd;
-        (odd > 0).then(|| {
-            format!(
-                "the age is neither {} nor {HIDDEN_AGE} (above 89) in {odd} records and taken as not known",
-                AGE.range()
-            )
-        })
+        self.strange.notes().next()
     }
 }
 
