@@ -1,8 +1,8 @@
 //! What shows when a source is listed and some of its records are read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::ecg::Lead;
+use crate::ecg::{Label, Lead};
 use crate::source::plausible::{AMPLITUDE, digits, median};
 use crate::source::{Found, Listing, OtherLeads, Reading, Request, Source};
 
@@ -62,10 +62,12 @@ impl Seen {
         let (records_count, patients) = (records.len(), patients.len());
         self.seen.push(format!("{records_count} records of {patients} patients; age known of {ages}, sex of {sexes}"));
         let mut labels: BTreeMap<&str, usize> = BTreeMap::new();
-        for label in
-            records.iter().flat_map(|record| record.labels.iter()).filter(|label| label.vocabulary().name() != "site")
-        {
-            *labels.entry(label.name()).or_default() += 1;
+        for record in records {
+            // A name may be a label of several vocabularies.
+            let of_record = record.labels.iter().filter(|label| label.vocabulary().name() != "site");
+            for name in of_record.map(Label::name).collect::<BTreeSet<_>>() {
+                *labels.entry(name).or_default() += 1;
+            }
         }
         let mut labels: Vec<(&str, usize)> = labels.into_iter().collect();
         labels.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
