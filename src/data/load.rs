@@ -11,6 +11,7 @@ use super::look::{Look, is_looked_at, look, tell};
 use super::signal::{is_shorter, prepare};
 use super::{Dataset, LeftOut, Record, cache, left_out};
 use crate::ecg::RawRecord;
+use crate::ecg::half::LARGEST_HALF;
 use crate::error::Blame;
 use crate::manifest::{Shorter, Signal};
 use crate::source::plausible::DURATION;
@@ -246,7 +247,7 @@ fn prepared(raw: &RawRecord, signal: &Signal, size: usize) -> Result<Vec<f32>> {
         let lead = signal.leads[place / signal.length()].name();
         return Err(Error::user(format!(
             "lead {lead} has values beyond {}, the largest of half precision: look at its gain and unit, or use signal.storage = \"f32\"",
-            cache::LARGEST_HALF
+            LARGEST_HALF
         )));
     }
     Ok(prepared)

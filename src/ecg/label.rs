@@ -92,6 +92,11 @@ impl Label {
         Self { vocabulary, place }
     }
 
+    /// The only label of a vocabulary called `vocabulary`.
+    pub fn alone(vocabulary: &str, name: &str) -> Self {
+        Self::new(Vocabulary::interned(vocabulary, &[name]), 0)
+    }
+
     /// As its source writes it: `NORM`.
     pub fn name(self) -> &'static str {
         self.vocabulary.labels.get(self.place()).copied().unwrap_or_default()

@@ -10,6 +10,7 @@
 //! - `filter` and `resample`: signals through filters, and at other rates.
 
 pub(crate) mod filter;
+pub(crate) mod half;
 mod intern;
 mod label;
 mod lead;

@@ -3,6 +3,7 @@
 use super::checks::Checks;
 use super::*;
 use crate::declare::{first, hint, list};
+use crate::ecg::LabelName;
 use crate::source::{Knowledge, Source, kinds_that};
 
 impl Checks<'_> {
@@ -47,14 +48,11 @@ impl Checks<'_> {
         let is_label = matches!(lacking, ConditionName::Label(_));
         let others = kinds_that(|knowledge| is_known(knowledge, lacking) && !(is_label && knowledge.open_labels));
         if others.is_empty() {
-            let known = known_names(&own);
-            let known: Vec<&str> = known.iter().map(String::as_str).collect();
-            let compared =
-                matches!(lacking, ConditionName::Number(name) if own.has_label(crate::ecg::LabelName::parse(name)));
+            let compared = matches!(lacking, ConditionName::Number(name) if own.has_label(LabelName::parse(name)));
             let message = if compared {
                 format!("`{word}` is a label of `{name}`, which is not compared; write `{word}` or `not {word}`")
             } else {
-                format!("unknown name `{word}`{}", hint(&word, known))
+                format!("unknown name `{word}`{}", hint(&word, own.names()))
             };
             let within: Vec<&str> = at.iter().copied().chain([word.as_str()]).collect();
             return self.problem(if self.places.is_written(&within) { &within } else { at }, message);
@@ -63,7 +61,7 @@ impl Checks<'_> {
             "`{word}` is known for sources of kind {} only; `{name}` is of kind `{}`, with {}",
             list(&others),
             source.kind().name(),
-            first(&known_names(&of_kind))
+            first(&of_kind.names())
         );
         self.problem(at, message);
     }
@@ -102,10 +100,4 @@ fn written(name: ConditionName) -> String {
         ConditionName::Sex => "sex".to_owned(),
         ConditionName::Label(name) => name.to_string(),
     }
-}
-
-/// What a source knows, as conditions write it.
-fn known_names(knowledge: &Knowledge) -> Vec<String> {
-    let mut seen = std::collections::HashSet::new();
-    knowledge.names().into_iter().filter(|name| seen.insert(*name)).map(str::to_owned).collect()
 }

@@ -1,5 +1,6 @@
 //! What a source is.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -98,12 +99,14 @@ impl Knowledge {
         if name == "sex" { self.sex } else { self.has_number(name) || self.has_label(LabelName::parse(name)) }
     }
 
-    /// All names for which [`Knowledge::has`] holds: measurements, then `fold`, `age`, `sex`, then labels.
+    /// All names for which [`Knowledge::has`] holds: measurements, then `fold`, `age`, `sex`, then labels, each once.
     pub fn names(&self) -> Vec<&'static str> {
         let mut names: Vec<&'static str> = self.measurements.iter().map(|own| own.name()).collect();
         let numbers = ["fold", "age"].into_iter().filter(|name| self.has_number(name));
         names.extend(numbers.chain(self.sex.then_some("sex")));
         names.extend(self.labels.iter().flat_map(|vocabulary| vocabulary.names()));
+        let mut seen = HashSet::new();
+        names.retain(|name| seen.insert(*name));
         names
     }
 }

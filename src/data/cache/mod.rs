@@ -24,7 +24,7 @@ use self::kept::{Kept, Names};
 use super::LeftOut;
 use crate::manifest::Storage;
 
-pub(super) use coding::{LARGEST_HALF, round};
+pub(super) use coding::round;
 pub(super) use read::{kept_records, read};
 pub(super) use signals::most_in_memory;
 pub use signals::{SignalFile, Signals};

@@ -65,6 +65,18 @@ pub fn transfer_split(transfer: &Transfer, datasets: &Datasets, label_fraction: 
     Ok(sorted(Split { train, validation, test, notes, ..Split::default() }))
 }
 
+/// Which of the classes at least one of `records` has; they are looked at until all are found.
+fn classes_of_any(dataset: &Dataset, classes: &[Class], records: &[usize]) -> Vec<bool> {
+    let mut found = vec![false; classes.len()];
+    for has in records.iter().filter_map(|&index| classes_of(&dataset.records[index], classes)) {
+        found.iter_mut().zip(has).for_each(|(any, has)| *any |= has);
+        if !found.contains(&false) {
+            break;
+        }
+    }
+    found
+}
+
 /// What is to be said of classes that no record of the source has, which may be misspelt.
 ///
 /// # Errors
@@ -115,10 +127,7 @@ fn chosen(dataset: &Dataset, transfer: &Transfer) -> Vec<usize> {
 
 /// The classes that none of `records` has.
 fn missing<'c>(dataset: &Dataset, classes: &'c [Class], records: &[usize]) -> Vec<&'c Class> {
-    let mut found = vec![false; classes.len()];
-    for has in records.iter().filter_map(|&index| classes_of(&dataset.records[index], classes)) {
-        found.iter_mut().zip(has).for_each(|(any, has)| *any |= has);
-    }
+    let found = classes_of_any(dataset, classes, records);
     classes.iter().zip(found).filter(|(_, found)| !found).map(|(class, _)| class).collect()
 }
 
@@ -194,11 +203,7 @@ fn fraction(folds: &Folds<'_>, records: &[usize], fraction: f64, seed: u64) -> V
     let Folds { transfer: Transfer { classes, .. }, dataset, who, .. } = folds;
     let mut strata: BTreeMap<Vec<bool>, Vec<Vec<usize>>> = BTreeMap::new();
     for (_, own) in people_of(dataset, who, records) {
-        let mut signature = vec![false; classes.len()];
-        for has in own.iter().filter_map(|&index| classes_of(&dataset.records[index], classes)) {
-            signature.iter_mut().zip(has).for_each(|(any, has)| *any |= has);
-        }
-        strata.entry(signature).or_default().push(own);
+        strata.entry(classes_of_any(dataset, classes, &own)).or_default().push(own);
     }
     let mut line: Vec<(f64, Vec<usize>)> = Vec::new();
     for (signature, mut patients) in strata {

@@ -27,8 +27,7 @@ pub(super) const OF_SCP: &[&Vocabulary] = &[&superclass::VOCABULARY, &SCP, &SUBC
 /// The label `name` of `vocabulary`. One that it does not have is alone in a vocabulary of the same name, so that it is
 /// the same label whichever source has it.
 pub(super) fn label(vocabulary: &'static Vocabulary, name: &str) -> Label {
-    let open = || Vocabulary::interned(vocabulary.name(), &[name]).label(name);
-    vocabulary.label(name).or_else(open).unwrap_or(superclass::NORM)
+    vocabulary.label(name).unwrap_or_else(|| Label::alone(vocabulary.name(), name))
 }
 
 /// What statements are made of: of whom they speak, and how codes are written.

@@ -3,17 +3,7 @@
 use crate::ecg::Vocabulary;
 
 /// PTB-XL's SCP-ECG statements, as PTB-XL writes them and in the order of its table.
-pub static SCP: Vocabulary = Vocabulary::new(
-    "scp",
-    &[
-        "NDT", "NST_", "DIG", "LNGQT", "NORM", "IMI", "ASMI", "LVH", "LAFB", "ISC_", "IRBBB", "1AVB", "IVCD", "ISCAL",
-        "CRBBB", "CLBBB", "ILMI", "LAO/LAE", "AMI", "ALMI", "ISCIN", "INJAS", "LMI", "ISCIL", "LPFB", "ISCAS", "INJAL",
-        "ISCLA", "RVH", "ANEUR", "RAO/RAE", "EL", "WPW", "ILBBB", "IPLMI", "ISCAN", "IPMI", "SEHYP", "INJIN", "INJLA",
-        "PMI", "3AVB", "INJIL", "2AVB", "ABQRS", "PVC", "STD_", "VCLVH", "QWAVE", "LOWT", "NT_", "PAC", "LPR", "INVT",
-        "LVOLT", "HVOLT", "TAB_", "STE_", "PRC(S)", "SR", "AFIB", "STACH", "SARRH", "SBRAD", "PACE", "SVARR", "BIGU",
-        "AFLT", "SVTAC", "PSVT", "TRIGU",
-    ],
-);
+pub static SCP: Vocabulary = Vocabulary::new("scp", &codes::<71>(include_bytes!("scp.csv")));
 
 /// PTB-XL's diagnostic subclasses, in the order of its table.
 pub static SUBCLASS: Vocabulary = Vocabulary::new(
@@ -46,164 +36,42 @@ pub static SUBCLASS: Vocabulary = Vocabulary::new(
 );
 
 /// SNOMED CT codes of ECG findings: those of the PhysioNet/CinC Challenges 2020 and 2021 and of ecg-arrhythmia.
-pub static SNOMED: Vocabulary = Vocabulary::new(
-    "snomed",
-    &[
-        "164889003",
-        "164890007",
-        "6374002",
-        "426627000",
-        "733534002",
-        "713427006",
-        "270492004",
-        "713426002",
-        "39732003",
-        "445118002",
-        "164909002",
-        "251146004",
-        "698252002",
-        "426783006",
-        "284470004",
-        "10370003",
-        "365413008",
-        "427172004",
-        "164947007",
-        "111975006",
-        "164917005",
-        "47665007",
-        "59118001",
-        "427393009",
-        "426177001",
-        "427084000",
-        "63593006",
-        "164934002",
-        "59931005",
-        "17338001",
-        "233892002",
-        "164951009",
-        "251187003",
-        "61277005",
-        "426664006",
-        "251139008",
-        "57054005",
-        "413444003",
-        "426434006",
-        "54329005",
-        "251173003",
-        "195080001",
-        "195126007",
-        "251268003",
-        "106068003",
-        "713422000",
-        "233917008",
-        "50799005",
-        "29320008",
-        "251166008",
-        "233897008",
-        "251170000",
-        "418818005",
-        "74615001",
-        "426749004",
-        "251199005",
-        "61721007",
-        "698247007",
-        "27885002",
-        "204384007",
-        "53741008",
-        "413844008",
-        "251198002",
-        "82226007",
-        "428417006",
-        "13640000",
-        "164942001",
-        "84114007",
-        "368009",
-        "251259000",
-        "251200008",
-        "195042002",
-        "426183003",
-        "425419005",
-        "251120003",
-        "704997005",
-        "49260003",
-        "426995002",
-        "251164006",
-        "426648003",
-        "253352002",
-        "67741000119109",
-        "446813000",
-        "425623009",
-        "445211001",
-        "164873001",
-        "55827005",
-        "370365005",
-        "164865005",
-        "164861001",
-        "54016002",
-        "428750005",
-        "164867002",
-        "282825002",
-        "251205003",
-        "67198005",
-        "425856008",
-        "164912004",
-        "253339007",
-        "164921003",
-        "446358003",
-        "67751000119106",
-        "314208002",
-        "89792004",
-        "17366009",
-        "65778007",
-        "5609005",
-        "60423000",
-        "49578007",
-        "77867006",
-        "55930002",
-        "429622005",
-        "164931005",
-        "164930006",
-        "251168009",
-        "426761007",
-        "266257000",
-        "251223006",
-        "164937009",
-        "11157007",
-        "164884008",
-        "75532003",
-        "81898007",
-        "164896001",
-        "111288001",
-        "266249003",
-        "195060002",
-        "251266004",
-        "251182009",
-        "164895002",
-        "251180001",
-        "195101003",
-        "74390002",
-        "251147008",
-        "251148003",
-        "28189009",
-        "713423005",
-        "164903001",
-        "423863005",
-        "251242005",
-        "251143007",
-        "78069008",
-        "233896004",
-    ],
-);
+pub static SNOMED: Vocabulary = Vocabulary::new("snomed", &codes::<143>(include_bytes!("snomed.csv")));
 
 /// Codes of the AHA/ACC/HRS statements, primary and with modifiers.
-pub static AHA: Vocabulary = Vocabulary::new(
-    "aha",
-    &[
-        "1", "2", "3", "20", "21", "22", "23", "30", "30+341", "30+342", "31", "36", "37", "38", "40", "41", "50",
-        "51", "52", "53", "54", "55", "60", "60+341", "60+342", "80", "81", "82", "83", "84", "85", "86", "87", "88",
-        "101", "102", "104", "105", "106", "107", "108", "120", "121", "122", "123", "125", "128", "140", "141", "142",
-        "143", "144", "145", "145+362", "145+363", "146", "147", "147+366", "147+367", "148", "149", "152", "153",
-        "155", "160", "161", "162", "163", "165", "166", "173", "174", "180", "181", "182", "183", "184", "205", "220",
-        "226", "227", "500", "501", "502", "503",
-    ],
-);
+pub static AHA: Vocabulary = Vocabulary::new("aha", &codes::<85>(include_bytes!("aha.csv")));
+
+/// The first fields of all lines but the first, while the program is compiled; which fails where they are not `N`.
+const fn codes<const N: usize>(file: &'static [u8]) -> [&'static str; N] {
+    let mut codes = [""; N];
+    let mut rest = after(file, b'\n');
+    let mut found = 0;
+    while !rest.is_empty() {
+        codes[found] = before(rest, b',');
+        found += 1;
+        rest = after(rest, b'\n');
+    }
+    assert!(found == N, "the map has another number of codes");
+    codes
+}
+
+/// Where `byte` is in `text`, or its end.
+const fn find(text: &[u8], byte: u8) -> usize {
+    let mut place = 0;
+    while place < text.len() && text[place] != byte {
+        place += 1;
+    }
+    place
+}
+
+const fn before(text: &'static [u8], byte: u8) -> &'static str {
+    match std::str::from_utf8(text.split_at(find(text, byte)).0) {
+        Ok(text) => text,
+        Err(_) => panic!("the map is no UTF-8"),
+    }
+}
+
+const fn after(text: &'static [u8], byte: u8) -> &'static [u8] {
+    let place = find(text, byte);
+    text.split_at(if place < text.len() { place + 1 } else { place }).1
+}

@@ -1,5 +1,7 @@
 //! Numbers in files.
 
+use crate::ecg::half::from_half;
+
 /// What a number is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Class {
@@ -50,23 +52,11 @@ impl Number {
         let bits = u64::from_le_bytes(wide);
         let unused = 64 - 8 * self.size as u32;
         match (self.class, self.size) {
-            (Class::Float, 2) => half(bits as u16),
+            (Class::Float, 2) => f64::from(from_half(bits as u16)),
             (Class::Float, 4) => f64::from(f32::from_bits(bits as u32)),
             (Class::Float, _) => f64::from_bits(bits),
             (Class::Signed, _) => ((bits << unused) as i64 >> unused) as f64,
             (Class::Unsigned, _) => bits as f64,
         }
-    }
-}
-
-/// IEEE 754 binary16.
-fn half(bits: u16) -> f64 {
-    let sign = if bits >> 15 == 1 { -1.0 } else { 1.0 };
-    let (exponent, fraction) = (i32::from(bits >> 10 & 0x1f), f64::from(bits & 0x3ff));
-    sign * match exponent {
-        0 => fraction * 2f64.powi(-24),
-        31 if fraction == 0.0 => f64::INFINITY,
-        31 => f64::NAN,
-        _ => (1.0 + fraction / 1024.0) * 2f64.powi(exponent - 15),
     }
 }
