@@ -72,16 +72,14 @@ fn load_unnamed(source: &dyn Source, signal: &Signal, cache: &Path, planned: Opt
         Err(unfit) => unfit.told(&path, "its records are"),
     };
     stop::check()?;
-    let mut dataset = match make(source, signal, &print, Sink::new(signal, Some(&path)), &key) {
-        Ok(Made::Done(dataset)) => *dataset,
-        Ok(Made::Unwritable) => match make(source, signal, &print, Sink::new(signal, None), &key)? {
-            Made::Done(dataset) => *dataset,
-            Made::Unwritable => return Err(Error::internal("records in memory are not written")),
-        },
-        Err(error) => return Err(error),
+    let made = |path| make(source, signal, &print, Sink::new(signal, path), &key);
+    let made = match made(Some(path.as_path()))? {
+        Made::Unwritable => made(None)?,
+        made => made,
     };
+    let Made::Done(mut dataset) = made else { return Err(Error::internal("records in memory are not written")) };
     dataset.told.extend(print.told.into_iter().chain(unfit));
-    Ok(dataset)
+    Ok(*dataset)
 }
 
 /// What became of a reading.

@@ -1,7 +1,7 @@
 //! The files a source is read from.
 
 use std::fs::Metadata;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
@@ -64,9 +64,19 @@ pub(crate) fn look_at_all(folder: &Path, paths: Vec<PathBuf>) -> Result<Vec<File
     files.into_iter().collect()
 }
 
-/// How many line breaks the file has: at least as many as a table has rows.
-pub(crate) fn lines(path: &Path) -> Option<usize> {
-    std::fs::read(path).ok().map(|text| text.iter().filter(|byte| **byte == b'\n').count())
+/// How many line breaks the file has: at least as many as a table has rows below its header.
+///
+/// # Errors
+/// A user error where it cannot be read.
+pub(crate) fn lines(path: &Path) -> Result<usize> {
+    let mut file = std::fs::File::open(path).map_err(|error| unreadable(path, &error))?;
+    let (mut buffer, mut lines) = (vec![0; 1 << 16], 0);
+    loop {
+        match file.read(&mut buffer).map_err(|error| unreadable(path, &error))? {
+            0 => return Ok(lines),
+            read => lines += buffer[..read].iter().filter(|byte| **byte == b'\n').count(),
+        }
+    }
 }
 
 /// The name of `path` within `folder`, with `/` between folders.

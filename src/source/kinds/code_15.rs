@@ -105,7 +105,7 @@ impl KnownSet for Code15 {
     }
 
     fn count(&self, root: &Path) -> Option<usize> {
-        lines(&root.join(TABLE))
+        lines(&root.join(TABLE)).ok()
     }
 
     fn records(&self, root: &Path) -> Result<Listing> {

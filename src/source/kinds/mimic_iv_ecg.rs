@@ -98,7 +98,7 @@ impl KnownSet for MimicIvEcg {
     }
 
     fn count(&self, root: &Path) -> Option<usize> {
-        lines(&root.join(RECORDS))
+        lines(&root.join(RECORDS)).ok()
     }
 
     fn records(&self, root: &Path) -> Result<Listing> {

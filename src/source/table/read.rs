@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use csv::{ByteRecord, Reader, ReaderBuilder};
 
 use super::{headers, parquet};
-use crate::source::files::{File as FileLook, has_extension, look_at_all, unreadable};
+use crate::source::files::{File as FileLook, has_extension, lines, look_at_all, unreadable};
 use crate::source::wfdb;
 use crate::{Error, Result};
 
@@ -173,14 +173,8 @@ impl Table {
         if is_parquet(path) {
             return parquet::count(path);
         }
-        let mut file = File::open(path).map_err(|error| unreadable(path, &error))?;
-        let (mut buffer, mut lines) = (vec![0; 1 << 16], 1);
-        loop {
-            match file.read(&mut buffer).map_err(|error| unreadable(path, &error))? {
-                0 => return Ok(lines),
-                read => lines += buffer[..read].iter().filter(|byte| **byte == b'\n').count(),
-            }
-        }
+        // The last line may have no end.
+        lines(path).map(|lines| lines + 1)
     }
 }
 

@@ -183,7 +183,7 @@ impl Source for PtbXl {
     fn at_most(&self) -> Option<usize> {
         // More lines than rows, where reports have several.
         let table = self.folder().ok()?.join(DATABASE);
-        lines(&table)
+        lines(&table).ok()
     }
 
     fn list(&self, sampling_rate: f64) -> Result<Listing> {
