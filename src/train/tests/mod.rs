@@ -86,6 +86,7 @@ fn records_of(count: usize, length: usize) -> (Datasets, Split) {
         leads: 2,
         length,
         signals: Signals::Memory(Vec::new()),
+        samples: Vec::new(),
         notes: Vec::new(),
         told: Vec::new(),
         warnings: Vec::new(),
