@@ -267,6 +267,12 @@ impl Manifest {
         used
     }
 
+    /// The names of those classes that are told by voltage.
+    pub fn voltage_classes(&self) -> Vec<&'static str> {
+        let classes = self.transfer.classes.iter();
+        classes.filter(|class| class.is_told_by_voltage()).map(Class::name).collect()
+    }
+
     /// The source that is called so.
     pub fn source(&self, name: &str) -> Option<&dyn Source> {
         self.sources.get(name).map(AsRef::as_ref)

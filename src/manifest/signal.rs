@@ -121,6 +121,16 @@ words! {
     }
 }
 
+impl Normalize {
+    /// Whether records are still told apart by how many mV they have.
+    pub fn keeps_voltage(self) -> bool {
+        match self {
+            Normalize::ZScore | Normalize::MinMax | Normalize::RecordZScore => false,
+            Normalize::None | Normalize::TrainZScore | Normalize::GlobalZScore => true,
+        }
+    }
+}
+
 table! {
     /// How numbers are made; part of a run's identity.
     pub struct Compute {

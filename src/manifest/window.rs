@@ -8,7 +8,7 @@ table! {
     /// Windows of records. A record remains one prediction, of one patient, however many windows it is seen in.
     pub struct Window, incomplete {
         /// What a network sees at once, at most `duration`.
-        pub length: f64 = required in Type::Number(Range::above_to(0.0, 3600.0)), unit "s";
+        pub length: f64 = required in Type::Number(Range::above_to(0.0, 3600.0)), unit "s", example "2.5";
         /// Which window of a record it is trained on in an epoch.
         pub train: TrainWindow = "random";
         /// Which windows of a record it is validated and tested on.

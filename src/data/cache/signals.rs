@@ -153,3 +153,83 @@ fn read_exact_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<()> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Dataset;
+    use crate::data::cache::{Checked, Writer};
+    use crate::ecg::Lead;
+    use crate::manifest::{Signal, Storage};
+
+    /// Two records of two leads of 1000 samples, in memory and in a file at `path`.
+    fn both(path: &std::path::Path, storage: Storage) -> [Signals; 2] {
+        let signal = Signal { storage, ..Signal::recorded(vec![Lead::I, Lead::II], 100.0, 10.0) };
+        let record = |number: usize| (0..2000).map(|place| ((number * 7 + place * 31) % 1999) as f32).collect();
+        let records: [Vec<f32>; 2] = [record(1), record(2)];
+        let mut writer = Writer::new(path, &signal).unwrap();
+        for record in &records {
+            writer.append(&Checked::new(record.clone(), 1000, &signal)).unwrap();
+        }
+        let dataset = Dataset {
+            source: String::new(),
+            data_set: String::new(),
+            fingerprint: String::new(),
+            records: Vec::new(),
+            leads: 2,
+            length: 1000,
+            signals: Signals::Memory(Vec::new()),
+            samples: Vec::new(),
+            notes: Vec::new(),
+            told: Vec::new(),
+            warnings: Vec::new(),
+            left_out: Vec::new(),
+        };
+        [Signals::Memory(records.concat()), writer.finish("key", &dataset).unwrap()]
+    }
+
+    fn window(signals: &Signals, index: usize, start: usize, samples: usize) -> Result<Vec<f32>> {
+        let mut to = vec![-1.0; 2 * samples];
+        signals.read_window(index, (2, 1000), start, &mut to).map(|()| to)
+    }
+
+    #[test]
+    fn a_window_is_the_samples_of_the_record_wherever_it_lies() {
+        let path = std::env::temp_dir().join(format!("ecgraft-windows-{}.bin", std::process::id()));
+        for storage in [Storage::F32, Storage::F16] {
+            for signals in both(&path, storage) {
+                for (index, start, samples) in [(0, 0, 1000), (1, 0, 250), (1, 750, 250), (0, 255, 2), (1, 499, 1)] {
+                    let expected = [0, 1].map(|lead| {
+                        let value = |sample: usize| (((index + 1) * 7 + (lead * 1000 + sample) * 31) % 1999) as f32;
+                        (start..start + samples).map(value).collect::<Vec<_>>()
+                    });
+                    assert_eq!(window(&signals, index, start, samples).unwrap(), expected.concat());
+                }
+                for (index, start, samples) in [(2, 0, 10), (0, 991, 10), (0, 0, 0)] {
+                    assert!(window(&signals, index, start, samples).is_err(), "{index} {start} {samples}");
+                }
+            }
+        }
+        let _ = std::fs::remove_file(path);
+    }
+
+    #[test]
+    fn damage_is_found_where_it_is_read_and_nowhere_else() {
+        let path = std::env::temp_dir().join(format!("ecgraft-damaged-window-{}.bin", std::process::id()));
+        let [_, signals] = both(&path, Storage::F32);
+        let Signals::File(file) = &signals else { panic!("they are in a file") };
+        // A value of the second record's third block, samples 512 to 767: past one record of 8000 bytes and four checksums, and
+        // two blocks of 2048 bytes and theirs.
+        let place = file.start as usize + 8032 + 2 * 2056 + 5;
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[place] ^= 1;
+        std::fs::write(&path, &bytes).unwrap();
+        for (index, start, samples) in [(0, 0, 1000), (1, 0, 512), (1, 768, 232)] {
+            window(&signals, index, start, samples).unwrap();
+        }
+        assert!(!signals.is_damaged() && path.exists());
+        let error = window(&signals, 1, 300, 250).unwrap_err();
+        assert!(error.message.contains("signal 1 counted from 0"), "{error}");
+        assert!(signals.is_damaged() && !path.exists());
+    }
+}
