@@ -732,7 +732,8 @@ fn a_protocol_is_its_keys_written_out() {
     assert!(with(&format!("{protocol}{SMALL}")) == written);
     assert!(with(&format!("{protocol}{SMALL}{BENCHMARK}")) == written, "the same may be said twice");
     // Other keys are free.
-    let more = with(&format!("{protocol}{SMALL}[signal]\nstorage = 'f16'\nwindow = { length = 2.5, stride = 1.25 }\n"));
+    let more =
+        with(&format!("{protocol}{SMALL}[signal]\nstorage = 'f16'\nwindow = {{ length = 2.5, stride = 1.25 }}\n"));
     assert_eq!(more.0, Signal { storage: Storage::F16, ..written.0 });
 }
 

@@ -124,6 +124,15 @@ fn a_record_is_one_prediction_joined_of_its_windows() {
         let mut trained = transferred(&Cpu::default(), &manifest, &graft, (&split, &datasets), &mut Silent).unwrap();
         let predictions = trained.outcome.predictions;
         assert_eq!(predictions.len(), 2 * split.test.len(), "two classes of each record");
+        let elsewhere = Elsewhere {
+            device: &Cpu::default(),
+            signal: &manifest.signal,
+            metadata: &trained.metadata,
+            datasets: &datasets,
+            picks: &split.test,
+        };
+        let told = elsewhere.classified(&mut trained.network, &manifest.transfer, &Silent).unwrap();
+        assert_eq!(told.predictions, predictions, "also of a source that did not teach it");
         for (pick, row) in split.test.iter().zip(predictions.chunks_exact(2)) {
             let signal = datasets["ptbxl"].signal(pick.record).unwrap();
             let mut probabilities = outputs(&mut trained.network, &signal, 32);
