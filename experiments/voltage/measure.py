@@ -14,14 +14,13 @@ Markdown:
 
 Intervals: percentiles of 2,000 bootstrap resamples of the patients, the same for all that is compared.
 """
+import ast
 import csv
 import os
 import sqlite3
 import subprocess
 import sys
 from pathlib import Path
-
-import ast
 
 import numpy as np
 
@@ -115,6 +114,7 @@ def criterion(folder):
     scores = {how: np.array([sokolow_lyon(normalised(s, how, scale)) for s in signals]) for how in NORMALIZATIONS}
     millivolts = np.array([sokolow_lyon(signal) for signal in signals])
     patients = np.array([row["patient_id"] for row in table])
+    lines = []
     print(f"{len(table)} records of {len(set(patients))} patients.\n")
     print("| Sokolow-Lyon voltage, for | positives | " + " | ".join(f"`{how}`" for how in NORMALIZATIONS) + " |")
     print("|---|---|" + "---|" * len(NORMALIZATIONS))
@@ -125,11 +125,8 @@ def criterion(folder):
         cells = compare(truth, scores, patients, NORMALIZATIONS[0])
         print(f"| {name} | {truth.sum()} | " + " | ".join(cells[how] for how in NORMALIZATIONS) + " |")
         above = millivolts >= 3.5
-        print(
-            f"<!-- {name}: at least 3.5 mV in {above.sum()}, of which {(above & truth).sum()} have it;"
-            f" sensitivity {(above & truth).sum() / truth.sum():.2f},"
-            f" specificity {(~above & ~truth).sum() / (~truth).sum():.2f} -->"
-        )
+        lines.append(f"At least 3.5 mV: {above[truth].sum()} of {truth.sum()} with {name}, {above[~truth].sum()} of the others.")
+    print("\n" + "\n".join(lines))
 
 
 def manifests(to):
