@@ -31,9 +31,9 @@ pub(super) fn has_classes(record: &Record, classes: &[Class], labels: Labels) ->
     let count = has.iter().filter(|has| **has).count();
     match labels {
         Labels::Multi => count > 0,
-        // Of several superclasses one may be none of the classes.
+        // Of several superclasses one may be none of the classes; labels that are called so may be of another vocabulary.
         Labels::Single => {
-            let alone = || record.labels.count(&superclass::VOCABULARY) == 1;
+            let alone = || record.labels.count(&superclass::VOCABULARY) <= 1;
             count == 1 && (!classes.iter().all(is_superclass) || alone())
         }
     }

@@ -191,6 +191,15 @@ impl LabelName {
         }
     }
 
+    /// How the labels of a `vocabulary` are written, in their order: those of [`LabelName::QUALIFIED`] with it.
+    pub fn all_of(vocabulary: &Vocabulary) -> Vec<&'static str> {
+        let qualified = |name: &&'static str| intern(&format!("{}:{name}", vocabulary.name));
+        match vocabulary.name == Self::QUALIFIED {
+            true => vocabulary.labels.iter().map(qualified).collect(),
+            false => vocabulary.labels.to_vec(),
+        }
+    }
+
     /// Its name, without the vocabulary.
     pub fn name(self) -> &'static str {
         self.name

@@ -272,7 +272,7 @@ impl Manifest {
         let sources = self.used_sources();
         let sources = sources.iter().filter_map(|name| self.sources.get(name));
         let mut missing: Vec<String> = Vec::new();
-        for variable in sources.flat_map(|source| source.paths()).filter_map(|path| path.resolved.as_ref().err()) {
+        for variable in sources.flat_map(|source| source.all_paths()).filter_map(|path| path.resolved.as_ref().err()) {
             if !missing.contains(variable) {
                 missing.push(variable.clone());
             }

@@ -26,7 +26,7 @@ use crate::declare::Kind;
 use crate::ecg::{Lead, RawRecord, Sex, Vocabulary, Voltage, superclass};
 use crate::source::files::{has_extension, lines, paths_below};
 use crate::source::interface::from_json;
-use crate::source::keys::{AT_MOST, FOLD_SEED, GAIN, UNIT, UNREADABLE, data_set, folder_path};
+use crate::source::keys::{AT_MOST, EXCLUDE, FOLD_SEED, GAIN, UNIT, UNREADABLE, data_set, folder_path};
 use crate::source::known::{Folder, KnownSet, table_in};
 use crate::source::maps::{Codes, Labels, SCP, SUBCLASS};
 use crate::source::person::{Strange, age};
@@ -74,6 +74,7 @@ impl Code15 {
                 UNIT,
                 UNREADABLE,
                 AT_MOST,
+                EXCLUDE,
             ],
         },
         knows: Knowledge {

@@ -7,6 +7,7 @@ use super::codes::{Code, Form, Looks};
 use super::frame::{Frame, Handle, Line};
 use crate::ecg::{LabelSet, Vocabulary};
 use crate::source::Record;
+use crate::source::maps::{self, Codes, OwnMap};
 use crate::source::table::Spot;
 use crate::{Error, Result};
 
@@ -19,6 +20,8 @@ pub(super) struct Reader<'s> {
     from: From,
     form: Option<Form>,
     at_least: Option<f64>,
+    /// What codes say beside themselves.
+    says: Option<maps::Labels>,
     /// The number of each different field, or set of flags.
     fields: HashMap<String, u32>,
     /// Where each came first.
@@ -44,7 +47,11 @@ impl<'s> Reader<'s> {
             None => From::Flags(labels.flags.iter().map(|flag| frame.find(flag)).collect::<Result<_>>()?),
         };
         let at_least = labels.likelihood.as_ref().map(|likelihood| likelihood.at_least);
-        Ok(Self::of(&labels.vocabulary, from, labels.form, at_least))
+        let codes = Codes::called(&labels.vocabulary);
+        let own = labels.map.as_ref().map(|map| OwnMap::read(map.resolved()?)).transpose()?;
+        let has_map = codes.is_some() || own.is_some();
+        let says = has_map.then(|| maps::Labels::new(codes, own));
+        Ok(Self { says, ..Self::of(&labels.vocabulary, from, labels.form, at_least) })
     }
 
     /// Reads names that stand alone in a column.
@@ -54,7 +61,7 @@ impl<'s> Reader<'s> {
 
     fn of(vocabulary: &'s str, from: From, form: Option<Form>, at_least: Option<f64>) -> Self {
         let (fields, first, records) = Default::default();
-        Self { vocabulary, from, form, at_least, fields, first, records }
+        Self { vocabulary, from, form, at_least, says: None, fields, first, records }
     }
 
     /// Reads those of a row.
@@ -88,18 +95,29 @@ impl<'s> Reader<'s> {
     ///
     /// # Errors
     /// A user error, with its place, where a field is not of the form; and where there are too many labels.
-    pub fn give(self, records: &mut [Record], spot: &Spot) -> Result<Option<String>> {
-        let column = match &self.from {
-            From::Column(column) => column,
+    pub fn give(mut self, records: &mut [Record], spot: &Spot) -> Result<Vec<String>> {
+        let mut says = self.says.take();
+        let told = match &self.from {
+            From::Column(column) => self.give_codes(records, (column, spot), says.as_mut())?,
             From::Flags(flags) => {
                 let names: Vec<&str> = flags.iter().map(Handle::name).collect();
-                self.give_sets(records, Vocabulary::interned(self.vocabulary, &names), |field| {
+                self.give_sets(records, (&names, says.as_mut()), |field| {
                     let places = field.split(BETWEEN).filter_map(|place| place.parse::<usize>().ok());
-                    places.filter_map(|place| names.get(place).map(|name| name.to_string())).collect()
+                    places.filter_map(|place| names.get(place).copied()).collect()
                 });
-                return Ok(None);
+                None
             }
         };
+        Ok(told.into_iter().chain(says.and_then(|says| says.note())).collect())
+    }
+
+    /// Gives `records` the codes of a column, and what they say. Returns which form was guessed.
+    fn give_codes(
+        &self,
+        records: &mut [Record],
+        (column, spot): (&Handle, &Spot),
+        says: Option<&mut maps::Labels>,
+    ) -> Result<Option<String>> {
         let mut looks = Looks::default();
         self.fields.keys().filter(|field| !field.is_empty()).for_each(|field| looks.look(field));
         let form = self.form.unwrap_or_else(|| looks.guess());
@@ -126,9 +144,10 @@ impl<'s> Reader<'s> {
             )));
         }
         let names: Vec<String> = names.into_iter().collect();
-        self.give_sets(records, Vocabulary::interned(self.vocabulary, &names), |field| {
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        self.give_sets(records, (&names, says), |field| {
             let codes = codes.get(field).into_iter().flatten().filter(|code| self.counts(code));
-            codes.map(|(code, _)| code.clone()).collect()
+            codes.map(|(code, _)| code.as_str()).collect()
         });
         let said = format!(
             "column {} is read as form = \"{}\", of which there are {} labels",
@@ -143,12 +162,30 @@ impl<'s> Reader<'s> {
         self.at_least.is_none_or(|at_least| likelihood.is_none_or(|likelihood| likelihood >= at_least))
     }
 
-    fn give_sets(&self, records: &mut [Record], vocabulary: &'static Vocabulary, names: impl Fn(&str) -> Vec<String>) {
+    /// Gives `records` their labels out of `all`, and what these say; `codes` are those of a field.
+    fn give_sets<'c>(
+        &self,
+        records: &mut [Record],
+        (all, mut says): (&[&str], Option<&mut maps::Labels>),
+        codes: impl Fn(&str) -> Vec<&'c str>,
+    ) {
+        // Where codes are known here they are the same labels in all sources.
+        let own = Codes::called(self.vocabulary).is_none().then(|| Vocabulary::interned(self.vocabulary, all));
+        let mut counts = vec![0; self.first.len()];
+        for number in &self.records {
+            counts.get_mut(*number as usize).into_iter().for_each(|count| *count += 1);
+        }
         let mut sets = vec![LabelSet::default(); self.first.len()];
         for (field, number) in &self.fields {
-            let labels = names(field).into_iter().filter_map(|name| vocabulary.label(&name));
+            let codes = codes(field);
+            let of_codes = codes.iter().filter_map(|code| own.and_then(|vocabulary| vocabulary.label(code)));
+            let mut labels: LabelSet = of_codes.collect();
+            if let Some(says) = &mut says {
+                let count = counts.get(*number as usize).copied().unwrap_or_default();
+                says.of_records(count, codes).iter().for_each(|label| labels.insert(label));
+            }
             if let Some(set) = sets.get_mut(*number as usize) {
-                *set = labels.collect();
+                *set = labels;
             }
         }
         for (record, number) in records.iter_mut().zip(&self.records) {
