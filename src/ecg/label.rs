@@ -259,6 +259,11 @@ impl LabelSet {
         self.0.iter().any(|label| name.is(*label))
     }
 
+    /// Those that are none of `others`.
+    pub fn without(&self, others: &LabelSet) -> Self {
+        Self(self.iter().filter(|label| !others.contains(*label)).collect())
+    }
+
     /// How many of them are of `vocabulary`.
     pub fn count(&self, vocabulary: &'static Vocabulary) -> usize {
         self.iter().filter(|label| label.vocabulary.is(vocabulary)).count()

@@ -35,8 +35,9 @@ enum From {
     Flags(Vec<Handle>),
 }
 
-/// Between the numbers of flags.
+/// Between the numbers of flags, and after that of one that is missing.
 const BETWEEN: &str = " ";
+const MISSING: &str = "?";
 
 impl<'s> Reader<'s> {
     /// # Errors
@@ -71,8 +72,10 @@ impl<'s> Reader<'s> {
             From::Flags(flags) => {
                 let mut set = Vec::new();
                 for (place, flag) in flags.iter().enumerate() {
-                    if is_set(line, flag)? {
-                        set.push(place.to_string());
+                    match is_set(line, flag)? {
+                        Some(true) => set.push(place.to_string()),
+                        Some(false) => {}
+                        None => set.push(format!("{place}{MISSING}")),
                     }
                 }
                 set.join(BETWEEN)
@@ -101,11 +104,8 @@ impl<'s> Reader<'s> {
             From::Column(column) => self.give_codes(records, (column, spot), says.as_mut())?,
             From::Flags(flags) => {
                 let names: Vec<&str> = flags.iter().map(Handle::name).collect();
-                self.give_sets(records, (&names, says.as_mut()), |field| {
-                    let places = field.split(BETWEEN).filter_map(|place| place.parse::<usize>().ok());
-                    places.filter_map(|place| names.get(place).copied()).collect()
-                });
-                None
+                self.give_sets(records, (&names, says.as_mut()), |field| flags_of(field, &names));
+                self.missing(&names, records.len())
             }
         };
         Ok(told.into_iter().chain(says.and_then(|says| says.note())).collect())
@@ -147,7 +147,7 @@ impl<'s> Reader<'s> {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         self.give_sets(records, (&names, says), |field| {
             let codes = codes.get(field).into_iter().flatten().filter(|code| self.counts(code));
-            codes.map(|(code, _)| code.as_str()).collect()
+            [codes.map(|(code, _)| code.as_str()).collect(), Vec::new()]
         });
         let said = format!(
             "column {} is read as form = \"{}\", of which there are {} labels",
@@ -162,12 +162,13 @@ impl<'s> Reader<'s> {
         self.at_least.is_none_or(|at_least| likelihood.is_none_or(|likelihood| likelihood >= at_least))
     }
 
-    /// Gives `records` their labels out of `all`, and what these say; `codes` are those of a field.
+    /// Gives `records` their labels out of `all`, and what these say; `codes` are those of a field, and those that are missing
+    /// there.
     fn give_sets<'c>(
         &self,
         records: &mut [Record],
         (all, mut says): (&[&str], Option<&mut maps::Labels>),
-        codes: impl Fn(&str) -> Vec<&'c str>,
+        codes: impl Fn(&str) -> [Vec<&'c str>; 2],
     ) {
         // Where codes are known here they are the same labels in all sources.
         let own = Codes::called(self.vocabulary).is_none().then(|| Vocabulary::interned(self.vocabulary, all));
@@ -175,34 +176,67 @@ impl<'s> Reader<'s> {
         for number in &self.records {
             counts.get_mut(*number as usize).into_iter().for_each(|count| *count += 1);
         }
-        let mut sets = vec![LabelSet::default(); self.first.len()];
+        let mut sets: Vec<[LabelSet; 2]> = vec![Default::default(); self.first.len()];
         for (field, number) in &self.fields {
-            let codes = codes(field);
-            let of_codes = codes.iter().filter_map(|code| own.and_then(|vocabulary| vocabulary.label(code)));
-            let mut labels: LabelSet = of_codes.collect();
-            if let Some(says) = &mut says {
-                let count = counts.get(*number as usize).copied().unwrap_or_default();
-                says.of_records(count, codes).iter().for_each(|label| labels.insert(label));
-            }
+            let count = counts.get(*number as usize).copied().unwrap_or_default();
+            let mut labels = |codes: Vec<&str>, count: usize| {
+                let of_codes = codes.iter().filter_map(|code| own.and_then(|vocabulary| vocabulary.label(code)));
+                let mut labels: LabelSet = of_codes.collect();
+                if let Some(says) = &mut says {
+                    says.of_records(count, codes).iter().for_each(|label| labels.insert(label));
+                }
+                labels
+            };
+            let [codes, missing] = codes(field);
+            let has = labels(codes, count);
+            let unknown = labels(missing, 0).without(&has);
             if let Some(set) = sets.get_mut(*number as usize) {
-                *set = labels;
+                *set = [has, unknown];
             }
         }
         for (record, number) in records.iter_mut().zip(&self.records) {
-            let set = sets.get(*number as usize);
-            set.into_iter().flat_map(LabelSet::iter).for_each(|label| record.labels.insert(label));
+            let Some([has, unknown]) = sets.get(*number as usize) else { continue };
+            has.iter().for_each(|label| record.labels.insert(label));
+            unknown.iter().for_each(|label| record.unknown.insert(label));
         }
+    }
+
+    /// What is to be known of flags that are missing in some of `all` records.
+    fn missing(&self, names: &[&str], all: usize) -> Option<String> {
+        let mut counts = vec![0; names.len()];
+        let fields: HashMap<u32, &str> = self.fields.iter().map(|(field, number)| (*number, field.as_str())).collect();
+        for field in self.records.iter().filter_map(|number| fields.get(number)) {
+            for place in field.split(BETWEEN).filter_map(|flag| flag.strip_suffix(MISSING)?.parse::<usize>().ok()) {
+                counts.get_mut(place).into_iter().for_each(|count| *count += 1);
+            }
+        }
+        let missing = names.iter().zip(counts).filter(|(_, count)| *count > 0);
+        let list: Vec<String> = missing.map(|(name, count)| format!("{name} in {count}")).collect();
+        (!list.is_empty()).then(|| {
+            format!("of {all} records flags are missing, which are then not known and not 0: {}", list.join(", "))
+        })
     }
 }
 
-/// Whether a flag is set; where it is missing it is not.
-fn is_set(line: &Line, flag: &Handle) -> Result<bool> {
-    let Some(text) = line.name(flag) else { return Ok(false) };
+/// The flags of a field that are set, and those that are missing.
+fn flags_of<'n>(field: &str, names: &[&'n str]) -> [Vec<&'n str>; 2] {
+    let mut flags = [Vec::new(), Vec::new()];
+    for flag in field.split(BETWEEN) {
+        let place = flag.strip_suffix(MISSING).unwrap_or(flag).parse().ok();
+        let name = place.and_then(|place: usize| names.get(place).copied());
+        flags[usize::from(flag.ends_with(MISSING))].extend(name);
+    }
+    flags
+}
+
+/// Whether a flag is set; `None` where it is missing.
+fn is_set(line: &Line, flag: &Handle) -> Result<Option<bool>> {
+    let Some(text) = line.name(flag) else { return Ok(None) };
     match text.to_lowercase().as_str() {
-        "1" | "true" | "t" | "yes" | "y" => Ok(true),
-        "0" | "false" | "f" | "no" | "n" => Ok(false),
+        "1" | "true" | "t" | "yes" | "y" => Ok(Some(true)),
+        "0" | "false" | "f" | "no" | "n" => Ok(Some(false)),
         _ => match line.number(flag) {
-            Ok(None) => Ok(false),
+            Ok(None) => Ok(None),
             _ => Err(line.error(flag, format_args!("`{text}` is neither 1 nor 0, True nor False"))),
         },
     }
