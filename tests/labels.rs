@@ -133,6 +133,15 @@ fn flags_that_are_missing_are_not_known() {
     let known = |flags: [bool; 2]| Some(flags.to_vec());
     let none = || known([false, false]);
     assert_eq!(has, [known([true, false]), None, None, none(), none()]);
+    // A column without any 0 marks those that have it.
+    bench.write("exams.csv", "exam,AF,RBBB\n1,1,\n2,,1\n3,0,\n");
+    let found = listing(&bench.path, &table.replace("missing = [-1]\n", ""));
+    let is =
+        |name: &str| found.records.iter().map(|record| record.is_called(LabelName::parse(name))).collect::<Vec<_>>();
+    assert_eq!(is("AF"), [Some(true), None, Some(false)]);
+    assert_eq!(is("RBBB"), [Some(false), Some(true), Some(false)]);
+    let told = "of 3 records flags are missing that are nowhere 0, and taken as 0: RBBB in 2";
+    assert!(found.notes.contains(&told.to_owned()), "{:?}", found.notes);
     // Of CODE-15 % as well: where RBBB is empty CD is not known, unless LBBB says it.
     let head = "exam_id,age,is_male,1dAVb,RBBB,LBBB,SB,ST,AF,patient_id,normal_ecg,trace_file\n";
     let row =

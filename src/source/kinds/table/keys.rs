@@ -16,7 +16,8 @@ table! {
         pub form: Option<Form> = none, absent "as the column looks: `run` tells it", example "\";\"";
         /// Which codes of a dictionary count, by their likelihood.
         pub likelihood: Option<Likelihood> = none, absent "all do", example "{ \"at_least\": 50.0 }";
-        /// Columns of which each is a label: 1 or 0, True or False. Where one is empty it is not known, which is not 0.
+        /// Columns of which each is a label: 1 or 0, True or False. Where one is empty it is not known, which is not 0;
+        /// but of a column that has no 0 at all an empty field is one.
         pub flags: Vec<String> = [] in list_of(&Type::Text(1), 0), example "[\"1dAVb\", \"RBBB\"]";
         /// What the labels are called together; `vocabulary:label` in conditions. Of `scp` (PTB-XL's statements), `snomed` (SNOMED CT),
         /// `aha` (AHA/ACC/HRS statements) and `subclass` records also have what the codes say in PTB-XL's statements, subclasses and

@@ -22,6 +22,8 @@ pub(super) struct Reader<'s> {
     at_least: Option<f64>,
     /// What codes say beside themselves.
     says: Option<maps::Labels>,
+    /// Of each flag, whether some record has a no.
+    denied: Vec<bool>,
     /// The number of each different field, or set of flags.
     fields: HashMap<String, u32>,
     /// Where each came first.
@@ -62,7 +64,8 @@ impl<'s> Reader<'s> {
 
     fn of(vocabulary: &'s str, from: From, form: Option<Form>, at_least: Option<f64>) -> Self {
         let (fields, first, records) = Default::default();
-        Self { vocabulary, from, form, at_least, says: None, fields, first, records }
+        let denied = vec![false; if let From::Flags(flags) = &from { flags.len() } else { 0 }];
+        Self { vocabulary, from, form, at_least, says: None, denied, fields, first, records }
     }
 
     /// Reads those of a row.
@@ -74,7 +77,7 @@ impl<'s> Reader<'s> {
                 for (place, flag) in flags.iter().enumerate() {
                     match is_set(line, flag)? {
                         Some(true) => set.push(place.to_string()),
-                        Some(false) => {}
+                        Some(false) => self.denied[place] = true,
                         None => set.push(format!("{place}{MISSING}")),
                     }
                 }
@@ -101,14 +104,14 @@ impl<'s> Reader<'s> {
     pub fn give(mut self, records: &mut [Record], spot: &Spot) -> Result<Vec<String>> {
         let mut says = self.says.take();
         let told = match &self.from {
-            From::Column(column) => self.give_codes(records, (column, spot), says.as_mut())?,
+            From::Column(column) => self.give_codes(records, (column, spot), says.as_mut())?.into_iter().collect(),
             From::Flags(flags) => {
                 let names: Vec<&str> = flags.iter().map(Handle::name).collect();
-                self.give_sets(records, (&names, says.as_mut()), |field| flags_of(field, &names));
+                self.give_sets(records, (&names, says.as_mut()), |field| self.flags_of(field, &names));
                 self.missing(&names, records.len())
             }
         };
-        Ok(told.into_iter().chain(says.and_then(|says| says.note())).collect())
+        Ok(told.into_iter().chain(says.and_then(|says| says.note())).collect::<Vec<_>>())
     }
 
     /// Gives `records` the codes of a column, and what they say. Returns which form was guessed.
@@ -201,8 +204,21 @@ impl<'s> Reader<'s> {
         }
     }
 
+    /// The flags of a field that are set, and those that are not known. A flag that is nowhere a no marks those that have it:
+    /// others do not.
+    fn flags_of<'n>(&self, field: &str, names: &[&'n str]) -> [Vec<&'n str>; 2] {
+        let mut flags = [Vec::new(), Vec::new()];
+        for flag in field.split(BETWEEN) {
+            let is_missing = flag.ends_with(MISSING);
+            let place: Option<usize> = flag.trim_end_matches(MISSING).parse().ok();
+            let place = place.filter(|place| !is_missing || self.denied.get(*place) == Some(&true));
+            flags[usize::from(is_missing)].extend(place.and_then(|place| names.get(place).copied()));
+        }
+        flags
+    }
+
     /// What is to be known of flags that are missing in some of `all` records.
-    fn missing(&self, names: &[&str], all: usize) -> Option<String> {
+    fn missing(&self, names: &[&str], all: usize) -> Vec<String> {
         let mut counts = vec![0; names.len()];
         let fields: HashMap<u32, &str> = self.fields.iter().map(|(field, number)| (*number, field.as_str())).collect();
         for field in self.records.iter().filter_map(|number| fields.get(number)) {
@@ -210,23 +226,15 @@ impl<'s> Reader<'s> {
                 counts.get_mut(place).into_iter().for_each(|count| *count += 1);
             }
         }
-        let missing = names.iter().zip(counts).filter(|(_, count)| *count > 0);
-        let list: Vec<String> = missing.map(|(name, count)| format!("{name} in {count}")).collect();
-        (!list.is_empty()).then(|| {
-            format!("of {all} records flags are missing, which are then not known and not 0: {}", list.join(", "))
-        })
+        let told = |denied: bool, what: &str| {
+            let flags = names.iter().zip(&counts).zip(&self.denied);
+            let missing = flags.filter(|((_, count), own)| **count > 0 && **own == denied);
+            let list: Vec<String> = missing.map(|((name, count), _)| format!("{name} in {count}")).collect();
+            (!list.is_empty()).then(|| format!("of {all} records flags are missing{what}: {}", list.join(", ")))
+        };
+        let unknown = told(true, ", which are then not known and not 0");
+        unknown.into_iter().chain(told(false, " that are nowhere 0, and taken as 0")).collect()
     }
-}
-
-/// The flags of a field that are set, and those that are missing.
-fn flags_of<'n>(field: &str, names: &[&'n str]) -> [Vec<&'n str>; 2] {
-    let mut flags = [Vec::new(), Vec::new()];
-    for flag in field.split(BETWEEN) {
-        let place = flag.strip_suffix(MISSING).unwrap_or(flag).parse().ok();
-        let name = place.and_then(|place: usize| names.get(place).copied());
-        flags[usize::from(flag.ends_with(MISSING))].extend(name);
-    }
-    flags
 }
 
 /// Whether a flag is set; `None` where it is missing.
