@@ -79,7 +79,7 @@ fn a_map_of_ones_own_says_what_codes_mean() {
     assert_eq!(
         all,
         [
-            vec!["icd:I48.0", "icd:R00", "ours:atrial", "scp:SBRAD", "scp:AFIB", "snomed:426177001"],
+            vec!["icd:I48.0", "icd:R00", "ours:atrial", "scp:AFIB", "scp:SBRAD", "snomed:426177001"],
             vec!["icd:I21", "subclass:AMI", "superclass:MI"],
             vec!["icd:I99"],
             vec![],
@@ -334,21 +334,24 @@ fn settings_that_change_records_change_the_data() {
     }
     assert_eq!(print(&ptbxl.replace("\".\"", "\"../ptbxl-sample\"")), plain);
     let table = "kind = \"table\"\npath = \"ptbxl_database.csv\"\nsignals = \"{filename_lr}\"\nid = \"ecg_id\"\n";
-    let plain = print(table);
+    let labels = "labels = \"scp_codes\"\n";
+    let plain = print(&format!("{table}{labels}"));
     let mut all = vec![plain.clone()];
     for other in [
-        "fold_seed = 1\n",
-        "labels = \"scp_codes\"\n",
-        "labels = { column = \"scp_codes\", vocabulary = \"scp\" }\n",
-        "labels = { column = \"scp_codes\", vocabulary = \"scp\", likelihood = { at_least = 80 } }\n",
-        "measurements = { a = \"age\" }\n",
-        "measurements = { a = \"age + 1\" }\n",
-        "fold = \"strat_fold\"\n",
-        "patient = \"patient_id\"\n",
+        format!("{labels}fold_seed = 1\n"),
+        "labels = { column = \"scp_codes\", vocabulary = \"scp\" }\n".to_owned(),
+        "labels = { column = \"scp_codes\", likelihood = { at_least = 80 } }\n".to_owned(),
+        "labels = { column = \"scp_codes\", likelihood = { at_least = 81 } }\n".to_owned(),
+        format!("{labels}measurements = {{ a = \"age\" }}\n"),
+        format!("{labels}measurements = {{ a = \"age + 1\" }}\n"),
+        format!("{labels}fold = \"strat_fold\"\n"),
+        format!("{labels}patient = \"patient_id\"\n"),
     ] {
         let print = print(&format!("{table}{other}"));
         assert!(!all.contains(&print), "{other}");
         all.push(print);
     }
-    assert_eq!(print(&format!("{table}labels = {{ column = \"scp_codes\", vocabulary = \"codes\" }}\n")), all[2]);
+    // Written out, and in the short form.
+    let written = "labels = { column = \"scp_codes\", vocabulary = \"codes\" }\nfold_seed = 0\nmissing = []\n";
+    assert_eq!(print(&format!("{table}{written}")), plain);
 }
