@@ -98,12 +98,12 @@ fn a_map_of_ones_own_says_what_codes_mean() {
     assert_ne!(print(&bench), before);
     for (map, says) in [
         (
-            "code,label\nI48.0,AFB\n",
-            "icd.csv:2: column label: `AFB` is no label of the vocabulary scp; did you mean `AFIB`?",
+            "code,label\nI48.0,AFIBB\n",
+            "icd.csv:2: column label: `AFIBB` is no label of scp, and the column vocabulary names no other; did you mean `AFIB`?",
         ),
         (
             "code,label,vocabulary\nI21,NORM,\nI48,MII,superclass\n",
-            "icd.csv:3: column label: `MII` is no label of the vocabulary superclass",
+            "icd.csv:3: column label: `MII` is no label of superclass",
         ),
         ("code,name\nI48,AFIB\n", "icd.csv: there is no column label; the columns are code, name"),
         ("code,label\n,AFIB\n", "icd.csv:2: column code: it is empty"),
@@ -354,4 +354,60 @@ fn settings_that_change_records_change_the_data() {
     // Written out, and in the short form.
     let written = "labels = { column = \"scp_codes\", vocabulary = \"codes\" }\nfold_seed = 0\nmissing = []\n";
     assert_eq!(print(&format!("{table}{written}")), plain);
+}
+
+/// The committed study, on the bundled records of PTB-XL and eight of Georgia, with a network of its own size: what is learned by
+/// statements is tested on SNOMED CT codes.
+#[test]
+fn a_classifier_of_ptb_xl_is_tested_on_georgia() {
+    let bench = Workbench::new("georgia");
+    let study = include_str!("../experiments/study/ptb-xl-to-georgia.toml");
+    let georgia = fixtures().join("georgia/training/georgia");
+    let mut text = study.to_owned();
+    let sample = sample().display().to_string();
+    for (from, to) in [
+        ("$ECG_DATA/ptb-xl\"", format!("{sample}\"")),
+        ("$ECG_DATA/cinc/training/georgia\"", format!("{}\"", georgia.display())),
+        ("\"xresnet1d\"", "\"cnn\"\nchannels = [4]\nkernels = [5]".into()),
+        ("\"inception1d\"", "\"cnn\"\nchannels = [6]\nkernels = [5]".into()),
+        ("[transfer]\n", "[signal]\nleads = [\"I\", \"V2\"]\nsampling_rate = 100\nduration = 0.5\n[transfer]\n".into()),
+        ("epochs = 30", "epochs = 2".into()),
+        ("seed = [0, 1, 2, 3, 4]", "seed = [0]".into()),
+    ] {
+        assert_eq!(text.matches(from).count(), 1, "{from}");
+        text = text.replace(from, &to);
+    }
+    bench.write("study.toml", &text);
+    let table = bench.run(&["run", "study.toml"]).ok();
+    assert!(table.contains("tested on") && table.contains("georgia"), "{table}");
+    // By the Challenge's names of the codes and PTB-XL's table of statements.
+    let expected = [
+        ("E00002", "none"), // sinus rhythm
+        ("E00003", "none"),
+        ("E00005", "CD"),   // right bundle branch block, atrial fibrillation
+        ("E00006", "STTC"), // non-specific ST-T abnormality, T waves
+        ("E00008", "CD"),   // incomplete right bundle branch block, ventricular premature beats, left axis, tachycardia
+        ("E00009", "STTC"), // as E00006, left axis, tachycardia
+        ("E07500", "HYP"),  // left atrial enlargement, bradycardia
+        ("E07507", "STTC"), // as E00006, long QT
+    ];
+    let has = "SELECT DISTINCT record_id, subject FROM evaluated_record WHERE truth = 1 ORDER BY record_id, subject";
+    let found: Vec<[String; 2]> =
+        bench.ask(has).into_iter().map(|row| [row[0].to_string(), row[1].to_string()]).collect();
+    assert_eq!(found, expected.map(|(record, class)| [record.to_owned(), class.to_owned()]));
+    // Each of two networks on each record, and each class.
+    assert_eq!(bench.number("SELECT count(*) FROM evaluated_record"), 2.0 * 8.0 * 5.0);
+    // Of the sample's test records too, those of whom nothing is said are a class.
+    let none = listing(Path::new(&sample), "kind = \"ptb-xl\"\npath = \".\"").records;
+    let none = none.iter().filter(|record| record.fold == Some(10));
+    let classes = ["MI", "STTC", "CD", "HYP"];
+    let is_none =
+        |record: &&Record| classes.iter().all(|class| !record.labels.iter().any(|label| label.name() == *class));
+    let none = none.filter(is_none).count() as f64;
+    assert_eq!(
+        bench.number(
+            "SELECT DISTINCT value FROM scores WHERE split = 'test' AND metric = 'positives' AND class = 'none'"
+        ),
+        none
+    );
 }

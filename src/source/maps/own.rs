@@ -61,7 +61,7 @@ fn insert(labels: &mut LabelSet, of: &str, name: &str) -> std::result::Result<()
     let is_whole = matches!(codes, Codes::Scp | Codes::Subclass | Codes::Superclass);
     if is_whole && vocabulary.label(name).is_none() {
         let hint = hint(name, vocabulary.names().iter().copied());
-        return Err(format!("`{name}` is no label of the vocabulary {of}{hint}; the column vocabulary names another"));
+        return Err(format!("`{name}` is no label of {of}, and the column vocabulary names no other{hint}"));
     }
     codes.insert(labels, name);
     Ok(())
