@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use clap::Args;
 
 use super::Manifests;
-use crate::Result;
 use crate::manifest::{self, Manifest};
+use crate::{Result, report};
 
 /// Check manifests: every key, word, range and reference, without reading any data
 #[derive(Debug, Args)]
@@ -40,6 +40,10 @@ fn line(manifest: &Manifest) -> String {
     if !missing.is_empty() {
         let missing: Vec<String> = missing.iter().map(|name| format!("${name}")).collect();
         line.push_str(&format!("  note: not set: {}; it cannot run here\n", missing.join(", ")));
+    }
+    for excluded in report::plan::excluded(manifest) {
+        line.push_str(&format!("  note: {excluded}
+"));
     }
     line + &voltage(manifest) + &data_sets(manifest)
 }

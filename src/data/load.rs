@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::cache::{Checked, Signals, Writer};
+use super::exclude::list;
 use super::fingerprint::{Print, key, print};
 use super::identity::identity;
 use super::look::{Look, is_looked_at, look, tell};
 use super::signal::{prepare, samples_of};
-use super::{Dataset, LeftOut, Record, cache, left_out};
+use super::{Dataset, LeftOut, Record, cache, exclude, left_out};
 use crate::ecg::RawRecord;
 use crate::ecg::half::LARGEST_HALF;
 use crate::error::Blame;
@@ -54,6 +55,11 @@ fn load_named(
     let dataset = load_unnamed(source, signal, cache, planned);
     let dataset = dataset.map_err(|error| error.at(format_args!("source {name}")))?;
     let mut dataset = Dataset { source: name.into(), data_set: source.data_set(), ..dataset };
+    let list = source.reading().and_then(|reading| reading.exclude.as_ref());
+    if let Some(list) = list {
+        let count = dataset.records.len() + dataset.left_out.len();
+        dataset.warnings.extend(exclude::note(list, count).map_err(|error| error.at(format_args!("source {name}")))?);
+    }
     if !dataset.left_out.is_empty() {
         let all = dataset.records.len() + dataset.left_out.len();
         dataset.warnings.push(left_out::note(name, &dataset.left_out, all));
@@ -147,7 +153,7 @@ type ReadAll = (Prepared, Vec<String>, Vec<String>);
 
 /// Reads and prepares the records of a source; `None` where `sink` takes no more.
 fn read_all(source: &dyn Source, signal: &Signal, sink: &mut Sink) -> Result<Option<ReadAll>> {
-    let mut listing = source.list(signal.sampling_rate)?;
+    let mut listing = list(source, signal.sampling_rate)?;
     let (notes, mut warnings) = (std::mem::take(&mut listing.notes), std::mem::take(&mut listing.warnings));
     let count = listing.records.len();
     let usual = Reading::default();

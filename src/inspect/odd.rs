@@ -1,6 +1,6 @@
 //! What shows when a source is listed and some of its records are read.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::ecg::{Label, Lead};
 use crate::source::plausible::{AMPLITUDE, digits, median};
@@ -61,16 +61,20 @@ impl Seen {
         self.knows_sex = sexes > 0;
         let (records_count, patients) = (records.len(), patients.len());
         self.seen.push(format!("{records_count} records of {patients} patients; age known of {ages}, sex of {sexes}"));
-        let mut labels: BTreeMap<&str, usize> = BTreeMap::new();
-        for record in records {
+        let mut labels: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for (place, record) in records.iter().enumerate() {
             // A name may be a label of several vocabularies.
             let of_record = record.labels.iter().filter(|label| label.vocabulary().name() != "site");
             for name in of_record.map(Label::name).collect::<BTreeSet<_>>() {
-                *labels.entry(name).or_default() += 1;
+                labels.entry(name).or_default().push(place);
             }
         }
-        let mut labels: Vec<(&str, usize)> = labels.into_iter().collect();
-        labels.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
+        let mut labels: Vec<(&str, Vec<usize>)> = labels.into_iter().collect();
+        labels.sort_by(|a, b| b.1.len().cmp(&a.1.len()).then(a.0.cmp(b.0)));
+        // A code and what it says are one where nothing else says the same.
+        let mut seen: HashSet<Vec<usize>> = HashSet::new();
+        labels.retain(|(_, of)| seen.insert(of.clone()));
+        let labels: Vec<(&str, usize)> = labels.into_iter().map(|(name, of)| (name, of.len())).collect();
         if !labels.is_empty() {
             let list: Vec<String> = labels.iter().take(LISTED).map(|(name, count)| format!("{name} {count}")).collect();
             let without = count(&|record| record.labels.is_empty());

@@ -325,6 +325,7 @@ impl Checks<'_> {
     }
 
     fn classifier(&mut self, stage: &str, training: &Transfer) {
+        self.task(stage, training.task);
         if training.label_smoothing > 0.0 && training.loss != TransferLoss::CrossEntropy {
             let message = "label smoothing is defined for the loss `cross-entropy` alone; leave one of the two out";
             self.problem(&[stage, "label_smoothing"], message.into());

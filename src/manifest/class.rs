@@ -109,6 +109,13 @@ impl Class {
         }
     }
 
+    /// The class of the records that have this label of its vocabulary, called as the label is: what another vocabulary calls
+    /// so is not meant.
+    pub fn of_vocabulary(label: Label) -> Self {
+        let qualified = LabelName::parse(&format!("{}:{}", label.vocabulary().name(), label.name()));
+        Self::new(label.name(), Rule::Condition(Condition::Has(qualified)))
+    }
+
     /// Its name.
     pub fn name(&self) -> &'static str {
         self.name

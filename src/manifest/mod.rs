@@ -21,6 +21,7 @@ mod reference;
 mod schema;
 mod signal;
 mod stage_types;
+mod task;
 mod training;
 mod trial_checks;
 mod trials;
@@ -39,6 +40,7 @@ pub use reference::reference;
 pub use schema::schema;
 pub use signal::{Compute, Normalize, Shorter, Signal, Storage};
 pub use stage_types::*;
+pub use task::Task;
 pub use training::{Augment, EarlyStopping, GradientClipping, Optimizer, Schedule, StoppingFrom, StoppingMetric};
 pub use trials::{Exclude, Trials};
 pub use types::*;
@@ -284,7 +286,7 @@ impl Manifest {
         let sources = self.used_sources();
         let sources = sources.iter().filter_map(|name| self.sources.get(name));
         let mut missing: Vec<String> = Vec::new();
-        for variable in sources.flat_map(|source| source.paths()).filter_map(|path| path.resolved.as_ref().err()) {
+        for variable in sources.flat_map(|source| source.all_paths()).filter_map(|path| path.resolved.as_ref().err()) {
             if !missing.contains(variable) {
                 missing.push(variable.clone());
             }

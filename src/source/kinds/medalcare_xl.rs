@@ -20,7 +20,7 @@ use crate::declare::{Key, Kind, Type, Words};
 use crate::ecg::{LabelSet, Lead, Vocabulary, Voltage, superclass};
 use crate::source::files::{name_below, paths_below};
 use crate::source::interface::from_json;
-use crate::source::keys::{AT_MOST, FOLD_SEED, GAIN, UNIT, UNREADABLE, data_set, folder_path};
+use crate::source::keys::{AT_MOST, EXCLUDE, FOLD_SEED, GAIN, UNIT, UNREADABLE, data_set, folder_path};
 use crate::source::known::{Folder, KnownSet};
 use crate::source::maps::{Codes, Labels, OF_SCP, label};
 use crate::source::signals::{self, Axis, Layout, Place};
@@ -61,6 +61,7 @@ impl MedalcareXl {
                 UNIT,
                 UNREADABLE,
                 AT_MOST,
+                EXCLUDE,
             ],
         },
         knows: Knowledge {
