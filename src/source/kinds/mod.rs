@@ -31,6 +31,7 @@ kinds! {
     medalcare_xl::MedalcareXl,
     ptb::Ptb,
     fda_drug_studies::FdaDrugStudies,
+    hospital::Hospital,
     table::TableSource,
     #[cfg(test)]
     toy::Toy,

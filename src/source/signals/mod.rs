@@ -8,7 +8,9 @@
 //! or lead is guessed.
 
 pub(in crate::source) mod asc;
+mod channels;
 mod hdf5;
+pub(in crate::source) mod hospital;
 mod look;
 mod matlab;
 mod matrix;

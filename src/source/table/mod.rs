@@ -3,5 +3,6 @@
 mod headers;
 mod parquet;
 mod read;
+mod zstd;
 
 pub(crate) use read::{Column, Row, Spot, Table, without_zeros};
