@@ -30,6 +30,7 @@ mod request;
 pub mod signals;
 pub(crate) mod table;
 pub mod wfdb;
+mod zip;
 
 pub use files::File;
 pub use interface::{Knowledge, Settings, Source, SourceKind};

@@ -57,7 +57,10 @@ fn files_say_what_their_readers_read() {
             let own = &found.raw.signals[place];
             assert_eq!(own.len(), theirs.len(), "{name}");
             // They are written with seven digits.
-            let far = own.iter().zip(&theirs).position(|(own, theirs)| (f64::from(*own) - theirs).abs() > 1e-6 * theirs.abs().max(1.0));
+            let far = own
+                .iter()
+                .zip(&theirs)
+                .position(|(own, theirs)| (f64::from(*own) - theirs).abs() > 1e-6 * theirs.abs().max(1.0));
             assert_eq!(far, None, "{name} {}", lead.name());
         }
         let seen = look(&fixture(name), &Layout::default()).unwrap();

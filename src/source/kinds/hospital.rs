@@ -50,7 +50,10 @@ impl Hospital {
             name: "hospital",
             doc: "A folder of ECGs as carts and hospitals' systems export them: GE MUSE XML, HL7 aECG, DICOM, SCP-ECG; the files say whose they are and what was measured and stated.",
             keys: &known_set(
-                folder_path!("\"$ECG_DATA/clinic\"", "The folder; all files of these formats in it and below are records."),
+                folder_path!(
+                    "\"$ECG_DATA/clinic\"",
+                    "The folder; all files of these formats in it and below are records."
+                ),
                 data_set("`hospital`, as of every source of this kind", "\"our clinic\""),
             ),
         },

@@ -20,7 +20,6 @@ mod place;
 mod registry;
 mod text;
 mod wfdb;
-mod zip;
 
 pub(super) use hdf5::column;
 pub use look::{Array, Look};

@@ -93,7 +93,9 @@ fn read_series<'x>(series: Node<'x, 'x>, is_beat: bool, waveforms: &mut Vec<Wave
 
 /// Hz; `None` where the time between samples is not told.
 fn rate_of(value: Node<'_, '_>) -> Faulty<Option<f64>> {
-    let Some(increment) = value.children().find(|child| child.tag_name().name() == "increment") else { return Ok(None) };
+    let Some(increment) = value.children().find(|child| child.tag_name().name() == "increment") else {
+        return Ok(None);
+    };
     let written = increment.attribute("value").unwrap_or_default();
     let unit = increment.attribute("unit").unwrap_or("s");
     let per_second = match unit {
@@ -188,7 +190,8 @@ fn is_global(node: Node<'_, '_>) -> bool {
             node.tag_name().name() == "code" && code.contains("_ECG_LEAD_")
         };
         let support = own.children().find(|child| child.tag_name().name() == "support");
-        child_code(own) == Some("MDC_ECG_BEAT") || support.is_some_and(|support| support.descendants().any(names_a_lead))
+        child_code(own) == Some("MDC_ECG_BEAT")
+            || support.is_some_and(|support| support.descendants().any(names_a_lead))
     };
     is_annotation(&node) && !node.ancestors().filter(is_annotation).any(is_part)
 }

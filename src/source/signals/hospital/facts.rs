@@ -69,7 +69,8 @@ pub(super) fn statements(lines: impl IntoIterator<Item = String>) -> Vec<String>
         let line = line.trim_start_matches('*').trim_start().to_lowercase();
         with.iter().any(|start| line.starts_with(start))
     };
-    let own = lines.take_while(|line| !begins(line, &COMPARED)).filter(|line| !line.is_empty() && !begins(line, &SIGNED));
+    let own =
+        lines.take_while(|line| !begins(line, &COMPARED)).filter(|line| !line.is_empty() && !begins(line, &SIGNED));
     let mut statements: Vec<String> = Vec::new();
     own.for_each(|line| {
         if !statements.contains(&line) {

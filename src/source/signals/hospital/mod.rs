@@ -107,9 +107,11 @@ fn open<T>(bytes: &[u8], work: impl FnOnce(&dyn Exam) -> Faulty<T>) -> Faulty<T>
     match root.tag_name().name() {
         muse::ROOT => work(&Muse(root)),
         aecg::ROOT => work(&Aecg(root)),
-        "restingecgdata" => Err("this is Philips' XML, which is not read; its signals are packed. `pip install sierraecg` \
+        "restingecgdata" => {
+            Err("this is Philips' XML, which is not read; its signals are packed. `pip install sierraecg` \
              reads it in Python"
-            .into()),
+                .into())
+        }
         other => Err(format!(
             "its root element is `{other}`; those of ECGs that are read are `{}` (GE MUSE) and `{}` (HL7 aECG)",
             muse::ROOT,

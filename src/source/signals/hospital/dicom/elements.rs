@@ -19,8 +19,7 @@ const SEQUENCE_END: u32 = 0xfffe_e0dd;
 const UNDEFINED: u32 = u32::MAX;
 
 /// The sequences that are looked into: without value representations nothing else tells that they are some.
-const SEQUENCES: [u32; 7] =
-    [0x5400_0100, 0x003a_0200, 0x003a_0208, 0x003a_0211, 0x0040_b020, 0x0040_a043, 0x0040_08ea];
+const SEQUENCES: [u32; 7] = [0x5400_0100, 0x003a_0200, 0x003a_0208, 0x003a_0211, 0x0040_b020, 0x0040_a043, 0x0040_08ea];
 
 /// Elements by their tags, group before element.
 #[derive(Debug, Default)]
@@ -187,9 +186,9 @@ fn long(rest: &mut &[u8]) -> Faulty<u32> {
 }
 
 fn take<'f>(rest: &mut &'f [u8], count: usize) -> Faulty<&'f [u8]> {
-    let (own, after) = rest.split_at_checked(count).ok_or_else(|| {
-        format!("it is cut off: {count} bytes should follow, and {} do", rest.len())
-    })?;
+    let (own, after) = rest
+        .split_at_checked(count)
+        .ok_or_else(|| format!("it is cut off: {count} bytes should follow, and {} do", rest.len()))?;
     *rest = after;
     Ok(own)
 }

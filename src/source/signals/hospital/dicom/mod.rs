@@ -102,7 +102,8 @@ impl Exam for Dicom<'_> {
             let is_beat = is_beat(group);
             let definitions = group.items(tag::CHANNELS);
             let channels = definitions.iter().enumerate();
-            let channels = channels.map(|(place, channel)| read_channel(group, channel, place, definitions.len())).collect();
+            let channels =
+                channels.map(|(place, channel)| read_channel(group, channel, place, definitions.len())).collect();
             let rate = group.decimal(tag::RATE);
             waveforms.push(Waveform { name: named(is_beat, &waveforms), is_beat, rate, channels });
         }
@@ -120,7 +121,8 @@ impl Exam for Dicom<'_> {
         let day = |tag| set.text(tag).as_deref().and_then(date);
         facts.age = match set.text(tag::AGE) {
             Some(text) => {
-                let (number, unit) = text.split_at(text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len()));
+                let (number, unit) =
+                    text.split_at(text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len()));
                 number.parse().map_or(Said::Strange, |number| age(number, unit))
             }
             None => age_between(day(tag::BIRTH_DATE), day(tag::ACQUISITION_TIME).or_else(|| day(tag::STUDY_DATE))),
@@ -155,7 +157,8 @@ fn read_channel<'f>(group: &'f Set<'_>, channel: &'f Set<'_>, place: usize, coun
 fn name(channel: &Set<'_>) -> String {
     let source = channel.items(tag::SOURCE).first();
     let code = source.and_then(|source| source.text(tag::CODE_VALUE)).unwrap_or_default();
-    let number = code.strip_prefix("2:").or_else(|| code.strip_prefix("5.6.3-9-")).and_then(|number| number.parse().ok());
+    let number =
+        code.strip_prefix("2:").or_else(|| code.strip_prefix("5.6.3-9-")).and_then(|number| number.parse().ok());
     if let Some(lead) = number.and_then(scp::lead) {
         return lead.to_owned();
     }
@@ -182,7 +185,10 @@ fn samples(group: &Set<'_>, place: usize, count: usize) -> Faulty<Vec<f64>> {
     let frame = size * count;
     let promised = group.whole(tag::SAMPLES).map_or(data.len() / frame.max(1), |samples| samples as usize);
     let own = promised.checked_mul(frame).and_then(|size| data.get(..size)).ok_or_else(|| {
-        format!("its group has {} bytes, which are no {promised} samples of {count} channels; it is cut off", data.len())
+        format!(
+            "its group has {} bytes, which are no {promised} samples of {count} channels; it is cut off",
+            data.len()
+        )
     })?;
     let padding = group.bytes(tag::PADDING).and_then(|value| value.get(..size));
     let value = |sample: &[u8]| if Some(sample) == padding { f64::NAN } else { decode(sample) };

@@ -70,7 +70,10 @@ impl<'f> Scp<'f> {
             // Places count from 1; a section begins with 16 bytes about itself.
             let start = place as usize - 1;
             let body = bytes.get(start.saturating_add(16)..start.saturating_add(length as usize));
-            sections.push((id, body.ok_or_else(|| format!("section {id} goes beyond the end of the file; it is cut off"))?));
+            sections.push((
+                id,
+                body.ok_or_else(|| format!("section {id} goes beyond the end of the file; it is cut off"))?,
+            ));
         }
         Ok(Self { sections })
     }
@@ -174,7 +177,8 @@ impl Exam for Scp<'_> {
         let mut channels = Vec::new();
         for (lead, length) in leads.iter().zip(lengths.as_chunks::<2>().0) {
             let length = usize::from(u16::from_le_bytes(*length));
-            let (own, after) = data.split_at_checked(length).ok_or("section 6 ends before its last lead; it is cut off")?;
+            let (own, after) =
+                data.split_at_checked(length).ok_or("section 6 ends before its last lead; it is cut off")?;
             data = after;
             let code = lead[8];
             let (start, end) = (long(lead, 0).unwrap_or(0), long(lead, 4).unwrap_or(0));
