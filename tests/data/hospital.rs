@@ -179,7 +179,23 @@ fn what_is_wrong_with_a_file_is_told() {
     let at = scp.windows(9).position(|nine| nine == [1, 0, 0, 0, 44, 1, 0, 0, 1]).unwrap();
     let mut longer = scp.clone();
     longer[at + 5] = 255;
-    told("longer.scp", &longer, &["lead I", "Huffman codes end"]);
+    told("longer.scp", &longer, &["lead I", "Huffman codes"]);
+}
+
+#[test]
+fn files_of_dicom_may_be_called_by_its_numbers() {
+    let folder = Folder::new();
+    let bytes = fs::read(fixture("no_ending")).unwrap();
+    for name in ["a/1.2.840.1", "a/1.2.840.2"] {
+        folder.write(name, &bytes);
+    }
+    // An index, and a file of something else, are no records.
+    folder.write("a/DICOMDIR", &bytes);
+    folder.write("a/1.2.840.3", "text");
+    let ids: Vec<_> = self::folder(&folder.0).unwrap().records.into_iter().map(|record| record.id).collect();
+    assert_eq!(ids, ["a/1.2.840.1", "a/1.2.840.2"]);
+    let found = whole(&folder.path("a/1.2.840.1"), &Layout::default(), &Reading::default()).unwrap();
+    assert_eq!(found.raw.leads.len(), 12);
 }
 
 #[test]

@@ -25,7 +25,7 @@ use crate::source::keys::{data_set, folder_path, known_set};
 use crate::source::known::{Folder, KnownSet};
 use crate::source::maps::label;
 use crate::source::person::Strange;
-use crate::source::signals::hospital::{Facts, facts, files_below};
+use crate::source::signals::hospital::{Facts, facts, files_below, has_ending};
 use crate::source::signals::{self, Layout, Place};
 use crate::source::{Found, Knowledge, Listing, Record, Request, SourceKind};
 use crate::{Error, Result, stop};
@@ -110,7 +110,8 @@ fn list(root: &Path, files: Vec<PathBuf>) -> Result<Listing> {
         .collect();
     let (mut listing, mut strange, mut intervals) = (Listing::default(), Strange::default(), Vec::new());
     for (file, facts) in files.into_iter().zip(known?) {
-        let id = name_below(root, &file.with_extension(""));
+        // What is after the last point may be part of one of DICOM's numbers.
+        let id = name_below(root, &if has_ending(&file) { file.with_extension("") } else { file.clone() });
         let mut labels = LabelSet::default();
         facts.statements.iter().for_each(|statement| labels.insert(label(&STATEMENT, statement)));
         let own: Intervals = [facts.hr.map(|hr| 60_000.0 / hr), facts.pr, facts.qt, facts.qrs];

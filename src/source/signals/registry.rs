@@ -68,7 +68,7 @@ pub fn look(path: &Path, layout: &Layout) -> Result<Look> {
 fn format(path: &Path) -> Result<&'static Format> {
     let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
     let found = FORMATS.iter().find(|format| format.endings.contains(&&*ending));
-    let found = found.or_else(|| (ending.is_empty() && hospital::is_one(path)).then_some(&HOSPITAL));
+    let found = found.or_else(|| (hospital::is_bare(path) && hospital::is_one(path)).then_some(&HOSPITAL));
     found.ok_or_else(|| {
         let known: Vec<String> =
             FORMATS.iter().flat_map(|format| format.endings).map(|ending| format!(".{ending}")).collect();

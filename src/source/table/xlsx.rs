@@ -20,9 +20,12 @@ const LARGEST: u64 = 1 << 28;
 /// Columns of a sheet, at most: as in Excel.
 const MOST_COLUMNS: usize = 16_384;
 
+/// A row: its number in the sheet, and the cells that are not empty, by their columns.
+type Cells = (u64, Vec<(usize, String)>);
+
 /// The rows below the header.
 pub(super) struct Rows {
-    rows: std::vec::IntoIter<(u64, Vec<String>)>,
+    rows: std::vec::IntoIter<Cells>,
     columns: usize,
 }
 
@@ -31,8 +34,9 @@ pub(super) fn open(path: &Path) -> Result<(Vec<String>, Rows)> {
     let rows = rows(path)?;
     let mut rows = rows.into_iter();
     let header = rows.next().ok_or_else(|| faulty(path, "its first sheet is empty"))?;
-    let columns: Vec<String> = header.1.iter().map(|name| name.trim().to_owned()).collect();
-    let count = columns.len();
+    let count = header.1.iter().map(|(place, _)| place + 1).max().unwrap_or(0);
+    let mut columns = vec![String::new(); count];
+    header.1.into_iter().for_each(|(place, name)| columns[place] = name.trim().to_owned());
     Ok((columns, Rows { rows, columns: count }))
 }
 
@@ -45,8 +49,14 @@ impl Rows {
     /// The next row; `false` after the last.
     pub fn read(&mut self, fields: &mut ByteRecord) -> bool {
         let Some((number, row)) = self.rows.next() else { return false };
+        let mut texts = vec![""; self.columns];
+        for (place, text) in &row {
+            if let Some(slot) = texts.get_mut(*place) {
+                *slot = text;
+            }
+        }
         fields.clear();
-        (0..self.columns).for_each(|place| fields.push_field(row.get(place).map_or(&b""[..], |text| text.as_bytes())));
+        texts.iter().for_each(|text| fields.push_field(text.as_bytes()));
         let mut position = csv::Position::new();
         position.set_line(number);
         fields.set_position(Some(position));
@@ -55,7 +65,7 @@ impl Rows {
 }
 
 /// The rows of the first sheet that are not empty, with their numbers in it.
-fn rows(path: &Path) -> Result<Vec<(u64, Vec<String>)>> {
+fn rows(path: &Path) -> Result<Vec<Cells>> {
     let members = zip::members(path).map_err(|error| unreadable(path, &error))?;
     let members: HashMap<&str, &Member> = members.iter().map(|member| (member.name.as_str(), member)).collect();
     let part = |name: &str| members.get(name).map(|member| text(path, member)).transpose();
@@ -73,7 +83,7 @@ fn rows(path: &Path) -> Result<Vec<(u64, Vec<String>)>> {
         crate::stop::check()?;
         let number = row.attribute("r").and_then(|number| number.parse().ok()).unwrap_or(place as u64 + 1);
         let row = read_row(row, &strings).map_err(|why| faulty(path, format!("row {number}: {why}")))?;
-        if row.iter().any(|text| !text.trim().is_empty()) {
+        if !row.is_empty() {
             rows.push((number, row));
         }
     }
@@ -95,15 +105,16 @@ fn shared(document: &Document<'_>) -> Result<Vec<String>> {
     Ok(elements(document.root(), "si").map(written).collect())
 }
 
-fn read_row(row: Node<'_, '_>, strings: &[String]) -> std::result::Result<Vec<String>, String> {
-    let mut texts: Vec<String> = Vec::new();
+fn read_row(row: Node<'_, '_>, strings: &[String]) -> std::result::Result<Vec<(usize, String)>, String> {
+    let (mut texts, mut next) = (Vec::new(), 0);
     for cell in row.children().filter(|cell| cell.tag_name().name() == "c") {
-        let place = cell.attribute("r").map_or(Some(texts.len()), column);
+        let place = cell.attribute("r").map_or(Some(next), column);
         let place = place.filter(|place| *place < MOST_COLUMNS).ok_or("a cell is in no column that there can be")?;
-        if texts.len() <= place {
-            texts.resize(place + 1, String::new());
+        next = place + 1;
+        let text = value(cell, strings)?;
+        if !text.trim().is_empty() {
+            texts.push((place, text));
         }
-        texts[place] = value(cell, strings)?;
     }
     Ok(texts)
 }

@@ -25,7 +25,7 @@ use self::scp::Scp;
 use super::channels::{self, Faulty, Samples};
 use super::{Array, Layout, Look, Place};
 use crate::ecg::{Lead, Voltage};
-use crate::source::files::unreadable;
+use crate::source::files::{has_extension, paths_below, unreadable};
 use crate::source::{Found, Reading, Request};
 use crate::{Error, Result};
 
@@ -107,11 +107,10 @@ fn open<T>(bytes: &[u8], work: impl FnOnce(&dyn Exam) -> Faulty<T>) -> Faulty<T>
     match root.tag_name().name() {
         muse::ROOT => work(&Muse(root)),
         aecg::ROOT => work(&Aecg(root)),
-        "restingecgdata" => {
-            Err("this is Philips' XML, which is not read; its signals are packed. `pip install sierraecg` \
-             reads it in Python"
-                .into())
-        }
+        "restingecgdata" => Err(
+            "this is Philips' XML, whose signals are packed; ecgdatakit reads it in Python (`pip install ecgdatakit`)"
+                .into(),
+        ),
         other => Err(format!(
             "its root element is `{other}`; those of ECGs that are read are `{}` (GE MUSE) and `{}` (HL7 aECG)",
             muse::ROOT,
@@ -211,9 +210,20 @@ impl Scale {
 /// # Errors
 /// A user error where the folder cannot be read.
 pub(in crate::source) fn files_below(root: &Path) -> Result<Vec<PathBuf>> {
-    let is_named = |path: &Path| ENDINGS.iter().any(|ending| crate::source::files::has_extension(path, ending));
-    let could_be = |path: &Path| path.extension().is_none() && is_one(path);
-    crate::source::files::paths_below(root, usize::MAX, |_| true, |path| is_named(path) || could_be(path))
+    let is_index = |path: &Path| path.file_name().is_some_and(|name| name.eq_ignore_ascii_case("DICOMDIR"));
+    let keep = |path: &Path| has_ending(path) || !is_index(path) && is_bare(path) && is_one(path);
+    paths_below(root, usize::MAX, |_| true, keep)
+}
+
+/// Whether the file's name ends as these files do.
+pub(in crate::source) fn has_ending(path: &Path) -> bool {
+    ENDINGS.iter().any(|ending| has_extension(path, ending))
+}
+
+/// Whether a file's name has no ending, or is one of DICOM's numbers: `1.2.840.113619.2.1`.
+pub(super) fn is_bare(path: &Path) -> bool {
+    let is_number = |ending: &std::ffi::OsStr| ending.as_encoded_bytes().iter().all(u8::is_ascii_digit);
+    path.extension().is_none_or(is_number)
 }
 
 /// Endings of these files; DICOM's often have none.

@@ -8,8 +8,8 @@
 //! Measurements and diagnoses are those that were confirmed, else those of the machine (`Original...`). Statements are in pieces:
 //! `premature ventricular complexes`, `are no longer`, `present`. Only a whole line, up to a piece with the flag `ENDSLINE`, is one.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, Engine, GeneralPurpose, GeneralPurposeConfig};
 use roxmltree::Node;
 
 use super::Facts;
@@ -21,6 +21,14 @@ use crate::source::signals::channels::Faulty;
 
 /// The root element.
 pub(super) const ROOT: &str = "RestingECG";
+
+/// Some who pass files on leave out the `=` at the end.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// A document of MUSE.
 pub(super) struct Muse<'x>(pub Node<'x, 'x>);
@@ -90,7 +98,7 @@ fn samples<'x>(lead: Node<'x, 'x>) -> Faulty<Vec<f64>> {
     let data = children(lead, "WaveFormData").next().ok_or("there is no `WaveFormData`")?;
     let mut text: Vec<u8> = data.text().unwrap_or_default().bytes().collect();
     text.retain(|byte| !byte.is_ascii_whitespace());
-    let bytes = STANDARD.decode(text).map_err(|error| format!("`WaveFormData` is no base64: {error}"))?;
+    let bytes = BASE64.decode(text).map_err(|error| format!("`WaveFormData` is no base64: {error}"))?;
     let values: Vec<f64> = match number(lead, "LeadSampleSize").unwrap_or(2.0) {
         1.0 => bytes.iter().map(|byte| f64::from(byte.cast_signed())).collect(),
         2.0 => bytes.as_chunks().0.iter().map(|two| f64::from(i16::from_le_bytes(*two))).collect(),

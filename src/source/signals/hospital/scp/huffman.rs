@@ -56,7 +56,10 @@ impl Tables {
         let ends = |done: usize| format!("its Huffman codes end after {done} of {count} samples; the file is damaged");
         // A code has at least one bit.
         if count > bytes.len().saturating_mul(8) {
-            return Err(ends(bytes.len()));
+            return Err(format!(
+                "its {} bytes of Huffman codes are no {count} samples; the file is damaged",
+                bytes.len()
+            ));
         }
         let mut values = Vec::with_capacity(count);
         let mut table = self.0.first().ok_or("section 2 has no Huffman table")?;
