@@ -42,8 +42,7 @@ fn line(manifest: &Manifest) -> String {
         line.push_str(&format!("  note: not set: {}; it cannot run here\n", missing.join(", ")));
     }
     for excluded in report::plan::excluded(manifest) {
-        line.push_str(&format!("  note: {excluded}
-"));
+        line.push_str(&format!("  note: {excluded}\n"));
     }
     line + &voltage(manifest) + &data_sets(manifest)
 }

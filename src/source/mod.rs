@@ -32,6 +32,7 @@ mod request;
 pub mod signals;
 pub(crate) mod table;
 pub mod wfdb;
+mod zip;
 
 pub use exclude::Excluded;
 pub use files::File;

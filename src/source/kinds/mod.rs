@@ -24,6 +24,7 @@ kinds! {
     ptb_xl::PtbXl: recognise,
     cinc::Cinc,
     ecg_arrhythmia::EcgArrhythmia,
+    chapman::Chapman,
     code_15::Code15,
     sph::Sph,
     mimic_iv_ecg::MimicIvEcg,
@@ -31,6 +32,7 @@ kinds! {
     medalcare_xl::MedalcareXl,
     ptb::Ptb,
     fda_drug_studies::FdaDrugStudies,
+    hospital::Hospital,
     table::TableSource,
     #[cfg(test)]
     toy::Toy,

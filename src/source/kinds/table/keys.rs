@@ -89,7 +89,7 @@ pub(super) const KEYS: &[Key] = &[
         "path",
         Type::Path,
         "\"$ECG_DATA/mine/records.csv\"",
-        "The table with a row for each record: CSV with a header line (commas, semicolons or tabs), or Parquet. Of a folder of WFDB headers a row is a header, with the columns `record` (its path without `.hea`) and those of its comments, such as `Age` for `#Age: 56`. A relative path starts at the manifest's folder; `$VAR` comes from the environment.",
+        "The table with a row for each record: CSV with a header line (commas, semicolons or tabs), Parquet, or the first sheet of an Excel file (`.xlsx`). Of a folder of WFDB headers a row is a header, with the columns `record` (its path without `.hea`) and those of its comments, such as `Age` for `#Age: 56`. A relative path starts at the manifest's folder; `$VAR` comes from the environment.",
     ),
     Key::required(
         "signals",
