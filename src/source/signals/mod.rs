@@ -20,7 +20,7 @@ mod text;
 mod wfdb;
 mod zip;
 
-pub(super) use hdf5::column;
+pub(crate) use hdf5::column;
 pub use look::{Array, Look};
 pub use place::{Axis, Layout, Place};
 pub use registry::{files, is_there, look, read};

@@ -1,5 +1,9 @@
 //! What `inspect` proposes for folders that nobody described.
 
+mod known;
+mod layout;
+mod study;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
