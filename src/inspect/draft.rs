@@ -84,7 +84,8 @@ impl Draft {
         let silent = Silent::new(profile, &absolute);
         match (best, signals) {
             (Some((hits, _, column, tried, pattern)), _) => {
-                self.score += 5;
+                // The table that names them itself is the first.
+                self.score += if column.is_joined { 4 } else { 5 };
                 self.key("signals", &quoted(&pattern));
                 if signals.len() > profile.rows {
                     let more = signals.len() - profile.rows;

@@ -1,6 +1,6 @@
 //! What shows when a source is listed and some of its records are read.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
 use super::task::counted;
@@ -106,12 +106,12 @@ impl Seen {
                 folds.entry(fold).or_default().insert(&record.patient);
             }
         }
-        let of_each: usize = folds.values().map(HashSet::len).sum();
-        let all: HashSet<&str> = folds.values().flatten().copied().collect();
-        if of_each > all.len() {
+        let mut counts: HashMap<&str, usize> = HashMap::new();
+        folds.values().flatten().for_each(|patient| *counts.entry(patient).or_default() += 1);
+        let several = counts.values().filter(|count| **count > 1).count();
+        if several > 0 {
             self.odd.push(format!(
-                "{} patients have records in several folds: whoever is tested is neither trained nor validated on",
-                of_each - all.len()
+                "{several} patients have records in several folds: whoever is tested is neither trained nor validated on"
             ));
         }
         let sizes = || folds.values().map(HashSet::len);

@@ -281,7 +281,10 @@ impl Split {
     /// What a choice is worth: more is better.
     fn worth(&self, wanted: [f64; 2]) -> [i64; 4] {
         let (train, total) = (self.train(), self.all.iter().sum::<usize>() as f64);
-        let told = |folds: u16| (0..self.having.len()).filter(|class| self.is_told(folds, *class)).count() as i64;
+        // The first record of a class counts more than a second, and a third is as good as many.
+        let told = |folds: u16| -> i64 {
+            (0..self.having.len()).map(|class| [0, 3, 4, 5][self.fewer(folds, class).min(ENOUGH)]).sum()
+        };
         let share = |folds: u16, wanted: f64| (self.count(&self.all, folds) as f64 / total - wanted).abs();
         let is_empty = [train, self.validation, self.test].iter().any(|folds| self.count(&self.all, *folds) == 0)
             || self.count(&self.all, train) < 2;
@@ -295,6 +298,7 @@ impl Split {
         let list = |folds: u16| (1..=FOLDS as u8).filter(|fold| folds >> (fold - 1) & 1 == 1).collect();
         let is_usual = (self.validation, self.test) == (1 << 8, 1 << 9);
         let there = (0..FOLDS).filter(|fold| self.all[*fold] > 0).fold(0, |folds, fold| folds | 1 << fold);
-        (!is_usual).then(|| [self.train() & there, self.validation, self.test].map(list))
+        let all = [self.train() & there, self.validation, self.test];
+        (!is_usual && !all.contains(&0)).then(|| all.map(list))
     }
 }

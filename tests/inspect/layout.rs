@@ -212,7 +212,7 @@ fn labels_and_measurements_of_a_second_table() {
             "measurements.hr = \"60000 / rr_interval\" # median 800: ms between beats",
             "labels = { column = \"diagnosis\", form = \"single\", vocabulary = \"codes\" }",
             "# seen: 2 labels, such as SR 3, AF 2; 1 records have none",
-            "# seen: 1 of 6 records have no row in measured.csv",
+            &format!("# seen: 1 of 6 records have no row in {}", path.display()),
         ],
     );
     fs::remove_dir_all(&folder).unwrap();
@@ -237,11 +237,13 @@ fn what_is_odd_in_tables_and_signals() {
             "# odd: the 2 folds have 1 patient each: what is tested on one of them rests on these alone",
         ],
     );
+    // Patients are in several folds.
+    record(&folder, "e6", 10);
     let rows = rows.replace(",1\n", ",3\n");
-    fs::write(folder.join("list.csv"), format!("exam_id,patient_id,path,fold\n{rows}9,p0,records/e0,1\n")).unwrap();
+    fs::write(folder.join("list.csv"), format!("exam_id,patient_id,path,fold\n{rows}9,p0,records/e6,1\n")).unwrap();
     let text = propose(&folder).unwrap().source();
     has(&text, &["fold = \"fold\""]);
-    assert!(text.contains("patients have records in several folds: whoever is tested"), "{text}");
+    assert!(text.contains("# odd: 2 patients have records in several folds: whoever is tested"), "{text}");
     fs::remove_dir_all(&folder).unwrap();
 
     // Leads that are clipped, flat, and do not add up.
