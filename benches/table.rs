@@ -57,7 +57,7 @@ fn measure(folder: &Path) {
     let results = folder.join("results");
     for what in ["plan", "plan, a second look"] {
         let start = Instant::now();
-        let planned = plan_manifests(&[path.clone()], &results, None, &mut |_| {}).expect("it is sound");
+        let planned = plan_manifests(std::slice::from_ref(&path), &results, None, &mut |_| {}).expect("it is sound");
         say(&format!("{what}: {} stages", planned.plan.stages.len()), start);
     }
     let manifest = manifest::load(&[path]).expect("it is sound").remove(0);

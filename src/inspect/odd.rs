@@ -165,8 +165,25 @@ impl Seen {
                 found.len()
             ));
         }
+        self.repeated(&found);
         self.rates_and_lengths(&found);
         self.values(&found, reading);
+    }
+
+    /// Records that have the signals of another.
+    fn repeated(&mut self, found: &[(&str, Found)]) {
+        let same = |a: &Found, b: &Found| a.raw.leads == b.raw.leads && a.raw.signals == b.raw.signals;
+        let first_of = |place: usize| found[..place].iter().find(|(_, other)| same(other, &found[place].1));
+        let pairs: Vec<(&str, &str)> =
+            (0..found.len()).filter_map(|place| Some((found[place].0, first_of(place)?.0))).collect();
+        if let Some((id, other)) = pairs.first() {
+            self.odd.push(format!(
+                "{} of {} records that were read have the very signals of another, such as {id} those of {other}: they are \
+                 one recording, and one patient's",
+                pairs.len(),
+                found.len()
+            ));
+        }
     }
 
     fn rates_and_lengths(&mut self, found: &[(&str, Found)]) {

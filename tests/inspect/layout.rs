@@ -246,6 +246,19 @@ fn what_is_odd_in_tables_and_signals() {
     assert!(text.contains("# odd: 2 patients have records in several folds: whoever is tested"), "{text}");
     fs::remove_dir_all(&folder).unwrap();
 
+    // One recording under two names.
+    let folder = super::folder("copies");
+    for name in ["a1", "b1", "c2"] {
+        record(&folder, name, 10);
+    }
+    fs::write(folder.join("list.csv"), "record_id,age\na1,50\nb1,51\nc2,52\n").unwrap();
+    let text = propose(&folder).unwrap().source();
+    assert!(
+        text.contains("# odd: 1 of 3 records that were read have the very signals of another, such as b1 those of a1"),
+        "{text}"
+    );
+    fs::remove_dir_all(&folder).unwrap();
+
     // Leads that are clipped, flat, and do not add up.
     let folder = files("clipped", USUAL, ("", ""));
     for number in 0..8 {
