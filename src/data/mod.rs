@@ -17,7 +17,7 @@ mod identity;
 mod index;
 mod left_out;
 mod load;
-mod look;
+pub(crate) mod look;
 mod people;
 mod recording;
 pub mod signal;

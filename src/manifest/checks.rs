@@ -271,6 +271,7 @@ impl Checks<'_> {
         let transfer = &manifest.transfer;
         if let Some(source) = manifest.sources.get(&transfer.source)
             && !source.knows().classifies()
+            && !self.are_classes_without_labels(&source.knows())
         {
             let lacks = if source.knows().classes() { "folds" } else { "labels" };
             let message = format!(

@@ -43,6 +43,12 @@ impl Checks<'_> {
         }
     }
 
+    /// Whether the transfer's classes are made of what is known of records beside labels: sex, age, measurements.
+    pub(super) fn are_classes_without_labels(&self, knows: &Knowledge) -> bool {
+        let mut names = self.manifest.transfer.classes.iter().flat_map(names_of).peekable();
+        knows.folds && names.peek().is_some() && names.all(|name| knows.has(&written(name)))
+    }
+
     /// That the sources that classifiers are evaluated on know what the classes are made of.
     pub(super) fn classes_elsewhere(&mut self) {
         let Transfer { evaluate_on, classes, .. } = &self.manifest.transfer;

@@ -31,6 +31,7 @@ use crate::source::keys::{AT_MOST, EXCLUDE, FOLD_SEED, GAIN, UNIT, UNREADABLE, d
 use crate::source::known::{Folder, KnownSet, table_in};
 use crate::source::maps::{Codes, Labels, SCP, SUBCLASS};
 use crate::source::person::{Strange, age};
+use crate::source::recognise::{Glimpse, Recognised};
 use crate::source::signals::{self, Axis, Layout, Place};
 use crate::source::table::{Column, Row, Table};
 use crate::source::{Found, Knowledge, Listing, Record, Request, SourceKind};
@@ -89,6 +90,17 @@ impl Code15 {
         },
         from_json: from_json::<Self>,
     };
+}
+
+/// Knows the table again, and a file with tracings.
+pub(super) fn recognise(glimpse: &Glimpse) -> Option<Recognised> {
+    let columns = ["exam_id", "patient_id", "trace_file", "1dAVb", "normal_ecg"];
+    let has_tracings = |path: &Path| {
+        let look = signals::look(path, &Layout::default());
+        look.is_ok_and(|look| look.arrays.iter().any(|array| array.name == "tracings"))
+    };
+    let is_it = glimpse.has_table(TABLE, &columns) && glimpse.of_ending("hdf5").next().is_some_and(has_tracings);
+    glimpse.of_kind(&Code15::KIND, is_it)
 }
 
 impl KnownSet for Code15 {
