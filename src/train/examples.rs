@@ -122,7 +122,7 @@ impl<'a> Examples<'a> {
     }
 
     /// The same examples to be trained on: with the windows that are for that.
-    pub(super) fn to_train(self, signal: &Signal) -> Self {
+    pub(super) fn trained_on(self, signal: &Signal) -> Self {
         let windows = Windows::of_training(signal, samples(self.datasets, self.picks));
         Self { windows, ..self }
     }
