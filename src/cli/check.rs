@@ -44,7 +44,22 @@ fn line(manifest: &Manifest) -> String {
     for excluded in report::plan::excluded(manifest) {
         line.push_str(&format!("  note: {excluded}\n"));
     }
-    line + &data_sets(manifest)
+    line + &voltage(manifest) + &data_sets(manifest)
+}
+
+/// Classes that are told by how many mV there are, where the networks do not see that.
+fn voltage(manifest: &Manifest) -> String {
+    let lost = manifest.voltage_classes();
+    let normalize = manifest.signal.normalize;
+    if lost.is_empty() || normalize.keeps_voltage() {
+        return String::new();
+    }
+    format!(
+        "  note: {} {} told by voltage, which normalize = \"{}\" takes away; \"global-z-score\" keeps it\n",
+        lost.join(", "),
+        if lost.len() == 1 { "is" } else { "are" },
+        normalize.name()
+    )
 }
 
 /// Which of the sources that are used are of one data set, and whether their people may overlap.

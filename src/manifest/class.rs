@@ -132,6 +132,13 @@ impl Class {
         }
     }
 
+    /// Whether its rule names a label whose criteria are in mV: PTB-XL's hypertrophies, and what it says of voltage.
+    pub fn is_told_by_voltage(&self) -> bool {
+        const LABELS: [&str; 7] = ["HYP", "LVH", "RVH", "SEHYP", "VCLVH", "HVOLT", "LVOLT"];
+        let is_one = |label: LabelName| LABELS.contains(&label.to_string().rsplit(':').next().unwrap_or_default());
+        self.labels().into_iter().any(is_one)
+    }
+
     /// Which records have it.
     pub fn rule(&self) -> &Rule {
         &self.rule

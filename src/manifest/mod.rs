@@ -14,6 +14,7 @@ pub(crate) mod keys;
 mod mixes;
 mod name_checks;
 mod path;
+mod protocol;
 mod read;
 mod read_classes;
 mod reference;
@@ -25,6 +26,7 @@ mod training;
 mod trial_checks;
 mod trials;
 mod types;
+mod window;
 
 pub use class::{Class, Rule};
 pub use condition::{Comparison, Condition, ConditionFault, ConditionName, Quantity};
@@ -33,6 +35,7 @@ pub use freeze::{Freeze, FreezeStep, L2Sp};
 pub use glob::glob_matches;
 pub use graft::*;
 pub use mixes::{Mix, MixPart};
+pub use protocol::Protocol;
 pub use reference::reference;
 pub use schema::schema;
 pub use signal::{Compute, Normalize, Shorter, Signal, Storage};
@@ -41,6 +44,7 @@ pub use task::Task;
 pub use training::{Augment, EarlyStopping, GradientClipping, Optimizer, Schedule, StoppingFrom, StoppingMetric};
 pub use trials::{Exclude, Trials};
 pub use types::*;
+pub use window::{Join, TestWindows, TrainWindow, Window};
 
 pub use crate::nn::{Architecture, BatchNormMode, Fusion};
 pub use crate::precision::Precision;
@@ -199,6 +203,7 @@ pub fn parse(
 
     let folder = path.parent().unwrap_or(Path::new(""));
     let mut read = read::manifest(text, &document, folder, env);
+    protocol::apply(text, &mut read);
     trial_checks::complete(&mut read);
     let mut problems = read.problems;
     match typed(path, text, read.json) {
@@ -263,6 +268,12 @@ impl Manifest {
             }
         }
         used
+    }
+
+    /// The names of those classes that are told by voltage.
+    pub fn voltage_classes(&self) -> Vec<&'static str> {
+        let classes = self.transfer.classes.iter();
+        classes.filter(|class| class.is_told_by_voltage()).map(Class::name).collect()
     }
 
     /// The source that is called so.
