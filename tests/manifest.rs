@@ -185,9 +185,9 @@ fn each_fault_is_shown_with_its_place_and_the_nearest_name() {
         ("[mixes.b]\nparts = [{ source = 'sim', share = 0.5 }, { source = 'ptbxl', share = 0.4 }]", 2, 9, "[{ source = 'sim', share = 0.5 }, { source = 'ptbxl', share = 0.4 }]", "the shares of `b` are 0.9 together; they must be 1"),
         ("[mixes.b]\nparts = [{ source = 'sim', share = 1 }, { source = 'ptbxl' }]", 2, 9, "[{ source = 'sim', share = 1 }, { source = 'ptbxl' }]", "either all parts of `b` have a `share` or none has"),
         ("[mixes.b]\nparts = [{ source = 'ptbxl', folds = [8, 9] }]", 2, 38, "[8, 9]", "fold 9 is also in transfer.validation_folds: the mix would train on patients the transfer stage is tested on"),
-        ("[mixes.b]\nparts = [{ source = 'sim', folds = [8] }]", 2, 36, "[8]", "only sources of kind `ptb-xl`, `cinc`, `ecg-arrhythmia`, `code-15`, `sph`, `mimic-iv-ecg`, `ludb`, `medalcare-xl`, `ptb`, `fda-drug-studies`, `table` have folds; `sim` is of kind `simulator`"),
+        ("[mixes.b]\nparts = [{ source = 'sim', folds = [8] }]", 2, 36, "[8]", "only sources of kind `ptb-xl`, `cinc`, `ecg-arrhythmia`, `chapman`, `code-15`, `sph`, `mimic-iv-ecg`, `ludb`, `medalcare-xl`, `ptb`, `fda-drug-studies`, `hospital`, `table` have folds; `sim` is of kind `simulator`"),
         ("[mixes.b]\nparts = [{ source = 'sim' }, { source = 'sim' }]", 2, 41, "'sim'", "an earlier part of `b` already draws from the same records"),
-        ("[transfer]\nsource = 'sim'", 2, 10, "'sim'", "`sim` is of kind `simulator`, which has no labels; the transfer stage needs a source of kind `ptb-xl`, `cinc`, `ecg-arrhythmia`, `code-15`, `sph`, `ludb`, `medalcare-xl`, `ptb`, `table`"),
+        ("[transfer]\nsource = 'sim'", 2, 10, "'sim'", "`sim` is of kind `simulator`, which has no labels; the transfer stage needs a source of kind `ptb-xl`, `cinc`, `ecg-arrhythmia`, `chapman`, `code-15`, `sph`, `ludb`, `medalcare-xl`, `ptb`, `hospital`, `table`"),
         ("[transfer]\ntest_folds = [8, 10]", 2, 14, "[8, 10]", "fold 8 is also in transfer.train_folds; the sets of folds must not overlap"),
         ("[transfer]\ntrain_folds = [1, 10]", 2, 15, "[1, 10]", "fold 10 is also in transfer.test_folds; the sets of folds must not overlap"),
         ("[regression]\ntest_share = 0.9", 2, 14, "0.9", "`validation_share` (0.1) and `test_share` (0.9) leave no training records; together they must be below 1"),
@@ -240,7 +240,7 @@ fn each_fault_is_shown_with_its_place_and_the_nearest_name() {
         ("[mixes.b]\nparts = [{ source = 'ptbxl', where = \"MI and sex = \\\"man\\\"\" }]", 2, 52, "\\\"man\\\"", "`where`: unknown sex `man`; known: `male`, `female`"),
         ("[mixes.b]\nparts = [{ source = 'ptbxl', where = \"sex = \\u0027man\\u0027\" }]", 2, 38, "\"sex = \\u0027man\\u0027\"", "`where`: unknown sex `man`; known: `male`, `female`"),
         ("[mixes.b]\nparts = [{ source = 'sim', where = 5 }]", 2, 36, "5", "`where` must be a condition in quotes, not the number 5"),
-        ("[mixes.b]\nparts = [{ source = 'sim', where = 'hr < 60 and not age > 60' }]", 2, 36, "'hr < 60 and not age > 60'", "`age` is known for sources of kind `ptb-xl`, `cinc`, `ecg-arrhythmia`, `code-15`, `sph`, `ludb`, `ptb`, `fda-drug-studies`, `table` only; `sim` is of kind `simulator`, with `hr`, `pr`, `qt`, `qrs`"),
+        ("[mixes.b]\nparts = [{ source = 'sim', where = 'hr < 60 and not age > 60' }]", 2, 36, "'hr < 60 and not age > 60'", "`age` is known for sources of kind `ptb-xl`, `cinc`, `ecg-arrhythmia`, `chapman`, `code-15`, `sph`, `ludb`, `ptb`, `fda-drug-studies`, `hospital`, `table` only; `sim` is of kind `simulator`, with `hr`, `pr`, `qt`, `qrs`"),
         ("[mixes.b]\nparts = [{ source = 'ptbxl', where = 'MI' }, { source = 'ptbxl', where = '(MI)' }]", 2, 57, "'ptbxl'", "an earlier part of `b` already draws from the same records"),
         ("[mixes.b]\nparts = [{ source = 'sim', max_records = 0 }]", 2, 42, "0", "`max_records` is 0; it must be from 1 to 10000000"),
         ("[mixes.b]\nparts = [{ source = 'sim', until_epoch = 0 }]", 2, 42, "0", "`until_epoch` is 0; it must be from 1 to 1000000"),
@@ -484,7 +484,7 @@ fn all_problems_are_told_at_once_in_the_order_of_the_text_and_none_twice() {
             (1, "unknown key `nam` in the manifest; did you mean `name`?"),
             (
                 1,
-                "the transfer stage needs a source of kind `ptb-xl`, `cinc`, `ecg-arrhythmia`, `code-15`, `sph`, `ludb`, `medalcare-xl`, `ptb`, `table`; declare one under [sources]"
+                "the transfer stage needs a source of kind `ptb-xl`, `cinc`, `ecg-arrhythmia`, `chapman`, `code-15`, `sph`, `ludb`, `medalcare-xl`, `ptb`, `hospital`, `table`; declare one under [sources]"
             ),
             (3, "`epochs` is 0; it must be from 1 to 1000000"),
             (4, "unknown key `los` in `regression`; did you mean `loss`?"),

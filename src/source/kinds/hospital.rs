@@ -7,7 +7,9 @@
 //! - Heart rate, PR, QT and QRS are those of the whole ECG, confirmed ones before the machine's; values that no human ECG can have are
 //!   not known.
 //! - Statements are labels of the vocabulary `statement`, in the words of the files: `Normal sinus rhythm`. Lines on what has changed
-//!   since an earlier ECG, and on who signed, are left out.
+//!   since an earlier ECG, and on who signed, are left out. MUSE has them in pieces, which are labels of the vocabulary `phrase`, as
+//!   are statements of one piece: `Atrial fibrillation` is one of `Atrial fibrillation with rapid ventricular response`. Lines with words
+//!   of doubt or denial (`possible`, `cannot`, `no`) have no phrases.
 //! - Folds are drawn by patient, see `fold_seed`.
 //! - What a file that cannot be read says is not known; its record is told when its signal is read.
 
@@ -32,6 +34,9 @@ use crate::{Error, Result, stop};
 
 /// What was stated of records; which statements there are is known when records are read.
 static STATEMENT: Vocabulary = Vocabulary::new("statement", &[]);
+
+/// Parts of statements that are without doubt.
+static PHRASE: Vocabulary = Vocabulary::new("phrase", &[]);
 
 /// What the intervals are called in messages.
 const COLUMNS: [&str; 4] = ["RR (60000 / heart rate)", "PR", "QT", "QRS"];
@@ -114,6 +119,7 @@ fn list(root: &Path, files: Vec<PathBuf>) -> Result<Listing> {
         let id = name_below(root, &if has_ending(&file) { file.with_extension("") } else { file.clone() });
         let mut labels = LabelSet::default();
         facts.statements.iter().for_each(|statement| labels.insert(label(&STATEMENT, statement)));
+        facts.phrases.iter().for_each(|phrase| labels.insert(label(&PHRASE, phrase)));
         let own: Intervals = [facts.hr.map(|hr| 60_000.0 / hr), facts.pr, facts.qt, facts.qrs];
         intervals.push(own);
         listing.records.push(Record {

@@ -11,7 +11,7 @@ use roxmltree::Node;
 
 use super::Facts;
 use super::exam::{Channel, Exam, Waveform, named};
-use super::facts::{age, age_between, date, milliseconds, positive, statements};
+use super::facts::{age, age_between, date, milliseconds, positive};
 use super::xml::{below, children, decimal, words};
 use crate::source::person::{Said, sex};
 use crate::source::signals::channels::Faulty;
@@ -178,7 +178,7 @@ fn annotate(root: Node<'_, '_>, facts: &mut Facts) {
         }
     }
     facts.hr = facts.hr.or(rr.map(|rr| 60_000.0 / rr));
-    facts.statements = statements(lines);
+    facts.state(lines.into_iter().map(|line| vec![line]));
 }
 
 /// Whether a node is an annotation, and of the whole ECG: of no single beat, and of no lead.

@@ -24,12 +24,14 @@ pub(in crate::source) struct Facts {
     pub qrs: Option<f64>,
     /// What was said of it, a line each.
     pub statements: Vec<String>,
+    /// The pieces of lines that say them without doubt: `Atrial fibrillation` of `Atrial fibrillation with ...`.
+    pub phrases: Vec<String>,
 }
 
 impl Default for Facts {
     fn default() -> Self {
-        let (patient, hr, pr, qt, qrs, statements) = Default::default();
-        Self { patient, age: Said::Nothing, sex: Said::Nothing, hr, pr, qt, qrs, statements }
+        let (patient, hr, pr, qt, qrs, statements, phrases) = Default::default();
+        Self { patient, age: Said::Nothing, sex: Said::Nothing, hr, pr, qt, qrs, statements, phrases }
     }
 }
 
@@ -61,23 +63,47 @@ impl Facts {
 const SIGNED: [&str; 5] = ["confirmed by", "referred by", "electronically signed", "overread by", "reviewed by"];
 const COMPARED: [&str; 3] = ["when compared with", "compared to ecg", "compared with ecg"];
 
-/// Lines of an interpretation that are statements: those on changes since an earlier ECG, which speak of what is no longer there and
-/// name its date, and those on who signed, are left out.
-pub(super) fn statements(lines: impl IntoIterator<Item = String>) -> Vec<String> {
-    let lines = lines.into_iter().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
-    let begins = |line: &str, with: &[&str]| {
-        let line = line.trim_start_matches('*').trim_start().to_lowercase();
-        with.iter().any(|start| line.starts_with(start))
-    };
-    let own =
-        lines.take_while(|line| !begins(line, &COMPARED)).filter(|line| !line.is_empty() && !begins(line, &SIGNED));
-    let mut statements: Vec<String> = Vec::new();
-    own.for_each(|line| {
-        if !statements.contains(&line) {
-            statements.push(line);
+/// What pieces begin with that go on from others.
+const ONGOING: [&str; 4] = ["with ", "and ", "in ", "or "];
+
+/// Words of a line whose pieces may not be so.
+const DOUBTS: [&str; 13] = [
+    "possible", "possibly", "probable", "probably", "cannot", "consider", "suggests", "suggestive", "may", "might", "not", "no",
+    "versus",
+];
+
+impl Facts {
+    /// Takes what an interpretation says, in lines of one or more pieces. Lines on changes since an earlier ECG, which speak of what is
+    /// no longer there and name its date, and those on who signed, are left out.
+    pub fn state(&mut self, lines: impl IntoIterator<Item = Vec<String>>) {
+        let begins = |line: &str, with: &[&str]| {
+            let line = line.trim_start_matches('*').trim_start().to_lowercase();
+            with.iter().any(|start| line.starts_with(start))
+        };
+        let insert = |list: &mut Vec<String>, text: String| {
+            if !text.is_empty() && !list.contains(&text) {
+                list.push(text);
+            }
+        };
+        for pieces in lines {
+            let pieces = pieces.iter().map(|piece| piece.split_whitespace().collect::<Vec<_>>().join(" "));
+            let pieces: Vec<String> = pieces.filter(|piece| !piece.is_empty()).collect();
+            let line = pieces.join(" ");
+            if begins(&line, &COMPARED) {
+                break;
+            }
+            if begins(&line, &SIGNED) {
+                continue;
+            }
+            let lower = line.to_lowercase();
+            let mut words = lower.split(|letter: char| !letter.is_alphanumeric());
+            if !words.any(|word| DOUBTS.contains(&word)) {
+                let whole = pieces.into_iter().filter(|piece| !begins(&format!("{piece} "), &ONGOING));
+                whole.for_each(|piece| insert(&mut self.phrases, piece));
+            }
+            insert(&mut self.statements, line);
         }
-    });
-    statements
+    }
 }
 
 /// An age of `number` units, in years: `years`, `Y` (DICOM), `a` (UCUM) ...
@@ -132,15 +158,21 @@ mod tests {
     fn lines_that_are_statements() {
         let lines = [
             "Normal  sinus rhythm",
-            "Possible Left atrial enlargement",
+            "Possible|Left atrial enlargement",
             "",
             "*** Confirmed by A. Person (12) on 1/2/2003",
             "Normal sinus rhythm",
             "When compared with ECG of 12-MAR-2010 10:03,",
             "Premature ventricular complexes are no longer Present",
         ];
-        let found = statements(lines.map(str::to_owned));
-        assert_eq!(found, ["Normal sinus rhythm", "Possible Left atrial enlargement"]);
+        let mut facts = Facts::default();
+        facts.state(lines.map(|line| line.split('|').map(str::to_owned).collect()));
+        assert_eq!(facts.statements, ["Normal sinus rhythm", "Possible Left atrial enlargement"]);
+        assert_eq!(facts.phrases, ["Normal sinus rhythm"]);
+        let mut facts = Facts::default();
+        facts.state([vec!["Atrial fibrillation".into(), "with rapid ventricular response".into()]]);
+        assert_eq!(facts.statements, ["Atrial fibrillation with rapid ventricular response"]);
+        assert_eq!(facts.phrases, ["Atrial fibrillation"]);
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! `SampleExponent`. `Waveform` is there twice, as `Rhythm` and as `Median`, the average beat.
 //!
 //! Measurements and diagnoses are those that were confirmed, else those of the machine (`Original...`). Statements are in pieces:
-//! `premature ventricular complexes`, `are no longer`, `present`. Only a whole line, up to a piece with the flag `ENDSLINE`, is one.
+//! `premature ventricular complexes`, `are no longer`, `present`. A whole line, up to a piece with the flag `ENDSLINE`, is one.
 
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, Engine, GeneralPurpose, GeneralPurposeConfig};
@@ -14,7 +14,7 @@ use roxmltree::Node;
 
 use super::Facts;
 use super::exam::{Channel, Exam, Waveform, named};
-use super::facts::{age, age_between, date, positive, statements};
+use super::facts::{age, age_between, date, positive};
 use super::xml::{below, children, decimal, number, word};
 use crate::source::person::{Said, sex};
 use crate::source::signals::channels::Faulty;
@@ -76,9 +76,9 @@ impl Exam for Muse<'_> {
         facts.qt = measured("QTInterval");
         facts.qrs = measured("QRSDuration");
         let lines = |group| below(self.0, &[group]).map(lines).unwrap_or_default();
-        facts.statements = statements(lines("Diagnosis"));
+        facts.state(lines("Diagnosis"));
         if facts.statements.is_empty() {
-            facts.statements = statements(lines("OriginalDiagnosis"));
+            facts.state(lines("OriginalDiagnosis"));
         }
         facts
     }
@@ -115,15 +115,14 @@ fn samples<'x>(lead: Node<'x, 'x>) -> Faulty<Vec<f64>> {
 }
 
 /// The lines of a diagnosis: pieces up to one that ends its line.
-fn lines<'x>(diagnosis: Node<'x, 'x>) -> Vec<String> {
-    let mut lines = vec![String::new()];
+fn lines<'x>(diagnosis: Node<'x, 'x>) -> Vec<Vec<String>> {
+    let mut lines = vec![Vec::new()];
     for statement in children(diagnosis, "DiagnosisStatement") {
         if let Some(line) = lines.last_mut() {
-            line.push(' ');
-            line.push_str(&word(statement, "StmtText").unwrap_or_default());
+            line.extend(word(statement, "StmtText"));
         }
         if children(statement, "StmtFlag").any(|flag| flag.text().is_some_and(|flag| flag.trim() == "ENDSLINE")) {
-            lines.push(String::new());
+            lines.push(Vec::new());
         }
     }
     lines

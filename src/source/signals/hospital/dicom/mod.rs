@@ -14,7 +14,7 @@ use std::borrow::Cow;
 
 use self::elements::Set;
 use super::exam::{Channel, Exam, Waveform, named};
-use super::facts::{age, age_between, date, milliseconds, positive, statements};
+use super::facts::{age, age_between, date, milliseconds, positive};
 use super::{Facts, scp};
 use crate::source::person::{Said, sex};
 use crate::source::signals::channels::Faulty;
@@ -216,7 +216,7 @@ fn annotate(set: &Set<'_>, facts: &mut Facts) {
         }
     }
     facts.hr = facts.hr.or(rr.map(|rr| 60_000.0 / rr));
-    facts.statements = statements(lines);
+    facts.state(lines.into_iter().map(|line| vec![line]));
 }
 
 fn measured(concept: &Set<'_>) -> Option<Measured> {

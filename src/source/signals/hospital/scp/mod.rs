@@ -12,7 +12,7 @@ mod huffman;
 use self::huffman::Tables;
 use super::Facts;
 use super::exam::{Channel, Exam, Waveform};
-use super::facts::{age, age_between, milliseconds, positive, statements};
+use super::facts::{age, age_between, milliseconds, positive};
 use crate::ecg::Sex;
 use crate::source::person::Said;
 use crate::source::signals::channels::Faulty;
@@ -140,16 +140,16 @@ impl<'f> Scp<'f> {
     }
 
     /// Section 8.
-    fn statements(&self) -> Vec<String> {
+    fn statements(&self) -> Vec<Vec<String>> {
         let Some(mut rest) = self.section(8).and_then(|body| body.get(9..)) else { return Vec::new() };
         let mut lines = Vec::new();
         while let [_, low, high, after @ ..] = rest {
             let length = usize::from(u16::from_le_bytes([*low, *high]));
             let Some((line, next)) = after.split_at_checked(length) else { break };
-            lines.push(text(line));
+            lines.push(vec![text(line)]);
             rest = next;
         }
-        statements(lines)
+        lines
     }
 }
 
@@ -199,7 +199,7 @@ impl Exam for Scp<'_> {
         let mut facts = Facts::default();
         self.person(&mut facts);
         self.measurements(&mut facts);
-        facts.statements = self.statements();
+        facts.state(self.statements());
         facts
     }
 }
