@@ -54,7 +54,7 @@ fn fault(more: &str) -> (usize, usize, String, String) {
 fn the_contract_is_read_as_it_says() {
     let manifest = good(CONTRACT);
     assert_eq!(manifest.name, "everything");
-    assert_eq!(manifest.sources["simulated"], Simulator { records: 2000, seed: 7 }.into());
+    assert_eq!(manifest.sources["simulated"], Simulator::new(2000, 7).into());
     let [path, features] = manifest.sources["ptbxl"].paths()[..] else { panic!() };
     assert_eq!(path.written, "$ECG_DATA/ptb-xl");
     assert_eq!(path.resolved, Ok(PathBuf::from("/data/ptb-xl")));
