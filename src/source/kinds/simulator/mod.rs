@@ -8,13 +8,13 @@
 //! - PR is the time from the start of the P wave to that of the QRS complex, QRS from start to end of the QRS complex,
 //!   QT from the start of the QRS complex to the end of the T wave; equal in every beat of a record.
 //! - HR is 60 over the mean RR interval between the starts of all QRS complexes that lie wholly in the record.
-//! - No P wave or QRS complex overlaps another wave.
+//! - In the simple model no two waves overlap; in the detailed one recovery may begin within the QRS complex.
 //!
 //! Respiration, baseline wander, muscle noise and mains hum are added, each from a random stream of its own. None of them
 //! moves an onset or offset of the heart's own signal.
 //!
 //! There are two models of the heart: [`Model::Simple`], below, is of sinus rhythm and of nobody in particular; [`detailed`] is
-//! of people with an age, a sex and diagnoses. `docs/simulator.md` has both beside real records.
+//! of people with an age, a sex and diagnoses. `docs/simulator.md` describes both, beside real records.
 //!
 //! ## How records of the simple model differ
 //!

@@ -146,9 +146,10 @@ impl Source for Simulator {
             faults.push((vec!["model".into()], why.into()));
         }
         let of_conditions = Mixture::faults(&self.conditions).into_iter();
-        faults.extend(of_conditions.map(|(condition, why)| {
-            (["conditions".to_owned()].into_iter().chain(condition).collect(), why)
-        }));
+        faults.extend(
+            of_conditions
+                .map(|(condition, why)| (["conditions".to_owned()].into_iter().chain(condition).collect(), why)),
+        );
         faults
     }
 

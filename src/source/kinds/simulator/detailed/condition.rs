@@ -2,6 +2,9 @@
 
 use Condition::*;
 
+use crate::ecg::LabelSet;
+use crate::source::maps::{Codes, Labels};
+
 /// What a record is called: an SCP-ECG statement as PTB-XL writes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Condition {
@@ -70,25 +73,47 @@ enum Group {
     Qt,
 }
 
-/// What is known of a condition: its code, its group, and of whom PTB-XL's records of it are: mean and standard deviation of
+/// What is known of a condition: its names, its group, and of whom PTB-XL's records of it are: mean and standard deviation of
 /// the age, and the share of women.
 struct Facts {
-    code: &'static str,
+    /// The code and what it means.
+    names: [&'static str; 2],
     group: Group,
     age: [f64; 2],
     women: f64,
 }
 
-const fn facts(code: &'static str, group: Group, age: [f64; 2], women: f64) -> Facts {
-    Facts { code, group, age, women }
+const fn facts(names: [&'static str; 2], group: Group, age: [f64; 2], women: f64) -> Facts {
+    Facts { names, group, age, women }
 }
 
 impl Condition {
     /// All, in the order of the documentation.
     pub const ALL: [Condition; 24] = [
-        Normal, Bradycardia, Tachycardia, Fibrillation, Ventricular, Atrial, AvBlock, IncompleteRight, CompleteRight,
-        CompleteLeft, LeftAnterior, Inferior, Inferolateral, Anteroseptal, Anterior, Anterolateral, Lateral,
-        LeftHypertrophy, RightHypertrophy, Ischaemia, StDepression, FlatT, InvertedT, LongQt,
+        Normal,
+        Bradycardia,
+        Tachycardia,
+        Fibrillation,
+        Ventricular,
+        Atrial,
+        AvBlock,
+        IncompleteRight,
+        CompleteRight,
+        CompleteLeft,
+        LeftAnterior,
+        Inferior,
+        Inferolateral,
+        Anteroseptal,
+        Anterior,
+        Anterolateral,
+        Lateral,
+        LeftHypertrophy,
+        RightHypertrophy,
+        Ischaemia,
+        StDepression,
+        FlatT,
+        InvertedT,
+        LongQt,
     ];
 
     /// The infarctions.
@@ -96,36 +121,48 @@ impl Condition {
 
     fn facts(self) -> Facts {
         match self {
-            Normal => facts("NORM", Group::Normal, [48.0, 18.0], 0.55),
-            Bradycardia => facts("SBRAD", Group::Rhythm, [55.0, 20.0], 0.45),
-            Tachycardia => facts("STACH", Group::Rhythm, [60.0, 18.0], 0.48),
-            Fibrillation => facts("AFIB", Group::Rhythm, [73.0, 11.0], 0.43),
-            Ventricular => facts("PVC", Group::Ectopy, [69.0, 14.0], 0.44),
-            Atrial => facts("PAC", Group::Ectopy, [71.0, 15.0], 0.50),
-            AvBlock => facts("1AVB", Group::Av, [69.0, 14.0], 0.35),
-            IncompleteRight => facts("IRBBB", Group::Bundle, [54.0, 19.0], 0.32),
-            CompleteRight => facts("CRBBB", Group::Bundle, [67.0, 14.0], 0.28),
-            CompleteLeft => facts("CLBBB", Group::Bundle, [71.0, 11.0], 0.50),
-            LeftAnterior => facts("LAFB", Group::Fascicle, [66.0, 16.0], 0.36),
-            Inferior => facts("IMI", Group::Infarction, [66.0, 13.0], 0.30),
-            Inferolateral => facts("ILMI", Group::Infarction, [66.0, 13.0], 0.30),
-            Anteroseptal => facts("ASMI", Group::Infarction, [68.0, 13.0], 0.43),
-            Anterior => facts("AMI", Group::Infarction, [67.0, 14.0], 0.40),
-            Anterolateral => facts("ALMI", Group::Infarction, [69.0, 12.0], 0.42),
-            Lateral => facts("LMI", Group::Infarction, [66.0, 13.0], 0.40),
-            LeftHypertrophy => facts("LVH", Group::Hypertrophy, [68.0, 16.0], 0.45),
-            RightHypertrophy => facts("RVH", Group::Hypertrophy, [62.0, 18.0], 0.45),
-            Ischaemia => facts("ISC_", Group::Repolarisation, [71.0, 12.0], 0.45),
-            StDepression => facts("STD_", Group::Repolarisation, [70.0, 13.0], 0.50),
-            FlatT => facts("NDT", Group::Repolarisation, [63.0, 16.0], 0.54),
-            InvertedT => facts("INVT", Group::Repolarisation, [67.0, 14.0], 0.52),
-            LongQt => facts("LNGQT", Group::Qt, [66.0, 16.0], 0.60),
+            Normal => facts(["NORM", "normal ECG"], Group::Normal, [48.0, 18.0], 0.55),
+            Bradycardia => facts(["SBRAD", "sinus bradycardia"], Group::Rhythm, [55.0, 20.0], 0.45),
+            Tachycardia => facts(["STACH", "sinus tachycardia"], Group::Rhythm, [60.0, 18.0], 0.48),
+            Fibrillation => facts(["AFIB", "atrial fibrillation"], Group::Rhythm, [73.0, 11.0], 0.43),
+            Ventricular => facts(["PVC", "premature ventricular complexes"], Group::Ectopy, [69.0, 14.0], 0.44),
+            Atrial => facts(["PAC", "premature atrial complexes"], Group::Ectopy, [71.0, 15.0], 0.50),
+            AvBlock => facts(["1AVB", "first degree AV block"], Group::Av, [69.0, 14.0], 0.35),
+            IncompleteRight => {
+                facts(["IRBBB", "incomplete right bundle branch block"], Group::Bundle, [54.0, 19.0], 0.32)
+            }
+            CompleteRight => facts(["CRBBB", "complete right bundle branch block"], Group::Bundle, [67.0, 14.0], 0.28),
+            CompleteLeft => facts(["CLBBB", "complete left bundle branch block"], Group::Bundle, [71.0, 11.0], 0.50),
+            LeftAnterior => facts(["LAFB", "left anterior fascicular block"], Group::Fascicle, [66.0, 16.0], 0.36),
+            Inferior => facts(["IMI", "inferior infarction"], Group::Infarction, [66.0, 13.0], 0.30),
+            Inferolateral => facts(["ILMI", "inferolateral infarction"], Group::Infarction, [66.0, 13.0], 0.30),
+            Anteroseptal => facts(["ASMI", "anteroseptal infarction"], Group::Infarction, [68.0, 13.0], 0.43),
+            Anterior => facts(["AMI", "anterior infarction"], Group::Infarction, [67.0, 14.0], 0.40),
+            Anterolateral => facts(["ALMI", "anterolateral infarction"], Group::Infarction, [69.0, 12.0], 0.42),
+            Lateral => facts(["LMI", "lateral infarction"], Group::Infarction, [66.0, 13.0], 0.40),
+            LeftHypertrophy => facts(["LVH", "left ventricular hypertrophy"], Group::Hypertrophy, [68.0, 16.0], 0.45),
+            RightHypertrophy => facts(["RVH", "right ventricular hypertrophy"], Group::Hypertrophy, [62.0, 18.0], 0.45),
+            Ischaemia => facts(["ISC_", "ischaemic ST-T changes"], Group::Repolarisation, [71.0, 12.0], 0.45),
+            StDepression => facts(["STD_", "ST depression"], Group::Repolarisation, [70.0, 13.0], 0.50),
+            FlatT => facts(["NDT", "flat T waves"], Group::Repolarisation, [63.0, 16.0], 0.54),
+            InvertedT => facts(["INVT", "inverted T waves"], Group::Repolarisation, [67.0, 14.0], 0.52),
+            LongQt => facts(["LNGQT", "long QT"], Group::Qt, [66.0, 16.0], 0.60),
         }
     }
 
     /// The statement: `AFIB`.
     pub fn code(self) -> &'static str {
-        self.facts().code
+        self.facts().names[0]
+    }
+
+    /// What it means.
+    pub fn description(self) -> &'static str {
+        self.facts().names[1]
+    }
+
+    /// The statement with its subclass and superclass, if it has them.
+    pub fn labels(self) -> LabelSet {
+        Labels::of(Codes::Scp).get([self.code()])
     }
 
     /// The condition with this code.
@@ -146,9 +183,7 @@ impl Condition {
     /// Whether no record has both.
     pub(super) fn excludes(self, other: Condition) -> bool {
         let groups = [self, other].map(|condition| condition.facts().group);
-        let are = |a: Condition, b: &[Condition]| {
-            self == a && b.contains(&other) || other == a && b.contains(&self)
-        };
+        let are = |a: Condition, b: &[Condition]| self == a && b.contains(&other) || other == a && b.contains(&self);
         self == other
             || groups[0] == groups[1]
             || groups.contains(&Group::Normal)

@@ -8,7 +8,7 @@ use crate::source::kinds::simulator::draw::truncated;
 /// Years around which effects of the age are written.
 const MIDDLE_AGE: f64 = 45.0;
 
-/// What is to be seen of a record's beats, ms, by the distributions in the module's documentation.
+/// What is to be seen of a record's beats, ms, by the distributions that `docs/simulator.md` lists.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Durations {
     /// bpm
@@ -34,7 +34,7 @@ fn hr(conditions: &[Condition], person: &Person, random: &mut ChaCha8Rng) -> f64
     let has = |condition| conditions.contains(&condition);
     let women = person.by_sex(0.0, 3.0);
     if has(Condition::Fibrillation) {
-        truncated(random, 86.0, 20.0, [50.0, 140.0])
+        truncated(random, 88.0, 20.0, [50.0, 140.0])
     } else if has(Condition::Bradycardia) {
         truncated(random, 53.0, 5.0, [38.0, 59.0])
     } else if has(Condition::Tachycardia) {
@@ -42,7 +42,7 @@ fn hr(conditions: &[Condition], person: &Person, random: &mut ChaCha8Rng) -> f64
     } else if has(Condition::Normal) {
         truncated(random, 67.0 + women, 11.0, [50.0, 99.0])
     } else {
-        truncated(random, 70.0 + women, 13.0, [50.0, 99.0])
+        truncated(random, 75.0 + women, 13.0, [50.0, 99.0])
     }
 }
 

@@ -52,9 +52,8 @@ fn short(value: f64) -> String {
 fn parse(codes: &str) -> Result<Vec<Condition>, String> {
     let mut conditions: Vec<Condition> = Vec::new();
     for code in codes.split('+').map(str::trim) {
-        let condition = Condition::with_code(code).ok_or_else(|| {
-            format!("unknown condition `{code}`{}", hint(code, Condition::ALL.map(Condition::code)))
-        })?;
+        let condition = Condition::with_code(code)
+            .ok_or_else(|| format!("unknown condition `{code}`{}", hint(code, Condition::ALL.map(Condition::code))))?;
         if let Some(other) = conditions.iter().find(|other| other.excludes(condition)) {
             return Err(match *other == condition {
                 true => format!("`{code}` comes twice in `{codes}`"),

@@ -146,13 +146,7 @@ impl Shape {
 }
 
 /// Draws how long the supports of waves are, of which so much is to be seen as [`Durations`] say.
-fn supports(
-    conditions: &[Condition],
-    person: &Person,
-    qrs: f64,
-    shape: &Shape,
-    random: &mut ChaCha8Rng,
-) -> Supports {
+fn supports(conditions: &[Condition], person: &Person, qrs: f64, shape: &Shape, random: &mut ChaCha8Rng) -> Supports {
     let [p, complex, t] = [&shape.p, &shape.qrs, &shape.t.bells].map(|bells| seen(bells).unwrap_or([0.0, 1.0]));
     let early_qrs = truncated(random, 158.0, 12.0, [135.0, 190.0]);
     let whole_qrs = qrs / (complex[1] - complex[0]);

@@ -10,7 +10,7 @@ use crate::source::kinds::simulator::draw::{log_normal, standard, uniform};
 use crate::source::kinds::simulator::shape::{bell, scaled, turned};
 
 /// The dipole of a T wave, mV.
-const NORMAL: Vector = [0.28, 0.14, -0.22];
+const NORMAL: Vector = [0.32, 0.15, -0.22];
 
 /// An ST segment that differs from the baseline by less than this, mV, does not.
 const LEVEL: f64 = 0.015;

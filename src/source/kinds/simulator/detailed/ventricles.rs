@@ -24,19 +24,20 @@ const fn part(support: [f64; 2], peak: f64, vector: Vector, spread: f64) -> Part
     Part { support, peak, vector, spread }
 }
 
-/// Septum, free wall, apex to base, base: narrow beside the faint edges of the complex.
-const NORMAL: [Part; 4] = [
-    part([0.0, 0.44], 0.56, [-0.12, -0.02, -0.27], 0.3),
-    part([0.20, 0.65], 0.5, [1.13, 0.68, -0.05], 0.12),
-    part([0.34, 0.74], 0.5, [0.18, 0.09, 0.47], 0.3),
-    part([0.46, 1.0], 0.34, [-0.27, -0.20, 0.40], 0.3),
+/// Septum, free wall of the left ventricle within and without, apex to base, base: narrow beside the faint edges of the complex.
+const NORMAL: [Part; 5] = [
+    part([0.0, 0.44], 0.56, [-0.14, -0.02, -0.28], 0.3),
+    part([0.22, 0.62], 0.5, [1.10, 0.52, -0.13], 0.12),
+    part([0.28, 0.82], 0.45, [0.18, 0.21, 0.0], 0.25),
+    part([0.34, 0.72], 0.5, [0.10, 0.02, 0.62], 0.3),
+    part([0.46, 1.0], 0.30, [-0.19, -0.03, 0.48], 0.3),
 ];
 
 /// The septum from the right, then the left wall, slowly.
 const LEFT_BLOCK: [Part; 3] = [
     part([0.0, 0.50], 0.55, [0.28, 0.22, 0.42], 0.25),
-    part([0.12, 0.62], 0.5, [0.78, 0.28, 0.72], 0.15),
-    part([0.42, 1.0], 0.48, [0.80, 0.12, 0.48], 0.2),
+    part([0.14, 0.54], 0.5, [0.82, 0.28, 0.76], 0.15),
+    part([0.44, 1.0], 0.40, [0.82, 0.12, 0.48], 0.2),
 ];
 
 /// The right ventricle, late.
@@ -111,18 +112,19 @@ fn size(conditions: &[Condition], person: &Person, random: &mut ChaCha8Rng) -> f
     let usual = person.by_sex(1.10 - 0.004 * years, 0.95 - 0.0015 * years);
     let large = conditions.contains(&Condition::LeftHypertrophy);
     let grown = if large { uniform(random, 1.45, 2.1) } else { 1.0 };
-    usual * grown * log_normal(random, 1.0, 0.2, 1.7)
+    let largest = if conditions.contains(&Condition::Normal) { 1.4 } else { 1.7 };
+    usual * grown * log_normal(random, 1.0, 0.19, largest)
 }
 
 /// The axis turns to the left with the age.
 fn axis(conditions: &[Condition], person: &Person, random: &mut ChaCha8Rng) -> [f64; 2] {
     let has = |condition| conditions.contains(&condition);
     let frontal = if has(Condition::LeftAnterior) {
-        truncated(random, -88.0, 8.0, [-110.0, -78.0])
+        truncated(random, -76.0, 7.0, [-95.0, -68.0])
     } else if has(Condition::RightHypertrophy) {
         truncated(random, 35.0, 12.0, [15.0, 60.0])
     } else {
-        truncated(random, 2.0 - 0.35 * (person.age - 45.0), 23.0, [-65.0, 48.0])
+        truncated(random, -0.3 * (person.age - 45.0), 18.0, [-50.0, 46.0])
     };
     let back = if has(Condition::LeftHypertrophy) { 10.0 } else { 0.0 };
     [frontal, back + truncated(random, 0.0, 13.0, [-35.0, 35.0])]
@@ -150,6 +152,10 @@ fn parts(conditions: &[Condition], qrs: f64) -> Vec<Part> {
     if has(Condition::RightHypertrophy) {
         parts[1].vector = scaled(parts[1].vector, 0.6);
     }
+    if has(Condition::LeftHypertrophy) {
+        // It is the wall that grew.
+        parts[0].vector = scaled(parts[0].vector, 0.6);
+    }
     parts.extend(late.into_iter().filter(|(condition, _)| has(*condition)).map(|(_, part)| part));
     parts
 }
@@ -157,9 +163,9 @@ fn parts(conditions: &[Condition], qrs: f64) -> Vec<Part> {
 /// Notches: of one complex in five, of half where muscle is scarred or a bundle blocked.
 fn notch(bells: &mut Vec<Bell>, conditions: &[Condition], size: f64, random: &mut ChaCha8Rng) {
     use Condition::{CompleteLeft, CompleteRight};
-    let often = conditions.iter().any(|one| {
-        Condition::INFARCTIONS.contains(one) || [CompleteLeft, CompleteRight].contains(one)
-    });
+    let often = conditions
+        .iter()
+        .any(|one| Condition::INFARCTIONS.contains(one) || [CompleteLeft, CompleteRight].contains(one));
     if uniform(random, 0.0, 1.0) >= if often { 0.5 } else { 0.2 } {
         return;
     }
