@@ -233,6 +233,7 @@ impl Checks<'_> {
         let regression = &self.manifest.regression;
         self.shares("regression", regression.validation_share, regression.test_share);
         self.targets();
+        self.targets_elsewhere();
         self.training("regression", &regression.augment, &regression.schedule, regression.epochs);
     }
 
@@ -272,6 +273,7 @@ impl Checks<'_> {
             }
         }
         self.classes();
+        self.classes_elsewhere();
         self.classifier("transfer", transfer);
     }
 

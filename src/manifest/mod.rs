@@ -254,7 +254,8 @@ impl Manifest {
         let mixes = self.trials.mix.iter().filter_map(|name| self.mixes.get(name));
         let parts = mixes.flat_map(|mix| mix.parts.iter().map(|part| &part.source));
         let mut used: Vec<String> = Vec::new();
-        for source in std::iter::once(&self.transfer.source).chain(parts) {
+        let elsewhere = self.regression.evaluate_on.iter().chain(&self.transfer.evaluate_on);
+        for source in std::iter::once(&self.transfer.source).chain(parts).chain(elsewhere) {
             if !used.contains(source) {
                 used.push(source.clone());
             }

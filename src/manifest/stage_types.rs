@@ -12,6 +12,9 @@ macro_rules! meaning {
     (gradient_clipping) => {
         "Scale all gradients of a step down together where their L2 norm is larger, as PyTorch's `clip_grad_norm_` does; weight decay comes after. Curves get `gradient_norm`, the epoch's mean before clipping."
     };
+    (evaluate_on) => {
+        "Sources that every network of this stage is evaluated on besides, once it is trained: on all records of which is known what the network was to learn, but those of people, and those recordings, that trained or validated it or what is grafted in it. It changes no network, and may be added when all are trained."
+    };
     (early_stopping) => {
         "Stop when the watched value has not improved. The best epoch's weights are the stage's result. Waiting begins anew at every planned change (see `from`), and no stop comes before the last of them."
     };
@@ -45,6 +48,9 @@ table! {
         pub test_share: f64 = 0.1 in fraction();
         /// Random changes to training signals, drawn anew for each record and epoch.
         pub augment: Vec<Augment> = [] in AUGMENTS;
+        #[doc = meaning!(evaluate_on)]
+        pub evaluate_on: Vec<String> = [] in list_of(&Type::Name(Names::Source), 0)
+            => serde(default, skip_serializing_if = "Vec::is_empty");
     }
 }
 
@@ -155,6 +161,9 @@ table! {
         pub class_weights: ClassWeights = "none";
         /// Random changes to training signals, drawn anew for each record and epoch.
         pub augment: Vec<Augment> = [] in AUGMENTS;
+        #[doc = meaning!(evaluate_on)]
+        pub evaluate_on: Vec<String> = [] in list_of(&Type::Name(Names::Source), 0)
+            => serde(default, skip_serializing_if = "Vec::is_empty");
     }
 }
 

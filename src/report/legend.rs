@@ -1,7 +1,7 @@
 //! What the signs in a table mean, in plain English.
 
 use super::format::{EARLY, UNMEASURABLE};
-use super::sheet;
+use super::{elsewhere, sheet};
 use crate::compare::{Arm, Comparison, Delta, Experiment, Ranks, SignificanceTest, rank};
 use crate::metrics::NamedMetric;
 use crate::statistics::Unmeasurable;
@@ -89,8 +89,9 @@ fn test_set(test: &TestSet) -> String {
 
 /// What the signs mean, once for all tables: what was compared, how it was tested, and what was corrected for.
 pub(super) fn signs(comparison: &Comparison, signs: &Signs) -> Vec<String> {
-    if arms(comparison).all(|arm| arm.seeds.done == 0) {
-        return Vec::new();
+    let of_elsewhere = elsewhere::legend(comparison);
+    if comparison.shape.elsewhere || arms(comparison).all(|arm| arm.seeds.done == 0) {
+        return of_elsewhere.into_iter().collect();
     }
     let Some(metric) = comparison.metrics.first() else { return Vec::new() };
     let mut lines = numbers(comparison, metric);
@@ -103,6 +104,7 @@ pub(super) fn signs(comparison: &Comparison, signs: &Signs) -> Vec<String> {
     if comparison.shape.ranks {
         lines.extend(ranks(comparison));
     }
+    lines.extend(of_elsewhere);
     lines
 }
 

@@ -24,6 +24,11 @@ pub(super) struct Examples<'a> {
     pub shape: (usize, usize),
 }
 
+/// Means of the leads, in the metadata of a checkpoint.
+const LEAD_MEAN: &str = "lead_mean";
+/// What their values are multiplied with after, there.
+const LEAD_INVERSE_SD: &str = "lead_inverse_sd";
+
 /// `train-z-score`: mean and standard deviation of each lead over the training records.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Scaling {
@@ -61,12 +66,31 @@ impl Scaling {
         Ok(Some(Self { leads }))
     }
 
+    /// As [`Scaling::describe`] wrote it; none where there was none.
+    ///
+    /// # Errors
+    /// Where it is not understood.
+    pub(super) fn from_metadata(metadata: &BTreeMap<String, String>) -> Result<Option<Self>> {
+        let of = |key: &str| metadata.get(key).map(|text| numbers(key, text)).transpose();
+        let (Some(means), Some(inverses)) = (of(LEAD_MEAN)?, of(LEAD_INVERSE_SD)?) else { return Ok(None) };
+        Ok(Some(Self { leads: means.into_iter().zip(inverses).map(|(mean, inverse)| [mean, inverse]).collect() }))
+    }
+
     /// For the checkpoint: mean and standard deviation by lead.
     pub(super) fn describe(&self, metadata: &mut BTreeMap<String, String>) {
         let text = |values: Vec<f32>| values.iter().map(|v| v.to_string()).collect::<Vec<_>>().join(",");
-        metadata.insert("lead_mean".into(), text(self.leads.iter().map(|lead| lead[0]).collect()));
-        metadata.insert("lead_inverse_sd".into(), text(self.leads.iter().map(|lead| lead[1]).collect()));
+        metadata.insert(LEAD_MEAN.into(), text(self.leads.iter().map(|lead| lead[0]).collect()));
+        metadata.insert(LEAD_INVERSE_SD.into(), text(self.leads.iter().map(|lead| lead[1]).collect()));
     }
+}
+
+/// The numbers, parted by commas, that the metadata of a checkpoint have under a key.
+///
+/// # Errors
+/// Where they are none.
+pub(super) fn numbers<T: std::str::FromStr>(key: &str, text: &str) -> Result<Vec<T>> {
+    let all: Option<Vec<T>> = text.split(',').map(|number| number.parse().ok()).collect();
+    all.ok_or_else(|| Error::user(format!("the checkpoint's {key}, {text:?}, is no list of numbers")))
 }
 
 /// The dataset of a pick.

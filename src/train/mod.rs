@@ -30,7 +30,8 @@
 //! # The rest
 //!
 //! - *What is learned*: `regression` and `classification` are the two tasks, `labels` what examples are measured
-//!   against, `objective` the losses, `by_source` scores apart by source.
+//!   against, `objective` the losses, `by_source` scores apart by source, `elsewhere` what a trained network is worth on
+//!   records of other sources.
 //! - *What is seen*: `examples` are records as a network sees them, `augment` their random changes, `curriculum` which of
 //!   them take part when, `randomness` every random stream.
 //! - *How it is moved*: `schedule` is the learning rate over time, `gradients` clipping, `l2_sp` the pull to what was
@@ -47,6 +48,7 @@ mod configuration;
 mod curriculum;
 mod curves;
 mod data_loader;
+mod elsewhere;
 mod examples;
 mod finite;
 mod fit;
@@ -68,7 +70,9 @@ mod timeline;
 mod training;
 
 pub use crate::outcome::{EpochValue, MeasuredValue, Outcome, Prediction, RegressionScore, Score, SourceScore};
+pub use by_source::by_source;
 pub use classification::{Graft, transfer};
+pub use elsewhere::{Elsewhere, Told};
 pub use finite::not_finite;
 pub use optimizer::Optimizer as Stepper;
 pub use randomness::Randomness;

@@ -35,6 +35,7 @@ pub fn manifest(name: &str) -> Manifest {
         early_stopping: None,
         class_weights: ClassWeights::None,
         augment: vec![],
+        evaluate_on: vec![],
     };
     Manifest {
         path: format!("{name}.toml").into(),
@@ -90,6 +91,7 @@ pub fn manifest(name: &str) -> Manifest {
             validation_share: 0.1,
             test_share: 0.1,
             augment: vec![],
+            evaluate_on: vec![],
         },
         transfer: transfer.clone(),
         classification: Pretraining { training: transfer, validation_share: 0.1, test_share: 0.1 },
