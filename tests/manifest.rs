@@ -219,10 +219,10 @@ fn each_fault_is_shown_with_its_place_and_the_nearest_name() {
         ("[trials]\nexclude = [{ fusion = 'gate' }]", 2, 23, "'gate'", "`gate` is not in trials.fusion"),
         // the simulator's models
         ("[sources.b]\nkind = 'simulator'\nboundaries = 'seen'", 3, 14, "'seen'", "unknown definition of boundaries `seen`; known: `support`, `visible`"),
-        ("[sources.b]\nkind = 'simulator'\nconditions = { NORM = 0.5, AFIBB = 0.5 }", 3, 28, "AFIBB", "unknown condition `AFIBB`; did you mean `AFIB`?"),
+        ("[sources.b]\nkind = 'simulator'\nconditions = { NORM = 0.5, AFIBB = 0.5 }", 3, 36, "0.5", "unknown condition `AFIBB`; did you mean `AFIB`?"),
         ("[sources.b]\nkind = 'simulator'\nconditions = { NORM = 0.5, AFIB = 0.4 }", 3, 14, "{ NORM = 0.5, AFIB = 0.4 }", "the shares of `conditions` are 0.9 together; they must be 1"),
-        ("[sources.b]\nkind = 'simulator'\nconditions = { 'AFIB + 1AVB' = 1 }", 3, 16, "'AFIB + 1AVB'", "no record is both AFIB and 1AVB"),
-        ("[sources.b]\nkind = 'simulator'\nconditions = { 'LVH + LVH' = 1 }", 3, 16, "'LVH + LVH'", "`LVH` comes twice in `LVH + LVH`"),
+        ("[sources.b]\nkind = 'simulator'\nconditions = { 'AFIB + 1AVB' = 1 }", 3, 32, "1", "no record is both AFIB and 1AVB"),
+        ("[sources.b]\nkind = 'simulator'\nconditions = { 'LVH + LVH' = 1 }", 3, 30, "1", "`LVH` comes twice in `LVH + LVH`"),
         ("[sources.b]\nkind = 'simulator'\nconditions = { AFIB = 1.5 }", 3, 23, "1.5", "`AFIB` is 1.5; it must be above 0 and at most 1"),
         ("[sources.b]\nkind = 'simulator'\nmodel = 'simple'\nconditions = { AFIB = 1 }", 3, 9, "'simple'", "the simple model has no conditions; write model = \"detailed\", or leave `conditions` out"),
         // conditions and curricula

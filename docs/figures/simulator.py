@@ -104,7 +104,7 @@ def features(path):
 
 
 def draw(sets, path):
-    plt.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "ecgraft", "font.family": "sans-serif", "font.size": 9})
+    plt.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "ecgraft", "font.size": 9})
     figure, axes = plt.subplots(2, 4, figsize=(11, 4.6))
     for place, (axis, (name, _, unit, limits, bins)) in enumerate(zip(axes.flat, PANELS)):
         for (label, colour), values in zip(SETS, sets):
@@ -134,7 +134,8 @@ def table(sets):
             one = values[place // 4][:, place % 4]
             low, middle, high = np.nanquantile(one, [0.05, 0.5, 0.95])
             digits = 0 if place < 4 else 2
-            cells.append(f"{middle:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})" + (f", mean {np.nanmean(one):.2f}" if place > 5 else ""))
+            mean = f", mean {np.nanmean(one):.2f}" if place > 5 else ""
+            cells.append(f"{middle:.{digits}f} ({low:.{digits}f} to {high:.{digits}f}){mean}")
         print(f"| {name}, {unit} | " + " | ".join(cells) + " |")
 
 

@@ -43,7 +43,8 @@ const CONDITIONS: Key = Key::new(
     Type::Named(&Type::Number(Range::above_to(0.0, 1.0))),
     "{}",
     "Shares of the records of the detailed model with these SCP-ECG statements, `{ NORM = 0.6, AFIB = 0.2, \"CRBBB + LAFB\" = 0.2 }`; together they are 1. There are NORM; SBRAD, STACH, AFIB; PVC, PAC; 1AVB, IRBBB, CRBBB, CLBBB, LAFB; IMI, ILMI, ASMI, AMI, ALMI, LMI; LVH, RVH; ISC_, STD_, NDT, INVT, LNGQT. Records have them as labels, with their subclasses and superclasses. Without any all are NORM.",
-);
+)
+.example("{ \"NORM\": 0.6, \"AFIB\": 0.2, \"CRBBB + LAFB\": 0.2 }");
 
 impl Simulator {
     pub(crate) const KIND: SourceKind = SourceKind {
@@ -210,4 +211,18 @@ fn simple(simulator: &Simulator, index: u64, respiration: &Respiration) -> (Inte
         Boundaries::Visible => shape.visible(&rhythm.intervals),
     };
     (intervals, beats, dipole)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::detailed::Condition;
+    use super::*;
+
+    #[test]
+    fn the_manifests_reference_lists_all_conditions_in_their_order() {
+        let (_, list) = CONDITIONS.doc.split_once("There are ").unwrap();
+        let (list, _) = list.split_once('.').unwrap();
+        let listed: Vec<&str> = list.split([',', ';']).map(str::trim).collect();
+        assert_eq!(listed, Condition::ALL.map(Condition::code));
+    }
 }
