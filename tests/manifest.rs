@@ -54,7 +54,7 @@ fn fault(more: &str) -> (usize, usize, String, String) {
 fn the_contract_is_read_as_it_says() {
     let manifest = good(CONTRACT);
     assert_eq!(manifest.name, "everything");
-    assert_eq!(manifest.sources["simulated"], Simulator { records: 2000, seed: 7 }.into());
+    assert_eq!(manifest.sources["simulated"], Simulator::new(2000, 7).into());
     let [path, features] = manifest.sources["ptbxl"].paths()[..] else { panic!() };
     assert_eq!(path.written, "$ECG_DATA/ptb-xl");
     assert_eq!(path.resolved, Ok(PathBuf::from("/data/ptb-xl")));
@@ -187,7 +187,7 @@ fn each_fault_is_shown_with_its_place_and_the_nearest_name() {
         ("[mixes.b]\nparts = [{ source = 'ptbxl', folds = [8, 9] }]", 2, 38, "[8, 9]", "fold 9 is also in transfer.validation_folds: the mix would train on patients the transfer stage is tested on"),
         ("[mixes.b]\nparts = [{ source = 'sim', folds = [8] }]", 2, 36, "[8]", "only sources of kind `ptb-xl`, `cinc`, `ecg-arrhythmia`, `chapman`, `code-15`, `sph`, `mimic-iv-ecg`, `ludb`, `medalcare-xl`, `ptb`, `fda-drug-studies`, `hospital`, `table` have folds; `sim` is of kind `simulator`"),
         ("[mixes.b]\nparts = [{ source = 'sim' }, { source = 'sim' }]", 2, 41, "'sim'", "an earlier part of `b` already draws from the same records"),
-        ("[transfer]\nsource = 'sim'", 2, 10, "'sim'", "`sim` is of kind `simulator`, which has no labels; the transfer stage needs a source of kind `ptb-xl`, `cinc`, `ecg-arrhythmia`, `chapman`, `code-15`, `sph`, `ludb`, `medalcare-xl`, `ptb`, `hospital`, `table`"),
+        ("[transfer]\nsource = 'sim'", 2, 10, "'sim'", "`sim` is of kind `simulator`, which has no labels without `conditions`; the transfer stage needs a source of kind `ptb-xl`, `cinc`, `ecg-arrhythmia`, `chapman`, `code-15`, `sph`, `ludb`, `medalcare-xl`, `ptb`, `hospital`, `table`"),
         ("[transfer]\ntest_folds = [8, 10]", 2, 14, "[8, 10]", "fold 8 is also in transfer.train_folds; the sets of folds must not overlap"),
         ("[transfer]\ntrain_folds = [1, 10]", 2, 15, "[1, 10]", "fold 10 is also in transfer.test_folds; the sets of folds must not overlap"),
         ("[regression]\ntest_share = 0.9", 2, 14, "0.9", "`validation_share` (0.1) and `test_share` (0.9) leave no training records; together they must be below 1"),
@@ -224,6 +224,14 @@ fn each_fault_is_shown_with_its_place_and_the_nearest_name() {
         ("[trials]\nfrom = [['hr'], ['classification']]", 2, 17, "['classification']", "no classifier can be trained on mix `synthetic`: records of `sim` have no classes; add to trials.exclude { mix = \"synthetic\", from = [\"classification\"] }"),
         ("[trials]\nfusion = 'sum'", 2, 10, "'sum'", "unknown fusion `sum`; known: `concat`, `gate`, `mean`"),
         ("[trials]\nexclude = [{ fusion = 'gate' }]", 2, 23, "'gate'", "`gate` is not in trials.fusion"),
+        // the simulator's models
+        ("[sources.b]\nkind = 'simulator'\nboundaries = 'seen'", 3, 14, "'seen'", "unknown definition of boundaries `seen`; known: `support`, `visible`"),
+        ("[sources.b]\nkind = 'simulator'\nconditions = { NORM = 0.5, AFIBB = 0.5 }", 3, 36, "0.5", "unknown condition `AFIBB`; did you mean `AFIB`?"),
+        ("[sources.b]\nkind = 'simulator'\nconditions = { NORM = 0.5, AFIB = 0.4 }", 3, 14, "{ NORM = 0.5, AFIB = 0.4 }", "the shares of `conditions` are 0.9 together; they must be 1"),
+        ("[sources.b]\nkind = 'simulator'\nconditions = { 'AFIB + 1AVB' = 1 }", 3, 32, "1", "no record is both AFIB and 1AVB"),
+        ("[sources.b]\nkind = 'simulator'\nconditions = { 'LVH + LVH' = 1 }", 3, 30, "1", "`LVH` comes twice in `LVH + LVH`"),
+        ("[sources.b]\nkind = 'simulator'\nconditions = { AFIB = 1.5 }", 3, 23, "1.5", "`AFIB` is 1.5; it must be above 0 and at most 1"),
+        ("[sources.b]\nkind = 'simulator'\nmodel = 'simple'\nconditions = { AFIB = 1 }", 3, 9, "'simple'", "the simple model has no conditions; write model = \"detailed\", or leave `conditions` out"),
         // conditions and curricula
         ("[mixes.b]\nparts = [{ source = 'sim', where = 'x' }]", 2, 37, "x", "unknown name `x`; known: `hr`, `pr`, `qt`, `qrs`"),
         ("[mixes.b]\nparts = [{ source = 'ptbxl', where = 'HYP or nrom' }]", 2, 46, "nrom", "unknown name `nrom`; did you mean `NORM`?"),

@@ -200,7 +200,7 @@ fn an_edit_changes_exactly_the_ids_it_should() {
         ("regression augment", |m| m.regression.augment = vec![Augment::LeadDropout { p: 0.1 }], Grafted),
         (
             "simulator",
-            |m| drop(m.sources.insert("simulated".into(), Simulator { records: 200, seed: 8 }.into())),
+            |m| drop(m.sources.insert("simulated".into(), Simulator::new(200, 8).into())),
             Grafted,
         ),
         ("labels", |m| m.transfer.labels = Labels::Multi, Transfers),

@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn simulated_records_are_known_by_their_number() {
-        let source = Simulator { records: 5, seed: 3 };
+        let source = Simulator::new(5, 3);
         let signal = Signal::recorded(vec![], 1.0, 1.0);
         let found = recordings(&source, &signal, &["4".into(), "5".into(), "04".into(), "x".into()]).unwrap();
         let (record, raw) = found[0].as_ref().unwrap();

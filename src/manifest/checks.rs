@@ -274,8 +274,9 @@ impl Checks<'_> {
             && !self.are_classes_without_labels(&source.knows())
         {
             let lacks = if source.knows().classes() { "folds" } else { "labels" };
+            let without = source.lacks_labels().map_or(String::new(), |key| format!(" without `{key}`"));
             let message = format!(
-                "`{}` is of kind `{}`, which has no {lacks}; the transfer stage needs a source of kind {}",
+                "`{}` is of kind `{}`, which has no {lacks}{without}; the transfer stage needs a source of kind {}",
                 transfer.source,
                 source.kind().name(),
                 list(&kinds_that(Knowledge::classifies))

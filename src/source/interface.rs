@@ -155,6 +155,11 @@ pub trait Source: Settings + fmt::Debug + Send + Sync {
         None
     }
 
+    /// Where records of its kind can have labels and its own have none: the key of the manifest that is not set.
+    fn lacks_labels(&self) -> Option<&'static str> {
+        None
+    }
+
     /// The data set that the manifest names for it, if it does.
     fn named_data_set(&self) -> Option<&str> {
         None
