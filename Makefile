@@ -18,8 +18,8 @@ CUDA_LIBRARIES ?= $(shell $(PYTHON) -c 'import nvidia; print(next(iter(nvidia.__
 
 # Libraries with the names of CUDA's, for building and testing without it.
 EMULATOR = $(CURDIR)/target/emulator/$(CUDA)
-WITH_EMULATOR = CARGO_TARGET_DIR=target/cuda-emulated LD_LIBRARY_PATH=$(EMULATOR) \
-	RUSTFLAGS="-L native=$(EMULATOR) -l dylib=cuda -l dylib=cublas -l dylib=nvrtc"
+# In a folder of its own: target/release/ecgraft needs no such library.
+WITH_EMULATOR = CARGO_TARGET_DIR=target/cuda-emulated ECGRAFT_EMULATOR=$(EMULATOR) LD_LIBRARY_PATH=$(EMULATOR)
 
 .PHONY: experiments test verify torture fuzz test-cuda test-cuda-emulated test-cuda-compile carry-cuda lint doc bench bench-peer bench-cuda error-rates help
 
@@ -44,13 +44,17 @@ fuzz: ## N mutated inputs for each parser; what fails is kept in target/fuzz
 	FUZZ=$(N) $(CARGO) test --release --locked --test fuzz -- --nocapture
 
 test-cuda-emulated: target/emulator ## The tests of the GPU, on a machine that has none: every kernel, compiled for the CPU
-	$(WITH_EMULATOR) $(CARGO) test --locked --features cuda-check --lib -- cuda
-	ECGRAFT_EMULATED_ORDER=backwards $(WITH_EMULATOR) $(CARGO) test --locked --features cuda-check --lib -- cuda
-	$(WITH_EMULATOR) $(CARGO) test --locked --features cuda-check --test gpu
+	@# What other crates are built to is the same.
+	@[ -d target/cuda-emulated/release ] || [ ! -d target/release ] || \
+		{ mkdir -p target/cuda-emulated && cp -al target/release target/cuda-emulated/release; }
+	$(WITH_EMULATOR) $(CARGO) test --release --locked --features cuda-check --lib --test gpu --no-run
+	$(WITH_EMULATOR) $(CARGO) test --release --locked --features cuda-check --lib -- cuda
+	ECGRAFT_EMULATED_ORDER=backwards $(WITH_EMULATOR) $(CARGO) test --release --locked --features cuda-check --lib -- cuda
+	$(WITH_EMULATOR) $(CARGO) test --release --locked --features cuda-check --test gpu
 
 test-cuda-compile: target/emulator target/nvrtc/made ## Every kernel through NVIDIA's own compiler; needs no GPU
 	$(WITH_EMULATOR) LD_LIBRARY_PATH=$$(ls -d $(CURDIR)/target/nvrtc/nvidia/*/lib):$(EMULATOR) \
-		$(CARGO) test --locked --features cuda-check --lib -- --ignored nvrtc
+		$(CARGO) test --release --locked --features cuda-check --lib -- --ignored nvrtc
 
 carry-cuda: target/emulator ## What test-cuda and bench-cuda run, to be carried to a machine with a GPU: target/carry
 	@$(WITH_EMULATOR) CARGO=$(CARGO) tests/cuda/carry.sh
@@ -77,7 +81,7 @@ lint: ## Formatting and clippy, warnings denied
 	@# It does not find the files that macros declare: those of figures, exports and other lists.
 	rustfmt --edition 2024 --check $$(find src -name '*.rs')
 	$(CARGO) clippy --release --locked --all-targets -- -D warnings
-	CARGO_TARGET_DIR=target/cuda-check $(CARGO) clippy --locked --features cuda-check --all-targets -- -D warnings
+	$(CARGO) clippy --release --locked --features cuda-check --all-targets -- -D warnings
 
 doc: ## The library's documentation, warnings denied
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --release --locked --no-deps

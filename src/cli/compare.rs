@@ -45,6 +45,9 @@ pub struct Options {
     /// Rank the arms over experiments, architectures and labels (Friedman, Nemenyi)
     #[arg(long, conflicts_with_all = ["by", "rows"])]
     ranks: bool,
+    /// Only what networks are worth on the records of other sources (evaluate_on); CSV and JSON have it with this alone
+    #[arg(long, conflicts_with_all = ["by", "rows", "ranks", "test", "sort"])]
+    elsewhere: bool,
     /// Order of rows: a metric that is shown, difference, p, or a key [default: that of the plan]
     #[arg(long, value_name = "BY")]
     sort: Option<String>,
@@ -127,7 +130,7 @@ pub fn run(options: Options) -> Result<()> {
         test: options.test,
         resamples: usize::try_from(options.resamples).ok(),
         sort: options.sort,
-        shape: Shape { intervals: options.intervals, ranks: options.ranks, pivot },
+        shape: Shape { intervals: options.intervals, ranks: options.ranks, elsewhere: options.elsewhere, pivot },
     };
     super::print(&report::comparison(&options.results.dir, &question, format)?)
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::arms::{arms, sort_arms};
 use super::notes::notes;
-use super::{Arm, Key, Selection, Shape, SignificanceTest};
+use super::{Arm, Elsewhere, Key, Selection, Shape, SignificanceTest};
 use crate::metrics::NamedMetric;
 use crate::statistics::{Difference, holm};
 use crate::store::{Run, StageStatus, TestSet};
@@ -55,6 +55,8 @@ pub struct Experiment {
     pub test_set: Option<TestSet>,
     /// Whether the done runs are from different versions, devices or data, in plain sentences.
     pub notes: Vec<String>,
+    /// What its networks are worth on the records of other sources.
+    pub elsewhere: Vec<Elsewhere>,
     /// Why people who validate or test may train what is grafted; `None` where they may not.
     pub allow_overlap: Option<String>,
 }
@@ -107,6 +109,7 @@ pub fn compare(runs: &[Run], selection: &Selection) -> Comparison {
             runs: Runs::count(&meant),
             test_set: selection.test_sets.get(name).cloned(),
             notes: notes(&meant, selection),
+            elsewhere: selection.elsewhere.get(name).cloned().unwrap_or_default(),
             allow_overlap: all.iter().find_map(|run| run.allow_overlap.clone()),
         }
     };

@@ -8,6 +8,7 @@ mod arm;
 mod arms;
 mod baseline;
 mod comparison;
+mod elsewhere;
 mod keys;
 mod name;
 mod notes;
@@ -20,6 +21,7 @@ mod values;
 
 pub use arm::{Arm, Delta, LEVEL, Summary};
 pub use comparison::{Comparison, Experiment, Runs, compare};
+pub use elsewhere::{Elsewhere, NetworkName};
 pub use keys::{Key, Only, Sort};
 pub use name::ArmName;
 pub use question::{MOST_RUNS, Question, RESAMPLES};

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::elsewhere::elsewhere;
 use super::{Key, Only, Selection, Shape, SignificanceTest, Sort, TestResults, select, usual_metrics};
 use crate::manifest::{Labels, SCRATCH, choices};
 use crate::metrics::NamedMetric;
@@ -57,8 +58,11 @@ impl Question {
         let (test, test_results) = self.test_results(store, &needed, &metrics)?;
         let (by, shape) = (self.keys(), self.shape.clone());
         let test_sets = store.test_sets()?;
+        let of = |name: &String| Ok((name.clone(), elsewhere(store, &runs, name, &only)?));
+        let elsewhere = experiments.iter().map(of).collect::<Result<_>>()?;
         let selection =
-            Selection { experiments, test_sets, only, by, metrics, values, test, test_results, sort, shape };
+            Selection { experiments, test_sets, only, by, metrics, values, test, test_results, elsewhere, sort, shape };
+        selection.has_what_is_asked()?;
         Ok((runs, selection))
     }
 

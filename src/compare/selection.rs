@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{Key, Only, SignificanceTest, Sort, TestResults, usual_metrics};
+use super::{Elsewhere, Key, Only, SignificanceTest, Sort, TestResults, usual_metrics};
 use crate::manifest::{choices, glob_matches};
 use crate::metrics::NamedMetric;
 use crate::store::{Run, TestSet};
@@ -27,6 +27,8 @@ pub struct Selection {
     pub test: SignificanceTest,
     /// Test predictions, for tests that need them.
     pub test_results: TestResults,
+    /// What networks are worth on the records of other sources, by experiment.
+    pub elsewhere: BTreeMap<String, Vec<Elsewhere>>,
     /// The order of the arms; that of the plan where `None`.
     pub sort: Option<Sort>,
     /// What is done with the arms in formats for people.
@@ -44,9 +46,26 @@ impl Default for Selection {
             values: BTreeMap::new(),
             test: SignificanceTest::default(),
             test_results: TestResults::default(),
+            elsewhere: BTreeMap::new(),
             sort: None,
             shape: Shape::default(),
         }
+    }
+}
+
+impl Selection {
+    /// That there is something elsewhere where it is asked for.
+    ///
+    /// # Errors
+    /// A user error that says how to have it.
+    pub(super) fn has_what_is_asked(&self) -> Result<()> {
+        if !self.shape.elsewhere || self.elsewhere.values().any(|found| !found.is_empty()) {
+            return Ok(());
+        }
+        Err(Error::user(
+            "no network was evaluated on another source; name sources in regression.evaluate_on or transfer.evaluate_on \
+             and run the manifest again: nothing is trained anew",
+        ))
     }
 }
 
@@ -57,6 +76,8 @@ pub struct Shape {
     pub intervals: bool,
     /// Whether the arms' mean ranks over data sets are told below the table.
     pub ranks: bool,
+    /// Whether the tables are of what networks are worth elsewhere, and of nothing else.
+    pub elsewhere: bool,
     /// One row for each value of some keys, one column for each of others.
     pub pivot: Option<Pivot>,
 }

@@ -28,7 +28,7 @@ const MOST: f64 = 0.9;
 
 /// What one record looks like.
 #[derive(Clone, Debug)]
-pub(super) struct Look {
+pub(crate) struct Look {
     leads: Vec<LeadLook>,
     /// Peak to peak of I + III - II, and of aVR + aVL + aVF, relative to the largest of their leads.
     sums: [Option<f64>; 2],
@@ -56,7 +56,7 @@ pub(super) fn is_looked_at(index: usize, count: usize) -> bool {
 }
 
 /// Looks at a record; `None` where it has no samples.
-pub(super) fn look(found: &Found) -> Option<Look> {
+pub(crate) fn look(found: &Found) -> Option<Look> {
     let RawRecord { sampling_rate, leads, signals } = &found.raw;
     if signals.iter().any(Vec::is_empty) {
         return None;
@@ -97,7 +97,7 @@ fn range(signal: &[f32]) -> f64 {
 }
 
 /// The median of the ranges of whole pieces; the range of a signal that is shorter than one.
-fn amplitude(signal: &[f32], piece: usize) -> f64 {
+pub(crate) fn amplitude(signal: &[f32], piece: usize) -> f64 {
     median(signal.chunks_exact(piece).map(range)).unwrap_or_else(|| range(signal))
 }
 
@@ -114,7 +114,7 @@ fn sum_of_limb_leads(all: &[(Lead, &[f32])], of: [(Lead, f32); 3], piece: usize)
 }
 
 /// What the user should know of a source whose records look like `looks`.
-pub(super) fn tell(looks: &[Look], signal: &Signal, reading: &Reading) -> Vec<String> {
+pub(crate) fn tell(looks: &[Look], signal: &Signal, reading: &Reading) -> Vec<String> {
     let mut told = Vec::new();
     match scaled(looks) {
         Some(how) => told.push(how),

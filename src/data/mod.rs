@@ -10,12 +10,14 @@ mod candidates;
 mod classes;
 mod composition;
 mod condition;
+mod elsewhere;
+mod exclude;
 mod fingerprint;
 mod identity;
 mod index;
 mod left_out;
 mod load;
-mod look;
+pub(crate) mod look;
 mod people;
 mod recording;
 pub mod signal;
@@ -32,9 +34,10 @@ pub use cache::{SignalFile, Signals};
 pub use candidates::Wanted;
 pub use classes::classes_of;
 pub use composition::{PartOfMix, TargetOfPart};
+pub use elsewhere::{Taught, unseen};
 pub use fingerprint::{Print, fingerprint, print};
 pub use index::{index, look_up};
-pub use left_out::LeftOut;
+pub use left_out::{LeftOut, tells_of_left_out};
 pub use load::{load, load_planned};
 pub use people::{Index, People};
 pub use recording::recordings;
@@ -63,6 +66,8 @@ pub struct Dataset {
     pub length: usize,
     /// Signals by record, (leads, length), in mV where not normalised.
     pub signals: Signals,
+    /// Samples of each record before it was padded to `length`; empty where none was.
+    pub samples: Vec<u32>,
     /// What the user should know: records without targets and the like, in plain sentences.
     pub notes: Vec<String>,
     /// What is to be said of this reading alone: a cache that did not fit.
@@ -80,6 +85,19 @@ impl Dataset {
     /// A user error where it cannot be written.
     pub fn list_left_out(&self, results: &std::path::Path) -> crate::Result<()> {
         left_out::write(results, &self.source, &self.left_out)
+    }
+
+    /// Samples of each lead of record `index` without what it was padded with.
+    pub fn samples_of(&self, index: usize) -> usize {
+        self.samples.get(index).map_or(self.length, |&samples| samples as usize)
+    }
+
+    /// Reads samples `start` and on of record `index` to (leads, samples), and little else of its file.
+    ///
+    /// # Errors
+    /// Those of [`Signals::read_window`].
+    pub fn read_window(&self, index: usize, start: usize, to: &mut [f32]) -> crate::Result<()> {
+        self.signals.read_window(index, (self.leads, self.length), start, to)
     }
 
     /// Signal of record `index`, (leads, length).

@@ -1,13 +1,15 @@
 //! The keys of a source of kind `table`, from the columns of a table.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::files::{Files, Names};
+use super::join;
+use super::layout::Silent;
 use super::profile::{Column, Profile, SENTINELS};
 use super::roles::{self, find};
-use crate::Result;
 use crate::ecg::superclass;
-use crate::source::plausible::{MEASUREMENTS, digits, median};
+use crate::source::plausible::{HIDDEN_AGE, MEASUREMENTS, digits, median};
+use crate::source::signals::column as column_of;
 
 /// Keys as lines of TOML.
 #[derive(Clone, Debug, Default)]
@@ -15,6 +17,8 @@ pub(super) struct Draft {
     pub lines: Vec<String>,
     /// What was found odd.
     pub odd: Vec<String>,
+    /// Folds to train, validate and test, where their names say so.
+    pub split: Option<[Vec<u8>; 3]>,
     /// How well the table fits.
     pub score: usize,
 }
@@ -36,20 +40,34 @@ impl Draft {
         self.lines.push(format!("{key} = {value}"));
     }
 
-    /// Drafts a source from the table at `path`, with signals among `files`.
-    pub fn new(path: &Path, files: &Files) -> Result<Self> {
-        let profile = Profile::read(path)?;
-        let mut draft = Self { score: roles::score(&profile), ..Self::default() };
+    /// Drafts a source from the table at `place` of `tables`, with signals among `files`.
+    pub fn new(tables: &[(PathBuf, Profile)], place: usize, files: &Files) -> Self {
+        let mut draft = Self::default();
+        let Some((path, profile)) = tables.get(place) else { return draft };
+        let joined = join::find(tables, place);
+        let mut profile = profile.clone();
         let folder = if path.is_dir() { path } else { path.parent().unwrap_or(Path::new("")) };
-        draft.signals(&profile, &files.below(folder));
+        if let Some(joined) = joined {
+            let path = quoted(&joined.path.to_string_lossy());
+            draft.key("join", &format!("{{ path = {path}, on = {} }}", quoted(&joined.on)));
+            profile.columns.extend(joined.columns);
+            if !joined.others.is_empty() {
+                let others = joined.others.join(", ");
+                draft
+                    .odd
+                    .push(format!("{others} could be joined too: a source has one `join`, so put them together first"));
+            }
+        }
+        draft.score = roles::score(&profile);
+        draft.signals(&profile, &files.below(folder), folder);
         draft.person(&profile);
         let used = draft.measurements(&profile);
         draft.labels(&profile);
         draft.missing(&profile, &used);
-        Ok(draft)
+        draft
     }
 
-    fn signals(&mut self, profile: &Profile, signals: &[String]) {
+    fn signals(&mut self, profile: &Profile, signals: &[String], folder: &Path) {
         let names = Names::new(signals);
         let rank = |column: &Column| {
             let of = |names: &[&str]| usize::from(roles::is(column, names));
@@ -59,12 +77,15 @@ impl Draft {
             let values: Vec<String> =
                 column.first.iter().filter(|value| !value.is_empty()).take(500).cloned().collect();
             let found = if values.is_empty() { None } else { names.named_by(&column.name, &values) };
-            found.map(|found| (found.hits, rank(column), values.len(), found.pattern))
+            found.map(|found| (found.hits, rank(column), column, values.len(), found.pattern))
         });
         let best = found.max_by_key(|(hits, rank, ..)| (*hits, *rank));
+        let absolute: Vec<PathBuf> = signals.iter().map(|signal| folder.join(signal)).collect();
+        let silent = Silent::new(profile, &absolute);
         match (best, signals) {
-            (Some((hits, _, tried, pattern)), _) => {
-                self.score += 5;
+            (Some((hits, _, column, tried, pattern)), _) => {
+                // The table that names them itself is the first.
+                self.score += if column.is_joined { 4 } else { 5 };
                 self.key("signals", &quoted(&pattern));
                 if signals.len() > profile.rows {
                     let more = signals.len() - profile.rows;
@@ -73,9 +94,21 @@ impl Draft {
                 if hits < tried {
                     self.odd.push(format!("{} of the first {tried} rows name no file that is there", tried - hits));
                 }
+                self.entry(profile, silent.as_ref(), (!column.is_unique()).then_some(column));
             }
             (None, [one]) => {
-                self.key("signals", &format!("{} # one file for all; entries in the order of the rows", quoted(one)));
+                self.key("signals", &format!("{} # one file for all", quoted(one)));
+                self.entry(profile, silent.as_ref(), None);
+                let entries = silent.as_ref().map_or(1, Silent::entries);
+                if entries == profile.rows {
+                    self.score += 5;
+                }
+                if let (Some(first), Some(silent)) = (absolute.first(), &silent) {
+                    self.order(profile, first, silent);
+                }
+                if entries != profile.rows {
+                    self.odd.push(format!("{one} holds {entries} records, and the table has {} rows", profile.rows));
+                }
             }
             (None, _) => {
                 let example = signals.first().map_or("there are none".into(), |file| format!("such as {file}"));
@@ -86,11 +119,71 @@ impl Draft {
                 self.odd.push(format!("no column names the {} signal files ({example})", signals.len()));
             }
         }
+        if let Some(silent) = silent {
+            self.lines.extend(silent.lines);
+            self.odd.extend(silent.odd);
+        }
+    }
+
+    /// Which entry of a file for many a row is; `shared` is the column that names one file in several rows.
+    fn entry(&mut self, profile: &Profile, silent: Option<&Silent<'_>>, shared: Option<&Column>) {
+        let entries = silent.map_or(1, Silent::entries);
+        if entries < 2 {
+            return;
+        }
+        let is_place = |column: &&Column| {
+            let numbers = || column.first.iter().filter_map(|text| text.parse::<f64>().ok());
+            column.is_numeric()
+                && numbers().all(|number| number.fract() == 0.0 && (0.0..entries as f64).contains(&number))
+        };
+        match (find(profile, roles::ENTRY).filter(is_place), shared) {
+            (Some(column), _) => self.key("entry", &quoted(&column.name)),
+            (None, Some(shared)) => {
+                let name = quoted(&shared.name);
+                self.lines
+                    .push("entry = \"?\" # fill in: the column with the place of a record in its file, from 0".into());
+                self.odd.push(format!(
+                    "several rows have one file in {name}, and no column says which of its {entries} records is theirs"
+                ));
+            }
+            (None, None) => {}
+        }
+    }
+
+    /// Whether the names of records that the file has stand in the order of the table's rows.
+    fn order(&mut self, profile: &Profile, file: &Path, silent: &Silent<'_>) {
+        if self.lines.iter().any(|line| line.starts_with("entry")) {
+            return;
+        }
+        for name in silent.names() {
+            let same = profile.columns.iter().find(|column| column.name.eq_ignore_ascii_case(name));
+            let Some((column, numbers)) = same.zip(column_of(file, name).ok()) else { continue };
+            let pairs = column.first.iter().zip(&numbers);
+            if pairs.clone().all(|(text, number)| text.parse() == Ok(*number)) {
+                self.lines.push(format!("# the file's `{name}` has the order of the table's rows"));
+                continue;
+            }
+            self.lines
+                .push("entry = \"?\" # fill in: a column with the place of each record in the file, from 0".into());
+            self.odd.push(format!(
+                "the file's `{name}` has another order than the table's rows: signals would be those of other records"
+            ));
+            return;
+        }
     }
 
     fn person(&mut self, profile: &Profile) {
-        if let Some(id) = roles::ID.iter().find_map(|name| find(profile, &[name]).filter(|column| column.is_unique())) {
+        let ids = roles::ID.iter().filter_map(|name| find(profile, &[name])).filter(|column| !column.is_joined);
+        let (unique, repeated): (Vec<&Column>, Vec<&Column>) = ids.partition(|column| column.is_unique());
+        if let Some(id) = unique.first() {
             self.key("id", &quoted(&id.name));
+        } else if let Some(id) = repeated.first() {
+            let twice = id.counts.iter().filter(|(_, count)| **count > 1).map(|(value, _)| value);
+            let (count, first) = (twice.clone().count(), twice.min().cloned().unwrap_or_default());
+            self.odd.push(format!(
+                "{count} values of {} are in several rows, such as {first}: it names no records",
+                id.name
+            ));
         }
         if let Some(patient) = find(profile, roles::PATIENT) {
             self.key("patient", &quoted(&patient.name));
@@ -98,10 +191,17 @@ impl Draft {
         if let Some(fold) =
             find(profile, roles::FOLD).filter(|fold| fold.known == profile.rows && fold.counts.len() <= 10)
         {
-            self.key("fold", &quoted(&fold.name));
+            self.fold(fold);
         }
         if let Some(age) = find(profile, roles::AGE) {
             self.key("age", &quoted(&age.name));
+            let hidden: usize =
+                age.counts.iter().filter(|(text, _)| text.parse() == Ok(HIDDEN_AGE)).map(|(_, count)| count).sum();
+            if hidden > 0 {
+                self.odd.push(format!(
+                    "{hidden} ages are {HIDDEN_AGE}: all above 89 are, as in PTB-XL, and are taken as 90"
+                ));
+            }
         }
         if let Some(sex) = find(profile, roles::SEX) {
             let asks = sex.name.to_lowercase().contains("male");
@@ -120,6 +220,28 @@ impl Draft {
         if let Some(site) = site {
             self.key("site", &quoted(&site.name));
         }
+    }
+
+    /// A column of folds: of three or more, as there are records to train, to validate and to test.
+    fn fold(&mut self, fold: &Column) {
+        let mut values: Vec<&str> = fold.counts.keys().map(String::as_str).collect();
+        values.sort_unstable();
+        let of = |words: &[&str]| -> Vec<u8> {
+            let is_it = |value: &str| words.iter().any(|word| value.to_lowercase().starts_with(word));
+            (1..).zip(&values).filter(|(_, value)| is_it(value)).map(|(place, _)| place).collect()
+        };
+        let split = [of(&["tr"]), of(&["va", "dev"]), of(&["te"])];
+        if values.len() < split.len() {
+            let name = quoted(&fold.name);
+            self.lines.push(format!("# fold = {name} # {values:?}: without it ten folds are drawn by patient"));
+            self.odd.push(format!(
+                "{name} has {} values, where a study needs three: to train, validate and test",
+                values.len()
+            ));
+            return;
+        }
+        self.key("fold", &quoted(&fold.name));
+        self.split = split.iter().all(|folds| !folds.is_empty()).then_some(split);
     }
 
     /// Returns the columns that were used.

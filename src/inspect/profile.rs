@@ -8,7 +8,7 @@ use crate::source::kinds::table::{Looks, is_missing};
 use crate::source::table::{Table, without_zeros};
 
 /// Rows whose values are kept.
-const KEPT: usize = 5000;
+pub(super) const KEPT: usize = 2000;
 
 /// Different values of a column that are counted.
 const COUNTED: usize = 2000;
@@ -30,6 +30,8 @@ pub(super) struct Column {
     pub counts: HashMap<String, usize>,
     pub sentinels: [usize; SENTINELS.len()],
     pub looks: Looks,
+    /// Whether it is of a second table, which is joined.
+    pub is_joined: bool,
 }
 
 /// A table.

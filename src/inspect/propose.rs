@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use super::draft::{Draft, quoted};
 use super::files::Files;
 use super::odd::{self, Seen};
+use super::profile::Profile;
 use super::study;
-use crate::source::files::unreadable;
+use crate::source::files::{has_extension, unreadable};
 use crate::source::recognise;
 use crate::{Error, Result, manifest};
 
@@ -19,6 +20,8 @@ pub struct Proposal {
     /// `[sources.NAME]` and its keys.
     keys: String,
     seen: Seen,
+    /// Folds to train, validate and test, where their names say so.
+    split: Option<[Vec<u8>; 3]>,
 }
 
 impl Proposal {
@@ -32,7 +35,7 @@ impl Proposal {
 
     /// A whole manifest with the source: networks that learn from its labels, with and without what a simulator taught.
     pub fn study(&self) -> String {
-        study::manifest(&self.name, &self.source(), &self.seen)
+        study::manifest(&self.name, &self.source(), &self.seen, self.split.as_ref())
     }
 }
 
@@ -47,27 +50,29 @@ fn comment(text: &mut String, what: &str, line: &str) {
 pub fn propose(path: &Path) -> Result<Proposal> {
     let path = path.canonicalize().map_err(|error| unreadable(path, &error))?;
     let name = name(&path);
-    let mut odd = Vec::new();
+    let (mut odd, mut split) = (Vec::new(), None);
     let lines = match recognise(&path) {
         Some(known) => {
-            let paths = known.paths.iter().map(|(key, path)| format!("{key} = {}", text(path)));
-            std::iter::once(format!("kind = {}", quoted(known.kind))).chain(paths).collect()
+            let keys = known.keys.iter().map(|(key, value)| format!("{key} = {}", quoted(value)));
+            std::iter::once(format!("kind = {}", quoted(known.kind))).chain(keys).collect()
         }
         None => {
             let (table, draft) = draft(&path)?;
             odd.extend(draft.odd);
+            split = draft.split;
             let start = ["kind = \"table\"".to_owned(), format!("path = {}", text(&table))];
             start.into_iter().chain(draft.lines).collect::<Vec<_>>()
         }
     };
-    let keys = format!("[sources.{name}]\n{}\n", lines.join("\n"));
+    let mut keys = format!("[sources.{name}]\n{}\n", lines.join("\n"));
     let mut seen = match read(&name, &keys) {
         Ok(source) => odd::look(source.source(&name).ok_or_else(|| Error::internal("a source was not read"))?),
         Err(why) => return Err(Error::internal(format!("{keys}is no source: {why}"))),
     };
+    keys.extend(seen.keys.drain(..).map(|line| line + "\n"));
     odd.append(&mut seen.odd);
     seen.odd = odd;
-    Ok(Proposal { name, keys, seen })
+    Ok(Proposal { name, keys, seen, split })
 }
 
 fn text(path: &Path) -> String {
@@ -87,25 +92,34 @@ fn read(name: &str, keys: &str) -> std::result::Result<manifest::Manifest, Strin
 
 /// The table at `path` that fits best, and what it gives.
 fn draft(path: &Path) -> Result<(PathBuf, Draft)> {
-    if path.is_file() {
-        let folder = path.parent().unwrap_or(Path::new(""));
-        return Ok((path.to_owned(), Draft::new(path, &Files::look(folder)?)?));
+    let (files, mut paths) = match path.parent().filter(|_| path.is_file()) {
+        Some(folder) => (Files::look(folder)?, vec![path.to_owned()]),
+        None => (Files::look(path)?, Vec::new()),
+    };
+    paths.extend(files.tables.iter().filter(|table| *table != path).cloned());
+    if path.is_dir() && files.signals.iter().any(|signal| has_extension(signal, "hea")) {
+        paths.push(path.to_owned());
     }
-    let files = Files::look(path)?;
-    let mut tables = files.tables.clone();
-    if files.signals.iter().any(|signal| signal.extension().is_some_and(|ending| ending == "hea")) {
-        tables.push(path.to_owned());
-    }
-    let mut best: Option<(PathBuf, Draft)> = None;
-    let mut faults = Vec::new();
-    for table in tables {
-        match Draft::new(&table, &files) {
-            Ok(draft) if best.as_ref().is_none_or(|(_, best)| draft.score > best.score) => best = Some((table, draft)),
-            Ok(_) => {}
+    let (mut tables, mut faults) = (Vec::new(), Vec::new());
+    for table in paths {
+        match Profile::read(&table) {
+            Ok(profile) => tables.push((table, profile)),
+            Err(error) if table == path => return Err(error),
             Err(error) => faults.push(error.message),
         }
     }
-    best.filter(|(_, draft)| draft.score > 1).ok_or_else(|| {
+    // Of a file that is named others are only what it may be joined with.
+    let count = if path.is_file() { 1 } else { tables.len() };
+    let mut best: Option<(usize, Draft)> = None;
+    for place in 0..count {
+        let draft = Draft::new(&tables, place, &files);
+        if best.as_ref().is_none_or(|(_, best)| draft.score > best.score) {
+            best = Some((place, draft));
+        }
+    }
+    let best = best.filter(|(_, draft)| path.is_file() || draft.score > 1);
+    let best = best.and_then(|(place, draft)| Some((tables.get(place)?.0.clone(), draft)));
+    best.ok_or_else(|| {
         let faults = faults.first().map(|fault| format!("; {fault}")).unwrap_or_default();
         Error::user(format!(
             "{}: there is no table with a row for each record (CSV, Parquet) and there are no WFDB headers in this folder or \

@@ -45,6 +45,15 @@ pub(super) const CODES: &[(&str, &str)] = &[
     ("target", "codes"),
 ];
 
+/// Which record of a file for many one is.
+pub(super) const ENTRY: &[&str] =
+    &["entry", "row", "rowindex", "index", "idx", "position", "place", "offset", "h5index", "hdf5index", "tensorindex"];
+/// Samples per second.
+pub(super) const SAMPLING_RATE: &[&str] =
+    &["samplingrate", "samplerate", "samplingfrequency", "samplefrequency", "fs", "frequency", "freq", "sfreq", "hz"];
+/// Steps per mV.
+pub(super) const GAIN: &[&str] = &["gain", "adcgain", "unitspermv", "stepspermv"];
+
 /// Beats per minute, or intervals between beats.
 pub(super) const RATE: &[&str] = &[
     "hr",

@@ -25,15 +25,67 @@ impl Checks<'_> {
             self.names(&["transfer", "where"], condition.names(), &transfer.source, source.as_ref());
         }
         for (index, class) in transfer.classes.iter().enumerate() {
-            let names = match class.rule() {
-                Rule::Label(name) => vec![ConditionName::Label(*name)],
-                Rule::Condition(condition) => condition.names(),
-                Rule::Rest => Vec::new(),
-            };
             let index = index.to_string();
             let in_table = ["transfer", "classes", class.name()];
-            let at = if self.places.is_written(&in_table) { in_table } else { ["transfer", "classes", &index] };
-            self.names(&at, names, &transfer.source, source.as_ref());
+            let at = [&in_table[..], &["transfer", "classes", &index], &["transfer", "task"]];
+            let at = at.into_iter().find(|at| self.places.is_written(at)).unwrap_or(&["transfer", "source"]);
+            self.names(at, names_of(class), &transfer.source, source.as_ref());
+        }
+    }
+
+    /// That the classes of a stage are not both written and those of a task.
+    pub(super) fn task(&mut self, stage: &str, task: Task) {
+        let both = ["task", "classes"].iter().all(|key| self.places.is_written(&[stage, key]));
+        if both && task != Task::Superclass {
+            let name = task.name();
+            let message = format!("the task `{name}` has its own classes; leave out `classes`, or `task`");
+            self.problem(&[stage, "classes"], message);
+        }
+    }
+
+    /// Whether the transfer's classes are made of what is known of records beside labels: sex, age, measurements.
+    pub(super) fn are_classes_without_labels(&self, knows: &Knowledge) -> bool {
+        let mut names = self.manifest.transfer.classes.iter().flat_map(names_of).peekable();
+        knows.folds && names.peek().is_some() && names.all(|name| knows.has(&written(name)))
+    }
+
+    /// That the sources that classifiers are evaluated on know what the classes are made of.
+    pub(super) fn classes_elsewhere(&mut self) {
+        let Transfer { evaluate_on, classes, .. } = &self.manifest.transfer;
+        for (index, name) in evaluate_on.iter().enumerate() {
+            let Some(source) = self.manifest.sources.get(name) else { continue };
+            let index = index.to_string();
+            let at = ["transfer", "evaluate_on", &index];
+            if !source.knows().classes() {
+                let kinds = list(&kinds_that(Knowledge::classes));
+                let kind = source.kind().name();
+                let message =
+                    format!("`{name}` is of kind `{kind}`, which has no labels; sources of kind {kinds} have");
+                self.problem(&at, message);
+            } else {
+                self.names(&at, classes.iter().flat_map(names_of).collect(), name, source.as_ref());
+            }
+        }
+    }
+
+    /// That the sources that regressions are evaluated on know one of the targets.
+    pub(super) fn targets_elsewhere(&mut self) {
+        let Regression { evaluate_on, targets, .. } = &self.manifest.regression;
+        let targets: Vec<Target> = targets.iter().flat_map(|targets| targets.list()).copied().collect();
+        for (index, name) in evaluate_on.iter().enumerate() {
+            let Some(source) = self.manifest.sources.get(name) else { continue };
+            let knows = source.knows();
+            let is_known = |target: &Target| knows.measurements.contains(target) || knows.age && *target == Target::AGE;
+            if targets.iter().any(is_known) || !self.places.is_sound(&["sources", name]) {
+                continue;
+            }
+            let advice = match source.lacks_measurements() {
+                Some([key, what]) => format!("; set sources.{name}.{key} to {what}"),
+                None => String::new(),
+            };
+            let names: Vec<&str> = targets.iter().map(|target| target.name()).collect();
+            let message = format!("`{name}` knows none of the targets ({}){advice}", names.join(", "));
+            self.problem(&["regression", "evaluate_on", &index.to_string()], message);
         }
     }
 
@@ -91,6 +143,15 @@ fn is_known(knowledge: &Knowledge, name: ConditionName) -> bool {
         ConditionName::Number(name) => knowledge.has_number(name),
         ConditionName::Sex => knowledge.sex,
         ConditionName::Label(name) => knowledge.has_label(name),
+    }
+}
+
+/// What a class asks of a record.
+fn names_of(class: &Class) -> Vec<ConditionName> {
+    match class.rule() {
+        Rule::Label(name) => vec![ConditionName::Label(*name)],
+        Rule::Condition(condition) => condition.names(),
+        Rule::Rest => Vec::new(),
     }
 }
 

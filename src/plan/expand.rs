@@ -96,6 +96,7 @@ impl<'a> Experiment<'a> {
         let common = Common::of(manifest)?;
         let mut transfer = manifest.transfer.clone();
         transfer.source = identity::fingerprint(manifest, &transfer.source, fingerprints)?.to_owned();
+        transfer.evaluate_on.clear();
         let people = overlap::on_transfer(manifest, fingerprints, overlaps)?;
         let freeze =
             |name: &String| identity::freeze_digest(defined(manifest.freezes.get(name), "freeze", name, manifest)?);

@@ -159,16 +159,18 @@ pub(super) fn freeze_digest(freeze: &Freeze) -> Result<[u8; 32]> {
     Ok(digest(&value))
 }
 
-/// The settings of `[regression]` that decide a network: all but the list of targets.
+/// The settings of `[regression]` that decide a network: all but the list of targets, and where it is evaluated.
 pub(super) fn regression_settings(manifest: &Manifest) -> Result<Value> {
-    without(&manifest.regression, &["targets"])
+    without(&manifest.regression, &["targets", "evaluate_on"])
 }
 
 /// The settings of `[classification]` that decide a network: all but where the transfer's records come from.
 pub(super) fn pretraining_settings(settings: &Pretraining) -> Result<Value> {
     let mut value = without(settings, &[])?;
-    value["training"] =
-        without(&settings.training, &["source", "train_folds", "validation_folds", "test_folds", "where"])?;
+    value["training"] = without(
+        &settings.training,
+        &["source", "train_folds", "validation_folds", "test_folds", "where", "evaluate_on"],
+    )?;
     Ok(value)
 }
 

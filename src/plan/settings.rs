@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{NUMERIC_VERSION, Plan, Stage, StageKind, identity, overlap};
-use crate::manifest::{Donor, Manifest, graft_label};
+use crate::manifest::{Donor, Manifest, Transfer, graft_label};
 use crate::words::number::percent;
 
 impl Stage {
@@ -45,7 +45,7 @@ impl Stage {
                     None => Value::Null,
                 };
                 settings["label_fraction"] = json!(label_fraction);
-                settings["transfer"] = json!(manifest.transfer);
+                settings["transfer"] = json!(Transfer { evaluate_on: Vec::new(), ..manifest.transfer.clone() });
                 settings["transfer"]["fingerprint"] = fingerprint(plan, manifest, source);
                 settings["people"] =
                     json!(overlap::on_transfer(manifest, &plan.fingerprints, &plan.overlaps).ok().flatten());

@@ -1,7 +1,7 @@
 //! What the signs in a table mean, in plain English.
 
 use super::format::{EARLY, UNMEASURABLE};
-use super::sheet;
+use super::{elsewhere, sheet};
 use crate::compare::{Arm, Comparison, Delta, Experiment, Ranks, SignificanceTest, rank};
 use crate::metrics::NamedMetric;
 use crate::statistics::Unmeasurable;
@@ -48,6 +48,7 @@ pub(super) fn experiment(comparison: &Comparison, experiment: &Experiment) -> Ve
         ));
     }
     lines.extend(experiment.test_set.iter().map(test_set));
+    lines.extend(experiment.test_set.iter().flat_map(|test| &test.left_out).map(|note| format!("{}.", sentence(note))));
     lines.extend(few_patients(comparison, experiment));
     lines.extend(experiment.notes.iter().cloned());
     lines
@@ -70,6 +71,12 @@ fn early_epochs(experiment: &Experiment) -> Option<String> {
     (frozen > 0).then(line)
 }
 
+/// A note as a sentence begins.
+fn sentence(note: &str) -> String {
+    let mut letters = note.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
 /// How many records were tested, and which classes could not be measured.
 fn test_set(test: &TestSet) -> String {
     let counts: Vec<String> = test.classes.iter().map(|class| format!("{} {}", class.positives, class.name)).collect();
@@ -89,8 +96,9 @@ fn test_set(test: &TestSet) -> String {
 
 /// What the signs mean, once for all tables: what was compared, how it was tested, and what was corrected for.
 pub(super) fn signs(comparison: &Comparison, signs: &Signs) -> Vec<String> {
-    if arms(comparison).all(|arm| arm.seeds.done == 0) {
-        return Vec::new();
+    let of_elsewhere = elsewhere::legend(comparison);
+    if comparison.shape.elsewhere || arms(comparison).all(|arm| arm.seeds.done == 0) {
+        return of_elsewhere.into_iter().collect();
     }
     let Some(metric) = comparison.metrics.first() else { return Vec::new() };
     let mut lines = numbers(comparison, metric);
@@ -103,6 +111,7 @@ pub(super) fn signs(comparison: &Comparison, signs: &Signs) -> Vec<String> {
     if comparison.shape.ranks {
         lines.extend(ranks(comparison));
     }
+    lines.extend(of_elsewhere);
     lines
 }
 

@@ -8,6 +8,7 @@ use crate::compare::{Question, compare};
 use crate::store::Store;
 
 pub mod answer;
+mod elsewhere;
 pub mod export;
 pub mod figure;
 pub mod format;

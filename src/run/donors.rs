@@ -4,10 +4,9 @@ use std::collections::BTreeSet;
 
 use rayon::prelude::*;
 
-use super::{Shared, lock};
+use super::{Shared, elsewhere, lock, pool};
 use crate::error::Error;
 use crate::plan::{Plan, Stage};
-use crate::progress::Progress;
 use crate::results::ResultsFolder;
 use crate::store::{StageStatus, Store};
 use crate::train::checkpoint::Checkpoint;
@@ -26,28 +25,24 @@ pub(super) fn read(results: &ResultsFolder, stage: &Stage, weights_sha256: Optio
     Ok(checkpoint)
 }
 
-/// Indices of the stages of `plan` that are done. One whose weights do not fit, while a stage that is to be trained
-/// needs them, is not; it is forgotten, and that is told. Weights that nobody needs are not read.
-pub(super) fn done(
-    store: &mut Store,
-    plan: &Plan,
-    results: &ResultsFolder,
-    pool: &rayon::ThreadPool,
-    progress: &Progress,
-) -> Result<Vec<usize>> {
+/// Indices of the stages of the plan that are done. One whose weights do not fit, while a stage that is to be trained or
+/// an evaluation needs them, is not; it is forgotten, and that is told. Weights that nobody needs are not read.
+pub(super) fn done(shared: &Shared<'_>, store: &mut Store) -> Result<Vec<usize>> {
+    let Shared { plan, options, progress, .. } = *shared;
     let statuses = store.statuses()?;
     let checksums = store.checksums()?;
     let is_done = |index: usize| statuses.get(&plan.stages[index].id) == Some(&StageStatus::Done);
     let pending = (0..plan.stages.len()).filter(|&index| !is_done(index));
-    let needed: BTreeSet<usize> = pending.flat_map(|index| plan.stages[index].inputs().iter().copied()).collect();
+    let donors = pending.flat_map(|index| plan.stages[index].inputs().iter().copied());
+    let needed: BTreeSet<usize> = donors.chain(elsewhere::pending(plan, store)?).collect();
     let needed: Vec<usize> = needed.into_iter().filter(|&donor| is_done(donor)).collect();
     let look = |&donor: &usize| {
         let stage = &plan.stages[donor];
         let sha256 = checksums.get(&stage.id).and_then(Option::as_deref);
-        let error = if stop::asked() { None } else { read(results, stage, sha256).err() };
+        let error = if stop::asked() { None } else { read(&options.results, stage, sha256).err() };
         error.map(|error| (donor, error))
     };
-    let unfit: Vec<(usize, Error)> = pool.install(|| needed.par_iter().filter_map(look).collect());
+    let unfit: Vec<(usize, Error)> = pool(options.threads)?.install(|| needed.par_iter().filter_map(look).collect());
     stop::check()?;
     for (donor, error) in &unfit {
         store.forget(&plan.stages[*donor].id)?;

@@ -24,6 +24,7 @@ use crate::{durable, stop};
 mod cost;
 mod device;
 mod donors;
+mod elsewhere;
 mod keeper;
 mod memory;
 mod overlap;
@@ -74,15 +75,21 @@ pub struct Summary {
     pub failed: usize,
     /// Stages that failed now through a fault of ours.
     pub faults: usize,
+    /// Networks that could not be evaluated on a source.
+    pub not_evaluated: usize,
 }
 
 impl Summary {
-    /// An error where any of the `stages` of the plan failed.
+    /// An error where any of the `stages` of the plan failed, or a network could not be evaluated.
     ///
     /// # Errors
     /// An internal one where a stage failed by a fault of ours, else a user error.
     pub fn into_result(self, stages: usize) -> Result<()> {
         match (self.faults, self.failed) {
+            (0, 0) if self.not_evaluated > 0 => Err(Error::user(format!(
+                "{} evaluations on other sources failed (see above); all stages are done",
+                self.not_evaluated
+            ))),
             (0, 0) => Ok(()),
             (0, failed) => {
                 Err(Error::user(format!("{failed} of {stages} stages failed (see above); the others are done")))
@@ -143,7 +150,7 @@ pub fn run(plan: &Plan, options: &Options, progress: &Progress) -> Result<Summar
         over: AtomicBool::new(false),
     };
     keeper::release_lost(&shared, &mut store)?;
-    let found = donors::done(&mut store, plan, &options.results, &pool(options.threads)?, progress)?;
+    let found = donors::done(&shared, &mut store)?;
     for &index in &found {
         progress.already_done(index);
         // Of a process that was killed between its last two acts.
@@ -151,13 +158,15 @@ pub fn run(plan: &Plan, options: &Options, progress: &Progress) -> Result<Summar
     }
     lock(&shared.summary).found = found.len();
     let todo = shared.order.len() - found.len();
-    if todo == 0 {
-        return Ok(*lock(&shared.summary));
+    if todo > 0 {
+        let outcome = all_workers(&mut shared, options.jobs.clamp(1, todo));
+        store.truncate_log();
+        progress.finish();
+        outcome?;
     }
-    let outcome = all_workers(&mut shared, options.jobs.clamp(1, todo));
-    store.truncate_log();
-    progress.finish();
-    outcome?;
+    if !stop::asked() {
+        elsewhere::evaluate(&shared, &mut store)?;
+    }
     let summary = *lock(&shared.summary);
     if stop::asked() {
         let done = summary.found + summary.trained;

@@ -57,8 +57,13 @@ const DAMAGED_AT_MOST: usize = 5;
 /// Trains stage `index` of the plan, which is `held`, and saves its weights beside their place. Where prepared records turn out
 /// to be damaged they are made again, and the stage goes on from what was saved of it.
 pub(super) fn train<D: Backend>(device: &D, shared: &Shared<'_>, index: usize, held: &Held) -> Result<Finished> {
+    unless_damaged(shared, || train_once(device, shared, index, held))
+}
+
+/// What `work` gives. Where prepared records turn out to be damaged they are made again, and it is tried again.
+pub(super) fn unless_damaged<T>(shared: &Shared<'_>, work: impl Fn() -> Result<T>) -> Result<T> {
     for _ in 0..DAMAGED_AT_MOST {
-        match train_once(device, shared, index, held) {
+        match work() {
             Err(error) if error.blame == Blame::Damaged => {
                 shared.progress.message(&error.message);
                 shared.sources.forget_damaged();
@@ -66,7 +71,7 @@ pub(super) fn train<D: Backend>(device: &D, shared: &Shared<'_>, index: usize, h
             other => return other,
         }
     }
-    train_once(device, shared, index, held)
+    work()
 }
 
 fn train_once<D: Backend>(device: &D, shared: &Shared<'_>, index: usize, held: &Held) -> Result<Finished> {

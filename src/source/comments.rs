@@ -44,6 +44,11 @@ impl Comments {
         values.find(|value| !value.is_empty())
     }
 
+    /// Whether there is a line `name:`, in upper or lower case, whatever stands after it.
+    pub fn has(&self, name: &str) -> bool {
+        self.fields().any(|(key, _)| key.eq_ignore_ascii_case(name))
+    }
+
     /// Years; 90 stands for every age above 89.
     pub fn age(&self) -> Said<f32> {
         self.value("age").map_or(Said::Nothing, age)

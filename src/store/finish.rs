@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Connection, params};
 
 use super::connection::{now, timestamp};
+use super::evaluation::TABLES_OF_EVALUATIONS;
 use super::findings::{self, TABLES_OF_FINDINGS};
 use super::{Outcome, Store, digest, members};
 use crate::error::Error;
@@ -60,7 +61,7 @@ impl Store {
     /// Where the store cannot be written.
     pub fn forget(&mut self, id: &str) -> Result<()> {
         self.write(|connection| {
-            for table in TABLES_OF_FINDINGS {
+            for table in TABLES_OF_FINDINGS.into_iter().chain(TABLES_OF_EVALUATIONS) {
                 connection.execute(&format!("DELETE FROM {table} WHERE stage_id = ?1"), [id])?;
             }
             members::sweep(connection)?;

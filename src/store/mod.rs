@@ -8,6 +8,7 @@ mod composition;
 mod connection;
 mod curves;
 mod digest;
+mod evaluation;
 mod failure;
 mod filesystem;
 mod findings;
@@ -30,6 +31,7 @@ pub use crate::outcome::{EpochValue, MeasuredValue, Outcome, Prediction, Regress
 pub use claims::{Claim, Lost};
 pub use connection::Store;
 pub use curves::{LearningCurves, Series};
+pub use evaluation::{Evaluated, EvaluatedMetric};
 pub use finish::{Finish, Weights};
 pub use members::{Member, RecordSet, StageSets};
 pub use metrics::Found;
@@ -37,8 +39,8 @@ pub use predictions::{PredictionsOfRun, TestPredictions, TestedRecord};
 pub use proof::StoredStage;
 pub use query::{Cell, Rows};
 pub use rows::{
-    ClassScore, CurveValue, MeasuredRecord, MeasuredSource, MeasuredTarget, MixPartDetail, MixTargetDetail,
-    PredictedClass, Run, StageRow, StoredManifest, StoredTrial,
+    ClassScore, CurveValue, EvaluatedRecord, Evaluation, MeasuredRecord, MeasuredSource, MeasuredTarget, MixPartDetail,
+    MixTargetDetail, PredictedClass, Run, StageRow, StoredManifest, StoredTrial,
 };
 pub use runs::{RunDetail, StageDetail, TestClass, TestSet};
 pub use stages::{PlannedStage, TrainedStages};

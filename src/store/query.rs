@@ -90,13 +90,14 @@ impl Store {
 }
 
 /// What users read.
-pub(super) const VIEWS: [&str; 12] = [
+pub(super) const VIEWS: [&str; 13] = [
     "runs",
     "stages",
     "run_stages",
     "epochs",
     "regression",
     "source_scores",
+    "evaluations",
     "regression_predictions",
     "composition",
     "membership",

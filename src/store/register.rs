@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use rusqlite::{Connection, params};
 
-use super::Store;
 use super::connection::now;
+use super::{Store, evaluation};
 use crate::Result;
 use crate::plan::{Plan, StageKind, check_settings};
 
@@ -20,7 +20,8 @@ impl Store {
         self.write(|connection| {
             manifests(connection, plan)?;
             stages(connection, plan)?;
-            trials(connection, plan)
+            trials(connection, plan)?;
+            evaluation::register(connection, plan)
         })
     }
 }

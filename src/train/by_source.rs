@@ -15,7 +15,7 @@ type Group<'a> = (&'static str, &'a str);
 ///
 /// # Errors
 /// Where a value is not finite.
-pub(super) fn by_source(split: Subset, values: &[MeasuredValue]) -> Result<Vec<SourceScore>> {
+pub fn by_source(split: Subset, values: &[MeasuredValue]) -> Result<Vec<SourceScore>> {
     let mut groups: BTreeMap<Group<'_>, Vec<&MeasuredValue>> = BTreeMap::new();
     for value in values {
         groups.entry((value.target, &value.source)).or_default().push(value);

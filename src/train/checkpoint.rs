@@ -106,6 +106,11 @@ impl Checkpoint {
         Ok(checkpoint)
     }
 
+    /// What it says of itself beside its values.
+    pub fn metadata(&self) -> &BTreeMap<String, String> {
+        &self.metadata
+    }
+
     /// Checks that it is what the store says stage `id` ended with.
     ///
     /// # Errors

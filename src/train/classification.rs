@@ -89,14 +89,7 @@ impl<'a> ClassificationTask<'a> {
 
     /// Which classes records of a part of the split have, (records, classes).
     fn one_hot(&self, subset: Subset) -> Vec<bool> {
-        let classes = self.settings.classes.len();
-        match self.labels(subset) {
-            ExampleLabels::AnyClasses(has) => has.clone(),
-            ExampleLabels::OneClass(class) => {
-                class.iter().flat_map(|&class| (0..classes).map(move |k| k == class)).collect()
-            }
-            ExampleLabels::Numbers(..) => Vec::new(),
-        }
+        one_hot(self.labels(subset), self.settings.classes.len())
     }
 
     fn names(&self) -> Vec<&'static str> {
@@ -179,26 +172,6 @@ impl<'a> ClassificationTask<'a> {
         };
         absent.map(sentence).collect()
     }
-
-    /// `probabilities` of the test records, (records, classes), record by record.
-    fn listed(&self, probabilities: &[f32]) -> Result<Vec<Prediction>> {
-        let classes = &self.settings.classes;
-        let mut list = Vec::with_capacity(probabilities.len());
-        for (pick, row) in picks(self.split, Subset::Test).iter().zip(probabilities.chunks_exact(classes.len())) {
-            let record = record(self.datasets, pick)?;
-            let has = known_classes(record, classes)?;
-            for ((class, &probability), label) in classes.iter().zip(row).zip(has) {
-                list.push(Prediction {
-                    record_id: record.id.clone(),
-                    patient: record.patient.clone(),
-                    class: class.name(),
-                    probability,
-                    label,
-                });
-            }
-        }
-        Ok(list)
-    }
 }
 
 impl Task for ClassificationTask<'_> {
@@ -235,7 +208,8 @@ impl Task for ClassificationTask<'_> {
         }));
         if subset == Subset::Test {
             outcome.notes.extend(self.without_auc(&predictions));
-            outcome.predictions = self.listed(&probabilities)?;
+            let tested = (self.datasets, picks(self.split, subset));
+            outcome.predictions = listed(tested, &self.settings.classes, &probabilities)?;
         }
         Ok(())
     }
@@ -246,7 +220,7 @@ impl Task for ClassificationTask<'_> {
 }
 
 /// Which of the classes each record has.
-fn labels(datasets: &Datasets, picks: &[Pick], settings: &Transfer) -> Result<ExampleLabels> {
+pub(super) fn labels(datasets: &Datasets, picks: &[Pick], settings: &Transfer) -> Result<ExampleLabels> {
     let Transfer { classes, labels, .. } = settings;
     let mut has = Vec::with_capacity(picks.len() * classes.len());
     for pick in picks {
@@ -264,13 +238,47 @@ fn labels(datasets: &Datasets, picks: &[Pick], settings: &Transfer) -> Result<Ex
     })
 }
 
+/// `probabilities` of the records picked, (records, classes), record by record.
+pub(super) fn listed(
+    (datasets, picks): (&Datasets, &[Pick]),
+    classes: &[Class],
+    probabilities: &[f32],
+) -> Result<Vec<Prediction>> {
+    let mut list = Vec::with_capacity(probabilities.len());
+    for (pick, row) in picks.iter().zip(probabilities.chunks_exact(classes.len())) {
+        let record = record(datasets, pick)?;
+        let has = known_classes(record, classes)?;
+        for ((class, &probability), label) in classes.iter().zip(row).zip(has) {
+            list.push(Prediction {
+                record_id: record.id.clone(),
+                patient: record.patient.clone(),
+                class: class.name(),
+                probability,
+                label,
+            });
+        }
+    }
+    Ok(list)
+}
+
+/// Which of so many classes examples have, (examples, classes).
+pub(super) fn one_hot(labels: &ExampleLabels, classes: usize) -> Vec<bool> {
+    match labels {
+        ExampleLabels::AnyClasses(has) => has.clone(),
+        ExampleLabels::OneClass(class) => {
+            class.iter().flat_map(|&class| (0..classes).map(move |k| k == class)).collect()
+        }
+        ExampleLabels::Numbers(..) => Vec::new(),
+    }
+}
+
 /// Which of the classes a record has that was picked because it is known.
 fn known_classes(record: &Record, classes: &[Class]) -> Result<Vec<bool>> {
     classes_of(record, classes).ok_or_else(|| Error::internal("a record whose classes are not known was picked"))
 }
 
 /// Softmax over the classes, or a sigmoid each.
-fn probabilities(outputs: &[f32], classes: usize, labels: Labels) -> Vec<f32> {
+pub(super) fn probabilities(outputs: &[f32], classes: usize, labels: Labels) -> Vec<f32> {
     match labels {
         Labels::Multi => outputs.iter().map(|&z| (1.0 / (1.0 + (-f64::from(z)).exp())) as f32).collect(),
         Labels::Single => outputs

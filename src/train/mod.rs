@@ -30,9 +30,10 @@
 //! # The rest
 //!
 //! - *What is learned*: `regression` and `classification` are the two tasks, `labels` what examples are measured
-//!   against, `objective` the losses, `by_source` scores apart by source.
-//! - *What is seen*: `examples` are records as a network sees them, `augment` their random changes, `curriculum` which of
-//!   them take part when, `randomness` every random stream.
+//!   against, `objective` the losses, `by_source` scores apart by source, `elsewhere` what a trained network is worth on
+//!   records of other sources.
+//! - *What is seen*: `examples` are records as a network sees them, `windows` which part of each it sees and how several are
+//!   joined, `augment` their random changes, `curriculum` which of them take part when, `randomness` every random stream.
 //! - *How it is moved*: `schedule` is the learning rate over time, `gradients` clipping, `l2_sp` the pull to what was
 //!   grafted, `optimizer` the update, `timeline` when something changes as planned.
 //! - *How it goes on*: `state` is all that decides how a training goes on, `saving` its file.
@@ -47,6 +48,7 @@ mod configuration;
 mod curriculum;
 mod curves;
 mod data_loader;
+mod elsewhere;
 mod examples;
 mod finite;
 mod fit;
@@ -66,9 +68,12 @@ mod task;
 mod tests;
 mod timeline;
 mod training;
+mod windows;
 
 pub use crate::outcome::{EpochValue, MeasuredValue, Outcome, Prediction, RegressionScore, Score, SourceScore};
+pub use by_source::by_source;
 pub use classification::{Graft, transfer};
+pub use elsewhere::{Elsewhere, Told};
 pub use finite::not_finite;
 pub use optimizer::Optimizer as Stepper;
 pub use randomness::Randomness;

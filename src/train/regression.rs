@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::by_source::by_source;
 use super::configuration::TrainingConfiguration;
 use super::curves::{Curve, ValidationMetrics};
+use super::examples::numbers;
 use super::labels::{ExampleLabels, picks, record};
 use super::objective::Objective;
 use super::task::{Task, train_task};
@@ -60,6 +61,10 @@ pub fn regression<D: Backend>(
     train_task(training, &task, &configuration, network, watch)
 }
 
+/// Means and standard deviations of the targets, in the metadata of a checkpoint.
+const MEAN: &str = "target_mean";
+const SD: &str = "target_sd";
+
 /// To measure targets, an output each.
 struct RegressionTask<'a> {
     split: &'a Split,
@@ -113,25 +118,44 @@ impl Task for RegressionTask<'_> {
     }
 
     fn metadata(&self) -> BTreeMap<String, String> {
-        let each = |text: &dyn Fn(&Scale) -> String| self.scales.iter().map(text).collect::<Vec<_>>().join(",");
-        BTreeMap::from([
-            ("target".to_owned(), each(&|scale| scale.target.name().to_owned())),
-            ("unit".to_owned(), each(&|scale| scale.target.unit().to_owned())),
-            ("target_mean".to_owned(), each(&|scale| scale.mean.to_string())),
-            ("target_sd".to_owned(), each(&|scale| scale.sd.to_string())),
-        ])
+        Scale::describe(&self.scales)
     }
 }
 
 /// A target in the network's units: (value - mean) / sd.
 #[derive(Clone, Copy, Debug)]
-struct Scale {
+pub(super) struct Scale {
     target: Target,
     mean: f64,
     sd: f64,
 }
 
 impl Scale {
+    /// For the checkpoint.
+    fn describe(scales: &[Scale]) -> BTreeMap<String, String> {
+        let each = |text: &dyn Fn(&Scale) -> String| scales.iter().map(text).collect::<Vec<_>>().join(",");
+        BTreeMap::from([
+            ("target".to_owned(), each(&|scale| scale.target.name().to_owned())),
+            ("unit".to_owned(), each(&|scale| scale.target.unit().to_owned())),
+            (MEAN.to_owned(), each(&|scale| scale.mean.to_string())),
+            (SD.to_owned(), each(&|scale| scale.sd.to_string())),
+        ])
+    }
+
+    /// Those of `targets`, as [`Scale::describe`] wrote them.
+    ///
+    /// # Errors
+    /// Where they are not understood, or of another number of targets.
+    pub(super) fn from_metadata(targets: &[Target], metadata: &BTreeMap<String, String>) -> Result<Vec<Self>> {
+        let of = |key: &str| numbers::<f64>(key, metadata.get(key).map_or("", String::as_str));
+        let (means, sds) = (of(MEAN)?, of(SD)?);
+        if means.len() != targets.len() || sds.len() != targets.len() {
+            return Err(Error::user(format!("the checkpoint is not of {} targets", targets.len())));
+        }
+        let scale = |((target, mean), sd): ((&Target, f64), f64)| Self { target: *target, mean, sd };
+        Ok(targets.iter().zip(means).zip(sds).map(scale).collect())
+    }
+
     /// Mean and standard deviation over the training records that know the target.
     fn from_training_records(target: Target, column: usize, train: &KnownValues) -> Result<Self> {
         let known: Vec<f64> = train.column(column).flatten().collect();
@@ -149,14 +173,14 @@ impl Scale {
 
 /// What is known of some records, in bpm and ms.
 #[derive(Debug)]
-struct KnownValues {
+pub(super) struct KnownValues {
     /// (records, targets).
     values: Vec<Option<f64>>,
     targets: usize,
 }
 
 impl KnownValues {
-    fn from_records(datasets: &Datasets, picks: &[Pick], targets: &[Target]) -> Result<Self> {
+    pub(super) fn from_records(datasets: &Datasets, picks: &[Pick], targets: &[Target]) -> Result<Self> {
         let mut values = Vec::with_capacity(picks.len() * targets.len());
         for pick in picks {
             let record = record(datasets, pick)?;
@@ -170,7 +194,7 @@ impl KnownValues {
     }
 
     /// As the network is to give them; NaN for what is not known.
-    fn standardised(&self, scales: &[Scale]) -> ExampleLabels {
+    pub(super) fn standardised(&self, scales: &[Scale]) -> ExampleLabels {
         let number = |(value, scale): (&Option<f64>, &Scale)| {
             value.map_or(f32::NAN, |value| ((value - scale.mean) / scale.sd) as f32)
         };
@@ -200,7 +224,7 @@ impl KnownValues {
 
     /// The known values beside `outputs` (records, targets) in units, target by target; the records are those of `picks`,
     /// in their order.
-    fn beside(
+    pub(super) fn beside(
         &self,
         outputs: &[f32],
         datasets: &Datasets,

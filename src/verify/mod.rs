@@ -12,6 +12,7 @@ use crate::plan::{NUMERIC_VERSION, TaskKind, id_of_run, id_of_settings};
 use crate::results::ResultsFolder;
 use crate::store::{StageStatus, Store, StoredStage, StoredTrial};
 
+mod elsewhere;
 mod errors;
 mod scores;
 mod summary;
@@ -42,6 +43,10 @@ pub struct Found {
     pub measured: usize,
     /// Test errors of regressions within one source that agree.
     pub errors_by_source: usize,
+    /// Metrics on records of other sources that agree, and what was said of these records.
+    pub elsewhere: usize,
+    /// See `elsewhere`.
+    pub said_elsewhere: usize,
     /// Regressions of which no values were kept when they were trained.
     pub regressions_without_values: usize,
     /// Stages whose curves, scores, predictions and compositions have the stored checksum.
@@ -146,6 +151,7 @@ fn stage(store: &Store, stage: &StoredStage, found: &mut Found) -> Result<()> {
         TaskKind::Classification => scores::classifier(store, stage, &settings["classification"]["training"], found),
         TaskKind::Regression => errors::regressor(store, stage, is_present, found),
     }?;
+    elsewhere::evaluations(store, stage, &settings["transfer"], found)?;
     findings(store, stage, found)
 }
 

@@ -59,10 +59,10 @@ pub(super) fn classifier(store: &Store, stage: &StoredStage, settings: &Value, f
 }
 
 /// A score by the name of its class.
-struct Computed {
-    metric: String,
-    class: Option<String>,
-    value: Option<f64>,
+pub(super) struct Computed {
+    pub metric: String,
+    pub class: Option<String>,
+    pub value: Option<f64>,
 }
 
 impl Computed {
@@ -86,7 +86,7 @@ fn compare(stage: &StoredStage, score: &Computed, stored: &[ClassScore], terms: 
 }
 
 /// The test scores of predictions, which come by record and class.
-fn computed(settings: &Value, predictions: &[PredictedClass]) -> std::result::Result<Vec<Computed>, String> {
+pub(super) fn computed(settings: &Value, predictions: &[PredictedClass]) -> std::result::Result<Vec<Computed>, String> {
     let understood = |what: &str, error: serde_json::Error| format!("the settings' {what}: {error}");
     let classes: Vec<Class> =
         serde_json::from_value(settings["classes"].clone()).map_err(|error| understood("classes", error))?;

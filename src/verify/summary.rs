@@ -39,6 +39,8 @@ fn summary(found: &Found) -> String {
     line(*measured, format!("{errors} test scores of regressions from {measured} measured values"));
     let by_source = found.errors_by_source;
     line(by_source, format!("{by_source} test scores of regressions by source from the same values"));
+    let Found { elsewhere, said_elsewhere: said, .. } = found;
+    line(*said, format!("{elsewhere} metrics on other sources from {said} values and probabilities"));
     line(found.findings, format!("all curves, scores and predictions of {} stages by their checksums", found.findings));
     line(found.checkpoints, format!("{} checkpoints by their checksums", found.checkpoints));
     let Found { unproved, without_checksum, gone, other_versions, regressions_without_values: without, .. } = found;

@@ -53,6 +53,25 @@ fn files_are_what_their_libraries_read() {
     }
 }
 
+/// An HDF5 file stays open between its records; one that is written anew is opened anew.
+#[test]
+fn a_file_that_changed_is_read_again() {
+    let text = fs::read_to_string(fixture("expected.json")).unwrap();
+    let expected: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let folder = Folder::new();
+    for name in ["many.hdf5", "new.h5", "many.hdf5"] {
+        folder.write("it.h5", fs::read(fixture(name)).unwrap());
+        let found = whole(&place(folder.path("it.h5"), Some(2)), &layout()).unwrap();
+        let first = f64::from(found.raw.signals[0][0]);
+        assert_eq!(first, f64::from(expected[name][0][0].as_f64().unwrap() as f32), "{name}");
+        // Another entry of the same file, and another array of none.
+        assert!(whole(&place(folder.path("it.h5"), Some(3)), &layout()).is_ok());
+        refused(whole(&place(folder.path("it.h5"), Some(4)), &layout()), &["there is no record 4"]);
+        let other = Layout { array: Some("none".into()), ..layout() };
+        refused(whole(&place(folder.path("it.h5"), Some(0)), &other), &["there is no array `none`"]);
+    }
+}
+
 #[test]
 fn what_files_say_of_themselves() {
     for (name, format, arrays, entries) in [

@@ -35,6 +35,7 @@ pub fn manifest(name: &str) -> Manifest {
         early_stopping: None,
         class_weights: ClassWeights::None,
         augment: vec![],
+        evaluate_on: vec![],
     };
     Manifest {
         path: format!("{name}.toml").into(),
@@ -44,7 +45,7 @@ pub fn manifest(name: &str) -> Manifest {
         description: "Does it help?".into(),
         allow_overlap: None,
         sources: BTreeMap::from([
-            ("simulated".into(), Simulator { records: 200, seed: 7 }.into()),
+            ("simulated".into(), Simulator::new(200, 7).into()),
             (
                 "ptbxl".into(),
                 PtbXl { features: Some(data("/data/12sl.csv").into()), ..PtbXl::at(data("/data/ptb-xl")) }.into(),
@@ -90,6 +91,7 @@ pub fn manifest(name: &str) -> Manifest {
             validation_share: 0.1,
             test_share: 0.1,
             augment: vec![],
+            evaluate_on: vec![],
         },
         transfer: transfer.clone(),
         classification: Pretraining { training: transfer, validation_share: 0.1, test_share: 0.1 },

@@ -1,7 +1,7 @@
 //! LaTeX: a booktabs `tabular` for each experiment, its caption in comments above it.
 
-use super::Format;
-use crate::compare::{Comparison, Experiment};
+use super::{Format, captioned};
+use crate::compare::Comparison;
 use crate::report::legend::{self, Signs};
 use crate::report::sheet::{Cell, Mean, Sheet, Shown};
 
@@ -12,20 +12,15 @@ pub struct Latex;
 impl Format for Latex {
     fn write(&self, comparison: &Comparison) -> String {
         let signs = legend::signs(comparison, &Signs { best: "Bold", apart: "†" });
-        let tables = comparison.experiments.iter().map(|experiment| {
-            let caption: Vec<String> = std::iter::once(format!("{}.", experiment.name))
-                .chain(legend::experiment(comparison, experiment))
-                .chain(signs.iter().cloned())
-                .collect();
+        let tables = captioned(comparison, &signs).into_iter().map(|(caption, sheet)| {
             let caption: String = caption.iter().map(|line| format!("% {}\n", escape(line))).collect();
-            format!("% \\caption{{\n{caption}% }}\n{}", tabular(comparison, experiment))
+            format!("% \\caption{{\n{caption}% }}\n{}", tabular(sheet))
         });
         format!("% Needs \\usepackage{{booktabs}}.\n{}", tables.collect::<Vec<_>>().join("\n"))
     }
 }
 
-fn tabular(comparison: &Comparison, experiment: &Experiment) -> String {
-    let Sheet { heads, rows } = Sheet::from_experiment(comparison, experiment);
+fn tabular(Sheet { heads, rows }: Sheet) -> String {
     let columns: String = heads.iter().map(|head| if head.right { 'r' } else { 'l' }).collect();
     let head = line(heads.iter().map(|head| escape(&head.text)));
     let rows: String = rows.iter().map(|row| line(row.iter().map(cell))).collect();

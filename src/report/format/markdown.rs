@@ -1,7 +1,8 @@
 //! Markdown: a pipe table for each experiment, as GitHub shows it, and what the signs mean.
 
 use super::Format;
-use crate::compare::{Comparison, Experiment};
+use crate::compare::Comparison;
+use crate::report::elsewhere;
 use crate::report::legend::{self, Signs};
 use crate::report::sheet::{Cell, Head, Mean, Sheet, Shown};
 
@@ -13,9 +14,15 @@ impl Format for Markdown {
     fn write(&self, comparison: &Comparison) -> String {
         let mut text = String::new();
         for experiment in &comparison.experiments {
-            text.push_str(&format!("### {}\n\n{}\n", escape(&experiment.name), table(comparison, experiment)));
-            for line in legend::experiment(comparison, experiment) {
-                text.push_str(&format!("{}\n\n", escape(&line)));
+            if !comparison.shape.elsewhere {
+                let sheet = Sheet::from_experiment(comparison, experiment);
+                text.push_str(&format!("### {}\n\n{}\n", escape(&experiment.name), table(sheet)));
+                for line in legend::experiment(comparison, experiment) {
+                    text.push_str(&format!("{}\n\n", escape(&line)));
+                }
+            }
+            for (title, sheet) in elsewhere::sheets(comparison, experiment) {
+                text.push_str(&format!("### {}\n\n{}\n", escape(&title), table(sheet)));
             }
         }
         let signs = Signs { best: "**Bold**", apart: "†" };
@@ -25,8 +32,7 @@ impl Format for Markdown {
     }
 }
 
-fn table(comparison: &Comparison, experiment: &Experiment) -> String {
-    let Sheet { heads, rows } = Sheet::from_experiment(comparison, experiment);
+fn table(Sheet { heads, rows }: Sheet) -> String {
     let rule: Vec<&str> = heads.iter().map(|head| if head.right { "---:" } else { "---" }).collect();
     let head = |Head { text, .. }: &Head| escape(text);
     let mut text = line(heads.iter().map(head)) + &format!("|{}|\n", rule.join("|"));

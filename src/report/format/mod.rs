@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::sheet::Sheet;
+use super::{elsewhere, legend};
 use crate::compare::{Arm, Comparison, Experiment, Key};
 use crate::statistics::{Difference, Unmeasurable};
 
@@ -29,6 +31,23 @@ pub trait Format {
     fn write(&self, comparison: &Comparison) -> String;
 }
 
+/// The tables of a comparison, each with the lines of its caption; `signs` say what the signs in that of arms mean.
+fn captioned(comparison: &Comparison, signs: &[String]) -> Vec<(Vec<String>, Sheet)> {
+    let mut tables = Vec::new();
+    for experiment in &comparison.experiments {
+        if !comparison.shape.elsewhere {
+            let lines = legend::experiment(comparison, experiment).into_iter().chain(signs.iter().cloned());
+            let caption = std::iter::once(format!("{}.", experiment.name)).chain(lines).collect();
+            tables.push((caption, Sheet::from_experiment(comparison, experiment)));
+        }
+        for (title, sheet) in elsewhere::sheets(comparison, experiment) {
+            let caption = std::iter::once(format!("{title}.")).chain(elsewhere::legend(comparison)).collect();
+            tables.push((caption, sheet));
+        }
+    }
+    tables
+}
+
 /// What people read where there is no value.
 pub(super) const NONE: &str = "—";
 
@@ -48,20 +67,24 @@ pub(super) fn seeds(arm: &Arm) -> String {
 pub(super) const EARLY: &str = "‡";
 
 /// One arm for machines: the columns of the CSV and the keys of the JSON, with all digits.
-type Row = Vec<(String, Value)>;
+pub(super) type Row = Vec<(String, Value)>;
 
-/// A row for each arm.
-fn rows(comparison: &Comparison) -> impl Iterator<Item = Row> {
+/// A row for each arm, or for each metric of a network elsewhere, where that is asked for.
+fn rows(comparison: &Comparison) -> Box<dyn Iterator<Item = Row> + '_> {
+    if comparison.shape.elsewhere {
+        return Box::new(elsewhere::rows(comparison));
+    }
     let arms = |experiment| std::iter::repeat(experiment);
-    comparison
-        .experiments
-        .iter()
-        .flat_map(move |experiment| arms(experiment).zip(&experiment.arms))
-        .map(|(experiment, arm)| row(comparison, experiment, arm))
+    let all = comparison.experiments.iter().flat_map(move |experiment| arms(experiment).zip(&experiment.arms));
+    Box::new(all.map(|(experiment, arm)| row(comparison, experiment, arm)))
 }
 
 /// The names of the columns.
 fn columns(comparison: &Comparison) -> Vec<String> {
+    if comparison.shape.elsewhere {
+        let first = elsewhere::rows(comparison).next();
+        return first.into_iter().flatten().map(|(name, _)| name).collect();
+    }
     let empty = Arm { metrics: vec![None; comparison.metrics.len()], ..Arm::default() };
     row(comparison, &Experiment::default(), &empty).into_iter().map(|(name, _)| name).collect()
 }

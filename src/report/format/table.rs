@@ -3,6 +3,7 @@
 use super::{Format, NONE};
 use crate::compare::{Arm, Comparison, Experiment, Key};
 use crate::metrics::NamedMetric;
+use crate::report::elsewhere;
 use crate::report::layout::{self, coloured, fitting, squeezed};
 use crate::report::legend::{self, Signs};
 use crate::report::sheet::{self, Cell, Mean, Shown};
@@ -34,15 +35,20 @@ impl Format for Table {
         let columns = self.columns.map(|columns| columns.max(NARROWEST));
         let mut text = String::new();
         for experiment in &comparison.experiments {
-            let table = match comparison.shape.pivot {
-                Some(_) => pivoted(comparison, experiment, columns),
-                None => Sheet::new(comparison, experiment).text(columns),
-            };
-            text.push_str(&if self.colour { coloured(&table) } else { table });
-            for line in legend::experiment(comparison, experiment) {
-                text.push_str(&wrapped(&line, columns));
+            if !comparison.shape.elsewhere {
+                let table = match comparison.shape.pivot {
+                    Some(_) => pivoted(comparison, experiment, columns),
+                    None => Sheet::new(comparison, experiment).text(columns),
+                };
+                text.push_str(&if self.colour { coloured(&table) } else { table });
+                for line in legend::experiment(comparison, experiment) {
+                    text.push_str(&wrapped(&line, columns));
+                }
+                text.push('\n');
             }
-            text.push('\n');
+            for (title, sheet) in elsewhere::sheets(comparison, experiment) {
+                text.push_str(&format!("{}{}\n", wrapped(&title, columns), laid_out(&sheet, columns)));
+            }
         }
         for line in legend::signs(comparison, &Signs { best: "*", apart: "†" }) {
             text.push_str(&wrapped(&line, columns));
@@ -53,17 +59,22 @@ impl Format for Table {
 
 /// Title and table by keys: cells on several lines where they do not fit.
 fn pivoted(comparison: &Comparison, experiment: &Experiment, columns: Option<usize>) -> String {
-    let sheet::Sheet { heads, rows } = sheet::Sheet::from_experiment(comparison, experiment);
+    format!("{}\n{}", experiment.name, laid_out(&sheet::Sheet::from_experiment(comparison, experiment), columns))
+}
+
+/// A sheet as it is: cells on several lines where they do not fit.
+fn laid_out(sheet: &sheet::Sheet, columns: Option<usize>) -> String {
+    let heads: Vec<&str> = sheet.heads.iter().map(|head| head.text.as_str()).collect();
+    let right: Vec<&str> = sheet.heads.iter().filter(|head| head.right).map(|head| head.text.as_str()).collect();
     let built = |between: &str| {
-        let heads: Vec<&str> = heads.iter().map(|head| head.text.as_str()).collect();
-        let mut table = layout::table(&heads, &["labels"], between == "\n");
-        for row in &rows {
+        let mut table = layout::table(&heads, &right, between == "\n");
+        for row in &sheet.rows {
             table.add_row(row.iter().map(|cell| text(cell, between)));
         }
         table
     };
     let table = [" ", "\n"].into_iter().find_map(|between| fitting(&built(between), columns));
-    format!("{}\n{}", experiment.name, table.unwrap_or_else(|| layout::shown(built("\n"), columns)))
+    table.unwrap_or_else(|| layout::shown(built("\n"), columns))
 }
 
 /// One experiment, to be laid out.

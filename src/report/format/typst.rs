@@ -1,7 +1,7 @@
 //! Typst: a `figure` with a `table` for each experiment, its caption below it.
 
-use super::Format;
-use crate::compare::{Comparison, Experiment};
+use super::{Format, captioned};
+use crate::compare::Comparison;
 use crate::report::legend::{self, Signs};
 use crate::report::sheet::{Cell, Mean, Sheet, Shown};
 
@@ -12,19 +12,15 @@ pub struct Typst;
 impl Format for Typst {
     fn write(&self, comparison: &Comparison) -> String {
         let signs = legend::signs(comparison, &Signs { best: "Bold", apart: "†" });
-        let figure = |experiment: &Experiment| {
-            let name = format!("{}.", experiment.name);
-            let lines = legend::experiment(comparison, experiment);
-            let caption: Vec<String> = [name].iter().chain(&lines).chain(&signs).map(|line| escape(line)).collect();
-            let caption = caption.join("\n    ");
-            format!("#figure(\n{}  caption: [\n    {caption}\n  ],\n)\n", table(comparison, experiment))
+        let figure = |(caption, sheet): (Vec<String>, Sheet)| {
+            let caption = caption.iter().map(|line| escape(line)).collect::<Vec<_>>().join("\n    ");
+            format!("#figure(\n{}  caption: [\n    {caption}\n  ],\n)\n", table(sheet))
         };
-        comparison.experiments.iter().map(figure).collect::<Vec<_>>().join("\n")
+        captioned(comparison, &signs).into_iter().map(figure).collect::<Vec<_>>().join("\n")
     }
 }
 
-fn table(comparison: &Comparison, experiment: &Experiment) -> String {
-    let Sheet { heads, rows } = Sheet::from_experiment(comparison, experiment);
+fn table(Sheet { heads, rows }: Sheet) -> String {
     let align: Vec<&str> = heads.iter().map(|head| if head.right { "right" } else { "left" }).collect();
     let head: Vec<String> = heads.iter().map(|head| format!("[{}]", escape(&head.text))).collect();
     let row = |row: &Vec<Cell>| format!("    {},\n", row.iter().map(cell).collect::<Vec<_>>().join(", "));

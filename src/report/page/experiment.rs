@@ -5,6 +5,7 @@ use std::path::Path;
 use super::grafted::grafted;
 use super::html::Html;
 use crate::compare::{Comparison, Experiment};
+use crate::report::elsewhere;
 use crate::report::figure::{ExperimentResults, Figure, Input, Scope, Section, examples, names_of};
 use crate::report::format::NONE;
 use crate::report::legend;
@@ -57,11 +58,18 @@ pub(super) fn figures(html: &mut Html, id: &str, section: Section, input: &Input
 fn arms(html: &mut Html, _: &str, origin: &Origin<'_>, found: &ExperimentResults<'_>) {
     table(html, origin.comparison, found.experiment);
     legend::experiment(origin.comparison, found.experiment).iter().for_each(|line| html.paragraph(line));
+    for (title, Sheet { heads, rows }) in elsewhere::sheets(origin.comparison, found.experiment) {
+        html.paragraph(&format!("{title}:"));
+        let first = heads.iter().position(|head| head.text == "seeds").unwrap_or(heads.len());
+        let texts: Vec<&str> = heads.iter().map(|head| head.text.as_str()).collect();
+        let rows: Vec<_> = rows.into_iter().map(|row| ("", row.into_iter().map(cell).collect())).collect();
+        html.table(&title, &texts, first, &rows);
+    }
 }
 
-fn table(html: &mut Html, comparison: &Comparison, experiment: &Experiment) {
-    let Sheet { heads, rows } = Sheet::from_experiment(comparison, experiment);
-    let cell = |cell: Cell| match cell {
+/// A cell in one line.
+fn cell(cell: Cell) -> String {
+    match cell {
         Cell::Text(text) => text,
         Cell::Mean(of) => {
             let sd = of.sd.map_or_else(|| NONE.to_owned(), |sd| sd.trim_start_matches("± ").to_owned());
@@ -71,7 +79,11 @@ fn table(html: &mut Html, comparison: &Comparison, experiment: &Experiment) {
             let parts = [Some(of.mean), of.interval, of.pairs, of.apart.then(|| "†".to_owned())];
             parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
         }
-    };
+    }
+}
+
+fn table(html: &mut Html, comparison: &Comparison, experiment: &Experiment) {
+    let Sheet { heads, rows } = Sheet::from_experiment(comparison, experiment);
     let first = heads.iter().position(|head| head.text == "labels").unwrap_or(heads.len());
     let texts: Vec<&str> = heads.iter().map(|head| head.text.as_str()).collect();
     let rows: Vec<_> = rows

@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::ecg_arrhythmia;
 use crate::Result;
 use crate::declare::Kind;
 use crate::source::comments::Comments;
@@ -29,6 +30,7 @@ use crate::source::keys::{data_set, folder_path, known_set};
 use crate::source::known::{Folder, KnownSet, count_headers, headers, signals_and_headers};
 use crate::source::maps::{Codes, Labels, OF_SNOMED};
 use crate::source::person::Strange;
+use crate::source::recognise::{Glimpse, Recognised, is_numbered, stem};
 use crate::source::{Knowledge, Listing, Record, SourceKind};
 
 /// The PhysioNet/CinC Challenges 2020 and 2021.
@@ -66,6 +68,23 @@ impl Cinc {
         knows: KNOWS,
         from_json: from_json::<Self>,
     };
+}
+
+/// How cohorts call their records: CPSC, CPSC-Extra, St Petersburg, PTB, PTB-XL, Georgia, Chapman and Ningbo.
+const NAMES: [(&str, usize); 7] = [("A", 4), ("Q", 4), ("I", 4), ("S", 4), ("HR", 5), ("E", 5), ("JS", 5)];
+
+/// Knows a folder of the Challenges' records again, which those of `ecg-arrhythmia` are too but for where they are.
+pub(super) fn recognise(glimpse: &Glimpse) -> Option<Recognised> {
+    glimpse.of_kind(&Cinc::KIND, are_challenge(glimpse) && !ecg_arrhythmia::is_its_folder(glimpse))
+}
+
+/// Whether headers are the Challenges': by names, MATLAB signals beside them, and comments.
+pub(super) fn are_challenge(glimpse: &Glimpse) -> bool {
+    glimpse.headers_are(|path, comments| {
+        NAMES.iter().any(|(before, digits)| is_numbered(&stem(path), before, *digits))
+            && path.with_extension("mat").is_file()
+            && ["Age", "Sex", "Dx", "Rx", "Hx"].iter().all(|name| comments.has(name))
+    })
 }
 
 impl KnownSet for Cinc {

@@ -13,8 +13,8 @@ use crate::ecg::Measurement;
 use crate::source::files::{File, has_extension, look_at_all, name_below, not_a_folder, paths_below, unreadable};
 use crate::source::interface::from_json;
 use crate::source::intervals::{IntervalColumns, Intervals, Origin, admit, missing_measurements};
-use crate::source::keys::{AT_MOST, GAIN, UNIT, UNREADABLE, data_set, folder_path};
-use crate::source::recognise::Recognised;
+use crate::source::keys::{AT_MOST, EXCLUDE, GAIN, UNIT, UNREADABLE, data_set, folder_path};
+use crate::source::recognise::{Glimpse, Recognised};
 use crate::source::signals::asc;
 use crate::source::table::{Column, Table};
 use crate::source::{DataPath, Found, Knowledge, Listing, Reading, Record, Request, Source, SourceKind};
@@ -45,6 +45,7 @@ impl DeepfakeEcg {
                 UNIT,
                 UNREADABLE,
                 AT_MOST,
+                EXCLUDE,
             ],
         },
         knows: Knowledge {
@@ -61,9 +62,9 @@ impl DeepfakeEcg {
 }
 
 /// Knows a folder of `.asc` files with a ground truth again.
-pub(super) fn recognise(path: &Path) -> Option<Recognised> {
-    let is_it = path.is_dir() && find(path).is_ok();
-    is_it.then(|| Recognised { kind: DeepfakeEcg::KIND.declaration.name, paths: vec![("path", path.to_owned())] })
+pub(super) fn recognise(glimpse: &Glimpse) -> Option<Recognised> {
+    let is_it = glimpse.of_ending("asc").next().is_some() && find(&glimpse.folder).is_ok();
+    glimpse.of_kind(&DeepfakeEcg::KIND, is_it)
 }
 
 impl Source for DeepfakeEcg {

@@ -13,12 +13,13 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::cinc::{KNOWS, list};
+use super::cinc::{KNOWS, are_challenge, list};
 use crate::Result;
 use crate::declare::Kind;
 use crate::source::interface::from_json;
 use crate::source::keys::{data_set, folder_path, known_set};
 use crate::source::known::{Folder, KnownSet, count_headers, signals_and_headers};
+use crate::source::recognise::{Glimpse, Recognised};
 use crate::source::{Listing, SourceKind};
 
 /// The ecg-arrhythmia database of PhysioNet.
@@ -42,6 +43,19 @@ impl EcgArrhythmia {
         knows: KNOWS,
         from_json: from_json::<Self>,
     };
+}
+
+/// The folder of all records.
+const RECORDS: &str = "WFDBRecords";
+
+/// Knows the Challenges' records again in the folders of this release.
+pub(super) fn recognise(glimpse: &Glimpse) -> Option<Recognised> {
+    glimpse.of_kind(&EcgArrhythmia::KIND, is_its_folder(glimpse) && are_challenge(glimpse))
+}
+
+/// Whether its records are in `WFDBRecords`.
+pub(super) fn is_its_folder(glimpse: &Glimpse) -> bool {
+    glimpse.of_ending("hea").next().is_some_and(|path| path.iter().any(|part| part == RECORDS))
 }
 
 impl KnownSet for EcgArrhythmia {

@@ -27,6 +27,7 @@ use crate::source::intervals::{IntervalColumns, Origin, admit, missing_measureme
 use crate::source::keys::{data_set, folder_path, known_set};
 use crate::source::known::{Folder, KnownSet, signals_and_headers};
 use crate::source::person::{Strange, age, sex};
+use crate::source::recognise::{Glimpse, Recognised};
 use crate::source::table::Table;
 use crate::source::{Knowledge, Listing, Record, SourceKind};
 use crate::{Error, Result};
@@ -63,6 +64,15 @@ impl FdaDrugStudies {
         },
         from_json: from_json::<Self>,
     };
+}
+
+/// Knows a study again: records in `raw`, and a table beside it.
+pub(super) fn recognise(glimpse: &Glimpse) -> Option<Recognised> {
+    let raw = glimpse.folder.join("raw");
+    let has_intervals = |table: Table| IntervalColumns::find(&table, Table::column, COLUMNS).is_ok();
+    let is_it = glimpse.of_ending("hea").any(|path| path.starts_with(&raw))
+        && table_of(&glimpse.folder).and_then(|path| Table::open(&path)).is_ok_and(has_intervals);
+    glimpse.of_kind(&FdaDrugStudies::KIND, is_it)
 }
 
 impl KnownSet for FdaDrugStudies {

@@ -20,9 +20,10 @@ use crate::declare::{Key, Kind, Type, Words};
 use crate::ecg::{LabelSet, Lead, Vocabulary, Voltage, superclass};
 use crate::source::files::{name_below, paths_below};
 use crate::source::interface::from_json;
-use crate::source::keys::{AT_MOST, FOLD_SEED, GAIN, UNIT, UNREADABLE, data_set, folder_path};
+use crate::source::keys::{AT_MOST, EXCLUDE, FOLD_SEED, GAIN, UNIT, UNREADABLE, data_set, folder_path};
 use crate::source::known::{Folder, KnownSet};
 use crate::source::maps::{Codes, Labels, OF_SCP, label};
+use crate::source::recognise::{Glimpse, Recognised, is_numbered, stem};
 use crate::source::signals::{self, Axis, Layout, Place};
 use crate::source::{Found, Knowledge, Listing, Record, Request, SourceKind};
 use crate::{Error, Result};
@@ -61,6 +62,7 @@ impl MedalcareXl {
                 UNIT,
                 UNREADABLE,
                 AT_MOST,
+                EXCLUDE,
             ],
         },
         knows: Knowledge {
@@ -74,6 +76,24 @@ impl MedalcareXl {
         },
         from_json: from_json::<Self>,
     };
+}
+
+/// Knows folders of simulation runs again, and of the first file that it has a row for each lead.
+pub(super) fn recognise(glimpse: &Glimpse) -> Option<Recognised> {
+    let usual = ["noise", "filtered", "raw"];
+    let is_run = |path: &Path| path.parent().is_some_and(|run| stem(run).starts_with("run_"));
+    let of = |rendering: &str| {
+        let is_of = |path: &&Path| {
+            let name = stem(path);
+            is_run(path) && name.split_once('_').is_some_and(|(id, own)| own == rendering && is_numbered(id, "", 6))
+        };
+        glimpse.of_ending("csv").find(is_of)
+    };
+    let (rendering, file) = usual.into_iter().find_map(|rendering| Some((rendering, of(rendering)?)))?;
+    let look = signals::look(file, &Layout::default()).ok()?;
+    let is_it = look.leads.is_empty() && look.arrays.iter().any(|array| array.shape.first() == Some(&Lead::ALL.len()));
+    let found = glimpse.of_kind(&MedalcareXl::KIND, is_it)?;
+    Some(if rendering == usual[0] { found } else { found.with("rendering", rendering.into()) })
 }
 
 impl KnownSet for MedalcareXl {

@@ -28,6 +28,7 @@ use crate::source::interface::from_json;
 use crate::source::intervals::{Intervals, Origin, admit, missing_measurements};
 use crate::source::keys::{data_set, folder_path, known_set};
 use crate::source::known::{Folder, KnownSet, signals_and_headers, table_in};
+use crate::source::recognise::{Glimpse, Recognised};
 use crate::source::table::{Column, Row, Table};
 use crate::source::{Knowledge, Listing, Record, SourceKind};
 use crate::{Error, Result};
@@ -78,6 +79,13 @@ impl MimicIvEcg {
         },
         from_json: from_json::<Self>,
     };
+}
+
+/// Knows the two tables again.
+pub(super) fn recognise(glimpse: &Glimpse) -> Option<Recognised> {
+    let is_it = glimpse.has_table(RECORDS, &["subject_id", "study_id", "path"])
+        && glimpse.has_table(MEASURED, &["study_id", "rr_interval", "p_onset", "qrs_onset", "qrs_end", "t_end"]);
+    glimpse.of_kind(&MimicIvEcg::KIND, is_it)
 }
 
 impl KnownSet for MimicIvEcg {

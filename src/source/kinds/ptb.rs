@@ -25,6 +25,7 @@ use crate::source::keys::{data_set, folder_path, known_set};
 use crate::source::known::{Folder, KnownSet, count_headers, headers};
 use crate::source::maps::{Codes, Labels, OF_SCP, label};
 use crate::source::person::Strange;
+use crate::source::recognise::{Glimpse, Recognised, is_numbered, stem};
 use crate::source::{Knowledge, Listing, Record, SourceKind};
 
 /// Reasons for admission; which there are is known when records are read.
@@ -59,6 +60,16 @@ impl Ptb {
         },
         from_json: from_json::<Self>,
     };
+}
+
+/// Knows folders of patients again, and the comments of their headers.
+pub(super) fn recognise(glimpse: &Glimpse) -> Option<Recognised> {
+    let is_it = glimpse.headers_are(|path, comments| {
+        path.parent().is_some_and(|patient| is_numbered(&stem(patient), "patient", 3))
+            && stem(path).starts_with('s')
+            && ["Reason for admission", "Diagnose"].iter().all(|name| comments.has(name))
+    });
+    glimpse.of_kind(&Ptb::KIND, is_it)
 }
 
 impl KnownSet for Ptb {

@@ -26,6 +26,7 @@ use crate::source::keys::{data_set, folder_path, known_set};
 use crate::source::known::{Folder, KnownSet, table_in};
 use crate::source::maps::{Codes, Labels, OF_AHA};
 use crate::source::person::{Strange, age, sex};
+use crate::source::recognise::{Glimpse, Recognised};
 use crate::source::signals::{self, Axis, Layout, Place};
 use crate::source::table::Table;
 use crate::source::{Found, Knowledge, Listing, Record, Request, SourceKind};
@@ -62,6 +63,12 @@ impl Sph {
         },
         from_json: from_json::<Self>,
     };
+}
+
+/// Knows the table again, and HDF5 files beside it or below.
+pub(super) fn recognise(glimpse: &Glimpse) -> Option<Recognised> {
+    let columns = ["ECG_ID", "AHA_Code", "Patient_ID", "N"];
+    glimpse.of_kind(&Sph::KIND, glimpse.has_table(TABLE, &columns) && glimpse.of_ending("h5").next().is_some())
 }
 
 impl KnownSet for Sph {

@@ -2,6 +2,7 @@
 //!
 //! The HDF Group, "HDF5 File Format Specification", version 3.0.
 
+use std::cell::RefCell;
 use std::path::Path;
 
 use hdf5_pure::{Dataset, Datatype, DatatypeByteOrder, File, Group};
@@ -9,7 +10,7 @@ use hdf5_pure::{Dataset, Datatype, DatatypeByteOrder, File, Group};
 use super::matrix::{self, Matrix};
 use super::number::{Class, Number};
 use super::{Array, Layout, Look, Place};
-use crate::source::files::unreadable;
+use crate::source::files::{File as Seen, unreadable};
 use crate::source::{Found, Request};
 use crate::{Error, Result};
 
@@ -25,40 +26,87 @@ const SMALL: u64 = 64 << 20;
 /// Reads the record: of an array for many only its part.
 pub(super) fn read(place: &Place, layout: &Layout, request: &Request<'_>) -> Result<Found> {
     let path = &place.path;
-    let file = open(path)?;
-    let faulty = |why: String| Error::user(format!("{}: {why}", path.display()));
-    // A file of a name that is said need not be searched.
-    let said = layout.array.as_ref().and_then(|name| file.dataset(name).ok());
-    let said = said.and_then(|dataset| array(layout.array.clone().unwrap_or_default(), &dataset));
-    let array = match said {
-        Some(array) => array,
-        None => matrix::choose(&arrays(&file, path)?, layout).map_err(faulty)?.clone(),
-    };
-    let plane = matrix::plane(&array, place.entry).map_err(faulty)?;
-    let failed = |error: hdf5_pure::Error| faulty(format!("`{}` cannot be read: {error}", array.name));
-    let dataset = file.dataset(&array.name).map_err(failed)?;
-    let number = number(&dataset).ok_or_else(|| faulty(format!("`{}` holds no numbers", array.name)))?;
-    let length = path.metadata().map_err(|error| unreadable(path, &error))?.len();
-    let size = (plane.count() as u64).saturating_mul(number.size as u64);
-    if size > SMALL.max(length.saturating_mul(RATIO)) {
-        return Err(faulty(format!("`{}` is said to have {size} bytes, more than the file can hold", array.name)));
+    let look = Seen::look("", path)?;
+    LAST.with_borrow_mut(|last| {
+        let is_it = |opened: &Opened| opened.is(&look, layout);
+        let opened = match last.take().filter(is_it) {
+            Some(opened) => opened,
+            None => Opened::new(look, layout)?,
+        };
+        let values = opened.values(place);
+        last.replace(opened);
+        let (shape, values) = values?;
+        matrix::found(path, &Matrix { shape, values, names: Vec::new() }, layout, request)
+    })
+}
+
+thread_local! {
+    /// The array that was read last: a file for many is opened once, not for each of its records.
+    static LAST: RefCell<Option<Opened>> = const { RefCell::new(None) };
+}
+
+/// An open file, and the array in it that holds the signals.
+struct Opened {
+    /// How the file looked: it may be written anew.
+    look: Seen,
+    /// What the layout calls the array.
+    wanted: Option<String>,
+    dataset: Dataset,
+    array: Array,
+    number: Number,
+}
+
+impl Opened {
+    fn new(look: Seen, layout: &Layout) -> Result<Self> {
+        let path = &look.path;
+        let file = open(path)?;
+        let faulty = |why: String| Error::user(format!("{}: {why}", path.display()));
+        // A file of a name that is said need not be searched.
+        let said = layout.array.as_ref().and_then(|name| file.dataset(name).ok());
+        let said = said.and_then(|dataset| array(layout.array.clone().unwrap_or_default(), &dataset));
+        let array = match said {
+            Some(array) => array,
+            None => matrix::choose(&arrays(&file, path)?, layout).map_err(faulty)?.clone(),
+        };
+        let failed = |error: hdf5_pure::Error| faulty(format!("`{}` cannot be read: {error}", array.name));
+        let dataset = file.dataset(&array.name).map_err(failed)?;
+        let number = number(&dataset).ok_or_else(|| faulty(format!("`{}` holds no numbers", array.name)))?;
+        Ok(Self { wanted: layout.array.clone(), dataset, array, number, look })
     }
-    let bytes = match plane.entry {
-        Some(entry) => dataset.read_raw_rows(entry as u64, 1),
-        None => dataset.read_raw(),
-    };
-    let values = number.decode(&bytes.map_err(failed)?);
-    if values.len() != plane.count() {
-        return Err(faulty(format!("`{}` has {} numbers, not {}", array.name, values.len(), plane.count())));
+
+    /// Whether it is that file, unchanged, and that array.
+    fn is(&self, look: &Seen, layout: &Layout) -> bool {
+        let same = |a: &Seen, b: &Seen| a.path == b.path && a.size == b.size && a.changed == b.changed;
+        same(&self.look, look) && self.wanted == layout.array
     }
-    matrix::found(path, &Matrix { shape: plane.shape, values, names: Vec::new() }, layout, request)
+
+    /// The shape and the numbers of a record.
+    fn values(&self, place: &Place) -> Result<([usize; 2], Vec<f64>)> {
+        let Self { look, dataset, array, number, .. } = self;
+        let faulty = |why: String| Error::user(format!("{}: {why}", look.path.display()));
+        let plane = matrix::plane(array, place.entry).map_err(faulty)?;
+        let size = (plane.count() as u64).saturating_mul(number.size as u64);
+        if size > SMALL.max(look.size.saturating_mul(RATIO)) {
+            return Err(faulty(format!("`{}` is said to have {size} bytes, more than the file can hold", array.name)));
+        }
+        let bytes = match plane.entry {
+            Some(entry) => dataset.read_raw_rows(entry as u64, 1),
+            None => dataset.read_raw(),
+        };
+        let bytes = bytes.map_err(|error| faulty(format!("`{}` cannot be read: {error}", array.name)))?;
+        let values = number.decode(&bytes);
+        if values.len() != plane.count() {
+            return Err(faulty(format!("`{}` has {} numbers, not {}", array.name, values.len(), plane.count())));
+        }
+        Ok((plane.shape, values))
+    }
 }
 
 /// The numbers of the one-dimensional array `name`, such as the names of the records of a file for many.
 ///
 /// # Errors
 /// A user error where there is no such array of numbers, or it cannot be read.
-pub(in crate::source) fn column(path: &Path, name: &str) -> Result<Vec<f64>> {
+pub(crate) fn column(path: &Path, name: &str) -> Result<Vec<f64>> {
     let faulty = |why: String| Error::user(format!("{}: {why}", path.display()));
     let file = open(path)?;
     let failed = |error: hdf5_pure::Error| faulty(format!("`{name}` cannot be read: {error}"));

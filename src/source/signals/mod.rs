@@ -21,7 +21,7 @@ mod registry;
 mod text;
 mod wfdb;
 
-pub(super) use hdf5::column;
+pub(crate) use hdf5::column;
 pub use look::{Array, Look};
 pub use place::{Axis, Layout, Place};
 pub use registry::{files, is_there, look, read};

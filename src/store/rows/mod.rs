@@ -4,6 +4,7 @@
 //! not for every row.
 
 mod column;
+mod evaluation;
 mod manifest;
 mod mix;
 mod prediction;
@@ -16,6 +17,7 @@ mod trial;
 use rusqlite::{Params, Row, Statement};
 
 pub(super) use column::Column;
+pub use evaluation::{EvaluatedRecord, Evaluation};
 pub use manifest::StoredManifest;
 pub use mix::{MixPartDetail, MixTargetDetail};
 pub use prediction::PredictedClass;

@@ -45,7 +45,7 @@ impl<'a> ExperimentResults<'a> {
         let stages = store.stages(&experiment.name)?;
         let curves = store.learning_curves(&experiment.name)?;
         let shown = Shown::read(store, experiment, &runs, run)?;
-        let measured = measured::measured(store, &stages, shown.as_ref())?;
+        let measured = measured::measured((store, &experiment.name), &stages, shown.as_ref())?;
         let asked = run.and_then(|_| shown.as_ref()?.best()).map(|(run, _)| run);
         let test = (comparison.test, comparison.resamples);
         Ok(Self { experiment, test, runs, curves, stages, shown, asked, measured })

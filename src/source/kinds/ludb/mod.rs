@@ -36,6 +36,7 @@ use crate::source::keys::{data_set, folder_path, known_set};
 use crate::source::known::{Folder, KnownSet, count_headers, headers};
 use crate::source::maps::{Codes, Labels, OF_SCP, label};
 use crate::source::person::Strange;
+use crate::source::recognise::{Glimpse, Recognised, stem};
 use crate::source::wfdb::annotation;
 use crate::source::{Found, Knowledge, Listing, Reading, Record, Request, SourceKind, wfdb};
 use crate::{Error, Result};
@@ -107,6 +108,16 @@ impl Ludb {
         },
         from_json: from_json::<Self>,
     };
+}
+
+/// Knows numbered records again with marks of lead II beside them, and the comments of their headers.
+pub(super) fn recognise(glimpse: &Glimpse) -> Option<Recognised> {
+    let is_it = glimpse.headers_are(|path, comments| {
+        stem(path).bytes().all(|byte| byte.is_ascii_digit())
+            && path.with_extension("ii").is_file()
+            && ["<age>", "<sex>", "<diagnoses>"].iter().all(|name| comments.has(name))
+    });
+    glimpse.of_kind(&Ludb::KIND, is_it)
 }
 
 impl KnownSet for Ludb {

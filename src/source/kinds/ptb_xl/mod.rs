@@ -8,7 +8,7 @@ mod features;
 mod folder;
 mod statements;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -18,9 +18,9 @@ use crate::declare::{Key, Kind, Range, Type};
 use crate::ecg::Measurement;
 use crate::source::files::lines;
 use crate::source::interface::from_json;
-use crate::source::keys::{AT_MOST, GAIN, LEADS, UNIT, UNREADABLE, data_set, folder_path};
+use crate::source::keys::{AT_MOST, EXCLUDE, GAIN, LEADS, UNIT, UNREADABLE, data_set, folder_path};
 use crate::source::maps::OF_SCP;
-use crate::source::recognise::Recognised;
+use crate::source::recognise::{Glimpse, Recognised};
 use crate::source::{DataPath, File, Found, Knowledge, Listing, Reading, Request, Source, SourceKind, wfdb};
 
 pub use self::features::FeatureTables;
@@ -111,6 +111,7 @@ impl PtbXl {
                 LEADS,
                 UNREADABLE,
                 AT_MOST,
+                EXCLUDE,
             ],
         },
         knows: Knowledge {
@@ -135,11 +136,14 @@ impl PtbXl {
 /// Several features tables.
 const TABLES: Type = Type::List { of: &Type::Path, min: 2, max: 16, unique: true };
 /// Knows a folder with PTB-XL's tables again, and PTB-XL+'s features in it or beside it.
-pub(super) fn recognise(path: &Path) -> Option<Recognised> {
-    let root = [DATABASE, STATEMENTS].iter().all(|table| path.join(table).is_file()).then_some(path)?;
-    let mut paths = vec![("path", root.to_owned())];
-    paths.extend(features::near(root).map(|features| ("features", features)));
-    Some(Recognised { kind: PtbXl::KIND.declaration.name, paths })
+pub(super) fn recognise(glimpse: &Glimpse) -> Option<Recognised> {
+    let is_it = glimpse.has_table(DATABASE, &["ecg_id", "scp_codes", "strat_fold"])
+        && glimpse.has_table(STATEMENTS, &["diagnostic_class"]);
+    let found = glimpse.of_kind(&PtbXl::KIND, is_it)?;
+    Some(match features::near(&glimpse.folder) {
+        Some(features) => found.with("features", features.to_string_lossy().into_owned()),
+        None => found,
+    })
 }
 
 impl Source for PtbXl {

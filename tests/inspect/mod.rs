@@ -1,5 +1,9 @@
 //! What `inspect` proposes for folders that nobody described.
 
+mod known;
+mod layout;
+mod study;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -18,7 +22,10 @@ fn folder(name: &str) -> PathBuf {
 
 /// A record of two leads, 100 Hz.
 fn record(folder: &Path, name: &str, seconds: usize) {
-    let wave = |height: f32| (0..100 * seconds).map(|place| height * (place as f32 / 16.0).sin()).collect();
+    // Another wave for another name, but for a record and its copy.
+    let number: String = name.chars().filter(char::is_ascii_digit).collect();
+    let period = 16.0 + number.parse::<f32>().unwrap_or_default() / 7.0;
+    let wave = |height: f32| (0..100 * seconds).map(|place| height * (place as f32 / period).sin()).collect();
     let raw = RawRecord { sampling_rate: 100.0, leads: vec![Lead::I, Lead::II], signals: vec![wave(0.5), wave(1.0)] };
     write(&folder.join("records"), name, &raw).unwrap();
 }

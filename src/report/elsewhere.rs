@@ -1,0 +1,178 @@
+//! What networks are worth on the records of other sources, as tables.
+
+use serde_json::{Value, json};
+
+use super::format::{NONE, Row};
+use super::sheet::{Cell, Head, Mean, Sheet};
+use crate::compare::{Comparison, Elsewhere, Experiment, Key};
+use crate::manifest::Target;
+use crate::metrics::registry::agreement::PearsonR;
+use crate::metrics::registry::error::MeanAbsoluteError;
+use crate::metrics::{Metric as _, NamedMetric};
+use crate::plan::TaskKind;
+use crate::statistics::Spread;
+use crate::words::number::{decimals, signed};
+
+/// The number of records that know a target, and that of all that were looked at.
+const RECORDS: &str = "records";
+const EVALUATED: &str = "evaluated_records";
+
+/// The tables of an experiment, with their titles: of regressions, and of classifiers; those that have rows.
+pub(super) fn sheets(comparison: &Comparison, experiment: &Experiment) -> Vec<(String, Sheet)> {
+    let all = [("regressions", regressions(experiment)), ("classifiers", classifiers(comparison, experiment))];
+    let titled = |(what, sheet)| {
+        (format!("{}: {what} on the records of sources that did not teach them", experiment.name), sheet)
+    };
+    all.map(titled).into_iter().filter(|(_, sheet)| !sheet.rows.is_empty()).collect()
+}
+
+/// What the tables are, where there are any.
+pub(super) fn legend(comparison: &Comparison) -> Option<String> {
+    let all = || comparison.experiments.iter().flat_map(|experiment| &experiment.elsewhere);
+    let of = |kind: TaskKind| all().any(|one| one.network.kind == kind);
+    all().next()?;
+    let measured = match of(TaskKind::Regression) {
+        true => {
+            " Bias is the mean of measured less known values, SD their standard deviation, r Pearson's correlation."
+        }
+        false => "",
+    };
+    Some(format!(
+        "Tested on: all records of the source of which is known what is asked, without people and recordings that trained or \
+         validated the network or what is grafted in it.{measured} ± is the standard deviation over seeds."
+    ))
+}
+
+fn of_kind(experiment: &Experiment, kind: TaskKind) -> impl Iterator<Item = &Elsewhere> {
+    experiment.elsewhere.iter().filter(move |one| one.network.kind == kind)
+}
+
+fn left(text: &str) -> Head {
+    Head { text: text.to_owned(), right: false }
+}
+
+fn right(text: &str) -> Head {
+    Head { text: text.to_owned(), right: true }
+}
+
+/// A row for each target, network and source.
+fn regressions(experiment: &Experiment) -> Sheet {
+    let mut heads = ["target", "network", "taught by", "tested on"].map(left).to_vec();
+    heads.extend(["seeds", "records", "MAE", "bias", "SD", "r"].map(right));
+    let mut rows: Vec<(&str, Vec<Cell>)> = Vec::new();
+    for one in of_kind(experiment, TaskKind::Regression) {
+        for target in one.subjects() {
+            let unit = Target::BUILT_IN.into_iter().find(|known| known.name() == target).map(|known| known.unit());
+            let network = &one.network;
+            let name = if network.what == target {
+                network.architecture.clone()
+            } else {
+                format!("{} ({})", network.architecture, network.what)
+            };
+            let value = |metric: &str| one.metric(Some(target), metric);
+            let mut cells: Vec<Cell> = vec![
+                Cell::Text(unit.map_or_else(|| target.to_owned(), |unit| format!("{target} ({unit})"))),
+                Cell::Text(name),
+                Cell::Text(network.mix.clone().unwrap_or_else(|| NONE.to_owned())),
+                Cell::Text(one.source.clone()),
+            ];
+            cells.extend([Cell::Text(one.seeds.len().to_string()), Cell::Text(records(value(RECORDS)))]);
+            cells.push(mean(value(MeanAbsoluteError.name()), |value| decimals(value, 1)));
+            cells.push(mean(value("bias"), |value| signed(value, 1)));
+            cells.push(mean(value("sd"), |value| decimals(value, 1)));
+            cells.push(mean(value(PearsonR.name()), |value| decimals(value, 2)));
+            rows.push((target, cells));
+        }
+    }
+    // Target by target, each in the order of the plan.
+    let order: Vec<&str> = rows.iter().map(|(target, _)| *target).collect();
+    rows.sort_by_key(|(target, _)| order.iter().position(|other| other == target));
+    Sheet { heads, rows: rows.into_iter().map(|(_, cells)| cells).collect() }
+}
+
+/// A row for each arm and source.
+fn classifiers(comparison: &Comparison, experiment: &Experiment) -> Sheet {
+    let metrics: Vec<&NamedMetric> = comparison.metrics.iter().filter(|metric| !metric.is_of_grafts()).collect();
+    let mut heads: Vec<Head> = Key::ALL.iter().map(|key| left(key.heading())).collect();
+    heads.push(left("tested on"));
+    heads.extend(["seeds", "records"].map(right));
+    heads.extend(metrics.iter().map(|metric| left(metric.heading().trim_start_matches("test "))));
+    let row = |one: &Elsewhere| {
+        let network = &one.network;
+        let keys = [
+            Some(&network.architecture),
+            Some(&network.what),
+            network.mix.as_ref(),
+            network.freeze.as_ref(),
+            network.labels.as_ref(),
+        ];
+        let text = |key: Option<&String>| Cell::Text(key.cloned().unwrap_or_else(|| NONE.to_owned()));
+        let mut cells: Vec<Cell> = keys.into_iter().map(text).collect();
+        cells.push(Cell::Text(one.source.clone()));
+        cells.push(Cell::Text(one.seeds.len().to_string()));
+        cells.push(Cell::Text(records(one.metric(None, EVALUATED))));
+        let of = |metric: &&NamedMetric| {
+            mean(one.metric(metric.of.as_deref(), &metric.name), |value| decimals(value, metric.digits()))
+        };
+        cells.extend(metrics.iter().map(of));
+        cells
+    };
+    Sheet { heads, rows: of_kind(experiment, TaskKind::Transfer).map(row).collect() }
+}
+
+fn mean(spread: Option<Spread>, text: impl Fn(f64) -> String) -> Cell {
+    let Some(Spread { mean, sd, .. }) = spread else { return Cell::Text(NONE.to_owned()) };
+    let sd = sd.map(|sd| text(sd).trim_start_matches('+').to_owned());
+    Cell::Mean(Mean { mean: text(mean), sd, interval: None, best: false, apart: false })
+}
+
+/// A number of records; their mean where seeds differ in whom they were taught by.
+fn records(spread: Option<Spread>) -> String {
+    match spread {
+        None => "0".to_owned(),
+        Some(Spread { mean, sd, .. }) if sd.is_none_or(|sd| sd == 0.0) => decimals(mean, 0),
+        Some(Spread { mean, .. }) => format!("~{}", decimals(mean, 0)),
+    }
+}
+
+/// The same for machines: a row for each metric, with all digits.
+pub(super) fn rows(comparison: &Comparison) -> impl Iterator<Item = Row> {
+    let of = |experiment: &Experiment, one: &Elsewhere| {
+        let network = &one.network;
+        let first = [
+            ("experiment", json!(experiment.name)),
+            ("kind", json!(network.kind.name())),
+            ("architecture", json!(network.architecture)),
+            ("network", json!(network.what)),
+            ("mix", json!(network.mix)),
+            ("freeze", json!(network.freeze)),
+            ("labels", json!(network.labels)),
+            ("tested_on", json!(one.source)),
+            ("seeds", json!(one.seeds.len())),
+        ];
+        let rows: Vec<Row> = one
+            .metrics
+            .iter()
+            .map(|((subject, metric), spread)| {
+                let last = [
+                    ("of", json!(subject)),
+                    ("metric", json!(metric)),
+                    ("mean", json!(spread.mean)),
+                    ("sd", json!(spread.sd)),
+                    ("measured_seeds", json!(spread.n)),
+                ];
+                first
+                    .clone()
+                    .into_iter()
+                    .chain(last)
+                    .map(|(name, value): (&str, Value)| (name.to_owned(), value))
+                    .collect()
+            })
+            .collect();
+        rows
+    };
+    comparison
+        .experiments
+        .iter()
+        .flat_map(move |experiment| experiment.elsewhere.iter().flat_map(move |one| of(experiment, one)))
+}

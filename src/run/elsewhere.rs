@@ -1,0 +1,247 @@
+//! Evaluates networks that are trained on the records of other sources, as `evaluate_on` asks.
+//!
+//! No stage depends on it: a source may be added to `evaluate_on` when all is trained, and only it is looked at then. What
+//! is there for a stage and the data of a source is not done again. Two processes that evaluate the same write the same.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::{Device, Shared, donors, lock, pool, stage};
+use crate::data::{Subset, Taught, Wanted, unseen};
+use crate::error::Blame;
+use crate::manifest::{Class, Fusion, Manifest};
+use crate::nn::Network;
+use crate::ops::Backend;
+use crate::plan::{Plan, Stage, StageKind};
+use crate::store::{Evaluated, EvaluatedMetric, EvaluatedRecord, Member, Store};
+use crate::tensor::Cpu;
+use crate::train::{self, Elsewhere, MeasuredValue, Told, Watch};
+use crate::{Error, Result, stop};
+
+/// A network to evaluate, and the source to do it on.
+struct Task<'a> {
+    manifest: &'a Manifest,
+    stage: &'a Stage,
+    index: usize,
+    source: &'a str,
+    fingerprint: &'a str,
+}
+
+/// The stages that are done and not evaluated so far on a source that their manifest names.
+///
+/// # Errors
+/// Where the store cannot be read.
+pub(super) fn pending(plan: &Plan, store: &Store) -> Result<Vec<usize>> {
+    Ok(tasks(plan, store)?.iter().map(|task| task.index).collect())
+}
+
+/// Evaluates every network of the plan that is trained and was not evaluated so far on a source that its manifest names.
+/// One that cannot be is told and counted, and does not end the others.
+///
+/// # Errors
+/// Where the store cannot be used.
+pub(super) fn evaluate(shared: &Shared<'_>, store: &mut Store) -> Result<()> {
+    let tasks = tasks(shared.plan, store)?;
+    if tasks.is_empty() {
+        return Ok(());
+    }
+    let recordings = store.recordings()?;
+    let checksums = store.checksums()?;
+    let pool = pool(shared.options.threads)?;
+    for of_source in tasks.chunk_by(|one, next| one.source == next.source) {
+        let source = of_source[0].source;
+        let networks = if of_source.len() == 1 { "network" } else { "networks" };
+        shared.progress.message(&format!("evaluating {} {networks} on {source}", of_source.len()));
+        for task in of_source {
+            if stop::asked() {
+                return Ok(());
+            }
+            let Some(taught) = taught(shared, store, &recordings, task)? else { continue };
+            let sha256 = checksums.get(&task.stage.id).and_then(Option::as_deref);
+            match pool.install(|| on_device(shared, task, &taught, sha256)) {
+                Ok(found) => store.evaluate(&task.stage.id, task.fingerprint, &found)?,
+                Err(error) if error.blame == Blame::Interrupted => return Ok(()),
+                Err(error) => {
+                    let what = task.stage.describe(shared.plan);
+                    shared.progress.message(&format!("{what} could not be evaluated on {source}: {error}"));
+                    lock(&shared.summary).not_evaluated += 1;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn on_device(shared: &Shared<'_>, task: &Task<'_>, taught: &Taught, sha256: Option<&str>) -> Result<Evaluated> {
+    stage::unless_damaged(shared, || match shared.options.device {
+        Device::Cpu => evaluated(&Cpu::default(), shared, task, taught, sha256),
+        #[cfg(feature = "cuda")]
+        Device::Cuda(number) => {
+            let device = crate::ops::open_cuda(number, &shared.options.results.kernels())?;
+            let precision = task.manifest.compute.precision;
+            crate::ops::cuda::with_precision(precision, || evaluated(&device, shared, task, taught, sha256))
+        }
+    })
+}
+
+/// What is to be done, source by source, so that each is in memory while it is needed.
+fn tasks<'a>(plan: &'a Plan, store: &Store) -> Result<Vec<Task<'a>>> {
+    let done = store.checksums()?;
+    let evaluated = store.evaluated()?;
+    let (mut tasks, mut planned) = (Vec::new(), HashSet::new());
+    for trial in &plan.trials {
+        let manifest = &*plan.experiments[trial.experiment];
+        let stages = std::iter::once(trial.stage).chain(plan.stages[trial.stage].inputs().iter().copied());
+        for index in stages.filter(|index| done.contains_key(&plan.stages[*index].id)) {
+            let stage = &plan.stages[index];
+            let sources = match &stage.kind {
+                StageKind::Regression { .. } => &manifest.regression.evaluate_on,
+                StageKind::Transfer { .. } => &manifest.transfer.evaluate_on,
+                StageKind::Classification { .. } => continue,
+            };
+            for source in sources {
+                let key = (manifest.name.clone(), source.clone());
+                let Some(fingerprint) = plan.fingerprints.get(&key) else { continue };
+                let is_known = evaluated.contains(&(stage.id.clone(), fingerprint.clone()));
+                if !is_known && planned.insert((index, fingerprint.as_str())) {
+                    tasks.push(Task { manifest, stage, index, source, fingerprint });
+                }
+            }
+        }
+    }
+    tasks.sort_by_key(|task| (task.source, task.fingerprint));
+    Ok(tasks)
+}
+
+/// Who trained and validated the network and all that is grafted in it; `None`, which is told, where that is not known.
+fn taught(
+    shared: &Shared<'_>,
+    store: &Store,
+    recordings: &HashMap<i64, Member>,
+    task: &Task<'_>,
+) -> Result<Option<Taught>> {
+    let plan = shared.plan;
+    let mut ids = vec![task.stage.id.as_str()];
+    ids.extend(task.stage.inputs().iter().map(|&input| plan.stages[input].id.as_str()));
+    let Some(own) = store.taught(&ids)? else {
+        let what = task.stage.describe(plan);
+        let why = "an older version trained it and did not keep who did";
+        shared.progress.message(&format!("{what} is not evaluated on {}: {why}", task.source));
+        return Ok(None);
+    };
+    let mut taught = Taught::default();
+    for member in own.iter().filter_map(|id| recordings.get(id)) {
+        taught.people.insert((member.data_set.clone(), member.patient.clone()));
+        taught.recordings.extend(member.recording);
+    }
+    Ok(Some(taught))
+}
+
+/// What the network is worth on the source.
+fn evaluated<D: Backend>(
+    device: &D,
+    shared: &Shared<'_>,
+    task: &Task<'_>,
+    taught: &Taught,
+    sha256: Option<&str>,
+) -> Result<Evaluated> {
+    let Task { manifest, stage, source, .. } = *task;
+    let names = [source.to_owned()];
+    let datasets = shared.sources.load(manifest, &names, &shared.plan.fingerprints, shared.progress)?;
+    let dataset = datasets.get(source).ok_or_else(|| Error::internal(format!("source {source} is not loaded")))?;
+    let wanted = match &stage.kind {
+        StageKind::Regression { targets, .. } => Wanted::Targets(targets.list()),
+        _ => Wanted::Classes(&manifest.transfer.classes, manifest.transfer.labels),
+    };
+    let (picks, left_out) = unseen(dataset, source, wanted, taught);
+    let mut found = Evaluated::default();
+    found.values.push(metric_of("", "left_out_records", Some(left_out as f64)));
+    found.values.push(metric_of("", "evaluated_records", Some(picks.len() as f64)));
+    if picks.is_empty() {
+        return Ok(found);
+    }
+    let (mut network, metadata) = network(device, shared, task, sha256)?;
+    let (signal, metadata) = (&manifest.signal, &metadata);
+    let elsewhere = Elsewhere { device, signal, metadata, datasets: &datasets, picks: &picks };
+    match &stage.kind {
+        StageKind::Regression { targets, .. } => {
+            let measured = elsewhere.measured(&mut network, targets.list(), &Watcher)?;
+            take_measured(&mut found, measured)?;
+        }
+        _ => {
+            let told = elsewhere.classified(&mut network, &manifest.transfer, &Watcher)?;
+            take_told(&mut found, told, &manifest.transfer.classes);
+        }
+    }
+    Ok(found)
+}
+
+/// Takes what was measured, and how well.
+fn take_measured(found: &mut Evaluated, measured: Vec<MeasuredValue>) -> Result<()> {
+    for score in train::by_source(Subset::Test, &measured)? {
+        let own = [("records", Some(score.records as f64)), ("bias", Some(score.bias)), ("sd", score.sd)];
+        let metrics = own.into_iter().chain(score.metrics.by_name());
+        found.values.extend(metrics.map(|(metric, value)| metric_of(score.target, metric, value)));
+    }
+    found.records.extend(measured.into_iter().map(|value| EvaluatedRecord {
+        subject: value.target.to_owned(),
+        record_id: value.record_id,
+        patient: value.patient,
+        truth: value.truth,
+        said: value.measured,
+    }));
+    Ok(())
+}
+
+/// Takes what was told, and how well.
+fn take_told(found: &mut Evaluated, told: Told, classes: &[Class]) {
+    found.values.extend(told.scores.into_iter().map(|score| {
+        let class = score.class.and_then(|class| classes.get(class)).map_or("", |class| class.name());
+        metric_of(class, &score.metric, score.value)
+    }));
+    found.records.extend(told.predictions.into_iter().map(|prediction| EvaluatedRecord {
+        subject: prediction.class.to_owned(),
+        record_id: prediction.record_id,
+        patient: prediction.patient,
+        truth: f64::from(u8::from(prediction.label)),
+        said: f64::from(prediction.probability),
+    }));
+}
+
+fn metric_of(subject: &str, metric: &str, value: Option<f64>) -> EvaluatedMetric {
+    EvaluatedMetric { subject: subject.to_owned(), metric: metric.to_owned(), value }
+}
+
+/// The network of the task's stage, and what its file says of it.
+fn network<D: Backend>(
+    device: &D,
+    shared: &Shared<'_>,
+    task: &Task<'_>,
+    sha256: Option<&str>,
+) -> Result<(Network<D>, BTreeMap<String, String>)> {
+    let Task { manifest, stage, .. } = *task;
+    let missing = || Error::internal(format!("no architecture {}", stage.architecture));
+    // The stage may be of another manifest, which calls its architecture by another name.
+    let first = &shared.plan.experiments[stage.experiment];
+    let architecture = first.architectures.get(&stage.architecture).ok_or_else(missing)?;
+    let (outputs, backbones) = match &stage.kind {
+        StageKind::Regression { targets, .. } => (targets.list().len(), (1, Fusion::Concat)),
+        StageKind::Transfer { backbones, fusion, .. } => (manifest.transfer.classes.len(), (*backbones, *fusion)),
+        StageKind::Classification { .. } => (manifest.classification.training.classes.len(), (1, Fusion::Concat)),
+    };
+    let mut random = crate::seed::stream(0, "overwritten", 0);
+    let mut network = Network::new(device, architecture, manifest.signal.shape(), backbones, outputs, &mut random)?;
+    let checkpoint = donors::read(&shared.options.results, stage, sha256)?;
+    checkpoint.fill(&mut network)?;
+    Ok((network, checkpoint.metadata().clone()))
+}
+
+/// Stops where the user asks to.
+struct Watcher;
+
+impl Watch for Watcher {
+    fn epoch(&mut self, _epoch: usize, _of: usize, _text: &str) {}
+
+    fn stopped(&self) -> bool {
+        stop::asked()
+    }
+}
