@@ -96,6 +96,14 @@ fn strangers_are_strangers() {
     copy(&fixtures("cinc/Georgia"), &mixed);
     write(&mixed.join("mine.hea"), "mine 1 500 4\nmine.dat 16 200/mV 16 0 0 0 0 I\n#Age: 5\n#Dx: AF\n");
     assert_eq!(kind(&mixed), "table");
+    // Sets beside each other, which are known one by one.
+    copy(&fixtures("known/sph"), &folder.join("both/sph"));
+    copy(&fixtures("known/sph/records"), &folder.join("both/sph/records"));
+    copy(&fixtures("cinc/Georgia"), &folder.join("both/georgia"));
+    write(&folder.join("both/list.csv"), "record_id,age\nE00002,50\n");
+    let text = propose(&folder.join("both")).unwrap().source();
+    let line = "# odd: folders here have kinds of their own: georgia (cinc), sph (sph); inspect each by itself";
+    assert!(text.contains("kind = \"table\"") && text.contains(line), "{text}");
     // Comments as the Challenges' under other names.
     let header = fs::read_to_string(fixtures("cinc/Georgia/E00002.hea")).unwrap();
     fs::create_dir_all(folder.join("named")).unwrap();
