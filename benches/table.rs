@@ -72,6 +72,7 @@ fn measure(folder: &Path) {
         leads: 1,
         length: 1,
         signals: Signals::Memory(vec![0.0; listing.records.len()]),
+        samples: Vec::new(),
         records: listing.records,
         notes: Vec::new(),
         told: Vec::new(),

@@ -20,6 +20,7 @@ mod guide;
 mod house;
 mod inspect;
 mod keeping;
+mod labels;
 mod manifest;
 mod metrics;
 mod on_disk;

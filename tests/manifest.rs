@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use ecgraft::ecg::{Lead, superclass};
 use ecgraft::manifest::{
     Architecture, Augment, BatchNormMode, Class, Condition, Diagnostic, Donor, EarlyStopping, Freeze, Fusion,
-    GradientClipping, L2Sp, Manifest, Optimizer, Pretraining, RegressionLoss, Schedule, StoppingFrom, StoppingMetric,
-    Target, Targets, Transfer, TransferLoss, load, parse, reference, schema,
+    GradientClipping, L2Sp, Manifest, Optimizer, Pretraining, RegressionLoss, Schedule, Signal, StoppingFrom,
+    StoppingMetric, Storage, Target, Targets, Transfer, TransferLoss, load, parse, reference, schema,
 };
 use ecgraft::nn::{
     CnnConfig, GruConfig, Inception1dConfig, LstmConfig, Resnet1dConfig, RnnConfig, VitConfig, Xresnet1dConfig,
@@ -54,7 +54,7 @@ fn fault(more: &str) -> (usize, usize, String, String) {
 fn the_contract_is_read_as_it_says() {
     let manifest = good(CONTRACT);
     assert_eq!(manifest.name, "everything");
-    assert_eq!(manifest.sources["simulated"], Simulator { records: 2000, seed: 7 }.into());
+    assert_eq!(manifest.sources["simulated"], Simulator::new(2000, 7).into());
     let [path, features] = manifest.sources["ptbxl"].paths()[..] else { panic!() };
     assert_eq!(path.written, "$ECG_DATA/ptb-xl");
     assert_eq!(path.resolved, Ok(PathBuf::from("/data/ptb-xl")));
@@ -185,14 +185,21 @@ fn each_fault_is_shown_with_its_place_and_the_nearest_name() {
         ("[mixes.b]\nparts = [{ source = 'sim', share = 0.5 }, { source = 'ptbxl', share = 0.4 }]", 2, 9, "[{ source = 'sim', share = 0.5 }, { source = 'ptbxl', share = 0.4 }]", "the shares of `b` are 0.9 together; they must be 1"),
         ("[mixes.b]\nparts = [{ source = 'sim', share = 1 }, { source = 'ptbxl' }]", 2, 9, "[{ source = 'sim', share = 1 }, { source = 'ptbxl' }]", "either all parts of `b` have a `share` or none has"),
         ("[mixes.b]\nparts = [{ source = 'ptbxl', folds = [8, 9] }]", 2, 38, "[8, 9]", "fold 9 is also in transfer.validation_folds: the mix would train on patients the transfer stage is tested on"),
-        ("[mixes.b]\nparts = [{ source = 'sim', folds = [8] }]", 2, 36, "[8]", "only sources of kind `ptb-xl`, `cinc`, `ecg-arrhythmia`, `code-15`, `sph`, `mimic-iv-ecg`, `ludb`, `medalcare-xl`, `ptb`, `fda-drug-studies`, `table` have folds; `sim` is of kind `simulator`"),
+        ("[mixes.b]\nparts = [{ source = 'sim', folds = [8] }]", 2, 36, "[8]", "only sources of kind `ptb-xl`, `cinc`, `ecg-arrhythmia`, `chapman`, `code-15`, `sph`, `mimic-iv-ecg`, `ludb`, `medalcare-xl`, `ptb`, `fda-drug-studies`, `hospital`, `table` have folds; `sim` is of kind `simulator`"),
         ("[mixes.b]\nparts = [{ source = 'sim' }, { source = 'sim' }]", 2, 41, "'sim'", "an earlier part of `b` already draws from the same records"),
-        ("[transfer]\nsource = 'sim'", 2, 10, "'sim'", "`sim` is of kind `simulator`, which has no labels; the transfer stage needs a source of kind `ptb-xl`, `cinc`, `ecg-arrhythmia`, `code-15`, `sph`, `ludb`, `medalcare-xl`, `ptb`, `table`"),
+        ("[transfer]\nsource = 'sim'", 2, 10, "'sim'", "`sim` is of kind `simulator`, which has no labels without `conditions`; the transfer stage needs a source of kind `ptb-xl`, `cinc`, `ecg-arrhythmia`, `chapman`, `code-15`, `sph`, `ludb`, `medalcare-xl`, `ptb`, `hospital`, `table`"),
         ("[transfer]\ntest_folds = [8, 10]", 2, 14, "[8, 10]", "fold 8 is also in transfer.train_folds; the sets of folds must not overlap"),
         ("[transfer]\ntrain_folds = [1, 10]", 2, 15, "[1, 10]", "fold 10 is also in transfer.test_folds; the sets of folds must not overlap"),
         ("[regression]\ntest_share = 0.9", 2, 14, "0.9", "`validation_share` (0.1) and `test_share` (0.9) leave no training records; together they must be below 1"),
         ("[transfer]\naugment = [{ kind = 'random-crop', duration = 11 }]", 2, 47, "11", "the crop of 11 s is longer than `signal.duration`, 10 s"),
         ("[transfer]\naugment = ['random-crop', { kind = 'time-shift', shift = 10 }]", 2, 58, "10", "the shift of 10 s is not shorter than `signal.duration`, 10 s"),
+        ("[signal]\nwindow.length = 11", 2, 17, "11", "the window of 11 s is longer than `signal.duration`, 10 s"),
+        ("[signal]\nwindow = { length = 2.5, stride = 3 }", 2, 35, "3", "windows of 2.5 s that are 3 s apart leave out what is between them"),
+        ("[signal]\nwindow = { length = 2.5, stride = 0.001 }", 2, 35, "0.001", "0.001 s are less than a sample at 100 Hz"),
+        ("[signal]\nwindow = { length = 2.5, test = 'centre', join = 'max' }", 2, 50, "'max'", "`join` is of tiles; with `test = \"centre\"` there is one window"),
+        ("[signal]\nwindow = { stride = 1 }", 2, 10, "{ stride = 1 }", "`signal.window` needs the key `length`"),
+        ("[signal]\nwindow.length = 2.5\n[transfer]\naugment = [{ kind = 'random-crop', duration = 3 }]", 4, 47, "3", "the crop of 3 s is longer than `signal.window.length`, 2.5 s"),
+        ("[signal]\nwindow.length = 2.5\n[architectures.b]\nkind = 'vit'\npatch = 251", 5, 9, "251", "a patch of 251 samples is longer than the signal: it has 250 samples (2.5 s at 100 Hz)"),
         ("[transfer]\nloss = 'focal'\nlabel_smoothing = 0.1", 3, 19, "0.1", "label smoothing is defined for the loss `cross-entropy` alone; leave one of the two out"),
         ("[regression]\nschedule = { kind = 'plateau', warmup_epochs = 20 }", 2, 48, "20", "the warm-up of 20 epochs is not shorter than the stage's 20 epochs"),
         ("[architectures.b]\nkind = 'cnn'\nkernels = [3, 4, 5]", 3, 15, "4", "the kernel size 4 is even; kernels of a `cnn` are odd"),
@@ -217,11 +224,19 @@ fn each_fault_is_shown_with_its_place_and_the_nearest_name() {
         ("[trials]\nfrom = [['hr'], ['classification']]", 2, 17, "['classification']", "no classifier can be trained on mix `synthetic`: records of `sim` have no classes; add to trials.exclude { mix = \"synthetic\", from = [\"classification\"] }"),
         ("[trials]\nfusion = 'sum'", 2, 10, "'sum'", "unknown fusion `sum`; known: `concat`, `gate`, `mean`"),
         ("[trials]\nexclude = [{ fusion = 'gate' }]", 2, 23, "'gate'", "`gate` is not in trials.fusion"),
+        // the simulator's models
+        ("[sources.b]\nkind = 'simulator'\nboundaries = 'seen'", 3, 14, "'seen'", "unknown definition of boundaries `seen`; known: `support`, `visible`"),
+        ("[sources.b]\nkind = 'simulator'\nconditions = { NORM = 0.5, AFIBB = 0.5 }", 3, 36, "0.5", "unknown condition `AFIBB`; did you mean `AFIB`?"),
+        ("[sources.b]\nkind = 'simulator'\nconditions = { NORM = 0.5, AFIB = 0.4 }", 3, 14, "{ NORM = 0.5, AFIB = 0.4 }", "the shares of `conditions` are 0.9 together; they must be 1"),
+        ("[sources.b]\nkind = 'simulator'\nconditions = { 'AFIB + 1AVB' = 1 }", 3, 32, "1", "no record is both AFIB and 1AVB"),
+        ("[sources.b]\nkind = 'simulator'\nconditions = { 'LVH + LVH' = 1 }", 3, 30, "1", "`LVH` comes twice in `LVH + LVH`"),
+        ("[sources.b]\nkind = 'simulator'\nconditions = { AFIB = 1.5 }", 3, 23, "1.5", "`AFIB` is 1.5; it must be above 0 and at most 1"),
+        ("[sources.b]\nkind = 'simulator'\nmodel = 'simple'\nconditions = { AFIB = 1 }", 3, 9, "'simple'", "the simple model has no conditions; write model = \"detailed\", or leave `conditions` out"),
         // conditions and curricula
         ("[mixes.b]\nparts = [{ source = 'sim', where = 'x' }]", 2, 37, "x", "unknown name `x`; known: `hr`, `pr`, `qt`, `qrs`"),
         ("[mixes.b]\nparts = [{ source = 'ptbxl', where = 'HYP or nrom' }]", 2, 46, "nrom", "unknown name `nrom`; did you mean `NORM`?"),
         ("[mixes.b]\nparts = [{ source = 'ptbxl', where = 'HR < 60 or weight > 3' }]", 2, 39, "HR", "unknown name `HR`; did you mean `hr`?"),
-        ("[mixes.b]\nparts = [{ source = 'ptbxl', where = 'hr < 60 or weight > 3' }]", 2, 50, "weight", "unknown name `weight`; known: `hr`, `pr`, `qt`, `qrs`, `fold`, `age`, `sex`, `NORM`, `MI`, `STTC`, `CD`, `HYP` and 74 more"),
+        ("[mixes.b]\nparts = [{ source = 'ptbxl', where = 'hr < 60 or weight > 3' }]", 2, 50, "weight", "unknown name `weight`; known: `hr`, `pr`, `qt`, `qrs`, `fold`, `age`, `sex`, `NORM`, `MI`, `STTC`, `CD`, `HYP` and 93 more"),
         ("[transfer]\nclasses = ['NORM', 'AFIBB']", 2, 20, "'AFIBB'", "unknown name `AFIBB`; did you mean `AFIB`?"),
         ("[transfer]\nclasses = { sick = 'not NORM', norm = 'norm' }", 2, 40, "norm", "unknown name `norm`; did you mean `NORM`?"),
         ("[transfer]\nclasses = { sick = 'not NORM or', norm = 'NORM' }", 2, 32, "'", "`sick`: the condition ends too early; expected: a condition such as `hr < 60`"),
@@ -233,7 +248,7 @@ fn each_fault_is_shown_with_its_place_and_the_nearest_name() {
         ("[mixes.b]\nparts = [{ source = 'ptbxl', where = \"MI and sex = \\\"man\\\"\" }]", 2, 52, "\\\"man\\\"", "`where`: unknown sex `man`; known: `male`, `female`"),
         ("[mixes.b]\nparts = [{ source = 'ptbxl', where = \"sex = \\u0027man\\u0027\" }]", 2, 38, "\"sex = \\u0027man\\u0027\"", "`where`: unknown sex `man`; known: `male`, `female`"),
         ("[mixes.b]\nparts = [{ source = 'sim', where = 5 }]", 2, 36, "5", "`where` must be a condition in quotes, not the number 5"),
-        ("[mixes.b]\nparts = [{ source = 'sim', where = 'hr < 60 and not age > 60' }]", 2, 36, "'hr < 60 and not age > 60'", "`age` is known for sources of kind `ptb-xl`, `cinc`, `ecg-arrhythmia`, `code-15`, `sph`, `ludb`, `ptb`, `fda-drug-studies`, `table` only; `sim` is of kind `simulator`, with `hr`, `pr`, `qt`, `qrs`"),
+        ("[mixes.b]\nparts = [{ source = 'sim', where = 'hr < 60 and not age > 60' }]", 2, 36, "'hr < 60 and not age > 60'", "`age` is known for sources of kind `ptb-xl`, `cinc`, `ecg-arrhythmia`, `chapman`, `code-15`, `sph`, `ludb`, `ptb`, `fda-drug-studies`, `hospital`, `table` only; `sim` is of kind `simulator`, with `hr`, `pr`, `qt`, `qrs`"),
         ("[mixes.b]\nparts = [{ source = 'ptbxl', where = 'MI' }, { source = 'ptbxl', where = '(MI)' }]", 2, 57, "'ptbxl'", "an earlier part of `b` already draws from the same records"),
         ("[mixes.b]\nparts = [{ source = 'sim', max_records = 0 }]", 2, 42, "0", "`max_records` is 0; it must be from 1 to 10000000"),
         ("[mixes.b]\nparts = [{ source = 'sim', until_epoch = 0 }]", 2, 42, "0", "`until_epoch` is 0; it must be from 1 to 1000000"),
@@ -477,7 +492,7 @@ fn all_problems_are_told_at_once_in_the_order_of_the_text_and_none_twice() {
             (1, "unknown key `nam` in the manifest; did you mean `name`?"),
             (
                 1,
-                "the transfer stage needs a source of kind `ptb-xl`, `cinc`, `ecg-arrhythmia`, `code-15`, `sph`, `ludb`, `medalcare-xl`, `ptb`, `table`; declare one under [sources]"
+                "the transfer stage needs a source of kind `ptb-xl`, `cinc`, `ecg-arrhythmia`, `chapman`, `code-15`, `sph`, `ludb`, `medalcare-xl`, `ptb`, `hospital`, `table`; declare one under [sources]"
             ),
             (3, "`epochs` is 0; it must be from 1 to 1000000"),
             (4, "unknown key `los` in `regression`; did you mean `loss`?"),
@@ -554,6 +569,8 @@ fn the_commands_say_what_they_found() {
     assert!(out.starts_with("everything  ") && out.ends_with("\nok: 1 manifest\n"), "{out}");
     assert!(out.contains("2 mixes x 1 architecture x 2 grafts x 3 freezes x 2 label fractions x 3 seeds"), "{out}");
     assert!(out.contains("note: not set: $ECG_DATA"), "{out}");
+    let lost = "note: HYP is told by voltage, which normalize = \"z-score\" takes away; \"global-z-score\" keeps it";
+    assert!(out.contains(lost), "{out}");
     let (code, out, error) = ecgraft(&["check", "gone.toml"]);
     assert_eq!((code, &out[..], &error[..]), (Some(2), "", "error: gone.toml: no such file or folder\n"));
 
@@ -647,6 +664,9 @@ fn every_key_of_the_schema_is_read() {
             let value = sample[table].as_object_mut().unwrap().remove(from).unwrap();
             sample[table][to] = value;
         }
+        // Augmentations at their defaults are of seconds that a window must have; a protocol sets many keys, and has a test.
+        sample["signal"]["window"]["length"] = json!(10.0);
+        assert_eq!(sample.as_object_mut().unwrap().remove("protocol"), Some(json!("ptb-xl-benchmark")));
         good(&toml::to_string(&sample).unwrap());
     }
 }
@@ -691,4 +711,69 @@ fn the_reference_page_is_what_the_code_says() {
         page == reference(),
         "docs/manifest.md is not that of this version: `cargo run --release -- schema --markdown > docs/manifest.md`"
     );
+}
+
+/// The keys that the protocol of the PTB-XL benchmark stands for, written out.
+const BENCHMARK: &str = r#"[signal]
+leads = ["I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6"]
+sampling_rate = 100
+duration = 10
+normalize = "global-z-score"
+window = { length = 2.5, train = "random", test = "tile", stride = 1.25, join = "max" }
+[transfer]
+labels = "multi"
+train_folds = [1, 2, 3, 4, 5, 6, 7, 8]
+validation_folds = [9]
+test_folds = [10]
+"#;
+
+#[test]
+fn a_protocol_is_its_keys_written_out() {
+    let with = |text: &str| {
+        let manifest = good(text);
+        (manifest.signal, manifest.transfer, manifest.classification)
+    };
+    let protocol = "protocol = \"ptb-xl-benchmark\"\n";
+    let written = with(&format!("{SMALL}{BENCHMARK}"));
+    assert_eq!(written.0.window.as_ref().map(|window| (window.length, window.stride)), Some((2.5, 1.25)));
+    assert_eq!((written.0.shape(), written.0.length()), ((12, 250), 1000));
+    assert!(with(&format!("{protocol}{SMALL}")) == written);
+    assert!(with(&format!("{protocol}{SMALL}{BENCHMARK}")) == written, "the same may be said twice");
+    // Other keys are free.
+    let more =
+        with(&format!("{protocol}{SMALL}[signal]\nstorage = 'f16'\nwindow = {{ length = 2.5, stride = 1.25 }}\n"));
+    assert_eq!(more.0, Signal { storage: Storage::F16, ..written.0 });
+}
+
+#[test]
+fn what_says_otherwise_than_the_protocol_is_told_with_both_lines() {
+    let at = SMALL.lines().count() + 3;
+    for (more, line, says) in [
+        (
+            "[signal]\nsampling_rate = 500",
+            at,
+            "`signal.sampling_rate` (line 11) is 500, but protocol = \"ptb-xl-benchmark\" (line 1) says 100; leave one of the two out",
+        ),
+        (
+            "[signal]\nbandpass = [0.5, 40]",
+            at,
+            "`signal.bandpass` (line 11) is [0.5, 40], but protocol = \"ptb-xl-benchmark\" (line 1) says none; leave one of the two out",
+        ),
+        (
+            "[signal]\nwindow = { length = 2.5, join = 'mean' }",
+            at,
+            "`signal.window.join` (line 11) is \"mean\", but protocol = \"ptb-xl-benchmark\" (line 1) says \"max\"; leave one of the two out",
+        ),
+        (
+            "[transfer]\ntest_folds = [9, 10]",
+            at,
+            "`transfer.test_folds` (line 11) is [9, 10], but protocol = \"ptb-xl-benchmark\" (line 1) says [10]; leave one of the two out",
+        ),
+    ] {
+        let problems = faults(&format!("protocol = 'ptb-xl-benchmark'\n{SMALL}{more}"));
+        let told: Vec<(usize, &str)> = problems.iter().map(|(line, _, _, message)| (*line, message.as_str())).collect();
+        assert_eq!(told, [(line, says)]);
+    }
+    let unknown = faults(&format!("protocol = 'ptb-xl-benchmrk'\n{SMALL}"));
+    assert_eq!(unknown[0].3, "unknown protocol `ptb-xl-benchmrk`; did you mean `ptb-xl-benchmark`?");
 }

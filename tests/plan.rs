@@ -10,6 +10,10 @@ use ecgraft::plan::{Overlap, Overlaps, Plan, SharedPeople, StageKind, expand, id
 use ecgraft::source::{DataPath, PtbXl, Simulator};
 use serde_json::json;
 
+fn window(join: Join) -> Window {
+    Window { length: 2.5, train: TrainWindow::Random, test: TestWindows::Tile, stride: 1.25, join }
+}
+
 /// A manifest whose trials touch everything it defines.
 fn full(name: &str) -> Manifest {
     let mut full = manifest(name);
@@ -168,6 +172,9 @@ fn an_edit_changes_exactly_the_ids_it_should() {
         ("duration", |m| m.signal.duration = 5.0, Everything),
         ("band-pass", |m| m.signal.bandpass = None, Everything),
         ("normalise", |m| m.signal.normalize = Normalize::None, Everything),
+        ("normalise alike", |m| m.signal.normalize = Normalize::GlobalZScore, Everything),
+        ("windows", |m| m.signal.window = Some(window(Join::Mean)), Everything),
+        ("the largest of windows", |m| m.signal.window = Some(window(Join::Max)), Everything),
         ("precision", |m| m.compute.precision = Precision::F32, Everything),
         ("regression epochs", |m| m.regression.epochs = 21, Grafted),
         ("regression batch", |m| m.regression.batch_size = 16, Grafted),
@@ -193,7 +200,7 @@ fn an_edit_changes_exactly_the_ids_it_should() {
         ("regression augment", |m| m.regression.augment = vec![Augment::LeadDropout { p: 0.1 }], Grafted),
         (
             "simulator",
-            |m| drop(m.sources.insert("simulated".into(), Simulator { records: 200, seed: 8 }.into())),
+            |m| drop(m.sources.insert("simulated".into(), Simulator::new(200, 8).into())),
             Grafted,
         ),
         ("labels", |m| m.transfer.labels = Labels::Multi, Transfers),

@@ -2,7 +2,7 @@
 
 use ecgraft::data::signal::prepare;
 use ecgraft::ecg::{Lead, RawRecord};
-use ecgraft::manifest::{Normalize, Signal};
+use ecgraft::manifest::{Normalize, Shorter, Signal};
 use safetensors::SafeTensors;
 
 const FIXTURE: &[u8] = include_bytes!("fixtures/signal/signal.safetensors");
@@ -85,6 +85,26 @@ fn flat_leads_become_zeros() {
             assert!(prepare(&raw, &signal).unwrap().iter().all(|value| *value == 0.0));
         }
     }
+}
+
+#[test]
+fn leads_of_a_record_are_scaled_alike() {
+    let scaled = |raw: &RawRecord, normalize| {
+        let signal = Signal { normalize, shorter: Shorter::Pad, ..signal(&[Lead::I, Lead::II], 1.0, 8.0) };
+        prepare(raw, &signal).unwrap()
+    };
+    // numpy: x = [[1, 2, 3, 4, 5, 6], [10, 20, 30, 40, 50, 60]]; (x - x.mean()) / x.std(). Zeros follow to 8 s.
+    #[rustfmt::skip]
+    let expected = [
+        -0.917846, -0.867553, -0.817260, -0.766967, -0.716674, -0.666381, 0.0, 0.0,
+        -0.465209, 0.037720, 0.540649, 1.043578, 1.546507, 2.049436, 0.0, 0.0,
+    ];
+    let found = scaled(&steps(), Normalize::RecordZScore);
+    assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{found:?}");
+    let flat = RawRecord { signals: vec![vec![0.7; 6]; 2], ..steps() };
+    assert_eq!(scaled(&flat, Normalize::RecordZScore), [0.0; 16]);
+    // What is scaled by the training records is left as it was recorded.
+    assert_eq!(scaled(&steps(), Normalize::GlobalZScore), scaled(&steps(), Normalize::None));
 }
 
 #[test]

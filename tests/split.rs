@@ -41,6 +41,7 @@ fn dataset(source: &str, count: usize, per_patient: usize) -> Arc<Dataset> {
         leads: 1,
         length: 1,
         signals: ecgraft::data::Signals::Memory(vec![0.0; count]),
+        samples: vec![],
         notes: vec![],
         told: vec![],
         warnings: vec![],

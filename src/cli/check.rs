@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use clap::Args;
 
 use super::Manifests;
-use crate::Result;
 use crate::manifest::{self, Manifest};
+use crate::{Result, report};
 
 /// Check manifests: every key, word, range and reference, without reading any data
 #[derive(Debug, Args)]
@@ -41,7 +41,25 @@ fn line(manifest: &Manifest) -> String {
         let missing: Vec<String> = missing.iter().map(|name| format!("${name}")).collect();
         line.push_str(&format!("  note: not set: {}; it cannot run here\n", missing.join(", ")));
     }
-    line + &data_sets(manifest)
+    for excluded in report::plan::excluded(manifest) {
+        line.push_str(&format!("  note: {excluded}\n"));
+    }
+    line + &voltage(manifest) + &data_sets(manifest)
+}
+
+/// Classes that are told by how many mV there are, where the networks do not see that.
+fn voltage(manifest: &Manifest) -> String {
+    let lost = manifest.voltage_classes();
+    let normalize = manifest.signal.normalize;
+    if lost.is_empty() || normalize.keeps_voltage() {
+        return String::new();
+    }
+    format!(
+        "  note: {} {} told by voltage, which normalize = \"{}\" takes away; \"global-z-score\" keeps it\n",
+        lost.join(", "),
+        if lost.len() == 1 { "is" } else { "are" },
+        normalize.name()
+    )
 }
 
 /// Which of the sources that are used are of one data set, and whether their people may overlap.

@@ -11,7 +11,7 @@ pub fn classes_of(record: &Record, classes: &[Class]) -> Option<Vec<bool>> {
     let mut rest = None;
     for (place, class) in classes.iter().enumerate() {
         has.push(match class.rule() {
-            Rule::Label(name) => record.is_called(*name),
+            Rule::Label(name) => record.is_called(*name)?,
             Rule::Condition(condition) => evaluate(condition, record)?,
             Rule::Rest => {
                 rest = Some(place);
@@ -31,9 +31,9 @@ pub(super) fn has_classes(record: &Record, classes: &[Class], labels: Labels) ->
     let count = has.iter().filter(|has| **has).count();
     match labels {
         Labels::Multi => count > 0,
-        // Of several superclasses one may be none of the classes.
+        // Of several superclasses one may be none of the classes; labels that are called so may be of another vocabulary.
         Labels::Single => {
-            let alone = || record.labels.count(&superclass::VOCABULARY) == 1;
+            let alone = || record.labels.count(&superclass::VOCABULARY) <= 1;
             count == 1 && (!classes.iter().all(is_superclass) || alone())
         }
     }
@@ -79,6 +79,10 @@ mod tests {
         }
         let subclass = classes(r#"["subclass:AMI","AFIB"]"#);
         assert_eq!(classes_of(&record(&["subclass:AMI"]), &subclass), Some(vec![true, false]));
+        // A flag that is empty.
+        let unknown = Record { unknown: record(&["AMI"]).labels, ..record(&["AFIB"]) };
+        assert_eq!(classes_of(&unknown, &three), None);
+        assert_eq!(classes_of(&unknown, &classes(r#"["AFIB","AFLT"]"#)), Some(vec![true, false]));
         let sex = classes(r#"[{"name":"woman","is":"sex = 'female'"},{"name":"man","is":"*"}]"#);
         assert_eq!(classes_of(&record(&[]), &sex), None);
     }

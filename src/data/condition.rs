@@ -19,7 +19,7 @@ pub(super) fn evaluate(condition: &Condition, record: &Record) -> Option<bool> {
             value.map(|value| is.holds(value, *to))
         }
         Condition::Sex { is, sex } => record.sex.map(|own| (own == *sex) == *is),
-        Condition::Has(label) => Some(record.is_called(*label)),
+        Condition::Has(label) => record.is_called(*label),
     }
 }
 

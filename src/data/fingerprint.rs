@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::seed::{hex, sha256_hex};
 use crate::source::files::{File, unreadable};
-use crate::source::{Reading, Source, look_at_named};
+use crate::source::{Reading, Source, decisive, look_at_named};
 use crate::{Error, Result, durable, stop};
 
 /// Where fingerprints are kept, in the cache folder.
@@ -66,7 +66,7 @@ impl Print {
 
     /// Refuses data that changed since this was taken: what was read meanwhile may be of either state.
     pub(super) fn check_unchanged(&self, source: &dyn Source) -> Result<()> {
-        let mut files = source.files()?;
+        let mut files = files_of(source)?;
         files.extend(look_at_named(source, &self.others)?);
         let same = |(a, b): &(&File, &File)| a.name == b.name && a.size == b.size && a.changed == b.changed;
         let changed = match self.files.iter().zip(&files).find(|pair| !same(pair)) {
@@ -111,7 +111,7 @@ pub fn print(source: &dyn Source, cache: &Path) -> Result<Print> {
         let fingerprint = joined([source.kind().name(), &made_from]);
         return Ok(Print { fingerprint, told: None, files: Vec::new(), others: Vec::new(), settled: true });
     }
-    let mut files = source.files()?;
+    let mut files = files_of(source)?;
     let place = place(source)?;
     let (mut known, told) = read_known(cache);
     if let Some(Known { listing, fingerprint, others }) = known.get(&place)
@@ -153,12 +153,28 @@ fn of_content(source: &dyn Source, files: &[File]) -> Result<String> {
     Ok(joined(std::iter::once(kind.as_str()).chain(hashes.iter().map(String::as_str))))
 }
 
-/// The kind of a source, and what it says of how its files are read where that changes their values.
+/// The files that a source is read from, and the list of records that are left out.
+fn files_of(source: &dyn Source) -> Result<Vec<File>> {
+    let mut files = source.files()?;
+    if let Some(list) = source.reading().and_then(|reading| reading.exclude.as_ref()) {
+        files.push(File::look("exclude", list.resolved()?)?);
+    }
+    Ok(files)
+}
+
+/// The kind of a source, what it says of how its files are read where that changes their values, and what else of its
+/// settings decides what its records are.
 fn kind(source: &dyn Source) -> Result<String> {
-    let values = source.reading().map(Reading::of_values).filter(|values| *values != Reading::default());
-    let Some(values) = values else { return Ok(source.kind().name().to_owned()) };
-    let values = serde_json::to_string(&values).map_err(|error| Error::internal(error.to_string()))?;
-    Ok(format!("{} {values}", source.kind().name()))
+    let mut kind = source.kind().name().to_owned();
+    let fault = |error: serde_json::Error| Error::internal(error.to_string());
+    if let Some(values) = source.reading().map(Reading::of_values).filter(|values| *values != Reading::default()) {
+        kind = format!("{kind} {}", serde_json::to_string(&values).map_err(fault)?);
+    }
+    let settings = decisive(source)?;
+    if !settings.is_empty() {
+        kind = format!("{kind} {}", serde_json::to_string(&settings).map_err(fault)?);
+    }
+    Ok(kind)
 }
 
 /// The SHA-256 of a file.
@@ -189,7 +205,7 @@ fn joined<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> String {
 /// A name for where `source` lies on this machine.
 fn place(source: &dyn Source) -> Result<String> {
     let mut parts = vec![kind(source)?];
-    for path in source.paths() {
+    for path in source.all_paths() {
         let path = path.resolved()?;
         let whole = path.canonicalize().map_err(|error| unreadable(path, &error))?;
         parts.push(whole.to_string_lossy().into_owned());

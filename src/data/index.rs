@@ -11,6 +11,7 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::cache::Unfit;
+use super::exclude::list;
 use super::fingerprint::{Print, key};
 use super::identity::identity;
 use super::load::request;
@@ -56,7 +57,7 @@ pub fn index(source: &dyn Source, signal: &Signal, print: &Print, cache: &Path) 
 /// # Errors
 /// A user error where a table cannot be read.
 pub fn look_up(source: &dyn Source, signal: &Signal) -> Result<Vec<Record>> {
-    let mut listing = source.list(signal.sampling_rate)?;
+    let mut listing = list(source, signal.sampling_rate)?;
     let records = std::mem::take(&mut listing.records);
     let reading = source.reading().cloned().unwrap_or_default();
     let asked = request(signal, OtherLeads::None, &reading);

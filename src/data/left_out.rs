@@ -90,6 +90,15 @@ pub(super) fn place(source: &str, left_out: &[LeftOut]) -> PathBuf {
     Path::new(FOLDER).join(format!("{name}-{}.csv", hash.get(..10).unwrap_or_default()))
 }
 
+/// How notes end that tell of records which could not be read, and of those that a list names.
+const LISTED: &str = " are left out; ";
+pub(super) const NAMED_BY: &str = " records are left out, as `exclude` (";
+
+/// Whether a note of a stage says how many records of a source are left out, as they could not be read or a list names them.
+pub fn tells_of_left_out(note: &str) -> bool {
+    note.starts_with("source ") && [LISTED, NAMED_BY].iter().any(|end| note.contains(end))
+}
+
 /// The note that says so.
 pub(super) fn note(source: &str, left_out: &[LeftOut], all: usize) -> String {
     let place = place(source, left_out);
@@ -99,7 +108,7 @@ pub(super) fn note(source: &str, left_out: &[LeftOut], all: usize) -> String {
         _ if shorter == left_out.len() => "are shorter than signal.duration and",
         _ => "cannot be read, or are shorter than signal.duration, and",
     };
-    format!("{} of {all} records {why} are left out; {} lists them with the reasons", left_out.len(), place.display())
+    format!("{} of {all} records {why}{LISTED}{} lists them with the reasons", left_out.len(), place.display())
 }
 
 /// Writes the list of `left_out` records of `source` below `results`, durably; nothing where there are none.

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::cache::{Checked, Signals, Writer};
+use super::exclude::list;
 use super::fingerprint::{Print, key, print};
 use super::identity::identity;
 use super::look::{Look, is_looked_at, look, tell};
-use super::signal::{is_shorter, prepare};
-use super::{Dataset, LeftOut, Record, cache, left_out};
+use super::signal::{prepare, samples_of};
+use super::{Dataset, LeftOut, Record, cache, exclude, left_out};
 use crate::ecg::RawRecord;
 use crate::ecg::half::LARGEST_HALF;
 use crate::error::Blame;
@@ -54,6 +55,11 @@ fn load_named(
     let dataset = load_unnamed(source, signal, cache, planned);
     let dataset = dataset.map_err(|error| error.at(format_args!("source {name}")))?;
     let mut dataset = Dataset { source: name.into(), data_set: source.data_set(), ..dataset };
+    let list = source.reading().and_then(|reading| reading.exclude.as_ref());
+    if let Some(list) = list {
+        let count = dataset.records.len() + dataset.left_out.len();
+        dataset.warnings.extend(exclude::note(list, count).map_err(|error| error.at(format_args!("source {name}")))?);
+    }
     if !dataset.left_out.is_empty() {
         let all = dataset.records.len() + dataset.left_out.len();
         dataset.warnings.push(left_out::note(name, &dataset.left_out, all));
@@ -93,7 +99,7 @@ enum Made {
 fn make(source: &dyn Source, signal: &Signal, print: &Print, mut sink: Sink, key: &str) -> Result<Made> {
     let Some((prepared, notes, warnings)) = read_all(source, signal, &mut sink)? else { return Ok(Made::Unwritable) };
     print.check_unchanged(source)?;
-    let Prepared { records, left_out, .. } = prepared;
+    let Prepared { records, samples, left_out, .. } = prepared;
     let mut dataset = Dataset {
         source: String::new(),
         data_set: String::new(),
@@ -102,6 +108,8 @@ fn make(source: &dyn Source, signal: &Signal, print: &Print, mut sink: Sink, key
         leads: signal.leads.len(),
         length: signal.length(),
         signals: Signals::Memory(Vec::new()),
+        // Where nobody is padded it need not be kept.
+        samples: if samples.iter().all(|&samples| samples as usize == signal.length()) { Vec::new() } else { samples },
         notes,
         warnings,
         left_out,
@@ -115,7 +123,7 @@ fn make(source: &dyn Source, signal: &Signal, print: &Print, mut sink: Sink, key
 /// What the prepared records of a source are kept under.
 fn key_of(source: &dyn Source, fingerprint: &str, signal: &Signal) -> Result<String> {
     let unreadable = source.reading().map(|reading| Reading { unreadable: reading.unreadable, ..Reading::default() });
-    key(fingerprint, &(signal, unreadable), PREPROCESSING_VERSION)
+    key(fingerprint, &(signal.as_prepared(), unreadable), PREPROCESSING_VERSION)
 }
 
 /// Where the prepared records of a source are kept.
@@ -145,7 +153,7 @@ type ReadAll = (Prepared, Vec<String>, Vec<String>);
 
 /// Reads and prepares the records of a source; `None` where `sink` takes no more.
 fn read_all(source: &dyn Source, signal: &Signal, sink: &mut Sink) -> Result<Option<ReadAll>> {
-    let mut listing = source.list(signal.sampling_rate)?;
+    let mut listing = list(source, signal.sampling_rate)?;
     let (notes, mut warnings) = (std::mem::take(&mut listing.notes), std::mem::take(&mut listing.warnings));
     let count = listing.records.len();
     let usual = Reading::default();
@@ -165,6 +173,8 @@ fn read_all(source: &dyn Source, signal: &Signal, sink: &mut Sink) -> Result<Opt
 #[derive(Default)]
 struct Prepared {
     records: Vec<Record>,
+    /// Of each record, before it was padded.
+    samples: Vec<u32>,
     left_out: Vec<LeftOut>,
     looks: Vec<Look>,
     /// Why records are left out.
@@ -200,13 +210,15 @@ fn prepare_all(
             Err(asked) => (Record::default(), Err(asked)),
         };
         let prepared = found.map_err(Why::Unreadable).and_then(|found| {
-            let why = |error| match signal.shorter == Shorter::LeaveOut && is_shorter(&found.raw, signal) {
+            let samples = samples_of(&found.raw, signal);
+            let is_shorter = samples.is_some_and(|samples| samples < signal.length());
+            let why = |error| match signal.shorter == Shorter::LeaveOut && is_shorter {
                 true => Why::Shorter(error),
                 false => Why::Unreadable(error),
             };
             let values = prepared(&found.raw, signal, size).map_err(why)?;
             let look = if is_looked_at(index, count) && !found.made { look(&found) } else { None };
-            Ok((Checked::new(values), look))
+            Ok((Checked::new(values, samples.unwrap_or(signal.length()), signal), look))
         });
         (record, prepared)
     };
@@ -260,6 +272,7 @@ fn sift(results: Vec<One>, sink: &mut Sink, all: &mut Prepared) -> Result<bool> 
                     return Ok(false);
                 }
                 all.looks.extend(look);
+                all.samples.push(checked.samples as u32);
                 all.records.push(record);
             }
             // A record is none the worse for it.
@@ -288,7 +301,7 @@ impl Sink {
     /// For records that are kept at `path`.
     fn new(signal: &Signal, path: Option<&Path>) -> Self {
         Self {
-            file: path.and_then(|path| Writer::new(path, signal.storage).ok()),
+            file: path.and_then(|path| Writer::new(path, signal).ok()),
             memory: Some(Vec::new()),
             most: cache::most_in_memory(),
         }

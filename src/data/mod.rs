@@ -11,6 +11,7 @@ mod classes;
 mod composition;
 mod condition;
 mod elsewhere;
+mod exclude;
 mod fingerprint;
 mod identity;
 mod index;
@@ -36,7 +37,7 @@ pub use composition::{PartOfMix, TargetOfPart};
 pub use elsewhere::{Taught, unseen};
 pub use fingerprint::{Print, fingerprint, print};
 pub use index::{index, look_up};
-pub use left_out::LeftOut;
+pub use left_out::{LeftOut, tells_of_left_out};
 pub use load::{load, load_planned};
 pub use people::{Index, People};
 pub use recording::recordings;
@@ -65,6 +66,8 @@ pub struct Dataset {
     pub length: usize,
     /// Signals by record, (leads, length), in mV where not normalised.
     pub signals: Signals,
+    /// Samples of each record before it was padded to `length`; empty where none was.
+    pub samples: Vec<u32>,
     /// What the user should know: records without targets and the like, in plain sentences.
     pub notes: Vec<String>,
     /// What is to be said of this reading alone: a cache that did not fit.
@@ -82,6 +85,19 @@ impl Dataset {
     /// A user error where it cannot be written.
     pub fn list_left_out(&self, results: &std::path::Path) -> crate::Result<()> {
         left_out::write(results, &self.source, &self.left_out)
+    }
+
+    /// Samples of each lead of record `index` without what it was padded with.
+    pub fn samples_of(&self, index: usize) -> usize {
+        self.samples.get(index).map_or(self.length, |&samples| samples as usize)
+    }
+
+    /// Reads samples `start` and on of record `index` to (leads, samples), and little else of its file.
+    ///
+    /// # Errors
+    /// Those of [`Signals::read_window`].
+    pub fn read_window(&self, index: usize, start: usize, to: &mut [f32]) -> crate::Result<()> {
+        self.signals.read_window(index, (self.leads, self.length), start, to)
     }
 
     /// Signal of record `index`, (leads, length).

@@ -1,6 +1,7 @@
 //! Single records as their source has them, unprocessed.
 
 use super::Record;
+use super::exclude::list;
 use super::identity::identity;
 use super::load::request;
 use crate::Result;
@@ -15,7 +16,7 @@ use crate::source::{OtherLeads, Reading, Source};
 /// # Errors
 /// A user error that names the file or record and what is wrong with it.
 pub fn recordings(source: &dyn Source, signal: &Signal, ids: &[String]) -> Result<Vec<Option<(Record, RawRecord)>>> {
-    let listing = source.list(signal.sampling_rate)?;
+    let listing = list(source, signal.sampling_rate)?;
     let usual = Reading::default();
     let asked = request(signal, OtherLeads::All, source.reading().unwrap_or(&usual));
     let read = |id: &String| {
@@ -61,7 +62,7 @@ mod tests {
 
     #[test]
     fn simulated_records_are_known_by_their_number() {
-        let source = Simulator { records: 5, seed: 3 };
+        let source = Simulator::new(5, 3);
         let signal = Signal::recorded(vec![], 1.0, 1.0);
         let found = recordings(&source, &signal, &["4".into(), "5".into(), "04".into(), "x".into()]).unwrap();
         let (record, raw) = found[0].as_ref().unwrap();

@@ -8,9 +8,11 @@ use rayon::prelude::*;
 
 use super::Record;
 use super::signal::prepare;
-use super::simulator::{self, SAMPLES, SAMPLING_RATE, simulate};
-use crate::ecg::{Lead, Measurement, RawRecord};
+use super::simulator::detailed::Condition;
+use super::simulator::{self, Boundaries, Model, SAMPLES, SAMPLING_RATE, Simulator};
+use crate::ecg::{Lead, Measurement, OLDEST, RawRecord, Sex, superclass};
 use crate::manifest::Signal;
+use crate::source::maps::{SCP, SUBCLASS, statements_of};
 use crate::source::wfdb::write;
 use crate::{Error, Result, durable};
 
@@ -23,7 +25,7 @@ heart_axis,infarction_stadium1,infarction_stadium2,validated_by,second_opinion,i
 validated_by_human,baseline_drift,static_noise,burst_noise,electrodes_problems,extra_beats,pacemaker,strat_fold,\
 filename_lr,filename_hr\n";
 
-/// The two statements used, in the columns of PTB-XL's table.
+/// The two statements that records of the simple model have, in the columns of PTB-XL's table.
 const STATEMENTS: &str = "\
 ,description,diagnostic,form,rhythm,diagnostic_class,diagnostic_subclass,Statement Category,SCP-ECG Statement Description,\
 AHA code,aECG REFID,CDISC Code,DICOM Code
@@ -34,13 +36,17 @@ SR,sinus rhythm,,,1.0,,,Statements related to impulse formation (abnormalities),
 /// PTB-XL+'s names of the intervals.
 const FEATURE_COLUMNS: &str = "ecg_id,RR_Mean_Global,PR_Int_Global,QRS_Dur_Global,QT_Int_Global\n";
 
-/// Writes `records` records of the simulator under `seed` to the folder `dir`, which does not exist yet, or is empty: a data
-/// set in PTB-XL's layout, for use with other tools. They are those of a manifest's source of kind `simulator`.
+/// PTB-XL's number for every age above 89.
+const HIDDEN_AGE: f64 = 300.0;
+
+/// Writes the records of a simulator to the folder `dir`, which does not exist yet, or is empty: a data set in PTB-XL's layout,
+/// for use with other tools.
 ///
 /// # Errors
 /// A user error where the folder is not empty or cannot be written.
-pub fn write_simulated(dir: &Path, records: usize, seed: u64) -> Result<()> {
+pub fn write_simulated(dir: &Path, simulator: &Simulator) -> Result<()> {
     check_empty(dir)?;
+    let records = simulator.records;
     for id in [1].into_iter().chain((PER_FOLDER..=records).step_by(PER_FOLDER)) {
         for rate in [100, 500] {
             make_folder(&dir.join(format!("records{rate}")).join(thousand(id)))?;
@@ -48,15 +54,15 @@ pub fn write_simulated(dir: &Path, records: usize, seed: u64) -> Result<()> {
     }
     make_folder(&dir.join("features"))?;
 
-    let rows = (1..=records).into_par_iter().map(|id| write_record(dir, seed, id)).collect::<Result<Vec<_>>>()?;
+    let rows = (1..=records).into_par_iter().map(|id| write_record(dir, simulator, id)).collect::<Result<Vec<_>>>()?;
     let (mut database, mut features) = (DATABASE_COLUMNS.to_owned(), FEATURE_COLUMNS.to_owned());
     for (id, record) in (1..=records).zip(&rows) {
         database.push_str(&database_row(id, record));
         features.push_str(&feature_row(id, record));
     }
     write_text(&dir.join("features").join("simulator_features.csv"), &features)?;
-    write_text(&dir.join("scp_statements.csv"), STATEMENTS)?;
-    write_text(&dir.join("README.md"), &readme(records, seed))?;
+    write_text(&dir.join("scp_statements.csv"), &statements(simulator))?;
+    write_text(&dir.join("README.md"), &readme(simulator))?;
     // Last, as it is what readers look for: a folder that has it is whole.
     write_text(&dir.join("ptbxl_database.csv"), &database)
 }
@@ -90,8 +96,8 @@ fn thousand(id: usize) -> String {
 }
 
 /// Makes record `id` (the simulator's number is one less) and writes it at 500 and 100 Hz.
-fn write_record(dir: &Path, seed: u64, id: usize) -> Result<Record> {
-    let (record, high) = simulate(seed, id - 1);
+fn write_record(dir: &Path, simulator: &Simulator, id: usize) -> Result<Record> {
+    let (record, high) = simulator.simulate(id - 1);
     let signal = Signal::recorded(Lead::ALL.to_vec(), 100.0, SAMPLES as f64 / SAMPLING_RATE);
     let low = prepare(&high, &signal).map_err(|why| Error::internal(format!("simulated record {id}: {why}")))?;
     let low = RawRecord {
@@ -104,12 +110,47 @@ fn write_record(dir: &Path, seed: u64, id: usize) -> Result<Record> {
     Ok(record)
 }
 
+/// The statements that records can have, in the columns of PTB-XL's table.
+fn statements(simulator: &Simulator) -> String {
+    let mut text = STATEMENTS.to_owned();
+    if simulator.heart_model() == Model::Simple {
+        return text;
+    }
+    let kinds = [0, 1, 2].map(statements_of);
+    for condition in Condition::ALL.into_iter().filter(|condition| *condition != Condition::Normal) {
+        let labels = condition.labels();
+        let of = |vocabulary: &'static _| labels.iter().find(|label| label.vocabulary().is(vocabulary));
+        let name = |label: Option<crate::ecg::Label>| label.map_or("", |label| label.name());
+        let is = kinds.each_ref().map(|all| of(&SCP).is_some_and(|own| all.contains(&own)));
+        let [diagnostic, form, rhythm] = is.map(|is| if is { "1.0" } else { "" });
+        let (class, subclass) = (name(of(&superclass::VOCABULARY)), name(of(&SUBCLASS)));
+        let (code, description) = (condition.code(), condition.description());
+        let _ = writeln!(text, "{code},{description},{diagnostic},{form},{rhythm},{class},{subclass},,,,,,");
+    }
+    text
+}
+
 fn database_row(id: usize, record: &Record) -> String {
     let (folder, fold) = (thousand(id), record.fold.unwrap_or(1));
+    let age = record.age.map(f64::from).map(|age| if age >= OLDEST { HIDDEN_AGE } else { age });
+    let age = age.map_or(String::new(), |age| format!("{age:.1}"));
+    let sex = record.sex.map_or("", |sex| if sex == Sex::Female { "1" } else { "0" });
+    let codes = codes(record);
     format!(
-        "{id},{id},,,,,,,simulator,,,\"{{'NORM': 100.0, 'SR': 0.0}}\",,,,,False,False,False,,,,,,,{fold},\
+        "{id},{id},{age},{sex},,,,,simulator,,,\"{{{codes}}}\",,,,,False,False,False,,,,,,,{fold},\
          records100/{folder}/{id:05}_lr,records500/{folder}/{id:05}_hr\n"
     )
+}
+
+/// Statements with their likelihood as PTB-XL writes them: 0 where none is stated, as of rhythms. Records without labels are
+/// called normal.
+fn codes(record: &Record) -> String {
+    let diagnostic = statements_of(0);
+    let own = record.labels.iter().filter(|label| label.vocabulary().is(&SCP));
+    let own =
+        own.map(|label| format!("'{}': {}", label.name(), if diagnostic.contains(&label) { "100.0" } else { "0.0" }));
+    let codes: Vec<String> = own.collect();
+    if codes.is_empty() { "'NORM': 100.0, 'SR': 0.0".to_owned() } else { codes.join(", ") }
 }
 
 /// Empty where a target is not known.
@@ -126,8 +167,44 @@ fn feature_row(id: usize, record: &Record) -> String {
     row
 }
 
-fn readme(records: usize, seed: u64) -> String {
-    let (version, program) = (simulator::VERSION, env!("CARGO_PKG_VERSION"));
+/// The options of `ecgraft simulate` that make the records.
+fn options(simulator: &Simulator) -> String {
+    let mut options = format!("--records {} --seed {}", simulator.records, simulator.seed);
+    if simulator.boundaries != Boundaries::Support {
+        let _ = write!(options, " --boundaries {}", simulator.boundaries.name());
+    }
+    if let Some(model) = simulator.model {
+        let _ = write!(options, " --model {}", model.name());
+    }
+    for (codes, share) in &simulator.conditions {
+        let _ = write!(options, " --condition \"{codes}={share}\"");
+    }
+    options
+}
+
+fn readme(simulator: &Simulator) -> String {
+    let is_detailed = simulator.heart_model() == Model::Detailed;
+    let version = if is_detailed { simulator::detailed::VERSION } else { simulator::VERSION };
+    let (program, records, options) = (env!("CARGO_PKG_VERSION"), simulator.records, options(simulator));
+    let simulator_is = if is_detailed { "detailed simulator" } else { "simulator" };
+    let statements = if is_detailed { "the statements that may occur" } else { "the two statements that occur" };
+    let between = match simulator.boundaries {
+        Boundaries::Support => "",
+        Boundaries::Visible => {
+            " A wave starts and ends where any of the twelve leads\n  first and last sees more than 20 microvolt of it, without noise."
+        }
+    };
+    let is_usual = options == format!("--records {records} --seed {}", simulator.seed);
+    let settings = if is_usual { "seed" } else { "settings" };
+    let labels = if is_detailed {
+        "\
+- `scp_codes` are what the records were made to show; `age` and `sex` are the simulated person's. PR is empty in atrial
+  fibrillation."
+    } else {
+        "\
+- `scp_codes` is the same for all, normal ECG and sinus rhythm, so that tools for PTB-XL work. It is nominal: nobody read
+  these records, and some have intervals outside normal limits."
+    };
     let count =
         if records == 1 { "1 simulated 12-lead ECG".into() } else { format!("{records} simulated 12-lead ECGs") };
     format!(
@@ -135,9 +212,9 @@ fn readme(records: usize, seed: u64) -> String {
 
 {count}, 10 s each, in the folder layout of PTB-XL. No patient was involved; any likeness is chance.
 
-Made by ecgraft {program} (simulator version {version}):
+Made by ecgraft {program} ({simulator_is} version {version}):
 
-    ecgraft simulate DIR --records {records} --seed {seed}
+    ecgraft simulate DIR {options}
 
 | | |
 |---|---|
@@ -145,15 +222,14 @@ Made by ecgraft {program} (simulator version {version}):
 | `records100/` | the same, resampled to 100 Hz with a polyphase low-pass filter |
 | `features/simulator_features.csv` | mean RR interval, PR interval, QRS duration and QT interval in ms, exact by construction |
 | `ptbxl_database.csv` | one row per record; what has no meaning for a simulated one is empty |
-| `scp_statements.csv` | the two statements that occur |
+| `scp_statements.csv` | {statements} |
 
 - Intervals are the same in every beat. PR goes from the start of the P wave to the start of the QRS complex, QT from
   there to the end of the T wave. The mean RR interval is between the starts of all QRS complexes wholly in the record;
-  heart rate is 60000 divided by it.
-- `scp_codes` is the same for all, normal ECG and sinus rhythm, so that tools for PTB-XL work. It is nominal: nobody read
-  these records, and some have intervals outside normal limits.
+  heart rate is 60000 divided by it.{between}
+{labels}
 - Every record is a patient of its own. `strat_fold` counts 1 to 10 and again.
-- Row `ecg_id` n is record n - 1 of a manifest's `kind = \"simulator\"` source with the same seed.
+- Row `ecg_id` n is record n - 1 of a manifest's `kind = \"simulator\"` source with the same {settings}.
 
 How they are made: documentation of ecgraft's module `data::simulator`. For research. Not for diagnosis.
 "

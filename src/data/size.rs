@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::cache::{kept_records, most_in_memory};
+use super::cache::{bytes_of_record, kept_records, most_in_memory};
 use super::load::cached;
 use crate::manifest::Signal;
 use crate::source::Source;
@@ -23,7 +23,7 @@ pub struct Size {
 /// that are kept in `cache`, else reckoned from the number of files or rows. `None` where nothing tells.
 pub fn size(source: &dyn Source, fingerprint: &str, signal: &Signal, cache: &Path) -> Option<Size> {
     let values = (signal.leads.len() * signal.length()) as u64;
-    let on_disk = values * signal.storage.bytes() as u64;
+    let on_disk = bytes_of_record((signal.leads.len(), signal.length()), signal.storage);
     let kept = cached(source, fingerprint, signal, cache).ok().and_then(|path| kept_records(&path, on_disk));
     let records = kept.or_else(|| source.at_most().map(|records| records as u64))?;
     let is_small = records.saturating_mul(values) <= most_in_memory() as u64;

@@ -191,6 +191,15 @@ impl LabelName {
         }
     }
 
+    /// How the labels of a `vocabulary` are written, in their order: those of [`LabelName::QUALIFIED`] with it.
+    pub fn all_of(vocabulary: &Vocabulary) -> Vec<&'static str> {
+        let qualified = |name: &&'static str| intern(&format!("{}:{name}", vocabulary.name));
+        match vocabulary.name == Self::QUALIFIED {
+            true => vocabulary.labels.iter().map(qualified).collect(),
+            false => vocabulary.labels.to_vec(),
+        }
+    }
+
     /// Its name, without the vocabulary.
     pub fn name(self) -> &'static str {
         self.name
@@ -248,6 +257,11 @@ impl LabelSet {
     /// Whether one of them is called `name`.
     pub fn has(&self, name: LabelName) -> bool {
         self.0.iter().any(|label| name.is(*label))
+    }
+
+    /// Those that are none of `others`.
+    pub fn without(&self, others: &LabelSet) -> Self {
+        Self(self.iter().filter(|label| !others.contains(*label)).collect())
     }
 
     /// How many of them are of `vocabulary`.

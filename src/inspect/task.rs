@@ -1,7 +1,7 @@
 //! What a classifier can learn from the records of a source, and on which folds: classes that some have and others have not,
 //! in each part of the split as far as that can be.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::draft::quoted;
 use crate::ecg::{Label, LabelName, Measurement, Sex, superclass};
@@ -148,19 +148,22 @@ fn classes(records: &[Record]) -> (Vec<Class>, bool) {
     }
 }
 
-/// Labels by their names, with their counts, the commonest first.
+/// Labels by their names, with their counts, the commonest first. A code and what it says are one where nothing else says
+/// the same.
 pub(super) fn counted(records: &[Record]) -> Vec<(&'static str, usize)> {
-    let mut counts: BTreeMap<&'static str, usize> = BTreeMap::new();
-    for record in records {
+    let mut places: BTreeMap<&'static str, Vec<usize>> = BTreeMap::new();
+    for (place, record) in records.iter().enumerate() {
         // A name may be a label of several vocabularies.
         let of_record = record.labels.iter().filter(|label| label.vocabulary().name() != "site");
         for name in of_record.map(Label::name).collect::<BTreeSet<_>>() {
-            *counts.entry(name).or_default() += 1;
+            places.entry(name).or_default().push(place);
         }
     }
-    let mut counts: Vec<_> = counts.into_iter().collect();
-    counts.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
-    counts
+    let mut labels: Vec<_> = places.into_iter().collect();
+    labels.sort_by(|a, b| b.1.len().cmp(&a.1.len()).then(a.0.cmp(b.0)));
+    let mut seen: HashSet<Vec<usize>> = HashSet::new();
+    labels.retain(|(_, of)| seen.insert(of.clone()));
+    labels.into_iter().map(|(name, of)| (name, of.len())).collect()
 }
 
 /// The commonest labels that a name alone stands for.
@@ -174,7 +177,7 @@ fn labels(records: &[Record]) -> Vec<(&'static str, usize)> {
 fn of_label(records: &[Record], name: &str) -> Class {
     let label = LabelName::parse(name);
     let rule = format!("[{}]", quoted(name));
-    let has = records.iter().map(|record| record.is_called(label)).collect();
+    let has = records.iter().map(|record| record.is_called(label) == Some(true)).collect();
     Class { name: name.into(), rule, has, is_label: true }
 }
 

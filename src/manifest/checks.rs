@@ -15,6 +15,7 @@ pub(super) fn all(manifest: &Manifest, places: &Places) -> Vec<Problem> {
         checks.source(name, source.as_ref());
     }
     checks.signal();
+    checks.window();
     for (name, mix) in &manifest.mixes {
         checks.mix(name, mix);
     }
@@ -61,6 +62,34 @@ impl Checks<'_> {
         } else if high >= nyquist && self.places.is_sound(&["signal", "sampling_rate"]) {
             let message = format!("the high edge, {high} Hz, is not below half the sampling rate, {nyquist} Hz");
             self.problem(&["signal", "bandpass", "1"], message);
+        }
+    }
+
+    fn window(&mut self) {
+        let signal = &self.manifest.signal;
+        let Some(window) = &signal.window else { return };
+        let &Window { length, stride, test, .. } = window;
+        let (duration, rate) = (signal.duration, signal.sampling_rate);
+        if length > duration && self.places.is_sound(&["signal", "duration"]) {
+            let message = format!("the window of {length} s is longer than `signal.duration`, {duration} s");
+            self.problem(&["signal", "window", "length"], message);
+        }
+        for key in ["stride", "join"] {
+            let at = ["signal", "window", key];
+            if test != TestWindows::Tile && self.places.is_written(&at) {
+                let message = format!("`{key}` is of tiles; with `test = \"{}\"` there is one window", test.name());
+                self.problem(&at, message);
+            }
+        }
+        if self.places.is_written(&["signal", "window", "stride"]) && stride > length {
+            let message = format!("windows of {length} s that are {stride} s apart leave out what is between them");
+            self.problem(&["signal", "window", "stride"], message);
+        }
+        for (key, seconds) in [("length", length), ("stride", stride)] {
+            if signal.samples(seconds) == 0 && self.places.is_sound(&["signal", "sampling_rate"]) {
+                let message = format!("{seconds} s are less than a sample at {rate} Hz");
+                self.problem(&["signal", "window", key], message);
+            }
         }
     }
 
@@ -222,7 +251,7 @@ impl Checks<'_> {
     fn architecture(&mut self, name: &str, architecture: &Architecture) {
         let signal = &self.manifest.signal;
         let (leads, length) = signal.shape();
-        let in_words = format!("{length} samples ({} s at {} Hz)", signal.duration, signal.sampling_rate);
+        let in_words = format!("{length} samples ({} s at {} Hz)", signal.input_duration(), signal.sampling_rate);
         let signal = nn::Signal { input: nn::Input { leads, length }, in_words };
         let mut faults = Faults::new(self.places, &["architectures", name]);
         architecture.check(&mut faults, self.places.is_sound(&["signal"]).then_some(&signal));
@@ -245,8 +274,9 @@ impl Checks<'_> {
             && !self.are_classes_without_labels(&source.knows())
         {
             let lacks = if source.knows().classes() { "folds" } else { "labels" };
+            let without = source.lacks_labels().map_or(String::new(), |key| format!(" without `{key}`"));
             let message = format!(
-                "`{}` is of kind `{}`, which has no {lacks}; the transfer stage needs a source of kind {}",
+                "`{}` is of kind `{}`, which has no {lacks}{without}; the transfer stage needs a source of kind {}",
                 transfer.source,
                 source.kind().name(),
                 list(&kinds_that(Knowledge::classifies))
@@ -297,6 +327,7 @@ impl Checks<'_> {
     }
 
     fn classifier(&mut self, stage: &str, training: &Transfer) {
+        self.task(stage, training.task);
         if training.label_smoothing > 0.0 && training.loss != TransferLoss::CrossEntropy {
             let message = "label smoothing is defined for the loss `cross-entropy` alone; leave one of the two out";
             self.problem(&[stage, "label_smoothing"], message.into());
@@ -305,18 +336,20 @@ impl Checks<'_> {
     }
 
     fn training(&mut self, stage: &str, augment: &[Augment], schedule: &Schedule, epochs: usize) {
-        let available = self.manifest.signal.duration;
+        let signal = &self.manifest.signal;
+        let (available, what) =
+            (signal.input_duration(), if signal.window.is_some() { "window.length" } else { "duration" });
         for (index, augment) in augment.iter().enumerate() {
             let (key, message) = match augment {
                 Augment::RandomCrop { duration } if *duration > available => {
-                    ("duration", format!("the crop of {duration} s is longer than `signal.duration`, {available} s"))
+                    ("duration", format!("the crop of {duration} s is longer than `signal.{what}`, {available} s"))
                 }
                 Augment::TimeShift { shift } if *shift >= available => {
-                    ("shift", format!("the shift of {shift} s is not shorter than `signal.duration`, {available} s"))
+                    ("shift", format!("the shift of {shift} s is not shorter than `signal.{what}`, {available} s"))
                 }
                 _ => continue,
             };
-            if self.places.is_sound(&["signal", "duration"]) {
+            if self.places.is_sound(&["signal", "duration"]) && self.places.is_sound(&["signal", "window"]) {
                 self.problem(&[stage, "augment", &index.to_string(), key], message);
             }
         }

@@ -109,6 +109,13 @@ impl Class {
         }
     }
 
+    /// The class of the records that have this label of its vocabulary, called as the label is: what another vocabulary calls
+    /// so is not meant.
+    pub fn of_vocabulary(label: Label) -> Self {
+        let qualified = LabelName::parse(&format!("{}:{}", label.vocabulary().name(), label.name()));
+        Self::new(label.name(), Rule::Condition(Condition::Has(qualified)))
+    }
+
     /// Its name.
     pub fn name(&self) -> &'static str {
         self.name
@@ -123,6 +130,13 @@ impl Class {
             Rule::Condition(condition) => condition.names().into_iter().filter_map(of_condition).collect(),
             Rule::Rest => Vec::new(),
         }
+    }
+
+    /// Whether its rule names a label whose criteria are in mV: PTB-XL's hypertrophies, and what it says of voltage.
+    pub fn is_told_by_voltage(&self) -> bool {
+        const LABELS: [&str; 7] = ["HYP", "LVH", "RVH", "SEHYP", "VCLVH", "HVOLT", "LVOLT"];
+        let is_one = |label: LabelName| LABELS.contains(&label.to_string().rsplit(':').next().unwrap_or_default());
+        self.labels().into_iter().any(is_one)
     }
 
     /// Which records have it.

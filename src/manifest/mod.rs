@@ -14,16 +14,19 @@ pub(crate) mod keys;
 mod mixes;
 mod name_checks;
 mod path;
+mod protocol;
 mod read;
 mod read_classes;
 mod reference;
 mod schema;
 mod signal;
 mod stage_types;
+mod task;
 mod training;
 mod trial_checks;
 mod trials;
 mod types;
+mod window;
 
 pub use class::{Class, Rule};
 pub use condition::{Comparison, Condition, ConditionFault, ConditionName, Quantity};
@@ -32,13 +35,16 @@ pub use freeze::{Freeze, FreezeStep, L2Sp};
 pub use glob::glob_matches;
 pub use graft::*;
 pub use mixes::{Mix, MixPart};
+pub use protocol::Protocol;
 pub use reference::reference;
 pub use schema::schema;
 pub use signal::{Compute, Normalize, Shorter, Signal, Storage};
 pub use stage_types::*;
+pub use task::Task;
 pub use training::{Augment, EarlyStopping, GradientClipping, Optimizer, Schedule, StoppingFrom, StoppingMetric};
 pub use trials::{Exclude, Trials};
 pub use types::*;
+pub use window::{Join, TestWindows, TrainWindow, Window};
 
 pub use crate::nn::{Architecture, BatchNormMode, Fusion};
 pub use crate::precision::Precision;
@@ -197,6 +203,7 @@ pub fn parse(
 
     let folder = path.parent().unwrap_or(Path::new(""));
     let mut read = read::manifest(text, &document, folder, env);
+    protocol::apply(text, &mut read);
     trial_checks::complete(&mut read);
     let mut problems = read.problems;
     match typed(path, text, read.json) {
@@ -263,6 +270,12 @@ impl Manifest {
         used
     }
 
+    /// The names of those classes that are told by voltage.
+    pub fn voltage_classes(&self) -> Vec<&'static str> {
+        let classes = self.transfer.classes.iter();
+        classes.filter(|class| class.is_told_by_voltage()).map(Class::name).collect()
+    }
+
     /// The source that is called so.
     pub fn source(&self, name: &str) -> Option<&dyn Source> {
         self.sources.get(name).map(AsRef::as_ref)
@@ -273,7 +286,7 @@ impl Manifest {
         let sources = self.used_sources();
         let sources = sources.iter().filter_map(|name| self.sources.get(name));
         let mut missing: Vec<String> = Vec::new();
-        for variable in sources.flat_map(|source| source.paths()).filter_map(|path| path.resolved.as_ref().err()) {
+        for variable in sources.flat_map(|source| source.all_paths()).filter_map(|path| path.resolved.as_ref().err()) {
             if !missing.contains(variable) {
                 missing.push(variable.clone());
             }

@@ -27,8 +27,19 @@ impl Checks<'_> {
         for (index, class) in transfer.classes.iter().enumerate() {
             let index = index.to_string();
             let in_table = ["transfer", "classes", class.name()];
-            let at = if self.places.is_written(&in_table) { in_table } else { ["transfer", "classes", &index] };
-            self.names(&at, names_of(class), &transfer.source, source.as_ref());
+            let at = [&in_table[..], &["transfer", "classes", &index], &["transfer", "task"]];
+            let at = at.into_iter().find(|at| self.places.is_written(at)).unwrap_or(&["transfer", "source"]);
+            self.names(at, names_of(class), &transfer.source, source.as_ref());
+        }
+    }
+
+    /// That the classes of a stage are not both written and those of a task.
+    pub(super) fn task(&mut self, stage: &str, task: Task) {
+        let both = ["task", "classes"].iter().all(|key| self.places.is_written(&[stage, key]));
+        if both && task != Task::Superclass {
+            let name = task.name();
+            let message = format!("the task `{name}` has its own classes; leave out `classes`, or `task`");
+            self.problem(&[stage, "classes"], message);
         }
     }
 

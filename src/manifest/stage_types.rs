@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::keys::{CLASSES, FOLD, TARGET, TARGETS};
+use super::task::{Task, classes_of_task, labels_of_task};
 use super::training::AUGMENTS;
 use super::{Augment, Class, Condition, EarlyStopping, GradientClipping, Optimizer, Schedule, Targets};
 use crate::declare::{Key, Names, Range, Table, Type, count, fraction, is_default, kinds, list_of, table, words};
@@ -128,15 +129,19 @@ table! {
         pub condition: Option<Condition> = none in Type::Condition, named "where", absent "all records",
             example "\"age >= 18 and not PACE\""
             => serde(default, rename = "where", skip_serializing_if = "Option::is_none");
-        /// What is classified.
+        /// What is classified, in the words of PTB-XL's benchmark: it gives `classes` and `labels`, where these are not written.
+        /// As there, records with none of the classes take no part, and the folds' defaults are its own. Sources that know PTB-XL's
+        /// statements by a map (`cinc`, `sph`, tables with codes) have the same classes.
         pub task: Task = "superclass";
         /// One class per record or several.
-        pub labels: Labels = "single";
+        pub labels: Labels = none, absent "`single` with the task `superclass`, `multi` with the others", example "\"multi\"",
+            derived labels_of_task;
         /// The classes, in the order of the network's outputs: a list of labels of the source, or a table from names of your
         /// own to labels, conditions on them, or `"*"` for the records of none of the others:
         /// `{ AF = "AFIB or AFLT", STEMI = ["AMI", "IMI"], other = "*" }`. All that `where` knows may be in a condition
         /// (`"sex = 'female'"`, `"age >= 65"`); a record of which a class is not known is left out.
-        pub classes: Vec<Class> = ["NORM", "MI", "STTC", "CD", "HYP"] in CLASSES;
+        pub classes: Vec<Class> = none in CLASSES, absent "those of `task`", example r#"["NORM", "MI", "STTC", "CD", "HYP"]"#,
+            derived classes_of_task;
         /// Most epochs.
         pub epochs: usize = 30 in count(1.0, 1e6);
         /// Records per step.
@@ -221,15 +226,6 @@ impl Pretraining {
         };
         &KEYS
     };
-}
-
-words! {
-    /// Classification tasks.
-    pub enum Task as "task" {
-        /// PTB-XL's five diagnostic superclasses
-        Superclass = "superclass",
-    }
-    later "diagnostic", "subclass", "form", "rhythm", "all"
 }
 
 words! {

@@ -210,12 +210,12 @@ kinds! {
         };
         /// A random window is kept, the rest zeroed.
         RandomCrop = "random-crop" {
-            /// Length of the window, at most `signal.duration`.
+            /// Length of the window, at most what a network sees at once: `signal.window.length`, else `signal.duration`.
             duration: f64 = 9.0 in POSITIVE, unit "s";
         };
         /// The record is moved in time, zeros taking the empty place.
         TimeShift = "time-shift" {
-            /// The most it is moved by, to either side; less than `signal.duration`.
+            /// The most it is moved by, to either side; less than what a network sees at once.
             shift: f64 = 0.5 in NOT_NEGATIVE, unit "s";
         };
         /// All leads of a record times one factor.

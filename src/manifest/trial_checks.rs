@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::checks::Checks;
 use super::freeze::FreezeFaults;
 use super::read::Read;
+use super::task::{classes_of_task, labels_of_task};
 use super::*;
 use crate::declare::{Places, Problem, list};
 use crate::source::{Knowledge, kinds_that};
@@ -58,9 +59,15 @@ pub(super) fn complete(read: &mut Read) {
         let own = read.json["classification"][key].take();
         pretraining[key] = if own.is_null() { read.json["regression"][key].clone() } else { own };
     }
-    for (key, own) in read.json["classification"].as_object().into_iter().flatten() {
-        if !own.is_null() {
-            training[key] = own.clone();
+    if let Some(own) = read.json["classification"].as_object_mut() {
+        // A task of its own has its own classes.
+        if !own["task"].is_null() {
+            for (key, of_task) in [("classes", classes_of_task(own)), ("labels", labels_of_task(own))] {
+                own.get_mut(key).filter(|value| value.is_null()).into_iter().for_each(|value| *value = of_task.clone());
+            }
+        }
+        for (key, own) in own.iter().filter(|(_, own)| !own.is_null()) {
+            training[key.as_str()] = own.clone();
         }
     }
     pretraining["training"] = training;

@@ -48,6 +48,7 @@ pub(super) fn experiment(comparison: &Comparison, experiment: &Experiment) -> Ve
         ));
     }
     lines.extend(experiment.test_set.iter().map(test_set));
+    lines.extend(experiment.test_set.iter().flat_map(|test| &test.left_out).map(|note| format!("{}.", sentence(note))));
     lines.extend(few_patients(comparison, experiment));
     lines.extend(experiment.notes.iter().cloned());
     lines
@@ -68,6 +69,12 @@ fn early_epochs(experiment: &Experiment) -> Option<String> {
         )
     };
     (frozen > 0).then(line)
+}
+
+/// A note as a sentence begins.
+fn sentence(note: &str) -> String {
+    let mut letters = note.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 /// How many records were tested, and which classes could not be measured.

@@ -1,13 +1,15 @@
 //! What a plan comes to: its trials, the distinct stages that they share, what is done and what will run.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
 use super::layout;
 use crate::Result;
+use crate::manifest::Manifest;
 use crate::plan::{Plan, TaskKind};
 use crate::results::ResultsFolder;
 use crate::run::{self, Device};
+use crate::source::Excluded;
 use crate::store::{StageStatus, Store};
 use crate::words::number::percent;
 
@@ -29,6 +31,8 @@ pub fn describe(plan: &Plan, results: &Path, columns: Option<usize>) -> Result<S
     let (memory, available) = run::memory(plan, results, Device::Cpu);
     let mut text = trials(plan, &done, columns);
     text.push_str(&plan.describe_overlaps());
+    let excluded: BTreeSet<String> = plan.experiments.iter().flat_map(|manifest| excluded(manifest)).collect();
+    text.extend(excluded.iter().map(|line| format!("{line}\n")));
     text.push_str(&counts(plan, todo.len()));
     text.push_str(&stages(plan, &todo, &statuses, &memory));
     if let Some(most) = todo.iter().map(|&index| memory[index]).max() {
@@ -36,6 +40,24 @@ pub fn describe(plan: &Plan, results: &Path, columns: Option<usize>) -> Result<S
         text.push_str(&format!("memory: at most about {} for one stage on the CPU{there_are}\n", run::size(most)));
     }
     Ok(text)
+}
+
+/// How many records of the sources that `manifest` uses are left out because a list names them; whether these records are
+/// there is told when the data are read.
+pub fn excluded(manifest: &Manifest) -> Vec<String> {
+    let of = |name: &String| {
+        let list = manifest.source(name)?.reading()?.exclude.as_ref()?;
+        // A variable that is not set is told anyway.
+        list.resolved.as_ref().ok()?;
+        let (name, path) = (name.as_str(), list.written.as_str());
+        Some(match Excluded::read(list) {
+            Ok(excluded) => {
+                format!("source {name}: {} records are left out, as `exclude` ({path}) names them", excluded.count())
+            }
+            Err(error) => format!("source {name}: `exclude` cannot be read: {}", error.message),
+        })
+    };
+    manifest.used_sources().iter().filter_map(of).collect()
 }
 
 /// One line per experiment.

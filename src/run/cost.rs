@@ -14,7 +14,7 @@ const TYPICAL_RECORDS: f64 = 2000.0;
 struct Work<'a> {
     architecture: &'a Architecture,
     leads: usize,
-    /// Samples of a record.
+    /// Samples that are seen at once.
     length: usize,
     epochs: usize,
     records: f64,
@@ -45,7 +45,7 @@ pub(super) fn of_stage(plan: &Plan, stage: &Stage) -> f64 {
             (epochs, label_fraction * TYPICAL_RECORDS, *backbones)
         }
     };
-    let (leads, length) = (manifest.signal.leads.len(), manifest.signal.length());
+    let (leads, length) = manifest.signal.shape();
     Work { architecture, leads, length, epochs, records, backbones }.cost()
 }
 
@@ -73,7 +73,7 @@ pub(super) fn of_settings(settings: &Value) -> Option<f64> {
             (epochs, share * TYPICAL_RECORDS, count(&settings["backbones"]).unwrap_or(1))
         }
     };
-    let (leads, length) = (signal.leads.len(), signal.length());
+    let (leads, length) = signal.shape();
     Some(Work { architecture: &architecture, leads, length, epochs, records, backbones }.cost())
 }
 

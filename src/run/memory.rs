@@ -65,7 +65,7 @@ pub(super) fn reckon(plan: &Plan, results: &Path, device: Device) -> Vec<Needs> 
             else {
                 continue;
             };
-            let key = format!("{print} {}", serde_json::json!(manifest.signal));
+            let key = format!("{print} {}", serde_json::json!(manifest.signal.as_prepared()));
             let size = *sources
                 .entry(key.clone())
                 .or_insert_with(|| data::size(source, print, &manifest.signal, &cache).unwrap_or_default());

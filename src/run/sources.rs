@@ -63,7 +63,7 @@ impl Sources {
         progress: &Progress,
     ) -> Result<Arc<Dataset>> {
         let source = source(manifest, name)?;
-        let key = json(&(source, &manifest.signal))?;
+        let key = json(&(source, &manifest.signal.as_prepared()))?;
         let planned = planned
             .get(&(manifest.name.clone(), name.to_owned()))
             .ok_or_else(|| Error::internal(format!("source {name} was not planned")))?;

@@ -104,7 +104,7 @@ impl Knowledge {
         let mut names: Vec<&'static str> = self.measurements.iter().map(|own| own.name()).collect();
         let numbers = ["fold", "age"].into_iter().filter(|name| self.has_number(name));
         names.extend(numbers.chain(self.sex.then_some("sex")));
-        names.extend(self.labels.iter().flat_map(|vocabulary| vocabulary.names()));
+        names.extend(self.labels.iter().flat_map(|vocabulary| LabelName::all_of(vocabulary)));
         let mut seen = HashSet::new();
         names.retain(|name| seen.insert(*name));
         names
@@ -155,6 +155,11 @@ pub trait Source: Settings + fmt::Debug + Send + Sync {
         None
     }
 
+    /// Where records of its kind can have labels and its own have none: the key of the manifest that is not set.
+    fn lacks_labels(&self) -> Option<&'static str> {
+        None
+    }
+
     /// The data set that the manifest names for it, if it does.
     fn named_data_set(&self) -> Option<&str> {
         None
@@ -174,6 +179,12 @@ pub trait Source: Settings + fmt::Debug + Send + Sync {
     /// The paths of the manifest that it is read from.
     fn paths(&self) -> Vec<&DataPath> {
         Vec::new()
+    }
+
+    /// The paths of the manifest that it depends on: those that it is read from, and the list of records that are left out.
+    fn all_paths(&self) -> Vec<&DataPath> {
+        let exclude = self.reading().and_then(|reading| reading.exclude.as_ref());
+        self.paths().into_iter().chain(exclude).collect()
     }
 
     /// How its files are read; `None` where it has none.

@@ -20,8 +20,8 @@ macro_rules! folder_path {
 pub(super) use folder_path;
 
 /// The keys of a known data set in WFDB: its folder, which collection it is, and those that all of them have.
-pub(super) const fn known_set(path: Key, data_set: Key) -> [Key; 8] {
-    [path, data_set, FOLD_SEED, GAIN, UNIT, LEADS, UNREADABLE, AT_MOST]
+pub(super) const fn known_set(path: Key, data_set: Key) -> [Key; 9] {
+    [path, data_set, FOLD_SEED, GAIN, UNIT, LEADS, UNREADABLE, AT_MOST, EXCLUDE]
 }
 
 /// Which collection a source is of.
@@ -95,6 +95,15 @@ pub(super) const AT_MOST: Key = Key::new(
     Type::Number(Range::from_to(0.0, 1.0)),
     "0.02",
     "The largest share of the records that `unreadable = \"leave-out\"` may leave out; more is an error.",
+);
+
+/// Which records are left out.
+pub(super) const EXCLUDE: Key = Key::optional(
+    "exclude",
+    Type::Path,
+    "no record is left out for its name",
+    "\"noisy.txt\"",
+    "A text with a record's id in each line: these are left out, whatever is in them. Empty lines and what follows a `#` say nothing; an id that no record has is an error. The file's content is part of what the data are.",
 );
 
 /// The leads, as manifests write them.

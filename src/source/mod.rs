@@ -10,6 +10,8 @@
 //! - [`wfdb`], and tables of CSV: formats. [`plausible`]: what a human ECG can be.
 
 mod comments;
+mod decisive;
+mod exclude;
 pub(crate) mod files;
 mod folds;
 mod interface;
@@ -30,7 +32,9 @@ mod request;
 pub mod signals;
 pub(crate) mod table;
 pub mod wfdb;
+mod zip;
 
+pub use exclude::Excluded;
 pub use files::File;
 pub use interface::{Knowledge, Settings, Source, SourceKind};
 pub use kinds::{DeepfakeEcg, PtbXl, Simulator, deepfake_ecg, ptb_xl, simulator};
@@ -42,6 +46,7 @@ pub use record::{Record, Recording};
 pub use registry::kinds_that;
 pub use request::{Found, OtherLeads, Request};
 
+pub(crate) use decisive::decisive;
 pub(crate) use interface::look_at_named;
 pub(crate) use keys::LEAD;
 pub(crate) use recognise::{recognise, recognised_in};

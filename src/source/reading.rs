@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::DataPath;
 use crate::ecg::{Lead, Voltage};
 
 /// How the files of a source are read.
@@ -24,11 +25,21 @@ pub struct Reading {
     /// The largest share of records that may be left out.
     #[serde(default = "at_most", skip_serializing_if = "is_at_most")]
     pub at_most: f64,
+    /// A list of records that are left out, whatever is in them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exclude: Option<DataPath>,
 }
 
 impl Default for Reading {
     fn default() -> Self {
-        Self { gain: None, unit: None, leads: BTreeMap::new(), unreadable: Unreadable::Stop, at_most: AT_MOST }
+        Self {
+            gain: None,
+            unit: None,
+            leads: BTreeMap::new(),
+            unreadable: Unreadable::Stop,
+            at_most: AT_MOST,
+            exclude: None,
+        }
     }
 }
 

@@ -22,6 +22,8 @@ pub struct Record {
     pub measurements: Measurements,
     /// What it is called by whoever read it.
     pub labels: LabelSet,
+    /// Labels of which it is not known whether it has them, such as those of empty flags; none of `labels`.
+    pub unknown: LabelSet,
     /// Which recording it is, by its samples; `None` where all its leads are flat, or they were not read.
     pub recording: Option<Recording>,
 }
@@ -35,9 +37,10 @@ impl Record {
         self.measurements.get(measurement)
     }
 
-    /// Whether the record has a label that is called `name`.
-    pub fn is_called(&self, name: LabelName) -> bool {
-        self.labels.has(name)
+    /// Whether the record has a label that is called `name`; `None` where that is not known.
+    pub fn is_called(&self, name: LabelName) -> Option<bool> {
+        let has = self.labels.has(name);
+        (has || !self.unknown.has(name)).then_some(has)
     }
 
     /// Whether the record has `label`.

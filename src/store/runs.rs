@@ -10,6 +10,7 @@ use super::{
     scores,
 };
 use crate::Result;
+use crate::data::tells_of_left_out;
 use crate::error::Error;
 
 /// What an experiment's classifiers were tested on.
@@ -19,6 +20,8 @@ pub struct TestSet {
     pub records: usize,
     /// The classes in the order of the manifest.
     pub classes: Vec<TestClass>,
+    /// How many records of which sources its stages left out, as they could not be read or a list names them: sentences.
+    pub left_out: Vec<String>,
 }
 
 /// One class of a test set.
@@ -108,6 +111,9 @@ impl Store {
                 let positives = row.get::<_, f64>("positives")? as usize;
                 set.classes.push(TestClass { name: row.get("class")?, positives, has_auc: row.get("has_auc")? });
             }
+            for (experiment, set) in &mut sets {
+                set.left_out = left_out(connection, experiment)?;
+            }
             Ok(sets)
         })
     }
@@ -148,6 +154,18 @@ impl Store {
     pub fn manifest(&self, sha256: &str) -> Result<StoredManifest> {
         self.read(|connection| manifest(connection, sha256))
     }
+}
+
+/// What all stages of an experiment's runs say of records that are left out of their sources, each once.
+fn left_out(connection: &Connection, experiment: &str) -> rusqlite::Result<Vec<String>> {
+    let mut select = connection.prepare(
+        "SELECT DISTINCT value FROM stage s, json_each(s.notes)
+         WHERE s.status = 'done' AND s.stage_id IN (SELECT r.stage_id FROM run_stages r JOIN trial t USING (run_id)
+                                                    WHERE t.experiment = ?1 AND t.current = 1)
+         ORDER BY value",
+    )?;
+    let notes: Vec<String> = select.query_map([experiment], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    Ok(notes.into_iter().filter(|note| tells_of_left_out(note)).collect())
 }
 
 fn manifest(connection: &Connection, sha256: &str) -> rusqlite::Result<StoredManifest> {

@@ -42,16 +42,19 @@ impl<'a, D: Backend> DataLoader<'a, D> {
     }
 
     /// Makes ready for epochs: keeps features where the backbones of `net` are `fixed`, else signals if the device
-    /// takes them.
+    /// takes them; nothing of what is drawn anew for each epoch.
     pub(super) fn ready(&mut self, device: &D, net: &mut Network<D>, fixed: bool, watch: &dyn Watch) -> Result<()> {
         self.features = None;
+        if !self.examples.are_fixed() {
+            return Ok(());
+        }
         if fixed {
             let mut pass = |x: &Var<D>| net.features(x, &mut Pass::inference());
             self.features = Some(self.infer(device, &mut pass, watch)?);
         } else if !self.asked {
             self.asked = true;
             let (leads, length) = self.examples.shape;
-            self.signals = device.table(self.examples.len(), leads * length).map_err(device_error)?;
+            self.signals = device.table(self.examples.rows(), leads * length).map_err(device_error)?;
             if let Some(table) = &mut self.signals {
                 upload(device, table, self.examples)?;
             }
@@ -59,20 +62,19 @@ impl<'a, D: Backend> DataLoader<'a, D> {
         Ok(())
     }
 
-    /// `batches` one after another, changed by `augments` if they are signals.
+    /// `batches` of rows one after another, drawn and changed by `augments` if they are signals.
     pub(super) fn batches<'scope>(
         &'scope self,
         scope: &'scope Scope<'scope, '_>,
         batches: &'scope [&[usize]],
         augments: Option<&'scope Augments<'_>>,
     ) -> Batches<'scope, D> {
-        let augments = augments.filter(|augments| !augments.list.is_empty());
         let shape = self.examples.shape;
         if let Some(features) = &self.features {
             return Batches::Features(features);
         }
         if let Some(table) = &self.signals {
-            return Batches::Resident { shape, table, augments };
+            return Batches::Resident { shape, table, augments: augments.filter(|augments| !augments.list.is_empty()) };
         }
         let (sender, ready) = sync_channel(AHEAD);
         let examples = self.examples;
@@ -83,7 +85,8 @@ impl<'a, D: Backend> DataLoader<'a, D> {
         Batches::Prepared { shape, ready }
     }
 
-    /// Outputs of `net` for all examples, (examples, outputs), in order. Waits for the device once, if it keeps rows.
+    /// Outputs of `net` for all examples, (examples, outputs), in order: those of several windows of a record joined. Waits for
+    /// the device once, if it keeps rows.
     ///
     /// # Errors
     /// Where the device fails, and where the watch says stop.
@@ -93,10 +96,10 @@ impl<'a, D: Backend> DataLoader<'a, D> {
             true => net.head(x, &mut Pass::inference()),
             false => net.forward(x, &mut Pass::inference()),
         };
-        self.infer(device, &mut pass, watch)?.into_values(device)
+        Ok(self.examples.joined(self.infer(device, &mut pass, watch)?.into_values(device)?))
     }
 
-    /// What `pass` gives for all examples, in order; fewer at a time where there is no memory for more.
+    /// What `pass` gives for all rows, in order; fewer at a time where there is no memory for more.
     fn infer(&self, device: &D, pass: &mut InferencePass<'_, D>, watch: &dyn Watch) -> Result<Rows<D>> {
         let mut size = INFERENCE_BATCH;
         loop {
@@ -109,7 +112,7 @@ impl<'a, D: Backend> DataLoader<'a, D> {
 
     /// The same, `size` at a time.
     fn infer_by(&self, size: usize, device: &D, pass: &mut InferencePass<'_, D>, watch: &dyn Watch) -> Result<Rows<D>> {
-        let order: Vec<usize> = (0..self.examples.len()).collect();
+        let order: Vec<usize> = (0..self.examples.rows()).collect();
         let batches: Vec<&[usize]> = order.chunks(size).collect();
         std::thread::scope(|scope| {
             let mut loaded = self.batches(scope, &batches, None);
@@ -133,10 +136,10 @@ impl<'a, D: Backend> DataLoader<'a, D> {
 /// A forward pass in which nothing is trained, through a network or part of it.
 type InferencePass<'a, D> = dyn FnMut(&Var<D>) -> Result<Var<D>> + 'a;
 
-/// Puts the signals of all examples to `table`, made ready by all threads.
+/// Puts the signals of all rows to `table`, made ready by all threads.
 fn upload<D: Backend>(device: &D, table: &mut D::Table, examples: &Examples<'_>) -> Result<()> {
     let (leads, length) = examples.shape;
-    let order: Vec<usize> = (0..examples.len()).collect();
+    let order: Vec<usize> = (0..examples.rows()).collect();
     for group in order.chunks(INFERENCE_BATCH * rayon::current_num_threads()) {
         let batches: Vec<Result<Vec<f32>>> =
             group.par_chunks(INFERENCE_BATCH).map(|batch| examples.signals(batch, None)).collect();
@@ -180,7 +183,7 @@ impl<D: Backend> Batches<'_, D> {
     }
 }
 
-/// Features or outputs of all examples of a split: on the device where it keeps rows.
+/// Features or outputs of all rows of the examples of a split: on the device where it keeps rows.
 pub(super) enum Rows<D: Backend> {
     Device { width: usize, table: D::Table },
     Host { width: usize, values: Vec<f32> },

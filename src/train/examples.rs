@@ -10,6 +10,7 @@ use crate::manifest::{Augment, Normalize, Signal};
 use crate::ops::step::gather::Change;
 
 use super::labels::ExampleLabels;
+use super::windows::{self, Windows};
 use super::{Randomness, augment};
 
 /// Signals and labels of one split.
@@ -18,9 +19,10 @@ pub(super) struct Examples<'a> {
     datasets: &'a Datasets,
     picks: &'a [Pick],
     scaling: Option<&'a Scaling>,
+    windows: Windows,
     /// What they are measured against.
     pub labels: &'a ExampleLabels,
-    /// (leads, length).
+    /// (leads, length) of what a network sees at once.
     pub shape: (usize, usize),
 }
 
@@ -29,7 +31,7 @@ const LEAD_MEAN: &str = "lead_mean";
 /// What their values are multiplied with after, there.
 const LEAD_INVERSE_SD: &str = "lead_inverse_sd";
 
-/// `train-z-score`: mean and standard deviation of each lead over the training records.
+/// `train-z-score` and `global-z-score`: mean and standard deviation of each lead over the training records.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Scaling {
     leads: Vec<[f32; 2]>,
@@ -38,22 +40,31 @@ pub(super) struct Scaling {
 impl Scaling {
     /// From the training records, where the manifest asks for it.
     pub(super) fn from_training_records(signal: &Signal, datasets: &Datasets, train: &[Pick]) -> Result<Option<Self>> {
-        if signal.normalize != Normalize::TrainZScore {
-            return Ok(None);
-        }
+        let leads_alike = match signal.normalize {
+            Normalize::TrainZScore => false,
+            Normalize::GlobalZScore => true,
+            Normalize::ZScore | Normalize::MinMax | Normalize::None | Normalize::RecordZScore => return Ok(None),
+        };
         let mut sums = vec![[0f64; 2]; signal.leads.len()];
         let mut count = 0usize;
         let mut record = vec![0.0; signal.leads.len() * signal.length()];
         for pick in train {
             let dataset = find(datasets, pick)?;
             dataset.signals.read(pick.record, &mut record)?;
+            // What is padding was not recorded.
+            let samples = dataset.samples_of(pick.record);
             for (sum, lead) in sums.iter_mut().zip(record.chunks_exact(dataset.length)) {
-                for &value in lead {
+                for &value in &lead[..samples] {
                     sum[0] += f64::from(value);
                     sum[1] += f64::from(value) * f64::from(value);
                 }
             }
-            count += dataset.length;
+            count += samples;
+        }
+        if leads_alike {
+            let all = sums.iter().fold([0.0; 2], |all, sum| [all[0] + sum[0], all[1] + sum[1]]);
+            count *= sums.len();
+            sums.fill(all);
         }
         let leads = sums
             .iter()
@@ -106,27 +117,47 @@ impl<'a> Examples<'a> {
         scaling: Option<&'a Scaling>,
         labels: &'a ExampleLabels,
     ) -> Self {
-        Self { datasets, picks, scaling, labels, shape: (signal.leads.len(), signal.length()) }
+        let windows = Windows::of_evaluation(signal, samples(datasets, picks));
+        Self { datasets, picks, scaling, windows, labels, shape: signal.shape() }
     }
 
+    /// The same examples to be trained on: with the windows that are for that.
+    pub(super) fn trained_on(self, signal: &Signal) -> Self {
+        let windows = Windows::of_training(signal, samples(self.datasets, self.picks));
+        Self { windows, ..self }
+    }
+
+    /// Records.
     pub(super) fn len(&self) -> usize {
         self.picks.len()
     }
 
-    /// Signals of the examples `indices`, (batch, length, leads); changed where `augments` says so.
-    pub(super) fn signals(&self, indices: &[usize], augments: Option<&Augments<'_>>) -> Result<Vec<f32>> {
+    /// What a network sees one at a time: windows of records, or all of each, in the order of the records.
+    pub(super) fn rows(&self) -> usize {
+        self.windows.rows(self.len())
+    }
+
+    /// Whether rows are the same in each epoch, but for what `augments` changes.
+    pub(super) fn are_fixed(&self) -> bool {
+        self.windows != Windows::Drawn
+    }
+
+    /// What `outputs` (rows, outputs) say of the records, (records, outputs).
+    pub(super) fn joined(&self, outputs: Vec<f32>) -> Vec<f32> {
+        self.windows.joined(self.labels, outputs)
+    }
+
+    /// Signals of `rows`, (batch, length, leads); drawn and changed where `augments` says so.
+    pub(super) fn signals(&self, rows: &[usize], augments: Option<&Augments<'_>>) -> Result<Vec<f32>> {
         let (leads, length) = self.shape;
-        let mut batch = vec![0.0; indices.len() * leads * length];
+        let mut batch = vec![0.0; rows.len() * leads * length];
         let mut record = vec![0.0; leads * length];
-        for (place, &index) in batch.chunks_exact_mut(leads * length).zip(indices) {
-            let (to, pick) = (&mut record, &self.picks[index]);
-            find(self.datasets, pick)?.signals.read(pick.record, to)?;
-            if let Some(scaling) = self.scaling {
-                for (lead, [mean, inverse]) in to.chunks_exact_mut(length).zip(&scaling.leads) {
-                    lead.iter_mut().for_each(|value| *value = (*value - mean) * inverse);
-                }
-            }
-            if let Some(Augments { list, sampling_rate, randomness, epoch }) = augments {
+        for (place, &row) in batch.chunks_exact_mut(leads * length).zip(rows) {
+            let to = &mut record;
+            let index = self.read(row, augments, to)?;
+            if let Some(Augments { list, sampling_rate, randomness, epoch }) =
+                augments.filter(|all| !all.list.is_empty())
+            {
                 augment::apply(list, *sampling_rate, length, to, &mut randomness.augment(*epoch, index));
             }
             for (lead, samples) in to.chunks_exact(length).enumerate() {
@@ -135,9 +166,47 @@ impl<'a> Examples<'a> {
         }
         Ok(batch)
     }
+
+    /// Reads what a row shows to (leads, length), scaled; which example it is of.
+    fn read(&self, row: usize, augments: Option<&Augments<'_>>, to: &mut [f32]) -> Result<usize> {
+        let (_, length) = self.shape;
+        let index = match &self.windows {
+            Windows::Whole | Windows::Drawn => row,
+            Windows::Fixed { rows, .. } => rows[row].0 as usize,
+        };
+        let pick = &self.picks[index];
+        let dataset = find(self.datasets, pick)?;
+        let samples = dataset.samples_of(pick.record);
+        let start = match (&self.windows, augments) {
+            (Windows::Whole, _) => None,
+            (Windows::Fixed { rows, .. }, _) => Some(rows[row].1 as usize),
+            (Windows::Drawn, Some(Augments { randomness, epoch, .. })) => {
+                Some(windows::draw(samples, length, &mut randomness.window(*epoch, index)))
+            }
+            (Windows::Drawn, None) => return Err(Error::internal("a window of no epoch was asked for")),
+        };
+        match start {
+            Some(start) => dataset.read_window(pick.record, start, to)?,
+            None => dataset.signals.read(pick.record, to)?,
+        }
+        if let Some(scaling) = self.scaling {
+            // 0 follows a short record, after normalisation.
+            let recorded = samples.saturating_sub(start.unwrap_or(0)).min(length);
+            for (lead, [mean, inverse]) in to.chunks_exact_mut(length).zip(&scaling.leads) {
+                lead[..recorded].iter_mut().for_each(|value| *value = (*value - mean) * inverse);
+            }
+        }
+        Ok(index)
+    }
 }
 
-/// Which random changes, and from which stream.
+/// How many samples the records of `picks` have.
+fn samples<'a>(datasets: &'a Datasets, picks: &'a [Pick]) -> impl Iterator<Item = usize> + 'a {
+    // Whose records are not loaded is told when they are read.
+    picks.iter().map(|pick| datasets.get(&*pick.source).map_or(0, |dataset| dataset.samples_of(pick.record)))
+}
+
+/// Which random changes, and from which stream; windows are drawn from the same epoch's.
 #[derive(Debug)]
 pub(super) struct Augments<'a> {
     pub list: &'a [Augment],

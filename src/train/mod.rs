@@ -32,8 +32,8 @@
 //! - *What is learned*: `regression` and `classification` are the two tasks, `labels` what examples are measured
 //!   against, `objective` the losses, `by_source` scores apart by source, `elsewhere` what a trained network is worth on
 //!   records of other sources.
-//! - *What is seen*: `examples` are records as a network sees them, `augment` their random changes, `curriculum` which of
-//!   them take part when, `randomness` every random stream.
+//! - *What is seen*: `examples` are records as a network sees them, `windows` which part of each it sees and how several are
+//!   joined, `augment` their random changes, `curriculum` which of them take part when, `randomness` every random stream.
 //! - *How it is moved*: `schedule` is the learning rate over time, `gradients` clipping, `l2_sp` the pull to what was
 //!   grafted, `optimizer` the update, `timeline` when something changes as planned.
 //! - *How it goes on*: `state` is all that decides how a training goes on, `saving` its file.
@@ -68,6 +68,7 @@ mod task;
 mod tests;
 mod timeline;
 mod training;
+mod windows;
 
 pub use crate::outcome::{EpochValue, MeasuredValue, Outcome, Prediction, RegressionScore, Score, SourceScore};
 pub use by_source::by_source;

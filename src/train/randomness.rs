@@ -56,6 +56,11 @@ impl Randomness {
         self.stream("augment", ((epoch as u64) << 32) + index as u64)
     }
 
+    /// Which window of example `index` is seen in `epoch`, from 0.
+    pub(super) fn window(&self, epoch: usize, index: usize) -> ChaCha8Rng {
+        self.stream("window", ((epoch as u64) << 32) + index as u64)
+    }
+
     fn stream(&self, what: &str, index: u64) -> ChaCha8Rng {
         seed::stream(self.seed, &format!("{what} of {}", self.stage), index)
     }
@@ -131,11 +136,12 @@ mod tests {
         let draws = |stage: &Randomness| {
             let streams = [stage.weights(), stage.order(0), stage.order(1), stage.dropout(0, 0), stage.dropout(0, 1)];
             let more = [stage.dropout(1, 0), stage.augment(0, 0), stage.augment(0, 1), stage.augment(1, 0)];
-            streams.into_iter().chain(more).map(|mut stream| stream.next_u64()).collect::<Vec<_>>()
+            let windows = [stage.window(0, 0), stage.window(0, 1), stage.window(1, 0)];
+            streams.into_iter().chain(more).chain(windows).map(|mut stream| stream.next_u64()).collect::<Vec<_>>()
         };
         let all: Vec<u64> = [stages(3), stages(4)].concat().iter().flat_map(&draws).collect();
         let different: std::collections::BTreeSet<&u64> = all.iter().collect();
-        assert_eq!(different.len(), 2 * 7 * 9);
+        assert_eq!(different.len(), 2 * 7 * 12);
         assert_eq!(all, [stages(3), stages(4)].concat().iter().flat_map(&draws).collect::<Vec<_>>());
         // Reading one to the end moves no other.
         let mut stage = stages(3).remove(0).order(0);

@@ -51,6 +51,7 @@ pub(super) fn train_task<D: Backend>(
     let examples =
         |subset| Examples::new(signal, datasets, picks(split, subset), scaling.as_ref(), task.labels(subset));
     let [train, validation, test] = Subset::ALL.map(examples);
+    let train = train.trained_on(signal);
 
     let mut fit = Fit::new(device, network, configuration, [&train, &validation], watch)?;
     fit.run(task, watch)?;

@@ -285,7 +285,7 @@ fn the_files_that_are_read_are_the_files_that_are_hashed() {
 #[test]
 fn simulated_records() {
     let cache = Folder::new();
-    let source = |records, seed| Simulator { records, seed };
+    let source = |records, seed| Simulator::new(records, seed);
     let signal = signal(&[Lead::I, Lead::V1], 500.0, 2.0);
     let first = load("s", &source(3, 1), &signal, &cache.0).unwrap();
     assert_eq!((first.records.len(), first.all_signals().unwrap().len()), (3, 3 * 2 * 1000));

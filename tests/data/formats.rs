@@ -27,7 +27,7 @@ fn part(name: &str, seconds: Option<f64>, leads: Option<&[Lead]>) -> ecgraft::Re
 fn records_are_what_wfdb_python_reads() {
     let text = fs::read_to_string(Path::new(FIXTURES).join("expected.json")).unwrap();
     let expected: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&text).unwrap();
-    assert_eq!(expected.len(), 22);
+    assert_eq!(expected.len(), 26);
     for (name, expected) in expected {
         let signals: Vec<Vec<Option<f64>>> = serde_json::from_value(expected["mv"].clone()).unwrap();
         // A signal that is late ends the record before its last frames; others with a gap are no records.
@@ -95,4 +95,26 @@ fn what_a_header_says_is_looked_up() {
     assert_eq!(names, ["seg_1.dat", "seg_1.hea", "seg_2.dat", "seg_2.hea", "fixed.hea"]);
     let seen = look("tests/fixtures/wfdb/mixed16".as_ref(), &Layout::default()).unwrap();
     assert_eq!(seen.comments, ["Age: 60", "made for a test"]);
+}
+
+#[test]
+fn a_flac_file_that_is_not_what_its_header_says_is_told() {
+    let folder = Folder::new();
+    let told = |header: &str, bytes: &[u8], parts: &[&str]| {
+        folder.write("r.hea", header);
+        folder.write("r.dat", bytes);
+        let reading = Reading::default();
+        let place = Place { path: folder.path("r"), entry: None };
+        refused(read(&place, &Layout::default(), &Request::all(&reading)), parts);
+    };
+    let bytes = fs::read(Path::new(FIXTURES).join("f516.dat")).unwrap();
+    let two = |format: &str, samples: usize| {
+        format!("r 2 500 {samples}\nr.dat {format} 200 16 0 0 0 0 I\nr.dat {format} 200 16 0 0 0 0 II\n")
+    };
+    told(&two("516", 20), b"nothing", &["r.dat", "no FLAC"]);
+    told(&two("516", 20), &bytes[..bytes.len() - 20], &["r.dat"]);
+    told(&two("516", 21), &bytes, &["r.dat", "ends at sample 20", "promises 21"]);
+    told(&two("508", 20), &bytes, &["2 channels of 16 bits", "at most 8"]);
+    told("r 1 500 20\nr.dat 516 200 16 0 0 0 0 I\n", &bytes, &["2 channels", "1 signals"]);
+    told(&two("516+8", 20), &bytes, &["no byte offset"]);
 }

@@ -265,6 +265,7 @@ fn signals_of_sets_that_are_not_wfdb() {
         ("sph", "sph", "A00001", 500.0, 250, json!({})),
         ("code-15", "code15", "10", 400.0, 150, json!({})),
         ("medalcare-xl", "medalcare", "sinus/train/run_A/000001", 500.0, 40, json!({ "rendering": "raw" })),
+        ("chapman", "chapman", "MUSE_2", 500.0, 250, json!({})),
     ] {
         let leads = [Lead::I, Lead::II, Lead::V1];
         let folder = Path::new(FIXTURES).join("known").join(folder);
@@ -284,6 +285,35 @@ fn signals_of_sets_that_are_not_wfdb() {
             }
         }
     }
+}
+
+/// As openpyxl wrote it: `tests/fixtures/known/make.py`.
+#[test]
+fn the_chapman_set_has_rhythms_conditions_and_intervals() {
+    let folder = Path::new(FIXTURES).join("known/chapman");
+    let listing = source("chapman", &folder, json!({})).list(500.0).unwrap();
+    let of = |index: usize| &listing.records[index];
+    let known = |index: usize| Measurement::BUILT_IN.map(|measurement| of(index).measurement(measurement));
+    assert_eq!(known(0), [Some(117.0), None, Some(356.0), Some(114.0)]);
+    assert_eq!(known(1), [Some(52.0), None, Some(432.0), Some(92.0)]);
+    let expected =
+        ["chapman:AFIB", "chapman:RBBB", "chapman:TWC", "scp:AFIB", "scp:CRBBB", "subclass:CRBBB", "superclass:CD"];
+    let mut own = labels(of(0));
+    own.sort();
+    assert_eq!(own, expected);
+    assert_eq!(labels(of(1)), ["chapman:SB", "scp:SBRAD"]);
+    assert_eq!((of(0).age, of(0).sex, of(1).sex), (Some(85.0), Some(Sex::Male), Some(Sex::Female)));
+    assert_eq!(listing.notes, Vec::<String>::new());
+    let copy = Folder::new();
+    let error = source("chapman", &copy.0, json!({})).list(500.0).unwrap_err().message;
+    assert!(error.contains("Diagnostics.xlsx: there is no such file"), "{error}");
+    // The table as CSV, and signals without names above.
+    copy.write("Diagnostics.csv", "FileName,Rhythm,Beat\nA.csv,AF,APB VPB\n");
+    copy.write("A.csv", "1,2,3,4,5,6,7,8,9,10,11,12\n".repeat(250));
+    let own = source("chapman", &copy.0, json!({}));
+    let dataset = fresh(own.as_ref(), &signal(&[Lead::V6], 500.0, 0.5)).unwrap();
+    assert_eq!((dataset.signal(0).unwrap()[7], dataset.records[0].id.as_str()), (0.012, "A"));
+    assert!(labels(&dataset.records[0]).contains(&"scp:AFLT".to_owned()));
 }
 
 #[test]

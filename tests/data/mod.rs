@@ -3,6 +3,7 @@
 mod cache;
 mod deepfake;
 mod formats;
+mod hospital;
 mod known;
 mod leniency;
 mod ptb_xl;

@@ -45,7 +45,7 @@ pub fn manifest(name: &str) -> Manifest {
         description: "Does it help?".into(),
         allow_overlap: None,
         sources: BTreeMap::from([
-            ("simulated".into(), Simulator { records: 200, seed: 7 }.into()),
+            ("simulated".into(), Simulator::new(200, 7).into()),
             (
                 "ptbxl".into(),
                 PtbXl { features: Some(data("/data/12sl.csv").into()), ..PtbXl::at(data("/data/ptb-xl")) }.into(),

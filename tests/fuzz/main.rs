@@ -6,6 +6,7 @@
 //! threads as there are cores. An input that fails is kept in `target/fuzz`, named by its parser and its hash.
 
 mod mutate;
+mod signals;
 mod targets;
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -132,7 +133,20 @@ fuzzed! {
     wfdb_headers: targets::WfdbHeaders, 5000;
     wfdb_signals_16: targets::WfdbSignals16, 3000;
     wfdb_signals_212: targets::WfdbSignals212, 3000;
+    wfdb_flac: signals::WfdbFlac, 2000;
+    annotations: signals::Annotations, 1000;
     asc_files: targets::AscFiles, 2000;
+    text_signals: signals::TextSignals, 2000;
+    numpy: signals::NumPy, 2000;
+    numpy_archives: signals::NumPyArchives, 2000;
+    matlab: signals::Matlab, 2000;
+    hdf5: signals::Hdf5, 2000;
+    muse_files: signals::MuseFiles, 1000;
+    aecg_files: signals::AecgFiles, 1000;
+    dicom_files: signals::DicomFiles, 2000;
+    scp_files: signals::ScpFiles, 2000;
+    parquet_tables: signals::ParquetTables, 1000;
+    excel_tables: signals::ExcelTables, 1000;
     truth_tables: targets::TruthTables, 2000;
     ptb_xl_databases: targets::PtbXlDatabases, 1000;
     scp_statements: targets::ScpStatements, 1000;

@@ -24,6 +24,9 @@ pub(super) struct Kept {
     measurements: Vec<(u16, u32)>,
     /// Place in [`Names::vocabularies`], and in the vocabulary.
     labels: Vec<[u16; 2]>,
+    /// The same of labels that are not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    unknown: Vec<[u16; 2]>,
     /// Hexadecimal.
     recording: Option<String>,
 }
@@ -37,7 +40,7 @@ impl Kept {
             (place, value.to_bits())
         };
         let measurements = record.measurements.iter().map(measurement).collect();
-        let label = |label: Label| {
+        let mut label = |label: Label| {
             let of = label.vocabulary();
             let is_it = |own: &(String, Vec<String>)| own.0 == of.name() && own.1 == of.names();
             let new = || (of.name().to_owned(), of.names().iter().map(|name| (*name).to_owned()).collect());
@@ -50,13 +53,14 @@ impl Kept {
             age: record.age.map(f32::to_bits),
             sex: record.sex,
             measurements,
-            labels: record.labels.iter().map(label).collect(),
+            labels: record.labels.iter().map(&mut label).collect(),
+            unknown: record.unknown.iter().map(&mut label).collect(),
             recording: record.recording.map(|recording| recording.to_string()),
         }
     }
 
     fn record(self, measurements: &[Measurement], vocabularies: &[&'static Vocabulary]) -> Option<Record> {
-        let Self { id, patient, fold, age, sex, measurements: values, labels, recording } = self;
+        let Self { id, patient, fold, age, sex, measurements: values, labels, unknown, recording } = self;
         let measurement =
             |(place, bits): (u16, u32)| Some((*measurements.get(usize::from(place))?, f32::from_bits(bits)));
         let label = |[of, place]: [u16; 2]| vocabularies.get(usize::from(of))?.labels().nth(place.into());
@@ -68,6 +72,7 @@ impl Kept {
             sex,
             measurements: values.into_iter().map(measurement).collect::<Option<_>>()?,
             labels: labels.into_iter().map(label).collect::<Option<_>>()?,
+            unknown: unknown.into_iter().map(label).collect::<Option<_>>()?,
             recording: recording.map(|text| from_hex(&text).map(Recording::new).ok_or(())).transpose().ok()?,
         })
     }

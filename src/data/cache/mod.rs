@@ -1,15 +1,20 @@
 //! Prepared records, kept in one file: their signals, then what is known of them.
 //!
 //! The file: `MAGIC`; where the tail begins and its length, 8 bytes each, and its SHA-256, 64 hexadecimal digits; the
-//! signals, (records, leads, length), f32 or IEEE 754 binary16; the tail: the number of records, a checksum of the signal
-//! of each, 8 bytes each, and the header, JSON, to the end of the file. Least significant bytes come first. Signals come first because they
-//! are written while records are prepared, some hundreds at a time, so that a source of any size needs little memory.
+//! signals, record after record; the tail: the number of records, 8 bytes, and the header, JSON, to the end of the file. Least
+//! significant bytes come first. Signals come first because they are written while records are prepared, some hundreds at a
+//! time, so that a source of any size needs little memory.
 //!
-//! What is believed when: the tail and the file's size when a file is opened; a signal each time it is read, by its own
+//! A record lies in blocks of 256 samples of all leads, the last with what is left: of each the values, (leads, samples), f32
+//! or IEEE 754 binary16, and their checksum, 8 bytes. A window of a record is in some blocks that lie side by side: it costs
+//! one reading of about its own size, however long the record is, and is checked all the same.
+//!
+//! What is believed when: the tail and the file's size when a file is opened; a block each time it is read, by its own
 //! checksum. Nothing walks the whole file to begin, unless it is small and read whole ([`Signals::Memory`]). Signals are
 //! read by positional reads, by a thread that is some batches ahead, and not through a memory map: a file that somebody
 //! truncates is an error then and not a SIGBUS, it needs no unsafe code, and the system's page cache serves both alike.
 
+mod blocks;
 mod coding;
 mod kept;
 mod read;
@@ -24,16 +29,17 @@ use self::kept::{Kept, Names};
 use super::LeftOut;
 use crate::manifest::Storage;
 
+pub(super) use blocks::bytes_of_record;
 pub(super) use coding::round;
 pub(super) use read::{kept_records, read};
 pub(super) use signals::most_in_memory;
 pub use signals::{SignalFile, Signals};
 pub(super) use write::{Checked, Writer};
 
-const MAGIC: &[u8; 8] = b"ecgraft4";
+const MAGIC: &[u8; 8] = b"ecgraft5";
 
 /// How files of earlier versions begin; what is in them is made again without a word.
-const EARLIER: [&[u8; 8]; 3] = [b"ecgraft1", b"ecgraft2", b"ecgraft3"];
+const EARLIER: [&[u8; 8]; 4] = [b"ecgraft1", b"ecgraft2", b"ecgraft3", b"ecgraft4"];
 
 /// Where signals begin.
 const PREFIX: usize = MAGIC.len() + 8 + 8 + 64;
@@ -49,6 +55,8 @@ struct Header {
     storage: Storage,
     names: Names,
     records: Vec<Kept>,
+    /// See [`Dataset::samples`](super::Dataset::samples).
+    samples: Vec<u32>,
     notes: Vec<String>,
     warnings: Vec<String>,
     left_out: Vec<LeftOut>,

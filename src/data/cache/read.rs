@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicBool;
 
 use rayon::prelude::*;
 
+use super::blocks::Layout;
 use super::{EARLIER, Header, MAGIC, PREFIX, SignalFile, Signals, Unfit, kept, most_in_memory};
 use crate::data::Dataset;
 use crate::seed::sha256_hex;
@@ -58,31 +59,24 @@ fn open(path: &Path) -> Option<(Header, SignalFile)> {
     if sha256_hex(&tail).as_bytes() != hash {
         return None;
     }
-    let (count, rest) = tail.split_at_checked(8)?;
-    let count = usize::try_from(u64::from_le_bytes(count.try_into().ok()?)).ok()?;
-    let (checksums, json) = rest.split_at_checked(count.checked_mul(8)?)?;
+    let (count, json) = tail.split_first_chunk::<8>()?;
+    let records = usize::try_from(u64::from_le_bytes(*count)).ok()?;
     let header: Header = serde_json::from_slice(json).ok()?;
-    let size = header.leads.checked_mul(header.length)?;
-    let values = count.checked_mul(size)?.checked_mul(header.storage.bytes())?;
-    if header.records.len() != count || values as u64 != start - PREFIX as u64 {
+    let layout = Layout { leads: header.leads, length: header.length, storage: header.storage };
+    let is_whole = header.records.len() == records
+        && records.checked_mul(layout.bytes()?)? as u64 == start - PREFIX as u64
+        && (header.samples.is_empty() || header.samples.len() == records);
+    if !is_whole {
         return None;
     }
-    let checksum = |bytes: &[u8]| bytes.iter().rev().fold(0, |number, &byte| number << 8 | u64::from(byte));
-    let signals = SignalFile {
-        path: path.into(),
-        file,
-        start: PREFIX as u64,
-        size,
-        storage: header.storage,
-        checksums: checksums.chunks_exact(8).map(checksum).collect(),
-        damaged: AtomicBool::new(false),
-    };
+    let (path, start, damaged) = (path.into(), PREFIX as u64, AtomicBool::new(false));
+    let signals = SignalFile { path, file, start, layout, records, damaged };
     Some((header, signals))
 }
 
 fn dataset(header: Header, file: SignalFile) -> Option<Dataset> {
     let count = header.records.len();
-    let signals = match count * file.size <= most_in_memory() {
+    let signals = match count * header.leads * header.length <= most_in_memory() {
         true => Signals::Memory(whole(&file, count)?),
         false => Signals::File(Arc::new(file)),
     };
@@ -94,6 +88,7 @@ fn dataset(header: Header, file: SignalFile) -> Option<Dataset> {
         leads: header.leads,
         length: header.length,
         signals,
+        samples: header.samples,
         notes: header.notes,
         told: Vec::new(),
         warnings: header.warnings,
@@ -103,9 +98,10 @@ fn dataset(header: Header, file: SignalFile) -> Option<Dataset> {
 
 /// All signals, each checked while it is at hand.
 fn whole(file: &SignalFile, count: usize) -> Option<Vec<f32>> {
-    let mut values = vec![0.0; count * file.size];
-    let records = values.par_chunks_mut(file.size.max(1)).enumerate();
-    let is_good = |index, to: &mut [f32]| !stop::asked() && file.try_read(index, to).unwrap_or_default();
+    let Layout { leads, length, .. } = file.layout;
+    let mut values = vec![0.0; count * leads * length];
+    let records = values.par_chunks_mut((leads * length).max(1)).enumerate();
+    let is_good = |index, to: &mut [f32]| !stop::asked() && file.try_read(index, &(0..length), to).unwrap_or_default();
     records.try_for_each(|(index, to)| is_good(index, to).then_some(()))?;
     Some(values)
 }

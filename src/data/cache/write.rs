@@ -5,47 +5,54 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use super::coding::{checksum, encode};
+use super::blocks::Layout;
 use super::{Header, Kept, MAGIC, Names, PREFIX, SignalFile, Signals};
 use crate::data::Dataset;
 use crate::durable::Unfinished;
-use crate::manifest::Storage;
+use crate::manifest::Signal;
 use crate::seed::sha256_hex;
 
-/// A prepared record with its checksum, as it is written.
+/// A prepared record with its checksums, as it is written.
 pub(in crate::data) struct Checked {
     pub values: Vec<f32>,
-    sum: u64,
+    /// Samples of each lead before it was padded.
+    pub samples: usize,
+    sums: Vec<u64>,
 }
 
 impl Checked {
-    pub fn new(values: Vec<f32>) -> Self {
-        Self { sum: checksum(&values), values }
+    pub fn new(values: Vec<f32>, samples: usize, signal: &Signal) -> Self {
+        Self { sums: layout(signal).checksums(&values), samples, values }
     }
+}
+
+/// How records lie in a file that are prepared as `signal` says.
+fn layout(signal: &Signal) -> Layout {
+    Layout { leads: signal.leads.len(), length: signal.length(), storage: signal.storage }
 }
 
 /// A file of prepared records in the making: nobody sees it before it is finished.
 pub(in crate::data) struct Writer {
     file: Unfinished,
-    storage: Storage,
-    checksums: Vec<u64>,
+    layout: Layout,
+    records: usize,
     buffer: Vec<u8>,
 }
 
 impl Writer {
-    /// Begins the file that will be `path`.
-    pub fn new(path: &Path, storage: Storage) -> io::Result<Self> {
+    /// Begins the file that will be `path`, of records as `signal` says.
+    pub fn new(path: &Path, signal: &Signal) -> io::Result<Self> {
         let mut file = Unfinished::new(path)?;
         file.write_all(&[0; PREFIX])?;
-        Ok(Self { file, storage, checksums: Vec::new(), buffer: Vec::new() })
+        Ok(Self { file, layout: layout(signal), records: 0, buffer: Vec::new() })
     }
 
     /// Takes the next record.
     pub fn append(&mut self, record: &Checked) -> io::Result<()> {
         self.buffer.clear();
-        encode(&record.values, self.storage, &mut self.buffer);
+        self.layout.encode(&record.values, &record.sums, &mut self.buffer);
         self.file.write_all(&self.buffer)?;
-        self.checksums.push(record.sum);
+        self.records += 1;
         Ok(())
     }
 
@@ -58,22 +65,21 @@ impl Writer {
             key: key.to_owned(),
             leads: dataset.leads,
             length: dataset.length,
-            storage: self.storage,
+            storage: self.layout.storage,
             names,
             records,
+            samples: dataset.samples.clone(),
             notes: dataset.notes.clone(),
             warnings: dataset.warnings.clone(),
             left_out: dataset.left_out.clone(),
         };
         let number = |number: usize| (number as u64).to_le_bytes();
-        let mut tail = number(self.checksums.len()).to_vec();
-        tail.extend(self.checksums.iter().flat_map(|sum| sum.to_le_bytes()));
+        let mut tail = number(self.records).to_vec();
         serde_json::to_writer(&mut tail, &header)?;
         drop(header);
         self.file.write_all(&tail)?;
 
-        let size = dataset.leads * dataset.length;
-        let start = PREFIX + self.checksums.len() * size * self.storage.bytes();
+        let start = PREFIX + self.records * self.layout.bytes().unwrap_or(usize::MAX);
         let mut prefix = MAGIC.to_vec();
         prefix.extend([number(start), number(tail.len())].concat());
         prefix.extend_from_slice(sha256_hex(&tail).as_bytes());
@@ -83,9 +89,8 @@ impl Writer {
             file: self.file.finish()?,
             path,
             start: PREFIX as u64,
-            size,
-            storage: self.storage,
-            checksums: self.checksums,
+            layout: self.layout,
+            records: self.records,
             damaged: AtomicBool::new(false),
         })))
     }

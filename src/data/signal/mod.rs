@@ -24,8 +24,9 @@ const FLAT: f64 = 1e-7;
 /// - **Resampling** by a polyphase filter; the values of SciPy's `resample_poly(x, up, down)`.
 /// - **Crop** to `signal.length()` samples from the start. A shorter record is refused or, with `shorter = "pad"`, normalised as it
 ///   is, and followed by zeros.
-/// - **Normalisation** per lead: z-score to mean 0 and (population) standard deviation 1; min-max to 0 to 1;
-///   `none` and `train-z-score` leave mV. A flat lead becomes all zeros under z-score and min-max.
+/// - **Normalisation** per lead: z-score to mean 0 and (population) standard deviation 1; min-max to 0 to 1. Of all leads
+///   alike: `record-z-score`, over all samples of the record. `none`, `train-z-score` and `global-z-score` leave mV. What is flat
+///   becomes all zeros.
 ///
 /// Only leads that are asked for, or that one is derived from, are looked at.
 ///
@@ -71,13 +72,31 @@ pub fn prepare(raw: &RawRecord, signal: &Signal) -> Result<Vec<f32>, String> {
             prepared.resize(prepared.len() + length - made, 0.0);
         }
     }
+    if signal.normalize == Normalize::RecordZScore {
+        standardise(&mut prepared, length, made);
+    }
     Ok(prepared)
 }
 
-/// Whether a record is too short for `signal`, and all there is to say against it may be that.
-pub(super) fn is_shorter(raw: &RawRecord, signal: &Signal) -> bool {
-    let (samples, resampler) = (check_shape(raw), Resampler::between(raw.sampling_rate, signal.sampling_rate));
-    samples.is_ok_and(|samples| resampler.is_ok_and(|made| made.output_length(samples) < signal.length()))
+/// Scales a record, (leads, length), whose first `made` samples are not padding, to mean 0 and standard deviation 1 over all
+/// its leads.
+fn standardise(record: &mut [f32], length: usize, made: usize) {
+    let values = || record.chunks_exact(length).flat_map(|lead| &lead[..made]).map(|value| f64::from(*value));
+    let (low, high) = range(values());
+    let count = (record.len() / length * made) as f64;
+    let mean = values().sum::<f64>() / count;
+    let sd = (values().map(|value| (value - mean).powi(2)).sum::<f64>() / count).sqrt();
+    let scale = if sd <= FLAT * high.max(-low) { 0.0 } else { 1.0 / sd };
+    for lead in record.chunks_exact_mut(length) {
+        lead[..made].iter_mut().for_each(|value| *value = ((f64::from(*value) - mean) * scale) as f32);
+    }
+}
+
+/// The samples of a record of which the rest is padding where it is shorter than `signal` asks for; `None` where there is
+/// something else to say against it.
+pub(super) fn samples_of(raw: &RawRecord, signal: &Signal) -> Option<usize> {
+    let resampler = Resampler::between(raw.sampling_rate, signal.sampling_rate).ok()?;
+    Some(resampler.output_length(check_shape(raw).ok()?).min(signal.length()))
 }
 
 /// The number of samples, where leads, signals and rate make sense.
@@ -167,7 +186,9 @@ fn range(values: impl Iterator<Item = f64>) -> (f64, f64) {
 /// What is taken off a lead, and what it is multiplied by then.
 fn normalisation(values: impl ExactSizeIterator<Item = f64> + Clone, input: &Input, how: Normalize) -> (f64, f64) {
     let (offset, spread) = match how {
-        Normalize::None | Normalize::TrainZScore => return (0.0, 1.0),
+        Normalize::None | Normalize::TrainZScore | Normalize::GlobalZScore | Normalize::RecordZScore => {
+            return (0.0, 1.0);
+        }
         Normalize::MinMax => {
             let (low, high) = range(values);
             (low, high - low)

@@ -5,7 +5,7 @@ mod stages;
 use stages::DONOR;
 pub(super) use stages::{CLASSES, TARGET, TARGETS};
 
-use super::{Compute, Freeze, Mix, Pretraining, Regression, Signal, Transfer, Trials};
+use super::{Compute, Freeze, Mix, Pretraining, Protocol, Regression, Signal, Transfer, Trials};
 use crate::declare::{Key, Range, Type, Value as _, Words, count, known as words, list_of as list};
 use crate::nn::{ARCHITECTURES, Fusion};
 use crate::source::KINDS;
@@ -24,6 +24,13 @@ pub(crate) const MANIFEST: &[Key] = &[
         "The experiment's name; unique among manifests run together.",
     ),
     Key::new("description", Type::Text(0), "\"\"", "What the experiment asks."),
+    Key::optional(
+        "protocol",
+        Protocol::TYPE,
+        "all keys are the manifest's",
+        "\"ptb-xl-benchmark\"",
+        "A published protocol, which sets some keys of [signal] and [transfer]: they may be left out, and may not say otherwise.",
+    ),
     Key::optional(
         "allow_overlap",
         Type::Text(1),

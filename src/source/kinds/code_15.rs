@@ -12,6 +12,7 @@
 //!   either end is cut off.
 //! - Flags are labels of the vocabulary `code15` (`1dAVb`, `RBBB`, `LBBB`, `SB`, `ST`, `AF`, `normal_ecg`), and the statements that say the
 //!   same; whether a bundle branch block is complete is not said. Half of the records have none of the seven.
+//!   Whether a record has a flag that is empty is not known.
 //! - Rows whose file is not there are left out, so that one part can be used alone.
 //! - Folds, of which the data have none, are drawn by patient, see `fold_seed`.
 //!
@@ -26,7 +27,7 @@ use crate::declare::Kind;
 use crate::ecg::{Lead, RawRecord, Sex, Vocabulary, Voltage, superclass};
 use crate::source::files::{has_extension, lines, paths_below};
 use crate::source::interface::from_json;
-use crate::source::keys::{AT_MOST, FOLD_SEED, GAIN, UNIT, UNREADABLE, data_set, folder_path};
+use crate::source::keys::{AT_MOST, EXCLUDE, FOLD_SEED, GAIN, UNIT, UNREADABLE, data_set, folder_path};
 use crate::source::known::{Folder, KnownSet, table_in};
 use crate::source::maps::{Codes, Labels, SCP, SUBCLASS};
 use crate::source::person::{Strange, age};
@@ -75,6 +76,7 @@ impl Code15 {
                 UNIT,
                 UNREADABLE,
                 AT_MOST,
+                EXCLUDE,
             ],
         },
         knows: Knowledge {
@@ -198,20 +200,27 @@ impl Columns {
     }
 
     fn record(&self, row: &Row, labels: &mut Labels, strange: &mut Strange) -> Result<Record> {
-        let mut set = Vec::new();
+        let (mut set, mut missing) = (Vec::new(), Vec::new());
         for (column, name, code) in &self.flags {
-            if flag(row, column)? == Some(true) {
-                set.push((*name, *code));
+            match flag(row, column)? {
+                Some(true) => set.push((*name, *code)),
+                Some(false) => {}
+                None => missing.push((*name, *code)),
             }
         }
-        let mut all = labels.get(set.iter().map(|(_, code)| *code));
-        set.iter().filter_map(|(name, _)| CODE15.label(name)).for_each(|label| all.insert(label));
+        let mut labels_of = |flags: &[(&str, &str)]| {
+            let mut all = labels.get(flags.iter().map(|(_, code)| *code));
+            flags.iter().filter_map(|(name, _)| CODE15.label(name)).for_each(|label| all.insert(label));
+            all
+        };
+        let all = labels_of(&set);
         let is_male = self.is_male.as_ref().map(|column| flag(row, column)).transpose()?.flatten();
         Ok(Record {
             id: row.name(&self.id)?,
             patient: row.name(&self.patient)?,
             age: self.age.as_ref().and_then(|column| age(&row.text(column)).known(&mut strange.ages)),
             sex: is_male.map(|is_male| if is_male { Sex::Male } else { Sex::Female }),
+            unknown: labels_of(&missing).without(&all),
             labels: all,
             ..Record::default()
         })

@@ -13,7 +13,7 @@ use crate::ecg::Measurement;
 use crate::source::files::{File, has_extension, look_at_all, name_below, not_a_folder, paths_below, unreadable};
 use crate::source::interface::from_json;
 use crate::source::intervals::{IntervalColumns, Intervals, Origin, admit, missing_measurements};
-use crate::source::keys::{AT_MOST, GAIN, UNIT, UNREADABLE, data_set, folder_path};
+use crate::source::keys::{AT_MOST, EXCLUDE, GAIN, UNIT, UNREADABLE, data_set, folder_path};
 use crate::source::recognise::{Glimpse, Recognised};
 use crate::source::signals::asc;
 use crate::source::table::{Column, Table};
@@ -45,6 +45,7 @@ impl DeepfakeEcg {
                 UNIT,
                 UNREADABLE,
                 AT_MOST,
+                EXCLUDE,
             ],
         },
         knows: Knowledge {

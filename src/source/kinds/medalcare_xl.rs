@@ -20,7 +20,7 @@ use crate::declare::{Key, Kind, Type, Words};
 use crate::ecg::{LabelSet, Lead, Vocabulary, Voltage, superclass};
 use crate::source::files::{name_below, paths_below};
 use crate::source::interface::from_json;
-use crate::source::keys::{AT_MOST, FOLD_SEED, GAIN, UNIT, UNREADABLE, data_set, folder_path};
+use crate::source::keys::{AT_MOST, EXCLUDE, FOLD_SEED, GAIN, UNIT, UNREADABLE, data_set, folder_path};
 use crate::source::known::{Folder, KnownSet};
 use crate::source::maps::{Codes, Labels, OF_SCP, label};
 use crate::source::recognise::{Glimpse, Recognised, is_numbered, stem};
@@ -62,6 +62,7 @@ impl MedalcareXl {
                 UNIT,
                 UNREADABLE,
                 AT_MOST,
+                EXCLUDE,
             ],
         },
         knows: Knowledge {

@@ -24,6 +24,7 @@ kinds! {
     ptb_xl::PtbXl: recognise,
     cinc::Cinc: recognise,
     ecg_arrhythmia::EcgArrhythmia: recognise,
+    chapman::Chapman,
     code_15::Code15: recognise,
     sph::Sph: recognise,
     mimic_iv_ecg::MimicIvEcg: recognise,
@@ -31,6 +32,7 @@ kinds! {
     medalcare_xl::MedalcareXl: recognise,
     ptb::Ptb: recognise,
     fda_drug_studies::FdaDrugStudies: recognise,
+    hospital::Hospital,
     table::TableSource,
     #[cfg(test)]
     toy::Toy,

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::table::rows;
 use super::*;
+use crate::ecg::LabelSet;
 
 fn names(labels: &LabelSet) -> Vec<String> {
     labels.iter().map(|label| format!("{label:?}")).collect()

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
+use super::channels::{self, Samples};
 use super::{Array, Axis, Layout, Look};
-use crate::ecg::{Lead, RawRecord, Voltage};
-use crate::source::plausible::SAMPLING_RATE;
+use crate::ecg::{Lead, Voltage};
 use crate::source::{Found, Request};
 use crate::{Error, Result};
 
@@ -99,55 +99,14 @@ pub(super) fn found(path: &Path, matrix: &Matrix, layout: &Layout, request: &Req
 }
 
 fn assemble(matrix: &Matrix, layout: &Layout, request: &Request<'_>) -> std::result::Result<Found, String> {
-    let rate = layout.sampling_rate.ok_or("nothing says how many samples there are per second; set `sampling_rate`")?;
-    if !SAMPLING_RATE.contains(rate) {
-        return Err(format!("the sampling rate is {rate} Hz; that of an ECG is {}", SAMPLING_RATE.range()));
-    }
+    let rate = channels::rate(None, layout)?;
     let leads = leads(matrix, layout, request)?;
     let axis = axis(matrix, leads.len(), layout)?;
     let gain = gain(request)?;
-    let there: Vec<Lead> = leads.iter().copied().flatten().collect();
-    if let Some((place, lead)) = there.iter().enumerate().find(|(place, lead)| there[..*place].contains(lead)) {
-        return Err(format!("lead {} is there twice, the second time as number {}", lead.name(), place + 1));
-    }
-    if let Some(lead) = request.missing(&there) {
-        let all: Vec<_> = there.iter().map(|lead| lead.name()).collect();
-        return Err(format!(
-            "there is no lead {}, nor can it be computed; the leads are {}",
-            lead.name(),
-            all.join(", ")
-        ));
-    }
-    let used = request.used(&there);
-    let needed = request.samples(rate).unwrap_or(usize::MAX);
-    let mut end = usize::MAX;
-    let mut raw = RawRecord { sampling_rate: rate, leads: Vec::new(), signals: Vec::new() };
-    let mut others = Vec::new();
-    for (place, lead) in leads.iter().enumerate().filter_map(|(place, lead)| Some((place, (*lead)?))) {
-        let is_used = used.contains(&lead);
-        if !is_used && !request.wants(lead) {
-            continue;
-        }
-        let signal = signal(matrix, axis, place, gain);
-        let length = signal.len();
-        if !is_used {
-            others.push((lead, signal));
-            continue;
-        }
-        if length < needed && length < matrix.samples(axis) {
-            let seconds = length as f64 / rate;
-            return Err(format!("lead {}: sample {length} (at {seconds:.3} s) is no number", lead.name()));
-        }
-        end = end.min(length);
-        raw.leads.push(lead);
-        raw.signals.push(signal);
-    }
-    raw.signals.iter_mut().for_each(|signal| signal.truncate(end));
-    others.retain_mut(|(_, signal)| {
-        signal.truncate(end);
-        signal.len() == end
-    });
-    Ok(Found { raw, others, gain, unsummed: false, made: false })
+    channels::check_unique(&leads)?;
+    channels::assemble(&leads, rate, gain, request, |place| {
+        Ok(Samples { millivolts: signal(matrix, axis, place, gain), there: matrix.samples(axis) })
+    })
 }
 
 impl Matrix {

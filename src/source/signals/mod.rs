@@ -8,7 +8,9 @@
 //! or lead is guessed.
 
 pub(in crate::source) mod asc;
+mod channels;
 mod hdf5;
+pub(in crate::source) mod hospital;
 mod look;
 mod matlab;
 mod matrix;
@@ -18,7 +20,6 @@ mod place;
 mod registry;
 mod text;
 mod wfdb;
-mod zip;
 
 pub(crate) use hdf5::column;
 pub use look::{Array, Look};

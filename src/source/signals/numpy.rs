@@ -7,9 +7,9 @@ use std::path::Path;
 
 use super::matrix::{self, Matrix, fortran};
 use super::number::{Class, Number};
-use super::zip::{self, Member, Stream};
 use super::{Array, Layout, Look, Place};
 use crate::source::files::{has_extension, unreadable};
+use crate::source::zip::{self, Member, Stream};
 use crate::source::{Found, Request};
 use crate::{Error, Result};
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Layout, Look, Place, hdf5, matlab, numpy, text, wfdb};
+use super::{Layout, Look, Place, hdf5, hospital, matlab, numpy, text, wfdb};
 use crate::source::{Found, Request};
 use crate::{Error, Result};
 
@@ -22,7 +22,11 @@ const FORMATS: &[Format] = &[
     Format { endings: &["npy", "npz"], read: numpy::read, look: numpy::look },
     Format { endings: &["h5", "hdf5", "he5"], read: hdf5::read, look: hdf5::look },
     Format { endings: &["mat"], read: matlab::read, look: matlab::look },
+    HOSPITAL,
 ];
+
+/// Its files are told apart by their content, and may have no ending.
+const HOSPITAL: Format = Format { endings: hospital::ENDINGS, read: hospital::read, look: hospital::look };
 
 /// Reads one record: of it what is asked for, and only that is checked. Samples are mV.
 ///
@@ -64,6 +68,7 @@ pub fn look(path: &Path, layout: &Layout) -> Result<Look> {
 fn format(path: &Path) -> Result<&'static Format> {
     let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
     let found = FORMATS.iter().find(|format| format.endings.contains(&&*ending));
+    let found = found.or_else(|| (hospital::is_bare(path) && hospital::is_one(path)).then_some(&HOSPITAL));
     found.ok_or_else(|| {
         let known: Vec<String> =
             FORMATS.iter().flat_map(|format| format.endings).map(|ending| format!(".{ending}")).collect();

@@ -1,4 +1,4 @@
-//! Tables in Parquet, as pandas writes them: each field as the text that a CSV file would have.
+//! Tables in Parquet, as pandas and polars write them: each field as the text that a CSV file would have.
 
 use std::fmt::Write;
 use std::fs::File;
@@ -10,6 +10,7 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
 use parquet::record::reader::RowIter;
 
+use super::zstd;
 use crate::source::files::unreadable;
 use crate::{Error, Result};
 
@@ -25,6 +26,8 @@ pub(super) fn open(path: &Path) -> Result<(Vec<String>, Rows)> {
     let reader = reader(path)?;
     let schema = reader.metadata().file_metadata().schema();
     let columns = schema.get_fields().iter().map(|field| field.name().to_owned()).collect();
+    let file = File::open(path).map_err(|error| unreadable(path, &error))?;
+    let reader = zstd::Reader::new(reader, file);
     Ok((columns, Rows { rows: RowIter::from_file_into(Box::new(reader)), row: 0, text: String::new() }))
 }
 
@@ -96,7 +99,8 @@ fn told(error: &ParquetError) -> String {
     let text = error.to_string();
     if text.contains("Disabled feature") || text.contains("not available") {
         return format!(
-            "{text}; it can be read where it is written with snappy or without compression (pandas: `to_parquet(compression=\"snappy\")`)"
+            "{text}; it can be read where it is written with snappy, Zstandard or gzip, or without compression (pandas: \
+             `to_parquet(compression=\"snappy\")`)"
         );
     }
     text

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use csv::{ByteRecord, Reader, ReaderBuilder};
 
-use super::{headers, parquet};
+use super::{headers, parquet, xlsx};
 use crate::source::files::{File as FileLook, has_extension, lines, look_at_all, unreadable};
 use crate::source::wfdb;
 use crate::{Error, Result};
@@ -31,6 +31,7 @@ enum Rows {
     Csv(Reader<File>),
     Parquet(parquet::Rows),
     Headers(headers::Rows),
+    Sheet(xlsx::Rows),
 }
 
 /// A column of a table.
@@ -69,7 +70,7 @@ impl Table {
         Self::open_csv(path, b',')
     }
 
-    /// Opens a table of any form: Parquet by its ending, else CSV with the commas, semicolons or tabs that its header has;
+    /// Opens a table of any form: Parquet and Excel by their endings, else CSV with the commas, semicolons or tabs that its header has;
     /// of a folder the WFDB headers below.
     pub fn open_any(path: &Path) -> Result<Self> {
         if path.is_dir() {
@@ -79,6 +80,10 @@ impl Table {
         if path.is_file() && is_parquet(path) {
             let (columns, rows) = parquet::open(path)?;
             return Ok(Self { path: path.into(), columns, rows: Rows::Parquet(rows) });
+        }
+        if path.is_file() && is_excel(path)? {
+            let (columns, rows) = xlsx::open(path)?;
+            return Ok(Self { path: path.into(), columns, rows: Rows::Sheet(rows) });
         }
         Self::open_csv(path, if path.is_file() { delimiter(path)? } else { b',' })
     }
@@ -157,6 +162,7 @@ impl Table {
                 }
                 Rows::Parquet(rows) => rows.read(&self.path, &mut fields)?,
                 Rows::Headers(rows) => rows.read(&mut fields),
+                Rows::Sheet(rows) => rows.read(&mut fields),
             };
             if !is_row {
                 return Ok(());
@@ -172,6 +178,9 @@ impl Table {
         }
         if is_parquet(path) {
             return parquet::count(path);
+        }
+        if is_excel(path)? {
+            return xlsx::count(path);
         }
         // The last line may have no end.
         lines(path).map(|lines| lines + 1)
@@ -234,6 +243,16 @@ impl Row<'_> {
 
 fn is_parquet(path: &Path) -> bool {
     ["parquet", "pq"].iter().any(|ending| has_extension(path, ending))
+}
+
+/// # Errors
+/// A user error where it is one of Excel's files that is not read.
+fn is_excel(path: &Path) -> Result<bool> {
+    if ["xls", "xlsb"].iter().any(|ending| has_extension(path, ending)) {
+        let path = path.display();
+        return Err(Error::user(format!("{path}: this form of Excel's files is not read; save it as .xlsx or as CSV")));
+    }
+    Ok(["xlsx", "xlsm"].iter().any(|ending| has_extension(path, ending)))
 }
 
 /// What is between the columns of a CSV file, by its first line.

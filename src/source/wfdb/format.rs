@@ -23,10 +23,12 @@ pub(in crate::source) enum Format {
     Packed310,
     /// 311: three 10-bit two's complement samples in the low 30 bits of four bytes.
     Packed311,
+    /// 508, 516, 524: FLAC of samples of 8, 16 or 24 bits.
+    Flac(u8),
 }
 
 /// The formats with the numbers that headers give them.
-const NUMBERS: [(&str, Format); 10] = [
+const NUMBERS: [(&str, Format); 13] = [
     ("8", Format::Difference8),
     ("16", Format::Int16),
     ("24", Format::Int24),
@@ -37,6 +39,9 @@ const NUMBERS: [(&str, Format); 10] = [
     ("212", Format::Packed212),
     ("310", Format::Packed310),
     ("311", Format::Packed311),
+    ("508", Format::Flac(8)),
+    ("516", Format::Flac(16)),
+    ("524", Format::Flac(24)),
 ];
 
 impl Format {
@@ -57,6 +62,8 @@ impl Format {
             Format::Int16 | Format::Big16 | Format::Offset16 => (1, 2),
             Format::Int24 => (1, 3),
             Format::Int32 => (1, 4),
+            // What is packed has no blocks of its own.
+            Format::Flac(bits) => (1, usize::from(bits) / 8),
             Format::Packed212 => (2, 3),
             Format::Packed310 | Format::Packed311 => (3, 4),
         }
@@ -104,12 +111,13 @@ impl Format {
             Format::Int16 | Format::Big16 | Format::Offset16 => -32_768,
             Format::Int24 => -8_388_608,
             Format::Int32 => i32::MIN,
+            Format::Flac(bits) => -1 << (bits - 1),
         })
     }
 
     /// Whether differences of samples and baselines may need more than the 24 bits of an f32.
     pub fn is_wide(self) -> bool {
-        matches!(self, Format::Difference8 | Format::Int24 | Format::Int32)
+        matches!(self, Format::Difference8 | Format::Int24 | Format::Int32 | Format::Flac(24))
     }
 }
 

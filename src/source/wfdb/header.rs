@@ -205,9 +205,6 @@ fn storage(field: &str) -> Result<Storage, String> {
     }
     match Format::numbered(format) {
         Some(format) => Ok(Storage { format, per_frame, skew, offset }),
-        None if ["508", "516", "524"].contains(&format) => Err(format!(
-            "signal format {format} is FLAC, which is not read; convert the record with `xform` or wfdb-python to format 16"
-        )),
         None if format.parse::<u32>().is_ok() => {
             Err(format!("signal format {format} is not supported; {} are", Format::numbers()))
         }
@@ -312,7 +309,6 @@ mod tests {
             ("r 1 360 10\n- 16", "`-`"),
             ("r 1 360 10\na", "format is missing"),
             ("r 1 360 10\na 81", "line 2: signal format 81 is not supported"),
-            ("r 1 360 10\na 516", "line 2: signal format 516 is FLAC"),
             ("r 1 360 10\na sixteen", "`sixteen`"),
             ("r 1 360 10\na 16x0", "0 samples"),
             ("r 1 360 10\na 16:-3", "`16:-3`"),

@@ -1,4 +1,4 @@
-//! Records in PhysioNet's WFDB form: a `.hea` header and its signal files, in every format but the FLAC ones, of one piece or
+//! Records in PhysioNet's WFDB form: a `.hea` header and its signal files, in every format, of one piece or
 //! of segments.
 //!
 //! Of signals with several samples per frame each frame's mean is taken; signals that are late (skew) are aligned, and the
@@ -8,6 +8,7 @@
 //! <https://physionet.org/physiotools/wag/signal-5.htm>.
 
 pub(super) mod annotation;
+mod flac;
 mod format;
 mod header;
 mod read;

@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::format::{Samples, Slot};
+use super::flac;
+use super::format::{Format, Samples, Slot};
 use super::header::{Header, SignalLine, parse};
 use super::segments;
 use crate::ecg::{Lead, RawRecord, Voltage};
@@ -175,9 +176,8 @@ fn decode_file(
     let path = folder.join(&group[0].file);
     let bytes = fs::read(&path).map_err(|error| Fault::File(unreadable(&path, &error)))?;
     let faulty = |why: String| Fault::File(Error::user(format!("{}: {why}", path.display())));
-    let (body, length) = body(&bytes, group, samples).map_err(faulty)?;
+    let (all, length) = unpack(&bytes, group, samples).map_err(faulty)?;
     let frame = group.iter().map(|signal| signal.per_frame).sum();
-    let all = Samples::new(group[0].format, body, length * frame);
     let needed = request.samples(header.sampling_rate).unwrap_or(usize::MAX);
     let mut signals = Vec::with_capacity(group.len());
     let mut start = 0;
@@ -271,6 +271,34 @@ fn groups(header: &Header) -> std::result::Result<Vec<&[SignalLine]>, String> {
         }
     }
     Ok(groups)
+}
+
+/// The samples of `group` in its file, and how many each signal has.
+fn unpack<'b>(
+    bytes: &'b [u8],
+    group: &[SignalLine],
+    samples: Option<usize>,
+) -> std::result::Result<(Samples<'b>, usize), String> {
+    let Format::Flac(bits) = group[0].format else {
+        let (body, length) = body(bytes, group, samples)?;
+        let frame: usize = group.iter().map(|signal| signal.per_frame).sum();
+        return Ok((Samples::new(group[0].format, body, length * frame), length));
+    };
+    let per_frame = group[0].per_frame;
+    if group[0].offset > 0 || group.iter().any(|signal| signal.per_frame != per_frame) {
+        return Err("signals of a FLAC file have no byte offset, and equally many samples per frame".into());
+    }
+    let all = flac::unpack(bytes, (group.len(), per_frame), bits.into(), samples)?;
+    let length = all.len() / group.len() / per_frame;
+    match samples {
+        Some(promised) if length < promised => Err(format!(
+            "the file ends at sample {length}; the header promises {promised} samples of {} signals. It is cut off, or \
+             the header belongs to another file",
+            group.len()
+        )),
+        _ if length == 0 => Err("the file has no samples".into()),
+        _ => Ok((Samples::Unpacked(all), length)),
+    }
 }
 
 /// The bytes of the samples of `group` in its file, and how many samples each signal has.

@@ -20,7 +20,9 @@ mod controls;
 mod cuda;
 mod micro_batches;
 mod resume;
+mod scaling;
 mod timeline;
+mod windows;
 
 const MANIFEST: &str = r#"
 name = "small"
@@ -86,6 +88,7 @@ fn records_of(count: usize, length: usize) -> (Datasets, Split) {
         leads: 2,
         length,
         signals: Signals::Memory(Vec::new()),
+        samples: Vec::new(),
         notes: Vec::new(),
         told: Vec::new(),
         warnings: Vec::new(),
@@ -373,25 +376,6 @@ fn several_networks_are_grafted_side_by_side() {
         });
         assert_eq!(own, grafted);
     }
-}
-
-#[test]
-fn statistics_of_train_z_score_come_from_training_records_alone() {
-    let text = MANIFEST.replace("duration = 0.64", "duration = 0.64\nnormalize = \"train-z-score\"");
-    let manifest = parse(&text);
-    let (mut datasets, split) = records(40);
-    let run = |datasets: &Datasets| {
-        let mut trained =
-            regressed(&Cpu::default(), &manifest, &[Target::HR], (&split, datasets), &mut Silent).unwrap();
-        (trained.metadata["lead_mean"].clone(), values(&mut trained.network, None))
-    };
-    let before = run(&datasets);
-    let mut changed = Dataset::clone(&datasets["ptbxl"]);
-    for pick in &split.test {
-        values_of(&mut changed)[pick.record * 128..][..128].fill(1000.0);
-    }
-    datasets.insert("ptbxl".into(), Arc::new(changed));
-    assert_eq!(before, run(&datasets), "test records decide nothing");
 }
 
 #[test]

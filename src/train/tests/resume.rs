@@ -137,6 +137,16 @@ fn curricula_go_on() {
 }
 
 #[test]
+fn windows_at_random_go_on() {
+    regression_goes_on("windows", &parse(&windows::windowed(MANIFEST, "")), |_| {});
+    let mut manifest = parse(&windows::windowed(&controls::controlled(), ""));
+    manifest.regression.epochs = 6;
+    regression_goes_on("windows and more", &manifest, |split| {
+        split.epochs = (0..split.train.len()).map(|example| if example < 9 { 1..=usize::MAX } else { 3..=6 }).collect();
+    });
+}
+
+#[test]
 fn every_freeze_goes_on() {
     let donors = [regress(MANIFEST).network, regress(&controls::controlled()).network];
     let pulled = MANIFEST.replace("[freezes.gradual]", "[freezes.gradual]\nl2_sp = { alpha = 0.1, beta = 0.01 }");

@@ -96,7 +96,7 @@ fn manifest_of(store: &Store, run: &Run) -> Result<Manifest, String> {
 
 /// Says why the records of `source`, called `name`, are not those that `run` was tested on.
 fn check_source(results: &Path, name: &str, source: &dyn Source, run: &Run) -> Result<(), String> {
-    if let Some(variable) = source.paths().into_iter().find_map(|path| path.resolved.as_ref().err()) {
+    if let Some(variable) = source.all_paths().into_iter().find_map(|path| path.resolved.as_ref().err()) {
         return Err(format!("the records are in source {name}, and ${variable} is not set"));
     }
     let print = fingerprint(source, &ResultsFolder::new(results).cache()).map_err(|error| {

@@ -7,10 +7,11 @@ use rayon::prelude::*;
 
 use super::features::Features;
 use super::folder::root;
-use super::statements::{Statements, Unknown, scp_codes};
+use super::statements::{Statements, Unknown};
 use super::{DATABASE, HIGH_RATE_FILE, LOW_RATE_FILE, STATEMENTS};
 use crate::ecg::Sex;
 use crate::source::intervals::{Intervals, Origin, admit, missing_measurements};
+use crate::source::kinds::table::Form;
 use crate::source::person::{Said, Strange, years};
 use crate::source::table::{Column, Row, Table};
 use crate::source::{Listing, Record, wfdb};
@@ -82,7 +83,7 @@ impl Rows {
                 return Err(row.error(&id, format_args!("record {name} is there twice")));
             }
             let text = row.text(&codes);
-            let codes_of_record = scp_codes(&text).ok_or_else(|| {
+            let codes_of_record = Form::Dictionary.codes(&text).ok_or_else(|| {
                 row.error(&codes, format_args!("`{text}` is not of the form {{'NORM': 100.0, 'SR': 0.0}}"))
             })?;
             let fold = fold_of(&row, &fold)?;

@@ -18,7 +18,7 @@ use crate::declare::{Key, Kind, Range, Type};
 use crate::ecg::Measurement;
 use crate::source::files::lines;
 use crate::source::interface::from_json;
-use crate::source::keys::{AT_MOST, GAIN, LEADS, UNIT, UNREADABLE, data_set, folder_path};
+use crate::source::keys::{AT_MOST, EXCLUDE, GAIN, LEADS, UNIT, UNREADABLE, data_set, folder_path};
 use crate::source::maps::OF_SCP;
 use crate::source::recognise::{Glimpse, Recognised};
 use crate::source::{DataPath, File, Found, Knowledge, Listing, Reading, Request, Source, SourceKind, wfdb};
@@ -111,6 +111,7 @@ impl PtbXl {
                 LEADS,
                 UNREADABLE,
                 AT_MOST,
+                EXCLUDE,
             ],
         },
         knows: Knowledge {

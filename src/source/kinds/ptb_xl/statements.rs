@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::{DATABASE, STATEMENTS};
 use crate::ecg::{Label, LabelSet, superclass};
+use crate::source::kinds::table::Code;
 use crate::source::maps::{SCP, SUBCLASS, label, subclass_of};
 use crate::source::table::Table;
 use crate::{Error, Result};
@@ -87,20 +88,21 @@ impl Statements {
     }
 
     /// The statements of `codes`, with their subclasses and superclasses; diagnostic ones that are likely enough.
-    pub fn labels(&self, codes: &[(&str, f64)], unknown: &mut Unknown) -> LabelSet {
+    pub fn labels(&self, codes: &[Code], unknown: &mut Unknown) -> LabelSet {
         let mut labels = LabelSet::default();
         let mut strange = false;
-        for &(code, likelihood) in codes {
+        for (code, likelihood) in codes {
+            let is_unlikely = likelihood.is_some_and(|likelihood| likelihood < self.min_likelihood);
             let found = self.statements.get(code);
             unknown.known += usize::from(found.is_some());
             match found {
-                Some(statement) if statement.is_diagnostic && likelihood < self.min_likelihood => {}
+                Some(statement) if statement.is_diagnostic && is_unlikely => {}
                 Some(statement) => {
                     labels.insert(statement.label);
                     statement.classes.into_iter().flatten().for_each(|class| labels.insert(class));
                 }
                 None => {
-                    *unknown.codes.entry(code.to_owned()).or_default() += 1;
+                    *unknown.codes.entry(code.clone()).or_default() += 1;
                     strange = true;
                 }
             }
@@ -129,40 +131,5 @@ impl Unknown {
                 list.join(", ")
             )
         })
-    }
-}
-
-/// The entries of a Python dictionary from text to number, such as `{'NORM': 100.0, 'SR': 0.0}`.
-pub(super) fn scp_codes(text: &str) -> Option<Vec<(&str, f64)>> {
-    let inside = text.trim().strip_prefix('{')?.strip_suffix('}')?.trim();
-    if inside.is_empty() {
-        return Some(Vec::new());
-    }
-    inside.strip_suffix(',').unwrap_or(inside).split(',').map(scp_code).collect()
-}
-
-/// One entry, such as `'NORM': 100.0`.
-fn scp_code(entry: &str) -> Option<(&str, f64)> {
-    let (key, likelihood) = entry.split_once(':')?;
-    let likelihood = likelihood.trim().parse::<f64>().ok()?;
-    let key = key.trim();
-    let quote = key.chars().next().filter(|quote| "'\"".contains(*quote))?;
-    let name = key.strip_prefix(quote)?.strip_suffix(quote);
-    name.filter(|name| !name.is_empty() && !name.contains(['\'', '"'])).map(|name| (name, likelihood))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::scp_codes;
-
-    #[test]
-    fn python_dictionaries() {
-        assert_eq!(scp_codes("{'NORM': 100.0, 'SR': 0.0}"), Some(vec![("NORM", 100.0), ("SR", 0.0)]));
-        assert_eq!(scp_codes("{\"ISC_\":50}"), Some(vec![("ISC_", 50.0)]));
-        assert_eq!(scp_codes("{'LVH': 35.0,}"), Some(vec![("LVH", 35.0)]));
-        assert_eq!(scp_codes("{}"), Some(vec![]));
-        for faulty in ["", "NORM", "{'NORM'}", "{'NORM': x}", "{NORM: 1}", "{'NORM: 1}", "{'A': 1, }, {}", "{'A': 1"] {
-            assert_eq!(scp_codes(faulty), None, "{faulty}");
-        }
     }
 }

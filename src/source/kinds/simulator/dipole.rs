@@ -20,6 +20,25 @@ pub(super) struct Bell {
     pub vector: Vector,
 }
 
+impl Bell {
+    /// Its height, from 0 to 1, at a time of its support, which goes from 0 to 1; 0 outside.
+    pub fn height(&self, time: f64) -> f64 {
+        biweight(self.bend(), time.clamp(0.0, 1.0))
+    }
+
+    /// What bends time so that the peak comes where it should.
+    fn bend(&self) -> f64 {
+        (1.0 - self.peak) / self.peak
+    }
+}
+
+/// The kernel `(4 g (1 - g))^2` of a bent time, as [`add_wave`] says it.
+fn biweight(bend: f64, u: f64) -> f64 {
+    let bent = 1.0 + (bend - 1.0) * u;
+    let parabola = 4.0 * bend * u * (1.0 - u) / (bent * bent);
+    parabola * parabola
+}
+
 /// Dower's matrix: what each lead sees of a dipole of 1 on each of Frank's axes (Dower et al. 1980).
 const DOWER: [[Vector; 4]; 2] = [
     [[0.632, -0.235, 0.059], [0.235, 1.066, -0.132], [-0.515, 0.157, -0.917], [0.044, 0.164, -1.387]],
@@ -34,7 +53,7 @@ const DOWER: [[Vector; 4]; 2] = [
 pub(super) fn add_wave(dipole: &mut [Vector], bells: &[Bell], onset: f64, offset: f64) {
     for bell in bells {
         let [start, end] = bell.support.map(|edge| if edge == 1.0 { offset } else { onset + edge * (offset - onset) });
-        let bend = (1.0 - bell.peak) / bell.peak;
+        let bend = bell.bend();
         let scale = 1.0 / (end - start);
         let first = (start / STEP).ceil().max(0.0) as usize;
         let last = (end / STEP).floor().min(SAMPLES as f64 - 1.0);
@@ -43,10 +62,9 @@ pub(super) fn add_wave(dipole: &mut [Vector], bells: &[Bell], onset: f64, offset
         }
         for (i, moment) in dipole.iter_mut().enumerate().take(last as usize + 1).skip(first) {
             let u = ((i as f64 * STEP - start) * scale).clamp(0.0, 1.0);
-            let bent = 1.0 + (bend - 1.0) * u;
-            let parabola = 4.0 * bend * u * (1.0 - u) / (bent * bent);
+            let height = biweight(bend, u);
             for (value, axis) in moment.iter_mut().zip(bell.vector) {
-                *value += parabola * parabola * axis;
+                *value += height * axis;
             }
         }
     }
@@ -58,4 +76,13 @@ pub(super) fn project(dipole: &[Vector]) -> Leads {
         let lead = |[left, down, back]: &Vector| rows.map(|row| row[0] * left + row[1] * down + row[2] * back);
         dipole.iter().map(lead).collect()
     })
+}
+
+/// What the eight leads see of one dipole moment.
+pub(super) fn project_one([left, down, back]: &Vector) -> [f64; 8] {
+    let mut seen = [0.0; 8];
+    for (value, row) in seen.iter_mut().zip(DOWER.iter().flatten()) {
+        *value = row[0] * left + row[1] * down + row[2] * back;
+    }
+    seen
 }

@@ -8,7 +8,7 @@ use super::draw::{log_normal, standard, truncated, uniform};
 use super::{END, Intervals};
 
 /// At least so many ms lie between a T wave and the next P wave.
-const REST: f64 = 10.0;
+pub(super) const REST: f64 = 10.0;
 
 /// The shortest PR interval, ms.
 const SHORTEST_PR: f64 = 90.0;
@@ -48,7 +48,7 @@ fn intervals(random: &mut ChaCha8Rng) -> Intervals {
 }
 
 /// Starts of QRS complexes.
-fn onsets(intervals: &Intervals, respiration: f64, random: &mut ChaCha8Rng) -> Vec<f64> {
+pub(super) fn onsets(intervals: &Intervals, respiration: f64, random: &mut ChaCha8Rng) -> Vec<f64> {
     let rr = 60_000.0 / intervals.hr;
     let first = uniform(random, 0.0, rr);
     let last_start = END - intervals.qrs;

@@ -4,7 +4,8 @@ use rand_chacha::ChaCha8Rng;
 
 use super::dipole::{Bell, Vector};
 use super::draw::{log_normal, standard, truncated, uniform};
-use super::{Beat, Intervals};
+use super::visible::{Waves, intervals_seen};
+use super::{Beat, Intervals, Origin};
 
 /// At least so many ms lie between a P wave and its QRS complex.
 const PQ_SEGMENT: f64 = 12.0;
@@ -72,6 +73,7 @@ impl Shape {
     pub fn beat(&self, intervals: &Intervals, qrs_onset: f64) -> Beat {
         let (p_onset, qrs_offset) = (qrs_onset - intervals.pr, qrs_onset + intervals.qrs);
         Beat {
+            origin: Origin::Sinus,
             p_onset,
             p_offset: p_onset + self.p_duration,
             qrs_onset,
@@ -80,10 +82,17 @@ impl Shape {
             t_offset: qrs_onset + intervals.qt,
         }
     }
+
+    /// The intervals that are to be seen, where those of the support are `intervals`.
+    pub fn visible(&self, intervals: &Intervals) -> Intervals {
+        let beat = self.beat(intervals, 0.0);
+        let waves = Waves { p: &self.p, qrs: &self.qrs, t: &self.t };
+        intervals_seen(intervals.hr, &beat, &waves)
+    }
 }
 
 /// A bell; its inner edges and its peak vary a little, the wave's own start and end do not.
-fn bell(random: &mut ChaCha8Rng, support: [f64; 2], peak: f64, vector: Vector) -> Bell {
+pub(super) fn bell(random: &mut ChaCha8Rng, support: [f64; 2], peak: f64, vector: Vector) -> Bell {
     let support = support.map(|edge| {
         let varied = edge + truncated(random, 0.0, 0.03, [-0.07, 0.07]);
         if edge > 0.0 && edge < 1.0 { varied.clamp(0.01, 0.99) } else { edge }
@@ -91,13 +100,13 @@ fn bell(random: &mut ChaCha8Rng, support: [f64; 2], peak: f64, vector: Vector) -
     Bell { support, peak: peak + truncated(random, 0.0, 0.03, [-0.08, 0.08]), vector }
 }
 
-fn scaled(vector: Vector, by: f64) -> Vector {
+pub(super) fn scaled(vector: Vector, by: f64) -> Vector {
     vector.map(|value| by * value)
 }
 
 /// A rotation by `angles` degrees, and by normal ones of this standard deviation: in the frontal plane from left to down, then
 /// in the horizontal plane from left to back.
-fn turned(random: &mut ChaCha8Rng, angles: [f64; 2], sd: f64) -> impl Fn(Vector) -> Vector + use<> {
+pub(super) fn turned(random: &mut ChaCha8Rng, angles: [f64; 2], sd: f64) -> impl Fn(Vector) -> Vector + use<> {
     let [frontal, horizontal] = angles.map(|angle| (angle + sd * standard(random)).to_radians().sin_cos());
     move |[left, down, back]| {
         let (left, down) = (frontal.1 * left - frontal.0 * down, frontal.0 * left + frontal.1 * down);

@@ -24,7 +24,7 @@ words! {
 }
 
 /// A code, with its likelihood where there is one: percent, as PTB-XL has it.
-pub(super) type Code = (String, Option<f64>);
+pub(crate) type Code = (String, Option<f64>);
 
 /// What the fields of a column look like, counted to guess its form.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -184,7 +184,21 @@ mod tests {
         for faulty in ["", "SR", "['SR'", "['SR' 'AF']", "[['SR']]", "['SR'] x", "[,]", "['']"] {
             assert_eq!(names(Form::List, faulty), None, "{faulty}");
         }
-        for faulty in ["{'NORM'}", "{'NORM': x}", "{'NORM: 1}", "{'A': 1}, {}", "{'A': 1", "{'A': [1]}"] {
+        assert_eq!(Form::Dictionary.codes("{}"), Some(Vec::new()));
+        let one = |code: &str, likelihood| Some(vec![(code.to_owned(), Some(likelihood))]);
+        assert_eq!(Form::Dictionary.codes("{\"ISC_\":50}"), one("ISC_", 50.0));
+        assert_eq!(Form::Dictionary.codes("{'LVH': 35.0,}"), one("LVH", 35.0));
+        for faulty in [
+            "",
+            "NORM",
+            "{'NORM'}",
+            "{'NORM': x}",
+            "{'NORM: 1}",
+            "{'A': 1}, {}",
+            "{'A': 1, }, {}",
+            "{'A': 1",
+            "{'A': [1]}",
+        ] {
             assert_eq!(names(Form::Dictionary, faulty), None, "{faulty}");
         }
         // As the table of PTB-XL without quotes would be.

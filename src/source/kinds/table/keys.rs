@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::codes::Form;
 use crate::declare::{Key, Range, Type, Words, known, list_of, sequence, table};
 use crate::source::DataPath;
-use crate::source::keys::{AT_MOST, GAIN, LEAD, LEADS, UNIT, UNREADABLE, data_set};
+use crate::source::keys::{AT_MOST, EXCLUDE, GAIN, LEAD, LEADS, UNIT, UNREADABLE, data_set};
 
 table! {
     /// The labels of records.
@@ -16,10 +16,16 @@ table! {
         pub form: Option<Form> = none, absent "as the column looks: `run` tells it", example "\";\"";
         /// Which codes of a dictionary count, by their likelihood.
         pub likelihood: Option<Likelihood> = none, absent "all do", example "{ \"at_least\": 50.0 }";
-        /// Columns of which each is a label: 1 or 0, True or False.
+        /// Columns of which each is a label: 1 or 0, True or False. Where one is empty it is not known, which is not 0;
+        /// but of a column that has no 0 at all an empty field is one.
         pub flags: Vec<String> = [] in list_of(&Type::Text(1), 0), example "[\"1dAVb\", \"RBBB\"]";
-        /// What the labels are called together; `vocabulary:label` in conditions.
+        /// What the labels are called together; `vocabulary:label` in conditions. Of `scp` (PTB-XL's statements), `snomed` (SNOMED CT),
+        /// `aha` (AHA/ACC/HRS statements) and `subclass` records also have what the codes say in PTB-XL's statements, subclasses and
+        /// superclasses, as far as that is known here; `run` tells which codes say nothing.
         pub vocabulary: String = "codes";
+        /// A table of your own with what codes say: columns `code`, `label` and, where labels are none of PTB-XL's statements,
+        /// `vocabulary`, which may be one of those above; a row for each thing that a code says.
+        pub map: Option<DataPath> = none in Type::Path, absent "codes say what `vocabulary` knows", example "\"our_codes.csv\"";
     }
 }
 
@@ -83,7 +89,7 @@ pub(super) const KEYS: &[Key] = &[
         "path",
         Type::Path,
         "\"$ECG_DATA/mine/records.csv\"",
-        "The table with a row for each record: CSV with a header line (commas, semicolons or tabs), or Parquet. Of a folder of WFDB headers a row is a header, with the columns `record` (its path without `.hea`) and those of its comments, such as `Age` for `#Age: 56`. A relative path starts at the manifest's folder; `$VAR` comes from the environment.",
+        "The table with a row for each record: CSV with a header line (commas, semicolons or tabs), Parquet, or the first sheet of an Excel file (`.xlsx`). Of a folder of WFDB headers a row is a header, with the columns `record` (its path without `.hea`) and those of its comments, such as `Age` for `#Age: 56`. A relative path starts at the manifest's folder; `$VAR` comes from the environment.",
     ),
     Key::required(
         "signals",
@@ -197,4 +203,5 @@ pub(super) const KEYS: &[Key] = &[
     LEADS,
     UNREADABLE,
     AT_MOST,
+    EXCLUDE,
 ];

@@ -7,6 +7,7 @@ use super::codes::{Code, Form, Looks};
 use super::frame::{Frame, Handle, Line};
 use crate::ecg::{LabelSet, Vocabulary};
 use crate::source::Record;
+use crate::source::maps::{self, Codes, OwnMap};
 use crate::source::table::Spot;
 use crate::{Error, Result};
 
@@ -19,6 +20,10 @@ pub(super) struct Reader<'s> {
     from: From,
     form: Option<Form>,
     at_least: Option<f64>,
+    /// What codes say beside themselves.
+    says: Option<maps::Labels>,
+    /// Of each flag, whether some record has a no.
+    denied: Vec<bool>,
     /// The number of each different field, or set of flags.
     fields: HashMap<String, u32>,
     /// Where each came first.
@@ -32,8 +37,9 @@ enum From {
     Flags(Vec<Handle>),
 }
 
-/// Between the numbers of flags.
+/// Between the numbers of flags, and after that of one that is missing.
 const BETWEEN: &str = " ";
+const MISSING: &str = "?";
 
 impl<'s> Reader<'s> {
     /// # Errors
@@ -44,7 +50,11 @@ impl<'s> Reader<'s> {
             None => From::Flags(labels.flags.iter().map(|flag| frame.find(flag)).collect::<Result<_>>()?),
         };
         let at_least = labels.likelihood.as_ref().map(|likelihood| likelihood.at_least);
-        Ok(Self::of(&labels.vocabulary, from, labels.form, at_least))
+        let codes = Codes::called(&labels.vocabulary);
+        let own = labels.map.as_ref().map(|map| OwnMap::read(map.resolved()?)).transpose()?;
+        let has_map = codes.is_some() || own.is_some();
+        let says = has_map.then(|| maps::Labels::new(codes, own));
+        Ok(Self { says, ..Self::of(&labels.vocabulary, from, labels.form, at_least) })
     }
 
     /// Reads names that stand alone in a column.
@@ -54,7 +64,8 @@ impl<'s> Reader<'s> {
 
     fn of(vocabulary: &'s str, from: From, form: Option<Form>, at_least: Option<f64>) -> Self {
         let (fields, first, records) = Default::default();
-        Self { vocabulary, from, form, at_least, fields, first, records }
+        let denied = vec![false; if let From::Flags(flags) = &from { flags.len() } else { 0 }];
+        Self { vocabulary, from, form, at_least, says: None, denied, fields, first, records }
     }
 
     /// Reads those of a row.
@@ -64,8 +75,10 @@ impl<'s> Reader<'s> {
             From::Flags(flags) => {
                 let mut set = Vec::new();
                 for (place, flag) in flags.iter().enumerate() {
-                    if is_set(line, flag)? {
-                        set.push(place.to_string());
+                    match is_set(line, flag)? {
+                        Some(true) => set.push(place.to_string()),
+                        Some(false) => self.denied[place] = true,
+                        None => set.push(format!("{place}{MISSING}")),
                     }
                 }
                 set.join(BETWEEN)
@@ -88,18 +101,26 @@ impl<'s> Reader<'s> {
     ///
     /// # Errors
     /// A user error, with its place, where a field is not of the form; and where there are too many labels.
-    pub fn give(self, records: &mut [Record], spot: &Spot) -> Result<Option<String>> {
-        let column = match &self.from {
-            From::Column(column) => column,
+    pub fn give(mut self, records: &mut [Record], spot: &Spot) -> Result<Vec<String>> {
+        let mut says = self.says.take();
+        let told = match &self.from {
+            From::Column(column) => self.give_codes(records, (column, spot), says.as_mut())?.into_iter().collect(),
             From::Flags(flags) => {
                 let names: Vec<&str> = flags.iter().map(Handle::name).collect();
-                self.give_sets(records, Vocabulary::interned(self.vocabulary, &names), |field| {
-                    let places = field.split(BETWEEN).filter_map(|place| place.parse::<usize>().ok());
-                    places.filter_map(|place| names.get(place).map(|name| name.to_string())).collect()
-                });
-                return Ok(None);
+                self.give_sets(records, (&names, says.as_mut()), |field| self.flags_of(field, &names));
+                self.missing(&names, records.len())
             }
         };
+        Ok(told.into_iter().chain(says.and_then(|says| says.note())).collect::<Vec<_>>())
+    }
+
+    /// Gives `records` the codes of a column, and what they say. Returns which form was guessed.
+    fn give_codes(
+        &self,
+        records: &mut [Record],
+        (column, spot): (&Handle, &Spot),
+        says: Option<&mut maps::Labels>,
+    ) -> Result<Option<String>> {
         let mut looks = Looks::default();
         self.fields.keys().filter(|field| !field.is_empty()).for_each(|field| looks.look(field));
         let form = self.form.unwrap_or_else(|| looks.guess());
@@ -126,9 +147,10 @@ impl<'s> Reader<'s> {
             )));
         }
         let names: Vec<String> = names.into_iter().collect();
-        self.give_sets(records, Vocabulary::interned(self.vocabulary, &names), |field| {
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        self.give_sets(records, (&names, says), |field| {
             let codes = codes.get(field).into_iter().flatten().filter(|code| self.counts(code));
-            codes.map(|(code, _)| code.clone()).collect()
+            [codes.map(|(code, _)| code.as_str()).collect(), Vec::new()]
         });
         let said = format!(
             "column {} is read as form = \"{}\", of which there are {} labels",
@@ -143,29 +165,86 @@ impl<'s> Reader<'s> {
         self.at_least.is_none_or(|at_least| likelihood.is_none_or(|likelihood| likelihood >= at_least))
     }
 
-    fn give_sets(&self, records: &mut [Record], vocabulary: &'static Vocabulary, names: impl Fn(&str) -> Vec<String>) {
-        let mut sets = vec![LabelSet::default(); self.first.len()];
+    /// Gives `records` their labels out of `all`, and what these say; `codes` are those of a field, and those that are missing
+    /// there.
+    fn give_sets<'c>(
+        &self,
+        records: &mut [Record],
+        (all, mut says): (&[&str], Option<&mut maps::Labels>),
+        codes: impl Fn(&str) -> [Vec<&'c str>; 2],
+    ) {
+        // Where codes are known here they are the same labels in all sources.
+        let own = Codes::called(self.vocabulary).is_none().then(|| Vocabulary::interned(self.vocabulary, all));
+        let mut counts = vec![0; self.first.len()];
+        for number in &self.records {
+            counts.get_mut(*number as usize).into_iter().for_each(|count| *count += 1);
+        }
+        let mut sets: Vec<[LabelSet; 2]> = vec![Default::default(); self.first.len()];
         for (field, number) in &self.fields {
-            let labels = names(field).into_iter().filter_map(|name| vocabulary.label(&name));
+            let count = counts.get(*number as usize).copied().unwrap_or_default();
+            let mut labels = |codes: Vec<&str>, count: usize| {
+                let of_codes = codes.iter().filter_map(|code| own.and_then(|vocabulary| vocabulary.label(code)));
+                let mut labels: LabelSet = of_codes.collect();
+                if let Some(says) = &mut says {
+                    says.of_records(count, codes).iter().for_each(|label| labels.insert(label));
+                }
+                labels
+            };
+            let [codes, missing] = codes(field);
+            let has = labels(codes, count);
+            let unknown = labels(missing, 0).without(&has);
             if let Some(set) = sets.get_mut(*number as usize) {
-                *set = labels.collect();
+                *set = [has, unknown];
             }
         }
         for (record, number) in records.iter_mut().zip(&self.records) {
-            let set = sets.get(*number as usize);
-            set.into_iter().flat_map(LabelSet::iter).for_each(|label| record.labels.insert(label));
+            let Some([has, unknown]) = sets.get(*number as usize) else { continue };
+            has.iter().for_each(|label| record.labels.insert(label));
+            unknown.iter().for_each(|label| record.unknown.insert(label));
         }
+    }
+
+    /// The flags of a field that are set, and those that are not known. A flag that is nowhere a no marks those that have it:
+    /// others do not.
+    fn flags_of<'n>(&self, field: &str, names: &[&'n str]) -> [Vec<&'n str>; 2] {
+        let mut flags = [Vec::new(), Vec::new()];
+        for flag in field.split(BETWEEN) {
+            let is_missing = flag.ends_with(MISSING);
+            let place: Option<usize> = flag.trim_end_matches(MISSING).parse().ok();
+            let place = place.filter(|place| !is_missing || self.denied.get(*place) == Some(&true));
+            flags[usize::from(is_missing)].extend(place.and_then(|place| names.get(place).copied()));
+        }
+        flags
+    }
+
+    /// What is to be known of flags that are missing in some of `all` records.
+    fn missing(&self, names: &[&str], all: usize) -> Vec<String> {
+        let mut counts = vec![0; names.len()];
+        let fields: HashMap<u32, &str> = self.fields.iter().map(|(field, number)| (*number, field.as_str())).collect();
+        for field in self.records.iter().filter_map(|number| fields.get(number)) {
+            for place in field.split(BETWEEN).filter_map(|flag| flag.strip_suffix(MISSING)?.parse::<usize>().ok()) {
+                counts.get_mut(place).into_iter().for_each(|count| *count += 1);
+            }
+        }
+        let told = |denied: bool, what: &str| {
+            let flags = names.iter().zip(&counts).zip(&self.denied);
+            let missing = flags.filter(|((_, count), own)| **count > 0 && **own == denied);
+            let list: Vec<String> = missing.map(|((name, count), _)| format!("{name} in {count}")).collect();
+            (!list.is_empty()).then(|| format!("of {all} records flags are missing{what}: {}", list.join(", ")))
+        };
+        let unknown = told(true, ", which are then not known and not 0");
+        unknown.into_iter().chain(told(false, " that are nowhere 0, and taken as 0")).collect()
     }
 }
 
-/// Whether a flag is set; where it is missing it is not.
-fn is_set(line: &Line, flag: &Handle) -> Result<bool> {
-    let Some(text) = line.name(flag) else { return Ok(false) };
+/// Whether a flag is set; `None` where it is missing.
+fn is_set(line: &Line, flag: &Handle) -> Result<Option<bool>> {
+    let Some(text) = line.name(flag) else { return Ok(None) };
     match text.to_lowercase().as_str() {
-        "1" | "true" | "t" | "yes" | "y" => Ok(true),
-        "0" | "false" | "f" | "no" | "n" => Ok(false),
+        "1" | "true" | "t" | "yes" | "y" => Ok(Some(true)),
+        "0" | "false" | "f" | "no" | "n" => Ok(Some(false)),
         _ => match line.number(flag) {
-            Ok(None) => Ok(false),
+            Ok(None) => Ok(None),
             _ => Err(line.error(flag, format_args!("`{text}` is neither 1 nor 0, True nor False"))),
         },
     }

@@ -15,5 +15,5 @@ pub use codes::Form;
 pub use keys::{Join, Labels, Likelihood, MeasurementKeys, SexValues};
 pub use source::TableSource;
 
-pub(crate) use codes::Looks;
+pub(crate) use codes::{Code, Looks};
 pub(crate) use frame::is_missing;

@@ -16,6 +16,7 @@ use crate::Result;
 use crate::declare::Kind;
 use crate::ecg::{Lead, Measurement, Vocabulary, intern_all};
 use crate::source::interface::from_json;
+use crate::source::maps::Codes;
 use crate::source::signals::{self, Axis, Layout, Place};
 use crate::source::table::Table;
 use crate::source::{DataPath, File, Found, Knowledge, Listing, Reading, Request, Source, SourceKind};
@@ -96,13 +97,16 @@ impl Source for TableSource {
         known.sort();
         let flags = self.labels.as_ref().filter(|labels| labels.column.is_none());
         let flags = flags.map(|labels| Vocabulary::interned(&labels.vocabulary, &labels.flags));
+        let codes = self.labels.as_ref().and_then(|labels| Codes::called(&labels.vocabulary));
+        let said = codes.map(Codes::vocabularies).unwrap_or_default();
+        let has_map = |labels: &Labels| labels.column.is_some() || labels.map.is_some();
         Knowledge {
             folds: true,
             patients: self.patient.is_some(),
             age: self.age.is_some(),
             sex: self.sex.is_some(),
-            labels: intern_all(&VOCABULARIES, flags.into_iter().collect()),
-            open_labels: self.site.is_some() || self.labels.as_ref().is_some_and(|labels| labels.column.is_some()),
+            labels: intern_all(&VOCABULARIES, said.iter().copied().chain(flags).collect()),
+            open_labels: self.site.is_some() || self.labels.as_ref().is_some_and(has_map),
             measurements: intern_all(&LISTS, known),
         }
     }
@@ -155,7 +159,9 @@ impl Source for TableSource {
     }
 
     fn paths(&self) -> Vec<&DataPath> {
-        std::iter::once(&self.path).chain(self.join.as_ref().map(|join| &join.path)).collect()
+        let join = self.join.as_ref().map(|join| &join.path);
+        let map = self.labels.as_ref().and_then(|labels| labels.map.as_ref());
+        std::iter::once(&self.path).chain(join).chain(map).collect()
     }
 
     fn reading(&self) -> Option<&Reading> {
@@ -166,6 +172,9 @@ impl Source for TableSource {
         let mut files = Table::files(self.path.resolved()?)?;
         if let Some(join) = &self.join {
             files.push(File::look("joined table", join.path.resolved()?)?);
+        }
+        if let Some(map) = self.labels.as_ref().and_then(|labels| labels.map.as_ref()) {
+            files.push(File::look("map of codes", map.resolved()?)?);
         }
         Ok(files)
     }

@@ -1,4 +1,4 @@
-//! ZIP archives, as far as `.npz` files need: stored and deflated members, with 64-bit sizes.
+//! ZIP archives, as far as `.npz` and `.xlsx` files need: stored and deflated members, with 64-bit sizes.
 //!
 //! PKWARE, "APPNOTE.TXT - .ZIP File Format Specification", version 6.3.10.
 
@@ -9,7 +9,7 @@ use std::path::Path;
 use flate2::read::DeflateDecoder;
 
 /// A file in an archive.
-pub(super) struct Member {
+pub(in crate::source) struct Member {
     pub name: String,
     deflated: bool,
     /// Where its local header is.
@@ -19,7 +19,7 @@ pub(super) struct Member {
 }
 
 /// Bytes of a file, or of a member of an archive.
-pub(super) enum Stream {
+pub(in crate::source) enum Stream {
     Plain(Take<BufReader<File>>),
     Deflated(DeflateDecoder<Take<BufReader<File>>>),
 }
@@ -71,7 +71,7 @@ impl Read for Stream {
 }
 
 /// The members of an archive, in the order of its directory.
-pub(super) fn members(path: &Path) -> io::Result<Vec<Member>> {
+pub(in crate::source) fn members(path: &Path) -> io::Result<Vec<Member>> {
     let mut file = File::open(path)?;
     let length = file.metadata()?.len();
     // The end record is 22 bytes and a comment; before it may be the locator of its 64-bit form.

@@ -1,5 +1,9 @@
 //! The simulator: what it promises of its records, measured in the signals; and `ecgraft simulate`.
 
+mod boundaries;
+mod detailed;
+mod spectrum;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
