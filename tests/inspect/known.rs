@@ -43,6 +43,7 @@ fn folders_and_their_sub_folders() {
         ("cinc/first-release", "cinc"),
         ("ludb", "ludb"),
         ("ludb/data", "ludb"),
+        ("known/chapman", "chapman"),
         ("known/code15", "code-15"),
         ("known/sph", "sph"),
         ("known/medalcare", "medalcare-xl"),
@@ -77,6 +78,21 @@ fn layouts_that_are_made_up_as_they_are_described() {
     write(&folder.join("ptb/patient001/s0010_re.hea"), header);
     assert_eq!(kind(&folder.join("ptb")), "ptb");
     assert_eq!(kind(&folder.join("ptb/patient001")), "ptb");
+
+    let chapman = folder.join("chapman");
+    write(&chapman.join("Diagnostics.csv"), "FileName,Rhythm,Beat,PatientAge,Gender\nMUSE_1,SB,NONE,50,MALE\n");
+    assert_eq!(kind(&chapman), "table");
+    write(&chapman.join("ECGData/MUSE_1.csv"), "I,II\n1,2\n");
+    assert_eq!(kind(&chapman), "chapman");
+
+    let clinic = folder.join("clinic");
+    fs::create_dir_all(&clinic).unwrap();
+    for file in ["muse.xml", "aecg.xml", "explicit.dcm", "second.scp"] {
+        fs::copy(fixtures("hospital").join(file), clinic.join(file)).unwrap();
+    }
+    assert_eq!(kind(&clinic), "hospital");
+    write(&clinic.join("page.xml"), "<html></html>");
+    assert!(propose(&clinic).is_err());
 
     let study = folder.join("ecgrdvq");
     write(
