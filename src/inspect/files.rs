@@ -30,8 +30,11 @@ impl Files {
             paths_below(folder, usize::MAX, |entry| !entry.file_name().to_string_lossy().starts_with('.'), |_| true)?;
         let is = |path: &Path, endings: &[&str]| endings.iter().any(|ending| has_extension(path, ending));
         let is_near = |path: &Path| path.strip_prefix(folder).is_ok_and(|below| below.components().count() <= DEPTH);
-        let mut tables: Vec<PathBuf> =
-            all.iter().filter(|path| is(path, &["csv", "tsv", "parquet", "pq"]) && is_near(path)).cloned().collect();
+        let mut tables: Vec<PathBuf> = all
+            .iter()
+            .filter(|path| is(path, &["csv", "tsv", "parquet", "pq", "xlsx"]) && is_near(path))
+            .cloned()
+            .collect();
         if tables.len() > MOST_TABLES {
             // A table beside many signals in CSV is in the folder itself.
             tables.retain(|path| path.parent() == Some(folder));

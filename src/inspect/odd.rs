@@ -123,10 +123,11 @@ impl Seen {
                 (few, many) if few == many => format!("{few} patients"),
                 (few, many) => format!("{few} to {many} patients"),
             };
-            self.odd.push(format!(
-                "the {} folds have {range} each: what is tested on one of them rests on these alone",
-                folds.len()
-            ));
+            let there = match folds.len() {
+                1 => format!("the only fold has {range}"),
+                count => format!("the {count} folds have {range} each"),
+            };
+            self.odd.push(format!("{there}: what is tested on one of them rests on these alone"));
         }
     }
 

@@ -9,7 +9,7 @@ use super::odd::{self, Seen};
 use super::profile::Profile;
 use super::study;
 use crate::source::files::{has_extension, unreadable};
-use crate::source::recognise;
+use crate::source::{recognise, recognised_in};
 use crate::{Error, Result, manifest};
 
 /// A source for what lies at a path, as a manifest says it.
@@ -60,6 +60,11 @@ pub fn propose(path: &Path) -> Result<Proposal> {
             let (table, draft) = draft(&path)?;
             odd.extend(draft.odd);
             split = draft.split;
+            let known = recognised_in(&path);
+            if !known.is_empty() {
+                let known: Vec<String> = known.iter().map(|(name, kind)| format!("{name} ({kind})")).collect();
+                odd.push(format!("folders here have kinds of their own: {}; inspect each by itself", known.join(", ")));
+            }
             let start = ["kind = \"table\"".to_owned(), format!("path = {}", text(&table))];
             start.into_iter().chain(draft.lines).collect::<Vec<_>>()
         }

@@ -49,5 +49,5 @@ pub use request::{Found, OtherLeads, Request};
 pub(crate) use decisive::decisive;
 pub(crate) use interface::look_at_named;
 pub(crate) use keys::LEAD;
-pub(crate) use recognise::recognise;
+pub(crate) use recognise::{recognise, recognised_in};
 pub(crate) use registry::KINDS;

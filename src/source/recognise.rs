@@ -21,6 +21,9 @@ use super::table::Table;
 const FOLDERS: usize = 64;
 const OF_ONE: usize = 6;
 
+/// Folders beside each other that are looked into one by one.
+const MANY: usize = 12;
+
 /// Headers that are read, and bytes of one.
 const HEADERS: usize = 8;
 const LONGEST: u64 = 1 << 16;
@@ -61,6 +64,13 @@ pub(crate) fn recognise(path: &Path) -> Option<Recognised> {
     None
 }
 
+/// Folders in `path` whose layout is that of a kind, with the kind.
+pub(crate) fn recognised_in(path: &Path) -> Vec<(String, &'static str)> {
+    let folders = Glimpse::of(path).map(|glimpse| glimpse.folders).unwrap_or_default();
+    let known = |folder: &PathBuf| Some((stem(folder), recognise(folder)?.kind));
+    spread(&folders, MANY).filter_map(known).collect()
+}
+
 /// Some of the files in a folder and below, from all over it.
 #[derive(Debug)]
 pub(crate) struct Glimpse {
@@ -97,11 +107,13 @@ impl Glimpse {
         self.files.iter().map(PathBuf::as_path).filter(move |path| has_extension(path, extension))
     }
 
-    /// Whether there are WFDB headers, and of some from all over their paths and comments are as asked.
+    /// Whether there are WFDB headers and no signals of other libraries, and of some from all over their paths and comments
+    /// are as asked.
     pub(super) fn headers_are(&self, is: impl Fn(&Path, &Comments) -> bool) -> bool {
         let headers: Vec<&Path> = self.of_ending("hea").collect();
         let is_one = |path: &&Path| start(path).is_some_and(|text| is(path, &Comments::parse(&text)));
-        !headers.is_empty() && spread(&headers, HEADERS).all(is_one)
+        let is_alone = ["h5", "hdf5", "npy", "npz"].iter().all(|ending| self.of_ending(ending).next().is_none());
+        is_alone && !headers.is_empty() && spread(&headers, HEADERS).all(is_one)
     }
 
     /// Whether the folder itself has a CSV table called `name` with these columns.

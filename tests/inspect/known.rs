@@ -43,6 +43,7 @@ fn folders_and_their_sub_folders() {
         ("cinc/first-release", "cinc"),
         ("ludb", "ludb"),
         ("ludb/data", "ludb"),
+        ("known/chapman", "chapman"),
         ("known/code15", "code-15"),
         ("known/sph", "sph"),
         ("known/medalcare", "medalcare-xl"),
@@ -78,6 +79,21 @@ fn layouts_that_are_made_up_as_they_are_described() {
     assert_eq!(kind(&folder.join("ptb")), "ptb");
     assert_eq!(kind(&folder.join("ptb/patient001")), "ptb");
 
+    let chapman = folder.join("chapman");
+    write(&chapman.join("Diagnostics.csv"), "FileName,Rhythm,Beat,PatientAge,Gender\nMUSE_1,SB,NONE,50,MALE\n");
+    assert_eq!(kind(&chapman), "table");
+    write(&chapman.join("ECGData/MUSE_1.csv"), "I,II\n1,2\n");
+    assert_eq!(kind(&chapman), "chapman");
+
+    let clinic = folder.join("clinic");
+    fs::create_dir_all(&clinic).unwrap();
+    for file in ["muse.xml", "aecg.xml", "explicit.dcm", "second.scp"] {
+        fs::copy(fixtures("hospital").join(file), clinic.join(file)).unwrap();
+    }
+    assert_eq!(kind(&clinic), "hospital");
+    write(&clinic.join("page.xml"), "<html></html>");
+    assert!(propose(&clinic).is_err());
+
     let study = folder.join("ecgrdvq");
     write(
         &study.join("SCR-002.Clinical.Data.csv"),
@@ -96,6 +112,14 @@ fn strangers_are_strangers() {
     copy(&fixtures("cinc/Georgia"), &mixed);
     write(&mixed.join("mine.hea"), "mine 1 500 4\nmine.dat 16 200/mV 16 0 0 0 0 I\n#Age: 5\n#Dx: AF\n");
     assert_eq!(kind(&mixed), "table");
+    // Sets beside each other, which are known one by one.
+    copy(&fixtures("known/sph"), &folder.join("both/sph"));
+    copy(&fixtures("known/sph/records"), &folder.join("both/sph/records"));
+    copy(&fixtures("cinc/Georgia"), &folder.join("both/georgia"));
+    write(&folder.join("both/list.csv"), "record_id,age\nE00002,50\n");
+    let text = propose(&folder.join("both")).unwrap().source();
+    let line = "# odd: folders here have kinds of their own: georgia (cinc), sph (sph); inspect each by itself";
+    assert!(text.contains("kind = \"table\"") && text.contains(line), "{text}");
     // Comments as the Challenges' under other names.
     let header = fs::read_to_string(fixtures("cinc/Georgia/E00002.hea")).unwrap();
     fs::create_dir_all(folder.join("named")).unwrap();

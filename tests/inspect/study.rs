@@ -76,7 +76,7 @@ fn folds_that_are_words_train_validate_and_test() {
 #[test]
 fn without_labels_people_are_told_apart() {
     let folder = folder("people");
-    let row = |at: usize| format!("r{at},{},{},{}\n", 30 + at, if at.is_multiple_of(2) { "M" } else { "F" }, 600 + 10 * at);
+    let row = |at: usize| format!("r{at},{},{},{}\n", 30 + at, ["M", "F"][at % 2], 600 + 10 * at);
     let rows: String = (0..12).map(row).collect();
     coded(&folder, &["SR"; 12]);
     fs::write(folder.join("table.csv"), format!("record,age,sex,rr_interval\n{rows}")).unwrap();

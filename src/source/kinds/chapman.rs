@@ -30,6 +30,7 @@ use crate::source::keys::{data_set, folder_path, known_set};
 use crate::source::known::{Folder, KnownSet};
 use crate::source::maps::{Codes, Labels, SCP, SUBCLASS, label};
 use crate::source::person::{Strange, age, sex};
+use crate::source::recognise::{Glimpse, Recognised};
 use crate::source::signals::{self, Axis, Layout, Place};
 use crate::source::table::{Column, Row, Table};
 use crate::source::{Found, Knowledge, Listing, Record, Request, SourceKind};
@@ -108,6 +109,14 @@ impl Chapman {
         },
         from_json: from_json::<Self>,
     };
+}
+
+/// Knows the table again, and a folder of signals beside it.
+pub(super) fn recognise(glimpse: &Glimpse) -> Option<Recognised> {
+    let has_columns = |table: Table| Columns::find(&table).is_ok();
+    let is_it = FOLDERS.iter().any(|name| glimpse.folder.join(name).is_dir())
+        && table_in(&glimpse.folder).and_then(|path| Table::open_any(&path)).is_ok_and(has_columns);
+    glimpse.of_kind(&Chapman::KIND, is_it)
 }
 
 impl KnownSet for Chapman {

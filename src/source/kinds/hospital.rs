@@ -27,7 +27,8 @@ use crate::source::keys::{data_set, folder_path, known_set};
 use crate::source::known::{Folder, KnownSet};
 use crate::source::maps::label;
 use crate::source::person::Strange;
-use crate::source::signals::hospital::{Facts, facts, files_below, has_ending};
+use crate::source::recognise::{Glimpse, Recognised};
+use crate::source::signals::hospital::{ENDINGS, Facts, facts, files_below, has_ending, is_one};
 use crate::source::signals::{self, Layout, Place};
 use crate::source::{Found, Knowledge, Listing, Record, Request, SourceKind};
 use crate::{Error, Result, stop};
@@ -73,6 +74,14 @@ impl Hospital {
         },
         from_json: from_json::<Self>,
     };
+}
+
+/// Knows files of carts again by how they begin, where no table is beside them: that may say more.
+pub(super) fn recognise(glimpse: &Glimpse) -> Option<Recognised> {
+    let others = ["csv", "parquet", "hea"];
+    let is_alone = others.iter().all(|ending| glimpse.of_ending(ending).next().is_none());
+    let mut files = ENDINGS.iter().flat_map(|ending| glimpse.of_ending(ending)).take(8).peekable();
+    glimpse.of_kind(&Hospital::KIND, is_alone && files.peek().is_some() && files.all(is_one))
 }
 
 impl KnownSet for Hospital {

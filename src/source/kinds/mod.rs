@@ -24,7 +24,7 @@ kinds! {
     ptb_xl::PtbXl: recognise,
     cinc::Cinc: recognise,
     ecg_arrhythmia::EcgArrhythmia: recognise,
-    chapman::Chapman,
+    chapman::Chapman: recognise,
     code_15::Code15: recognise,
     sph::Sph: recognise,
     mimic_iv_ecg::MimicIvEcg: recognise,
@@ -32,7 +32,7 @@ kinds! {
     medalcare_xl::MedalcareXl: recognise,
     ptb::Ptb: recognise,
     fda_drug_studies::FdaDrugStudies: recognise,
-    hospital::Hospital,
+    hospital::Hospital: recognise,
     table::TableSource,
     #[cfg(test)]
     toy::Toy,

@@ -227,4 +227,4 @@ pub(super) fn is_bare(path: &Path) -> bool {
 }
 
 /// Endings of these files; DICOM's often have none.
-pub(super) const ENDINGS: &[&str] = &["xml", "dcm", "dicom", "scp"];
+pub(in crate::source) const ENDINGS: &[&str] = &["xml", "dcm", "dicom", "scp"];
