@@ -96,7 +96,7 @@ fn headers_alone_have_their_comments_for_columns() {
             "sex = \"Sex\"",
             "labels = { column = \"Dx\", form = \",\", vocabulary = \"snomed\" }",
             "# seen: 3 records of 3 patients; age known of 3, sex of 3",
-            "# seen: 2 labels, such as 426783006 3, 164889003 1; 0 records have none",
+            "# seen: 2 labels, such as SR 3, AFIB 1; 0 records have none",
         ],
     );
     assert!(proposal.study().contains("classes = [\"426783006\", \"164889003\"]"));
