@@ -289,6 +289,10 @@ fn records_are_left_out_by_name() {
             &format!("noisy.txt:4: there is no record `{wrong}`; did you mean `{}`?", ids[2]),
         ]);
     }
+    bench.write("noisy.txt", &format!("00{}\n{}\n{wrong}\n", ids[3], ids[0]));
+    let message =
+        format!("noisy.txt:1: there is no record `00{0}` (nor that of another line); did you mean `{0}`?", ids[3]);
+    bench.run(&["plan", "it.toml"]).users_fault(&[&message]);
     bench.write("noisy.txt", &format!("{}  # electrodes exchanged\n{}\n{}\n{}\n", ids[0], ids[1], ids[2], ids[0]));
     let told = "source ptbxl: 3 records are left out, as `exclude` (noisy.txt) names them";
     assert!(bench.run(&["check", "it.toml"]).ok().contains(&format!("note: {told}")));

@@ -198,11 +198,7 @@ fn an_edit_changes_exactly_the_ids_it_should() {
         ("validation share", |m| m.regression.validation_share = 0.2, Grafted),
         ("test share", |m| m.regression.test_share = 0.2, Grafted),
         ("regression augment", |m| m.regression.augment = vec![Augment::LeadDropout { p: 0.1 }], Grafted),
-        (
-            "simulator",
-            |m| drop(m.sources.insert("simulated".into(), Simulator::new(200, 8).into())),
-            Grafted,
-        ),
+        ("simulator", |m| drop(m.sources.insert("simulated".into(), Simulator::new(200, 8).into())), Grafted),
         ("labels", |m| m.transfer.labels = Labels::Multi, Transfers),
         ("classes", |m| m.transfer.classes.reverse(), Transfers),
         ("train folds", |m| m.transfer.train_folds = vec![1], Transfers),

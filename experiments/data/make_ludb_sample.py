@@ -15,6 +15,9 @@ records.csv, a row for each record in the order of signals.npy:
   hr                     60000 over the mean RR, bpm: the time from the first QRS to the last over the number of intervals
   pr, qrs, qt            ms, from the waves that cardiologists marked in each lead: of each beat from the earliest onset over leads
                          to the latest end over leads; PR to the onset of the QRS; then the median over beats
+  pr_lead, qrs_lead, qt_lead
+                         ms, as one lead shows them: of each lead the median over its beats, from its own onset to its own end;
+                         then the median over leads
   diagnoses              all statements of ludb.csv, in order, separated by ";"
 """
 import csv
@@ -80,6 +83,27 @@ def intervals(leads, rate):
     return (60000 / rr if rr else None), middle(pr), middle(qrs), middle(qt)
 
 
+def by_lead(leads, rate):
+    """PR, QRS and QT in ms as one lead shows them; None where there is none."""
+    ms = 1000 / rate
+    middle = lambda values: statistics.median(values) if values else None
+    found = [[], [], []]
+    for lead in leads:
+        pr, qrs, qt = [], [], []
+        for place, (symbol, onset, _, end) in enumerate(lead):
+            if symbol != "N" or onset is None or end is None:
+                continue
+            qrs.append((end - onset) * ms)
+            if place and lead[place - 1][0] == "p" and lead[place - 1][1] is not None and (onset - lead[place - 1][1]) * ms <= LONGEST_PR:
+                pr.append((onset - lead[place - 1][1]) * ms)
+            if place + 1 < len(lead) and lead[place + 1][0] == "t" and lead[place + 1][3] is not None:
+                qt.append((lead[place + 1][3] - onset) * ms)
+        for of, values in zip(found, (pr, qrs, qt)):
+            if values:
+                of.append(statistics.median(values))
+    return [middle(values) for values in found]
+
+
 def main():
     source = Path(sys.argv[1])
     destination = Path(sys.argv[2]) if len(sys.argv) > 2 else Path(__file__).parent / "ludb-sample"
@@ -92,17 +116,18 @@ def main():
         record = wfdb.rdrecord(str(base), physical=False)
         leads = [waves(base, lead) for lead in MARKED]
         hr, pr, qrs, qt = intervals(leads, record.fs)
+        lead_intervals = by_lead(leads, record.fs)
         names = [name.lower() for name in record.sig_name]
         steps = record.d_signal[:, [names.index(lead) for lead in LEADS]].T.astype(float)
         signals.append(numpy.round(resample_poly(steps, 100, int(record.fs), axis=1)).astype("<i2"))
         said = [line.strip() for key, text in row.items() if key not in ("ID", "Sex", "Age") for line in (text or "").splitlines()]
         age = row["Age"].strip()
         number = lambda value, digits: "" if value is None else f"{value:.{digits}f}"
-        rows.append([row["ID"].strip(), age if age.isdigit() else "90", row["Sex"].strip(), number(hr, 2), number(pr, 0), number(qrs, 0), number(qt, 0), "; ".join(line for line in said if line)])
+        rows.append([row["ID"].strip(), age if age.isdigit() else "90", row["Sex"].strip(), number(hr, 2), number(pr, 0), number(qrs, 0), number(qt, 0), *(number(value, 0) for value in lead_intervals), "; ".join(line for line in said if line)])
     numpy.save(destination / "signals.npy", numpy.stack(signals))
     with open(destination / "records.csv", "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["record", "age", "sex", "hr", "pr", "qrs", "qt", "diagnoses"])
+        writer.writerow(["record", "age", "sex", "hr", "pr", "qrs", "qt", "pr_lead", "qrs_lead", "qt_lead", "diagnoses"])
         writer.writerows(rows)
 
 

@@ -1,6 +1,7 @@
 //! What a classifier can learn from the records of a source, and on which folds: classes that some have and others have not,
 //! in each part of the split as far as that can be.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::draft::quoted;
@@ -160,7 +161,9 @@ pub(super) fn counted(records: &[Record]) -> Vec<(&'static str, usize)> {
         }
     }
     let mut labels: Vec<_> = places.into_iter().collect();
-    labels.sort_by(|a, b| b.1.len().cmp(&a.1.len()).then(a.0.cmp(b.0)));
+    // Of such the word stays.
+    let is_number = |name: &str| name.bytes().all(|byte| byte.is_ascii_digit());
+    labels.sort_by_key(|(name, of)| (Reverse(of.len()), is_number(name), *name));
     let mut seen: HashSet<Vec<usize>> = HashSet::new();
     labels.retain(|(_, of)| seen.insert(of.clone()));
     labels.into_iter().map(|(name, of)| (name, of.len())).collect()

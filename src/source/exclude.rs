@@ -1,6 +1,6 @@
 //! Records that are left out because a list names them, whatever is in them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::path::PathBuf;
 
@@ -88,7 +88,11 @@ impl Excluded {
             1 => " (nor that of another line)".to_owned(),
             more => format!(" (nor those of {more} other lines)"),
         };
-        let hint = hint(id, listing.records.iter().map(|record| record.id.as_str()));
+        // Numbers of files have zeros that those of tables have not.
+        let hint = match id.trim_start_matches('0') {
+            number if there.contains_key(number) => format!("; did you mean `{number}`?"),
+            _ => hint(id, there.keys().copied().collect::<BTreeSet<_>>()),
+        };
         Error::user(format!("{}:{line}: there is no record `{id}`{more}{hint}", self.path.display()))
     }
 }

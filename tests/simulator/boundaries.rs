@@ -9,7 +9,7 @@ fn seen(clean: &Clean, from: f64, to: f64) -> Option<(usize, usize)> {
     let is_seen = |sample: &usize| clean.record.signals.iter().any(|lead| lead[*sample].abs() > 0.02);
     let mut samples = ((from / 2.0).ceil() as usize..=(to / 2.0) as usize).filter(is_seen);
     let first = samples.next()?;
-    Some((first, samples.last().unwrap_or(first)))
+    Some((first, samples.next_back().unwrap_or(first)))
 }
 
 fn visible(model: Option<Model>, seed: u64) -> Simulator {

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use csv::ByteRecord;
@@ -27,7 +28,7 @@ pub(super) fn open(path: &Path) -> Result<(Vec<String>, Rows)> {
     let schema = reader.metadata().file_metadata().schema();
     let columns = schema.get_fields().iter().map(|field| field.name().to_owned()).collect();
     let file = File::open(path).map_err(|error| unreadable(path, &error))?;
-    let reader = zstd::Reader::new(reader, file);
+    let reader = zstd::Reader::new(reader, file).map_err(|error| faulty(path, told(&error)))?;
     Ok((columns, Rows { rows: RowIter::from_file_into(Box::new(reader)), row: 0, text: String::new() }))
 }
 
@@ -45,7 +46,10 @@ fn reader(path: &Path) -> Result<SerializedFileReader<File>> {
 impl Rows {
     /// The next row, as texts; `false` after the last.
     pub fn read(&mut self, path: &Path, fields: &mut ByteRecord) -> Result<bool> {
-        let Some(row) = self.rows.next() else { return Ok(false) };
+        // Of damaged pages the crate panics in places (60.1: `BitReader` beyond the end of its bytes); nothing is read after that.
+        let next = catch_unwind(AssertUnwindSafe(|| self.rows.next()));
+        let next = next.map_err(|_| faulty(path, format_args!("row {} is damaged", self.row + 1)))?;
+        let Some(row) = next else { return Ok(false) };
         let row = row.map_err(|error| faulty(path, told(&error)))?;
         self.row += 1;
         fields.clear();

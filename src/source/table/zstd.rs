@@ -29,8 +29,23 @@ pub(super) struct Reader {
 
 impl Reader {
     /// Of a file, and the same once more.
-    pub fn new(reader: SerializedFileReader<File>, file: File) -> Self {
-        Self { reader, file: Arc::new(file) }
+    ///
+    /// # Errors
+    /// Where columns are said to be where no file can have them: the crate panics there.
+    pub fn new(reader: SerializedFileReader<File>, file: File) -> Result<Self> {
+        let size = file.metadata()?.len();
+        for column in reader.metadata().row_groups().iter().flat_map(RowGroupMetaData::columns) {
+            let start = column.dictionary_page_offset().unwrap_or_else(|| column.data_page_offset());
+            let end = start.checked_add(column.compressed_size());
+            let is_within = start >= 0 && column.compressed_size() >= 0 && column.num_values() >= 0;
+            if !is_within || end.is_none_or(|end| end.unsigned_abs() > size) {
+                let name = column.column_path().string();
+                return Err(ParquetError::General(format!(
+                    "column `{name}` is said to be outside of the file; it is damaged"
+                )));
+            }
+        }
+        Ok(Self { reader, file: Arc::new(file) })
     }
 }
 

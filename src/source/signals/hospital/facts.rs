@@ -68,7 +68,18 @@ const ONGOING: [&str; 4] = ["with ", "and ", "in ", "or "];
 
 /// Words of a line whose pieces may not be so.
 const DOUBTS: [&str; 13] = [
-    "possible", "possibly", "probable", "probably", "cannot", "consider", "suggests", "suggestive", "may", "might", "not", "no",
+    "possible",
+    "possibly",
+    "probable",
+    "probably",
+    "cannot",
+    "consider",
+    "suggests",
+    "suggestive",
+    "may",
+    "might",
+    "not",
+    "no",
     "versus",
 ];
 
