@@ -284,19 +284,20 @@ impl Split {
         (self.validation, self.test) = (best.1, best.2);
     }
 
-    /// What a choice is worth: more is better.
-    fn worth(&self, wanted: [f64; 2]) -> [i64; 4] {
+    /// What a choice is worth: more is better. That each class can be told counts first, in the test and in training, then in
+    /// the validation; then that it has more records than one; then the shares.
+    fn worth(&self, wanted: [f64; 2]) -> [i64; 5] {
         let (train, total) = (self.train(), self.all.iter().sum::<usize>() as f64);
-        // The first record of a class counts more than a second, and a third is as good as many.
-        let told = |folds: u16| -> i64 {
-            (0..self.having.len()).map(|class| [0, 3, 4, 5][self.fewer(folds, class).min(ENOUGH)]).sum()
+        let told = |folds: u16, most: usize| -> i64 {
+            (0..self.having.len()).map(|class| self.fewer(folds, class).min(most) as i64).sum()
         };
         let share = |folds: u16, wanted: f64| (self.count(&self.all, folds) as f64 / total - wanted).abs();
         let is_empty = [train, self.validation, self.test].iter().any(|folds| self.count(&self.all, *folds) == 0)
             || self.count(&self.all, train) < 2;
         let off = share(self.validation, wanted[0]) + share(self.test, wanted[1]);
         let nearness = -(off * 1000.0).round() as i64;
-        [-i64::from(is_empty), told(self.test) + told(train), told(self.validation), nearness]
+        let both = |most: usize| told(self.test, most) + told(train, most);
+        [-i64::from(is_empty), both(1), told(self.validation, 1), both(ENOUGH), nearness]
     }
 
     /// The folds, where they are not the usual ones.

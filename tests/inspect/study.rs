@@ -29,6 +29,8 @@ fn ten_records_are_trained_and_tested() {
     has(&text, &["classes = { AF = [\"AF\"], no = \"*\" }", "labels = \"single\""]);
     let all = [&study.transfer.train_folds, &study.transfer.validation_folds, &study.transfer.test_folds];
     assert!(all.iter().all(|folds| !folds.is_empty()), "{text}");
+    // Three records of ten have it: one to train, one to validate and one to test.
+    assert!(text.contains("validation_folds = ") && !text.contains("early_stopping"), "{text}");
     // As it is but for time.
     let text = text
         .replace("records = 2000", "records = 30")
