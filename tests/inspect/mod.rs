@@ -99,7 +99,7 @@ fn headers_alone_have_their_comments_for_columns() {
             "# seen: 2 labels, such as SR 3, AFIB 1; 0 records have none",
         ],
     );
-    assert!(proposal.study().contains("classes = [\"426783006\", \"164889003\"]"));
+    assert!(proposal.study().contains("classes = [\"SR\", \"AFIB\"]"));
     manifest(&proposal.study());
     fs::remove_dir_all(&folder).unwrap();
 }
