@@ -1,4 +1,4 @@
-//! What networks are worth on the records of sources that did not teach them.
+//! What networks are worth on records that taught them nothing.
 
 use crate::workbench::{Workbench, sample, tiny};
 use ecgraft::store::Cell;
@@ -106,7 +106,7 @@ fn networks_are_evaluated_on_other_sources_and_only_on_whom_did_not_teach_them()
         bench.path.join("report.html")
     });
     let page = page.unwrap();
-    assert!(page.contains("regressions on the records of sources that did not teach them"));
+    assert!(page.contains("regressions on records that taught them nothing"));
     let verified = bench.run(&["verify"]).ok();
     assert!(verified.contains("metrics on other sources from"), "{verified}");
 
@@ -139,4 +139,25 @@ fn sources_that_know_nothing_of_what_is_learned_are_told() {
         elsewhere("[\"ptbxl\"]", "[]").replace(&features, "").replace(", { source = \"ptbxl\", share = 0.5 }", "");
     bench.write("targets.toml", &without.replace("share = 0.5", "share = 1.0"));
     bench.run(&["check", "targets.toml"]).users_fault(&["`ptbxl` knows none of the targets", "sources.ptbxl.features"]);
+}
+
+#[test]
+fn classes_of_ones_own_are_shown_and_counted_once_whoever_shares_the_stage() {
+    let bench = Workbench::new("own-classes");
+    let own = |name: &str| {
+        let more = "classes = { infarction = \"MI\", rest = \"*\" }\n";
+        tiny(name, &sample(), "").replace("[transfer]\n", &format!("[transfer]\n{more}"))
+    };
+    bench.write("experiments/one.toml", &own("one"));
+    bench.write("experiments/two.toml", &own("two"));
+    let table = bench.run(&["run"]).ok();
+    // 16 of the 72 test records have an infarction (the sample's README).
+    assert_eq!(table.matches("72 test records: 16 infarction, 56 rest.").count(), 2, "{table}");
+    let Cell::Text(run) = &bench.ask("SELECT run_id FROM runs WHERE experiment = 'one' AND graft = 'scratch'")[0][0]
+    else {
+        panic!("no run")
+    };
+    let shown = bench.run(&["show", run]).ok();
+    let rows = shown.lines().filter(|line| line.starts_with("infarction ") || line.starts_with("rest ")).count();
+    assert_eq!(rows, 4, "AUC and confusion of both: {shown}");
 }

@@ -20,9 +20,7 @@ const EVALUATED: &str = "evaluated_records";
 /// The tables of an experiment, with their titles: of regressions, and of classifiers; those that have rows.
 pub(super) fn sheets(comparison: &Comparison, experiment: &Experiment) -> Vec<(String, Sheet)> {
     let all = [("regressions", regressions(experiment)), ("classifiers", classifiers(comparison, experiment))];
-    let titled = |(what, sheet)| {
-        (format!("{}: {what} on the records of sources that did not teach them", experiment.name), sheet)
-    };
+    let titled = |(what, sheet)| (format!("{}: {what} on records that taught them nothing", experiment.name), sheet);
     all.map(titled).into_iter().filter(|(_, sheet)| !sheet.rows.is_empty()).collect()
 }
 

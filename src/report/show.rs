@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::layout;
 use crate::compare::ArmName;
 use crate::data::Subset;
+use crate::manifest::Class;
 use crate::metrics::{NamedMetric, Over};
 use crate::plan::TaskKind;
 use crate::store::{ClassScore, MeasuredSource, MeasuredTarget, MixTargetDetail, RunDetail, StageDetail};
@@ -159,8 +160,9 @@ fn spread(of: &MixTargetDetail) -> String {
 fn classes(detail: &RunDetail) -> Vec<String> {
     let transfer = detail.stages.iter().find(|stage| stage.row.kind == TaskKind::Transfer);
     let settings = transfer.and_then(|stage| serde_json::from_str::<serde_json::Value>(&stage.row.settings).ok());
-    let classes = settings.and_then(|settings| serde_json::from_value(settings["transfer"]["classes"].clone()).ok());
-    classes.unwrap_or_default()
+    let classes: Option<Vec<Class>> =
+        settings.and_then(|settings| serde_json::from_value(settings["transfer"]["classes"].clone()).ok());
+    classes.unwrap_or_default().iter().map(|class| class.name().to_owned()).collect()
 }
 
 /// Metrics on the test records.

@@ -166,6 +166,7 @@ pub fn run(plan: &Plan, options: &Options, progress: &Progress) -> Result<Summar
     }
     if !stop::asked() {
         elsewhere::evaluate(&shared, &mut store)?;
+        store.truncate_log();
     }
     let summary = *lock(&shared.summary);
     if stop::asked() {

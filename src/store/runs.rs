@@ -93,11 +93,11 @@ impl Store {
             let mut select = connection.prepare(
                 "WITH one AS (SELECT experiment, stage_id, settings FROM trial t JOIN stage s USING (stage_id)
                               WHERE current = 1 AND s.status = 'done' GROUP BY experiment),
-                      class AS (SELECT one.stage_id, key, iif(type = 'object', json_extract(value, '$.name'), value) AS name
+                      class AS (SELECT one.experiment, key, iif(type = 'object', json_extract(value, '$.name'), value) AS name
                                 FROM one, json_each(one.settings, '$.transfer.classes'))
                  SELECT one.experiment AS experiment, r.value AS records, c.name AS class, p.value AS positives,
                         a.value IS NOT NULL AS has_auc
-                 FROM one JOIN class c ON c.stage_id = one.stage_id
+                 FROM one JOIN class c ON c.experiment = one.experiment
                  JOIN score r ON r.stage_id = one.stage_id AND r.split = 'test' AND r.metric = 'records' AND r.class = ''
                  JOIN score p ON p.stage_id = one.stage_id AND p.split = 'test' AND p.metric = 'positives' AND p.class = c.name
                  LEFT JOIN score a ON a.stage_id = one.stage_id AND a.split = 'test' AND a.metric = 'auc' AND a.class = c.name
