@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::{Result, inspect};
 
-/// Look at a folder or file of ECGs, and propose the source that reads it, as TOML
+/// Look at a folder of ECGs or a table of them, and propose the source that reads it, as TOML
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

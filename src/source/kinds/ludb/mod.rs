@@ -91,7 +91,7 @@ impl Ludb {
     pub(crate) const KIND: SourceKind = SourceKind {
         declaration: Kind {
             name: "ludb",
-            doc: "The Lobachevsky University Electrocardiography Database; intervals from the waves that cardiologists marked.",
+            doc: "The Lobachevsky University Electrocardiography Database; intervals from the waves that cardiologists marked. A step is a microvolt, whatever gain the headers name, unless `gain` says another.",
             keys: &known_set(
                 folder_path!("\"$ECG_DATA/ludb\"", "The folder with `data`, or that itself."),
                 data_set("`ludb`, as of every source of this kind", "\"delineated\""),
