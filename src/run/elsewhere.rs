@@ -3,16 +3,16 @@
 //! No stage depends on it: a source may be added to `evaluate_on` when all is trained, and only it is looked at then. What
 //! is there for a stage and the data of a source is not done again. Two processes that evaluate the same write the same.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
-use super::{Device, Shared, donors, lock, pool, stage};
+use super::{Device, Shared, lock, pool, stage};
 use crate::data::{Subset, Taught, Wanted, unseen};
 use crate::error::Blame;
-use crate::manifest::{Class, Fusion, Manifest};
-use crate::nn::Network;
+use crate::manifest::{Class, Manifest};
 use crate::ops::Backend;
 use crate::plan::{Plan, Stage, StageKind};
-use crate::store::{Evaluated, EvaluatedMetric, EvaluatedRecord, Member, Store};
+use crate::store::{Evaluated, EvaluatedMetric, EvaluatedRecord, Member, StageSets, Store};
 use crate::tensor::Cpu;
 use crate::train::{self, Elsewhere, MeasuredValue, Told, Watch};
 use crate::{Error, Result, stop};
@@ -44,7 +44,7 @@ pub(super) fn evaluate(shared: &Shared<'_>, store: &mut Store) -> Result<()> {
     if tasks.is_empty() {
         return Ok(());
     }
-    let recordings = store.recordings()?;
+    let mut teachers = Teachers::read(store)?;
     let checksums = store.checksums()?;
     let pool = pool(shared.options.threads)?;
     for of_source in tasks.chunk_by(|one, next| one.source == next.source) {
@@ -55,7 +55,7 @@ pub(super) fn evaluate(shared: &Shared<'_>, store: &mut Store) -> Result<()> {
             if stop::asked() {
                 return Ok(());
             }
-            let Some(taught) = taught(shared, store, &recordings, task)? else { continue };
+            let Some(taught) = taught(shared, store, &mut teachers, task)? else { continue };
             let sha256 = checksums.get(&task.stage.id).and_then(Option::as_deref);
             match pool.install(|| on_device(shared, task, &taught, sha256)) {
                 Ok(found) => store.evaluate(&task.stage.id, task.fingerprint, &found)?,
@@ -85,6 +85,11 @@ fn on_device(shared: &Shared<'_>, task: &Task<'_>, taught: &Taught, sha256: Opti
 
 /// What is to be done, source by source, so that each is in memory while it is needed.
 fn tasks<'a>(plan: &'a Plan, store: &Store) -> Result<Vec<Task<'a>>> {
+    let is_asked =
+        |manifest: &Manifest| !manifest.regression.evaluate_on.is_empty() || !manifest.transfer.evaluate_on.is_empty();
+    if !plan.experiments.iter().any(|manifest| is_asked(manifest)) {
+        return Ok(Vec::new());
+    }
     let done = store.checksums()?;
     let evaluated = store.evaluated()?;
     let (mut tasks, mut planned) = (Vec::new(), HashSet::new());
@@ -112,28 +117,57 @@ fn tasks<'a>(plan: &'a Plan, store: &Store) -> Result<Vec<Task<'a>>> {
     Ok(tasks)
 }
 
-/// Who trained and validated the network and all that is grafted in it; `None`, which is told, where that is not known.
-fn taught(
-    shared: &Shared<'_>,
-    store: &Store,
-    recordings: &HashMap<i64, Member>,
-    task: &Task<'_>,
-) -> Result<Option<Taught>> {
+/// Who taught which stage, read once for all.
+struct Teachers {
+    sets: HashMap<String, StageSets>,
+    recordings: HashMap<i64, Member>,
+    /// The sets asked for last, and who is in them: networks that differ in little share them.
+    last: Option<(Vec<i64>, Arc<Taught>)>,
+}
+
+impl Teachers {
+    fn read(store: &Store) -> Result<Self> {
+        Ok(Self { sets: store.stage_sets()?, recordings: store.recordings()?, last: None })
+    }
+
+    /// Who trained and validated any of the stages of these ids; `None` where that is not known of one of them.
+    fn of(&mut self, store: &Store, stages: &[&str]) -> Result<Option<Arc<Taught>>> {
+        let mut sets = Vec::new();
+        for stage in stages {
+            let Some([Some(train), Some(validation), _]) = self.sets.get(*stage) else { return Ok(None) };
+            sets.extend([*train, *validation]);
+        }
+        sets.sort_unstable();
+        sets.dedup();
+        if let Some((_, taught)) = self.last.as_ref().filter(|(last, _)| *last == sets) {
+            return Ok(Some(taught.clone()));
+        }
+        let mut taught = Taught::default();
+        for set in &sets {
+            let members = store.record_set(*set)?.recordings;
+            for member in members.iter().filter_map(|id| self.recordings.get(id)) {
+                taught.people.insert((member.data_set.clone(), member.patient.clone()));
+                taught.recordings.extend(member.recording);
+            }
+        }
+        let taught = Arc::new(taught);
+        self.last = Some((sets, taught.clone()));
+        Ok(Some(taught))
+    }
+}
+
+/// Who taught the network of a task and all that is grafted in it; `None`, which is told, where that is not known.
+fn taught(shared: &Shared<'_>, store: &Store, teachers: &mut Teachers, task: &Task<'_>) -> Result<Option<Arc<Taught>>> {
     let plan = shared.plan;
-    let mut ids = vec![task.stage.id.as_str()];
-    ids.extend(task.stage.inputs().iter().map(|&input| plan.stages[input].id.as_str()));
-    let Some(own) = store.taught(&ids)? else {
+    let inputs = task.stage.inputs().iter().map(|&input| plan.stages[input].id.as_str());
+    let ids: Vec<&str> = std::iter::once(task.stage.id.as_str()).chain(inputs).collect();
+    let taught = teachers.of(store, &ids)?;
+    if taught.is_none() {
         let what = task.stage.describe(plan);
         let why = "an older version trained it and did not keep who did";
         shared.progress.message(&format!("{what} is not evaluated on {}: {why}", task.source));
-        return Ok(None);
-    };
-    let mut taught = Taught::default();
-    for member in own.iter().filter_map(|id| recordings.get(id)) {
-        taught.people.insert((member.data_set.clone(), member.patient.clone()));
-        taught.recordings.extend(member.recording);
     }
-    Ok(Some(taught))
+    Ok(taught)
 }
 
 /// What the network is worth on the source.
@@ -144,7 +178,7 @@ fn evaluated<D: Backend>(
     taught: &Taught,
     sha256: Option<&str>,
 ) -> Result<Evaluated> {
-    let Task { manifest, stage, source, .. } = *task;
+    let Task { manifest, stage, index, source, .. } = *task;
     let names = [source.to_owned()];
     let datasets = shared.sources.load(manifest, &names, &shared.plan.fingerprints, shared.progress)?;
     let dataset = datasets.get(source).ok_or_else(|| Error::internal(format!("source {source} is not loaded")))?;
@@ -159,8 +193,8 @@ fn evaluated<D: Backend>(
     if picks.is_empty() {
         return Ok(found);
     }
-    let (mut network, metadata) = network(device, shared, task, sha256)?;
-    let (signal, metadata) = (&manifest.signal, &metadata);
+    let (mut network, checkpoint) = stage::trained(device, shared, index, sha256)?;
+    let (signal, metadata) = (&manifest.signal, checkpoint.metadata());
     let elsewhere = Elsewhere { device, signal, metadata, datasets: &datasets, picks: &picks };
     match &stage.kind {
         StageKind::Regression { targets, .. } => {
@@ -209,30 +243,6 @@ fn take_told(found: &mut Evaluated, told: Told, classes: &[Class]) {
 
 fn metric_of(subject: &str, metric: &str, value: Option<f64>) -> EvaluatedMetric {
     EvaluatedMetric { subject: subject.to_owned(), metric: metric.to_owned(), value }
-}
-
-/// The network of the task's stage, and what its file says of it.
-fn network<D: Backend>(
-    device: &D,
-    shared: &Shared<'_>,
-    task: &Task<'_>,
-    sha256: Option<&str>,
-) -> Result<(Network<D>, BTreeMap<String, String>)> {
-    let Task { manifest, stage, .. } = *task;
-    let missing = || Error::internal(format!("no architecture {}", stage.architecture));
-    // The stage may be of another manifest, which calls its architecture by another name.
-    let first = &shared.plan.experiments[stage.experiment];
-    let architecture = first.architectures.get(&stage.architecture).ok_or_else(missing)?;
-    let (outputs, backbones) = match &stage.kind {
-        StageKind::Regression { targets, .. } => (targets.list().len(), (1, Fusion::Concat)),
-        StageKind::Transfer { backbones, fusion, .. } => (manifest.transfer.classes.len(), (*backbones, *fusion)),
-        StageKind::Classification { .. } => (manifest.classification.training.classes.len(), (1, Fusion::Concat)),
-    };
-    let mut random = crate::seed::stream(0, "overwritten", 0);
-    let mut network = Network::new(device, architecture, manifest.signal.shape(), backbones, outputs, &mut random)?;
-    let checkpoint = donors::read(&shared.options.results, stage, sha256)?;
-    checkpoint.fill(&mut network)?;
-    Ok((network, checkpoint.metadata().clone()))
 }
 
 /// Stops where the user asks to.

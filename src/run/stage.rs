@@ -12,7 +12,8 @@ use crate::nn::Network;
 use crate::ops::Backend;
 use crate::plan::{Stage, StageKind};
 use crate::store::Weights;
-use crate::train::{self, Graft, Outcome, Randomness, Saving, Trained, Training, Watch, checkpoint};
+use crate::train::checkpoint::{self, Checkpoint};
+use crate::train::{self, Graft, Outcome, Randomness, Saving, Trained, Training, Watch};
 use crate::{Result, durable, stop};
 
 use super::{Held, Shared, donors, lock};
@@ -77,10 +78,7 @@ pub(super) fn unless_damaged<T>(shared: &Shared<'_>, work: impl Fn() -> Result<T
 fn train_once<D: Backend>(device: &D, shared: &Shared<'_>, index: usize, held: &Held) -> Result<Finished> {
     let stage = &shared.plan.stages[index];
     let manifest = &shared.plan.experiments[stage.experiment];
-    let architecture = manifest
-        .architectures
-        .get(&stage.architecture)
-        .ok_or_else(|| Error::internal(format!("no architecture {}", stage.architecture)))?;
+    let architecture = architecture_of(manifest, stage)?;
 
     let randomness = match &stage.kind {
         StageKind::Regression { targets, .. } => Randomness::regression(targets.list(), stage.seed),
@@ -101,8 +99,11 @@ fn train_once<D: Backend>(device: &D, shared: &Shared<'_>, index: usize, held: &
             trained
         }
         StageKind::Transfer { grafts, backbones, fusion, freeze, .. } => {
-            let donors =
-                grafts.iter().map(|&donor| load(device, shared, donor, architecture)).collect::<Result<Vec<_>>>()?;
+            let donor = |&donor: &usize| {
+                let sha256 = lock(&shared.checksums).get(&donor).cloned();
+                trained(device, shared, donor, sha256.as_deref()).map(|(network, _)| network)
+            };
+            let donors = grafts.iter().map(donor).collect::<Result<Vec<_>>>()?;
             let freeze = freeze.as_ref().and_then(|name| manifest.freezes.get(name));
             let graft = Graft { donors: &donors, backbones: *backbones, fusion: *fusion, freeze };
             train::transfer(&training, &manifest.transfer, &graft, &mut follow)?
@@ -189,21 +190,32 @@ fn warnings<'a>(datasets: &Datasets, sources: impl IntoIterator<Item = &'a str>)
     sources.into_iter().flat_map(of).collect()
 }
 
-/// The trained network of stage `index`, which is to be grafted.
-fn load<D: Backend>(device: &D, shared: &Shared<'_>, index: usize, architecture: &Architecture) -> Result<Network<D>> {
+/// The trained network of stage `index`, whose weights have this checksum, and what they were read from.
+pub(super) fn trained<D: Backend>(
+    device: &D,
+    shared: &Shared<'_>,
+    index: usize,
+    sha256: Option<&str>,
+) -> Result<(Network<D>, Checkpoint)> {
     let stage = &shared.plan.stages[index];
     let manifest = &shared.plan.experiments[stage.experiment];
-    let outputs = match &stage.kind {
-        StageKind::Regression { targets, .. } => targets.list().len(),
-        StageKind::Classification { .. } => manifest.classification.training.classes.len(),
-        StageKind::Transfer { .. } => manifest.transfer.classes.len(),
+    let (outputs, backbones) = match &stage.kind {
+        StageKind::Regression { targets, .. } => (targets.list().len(), (1, Fusion::Concat)),
+        StageKind::Classification { .. } => (manifest.classification.training.classes.len(), (1, Fusion::Concat)),
+        StageKind::Transfer { backbones, fusion, .. } => (manifest.transfer.classes.len(), (*backbones, *fusion)),
     };
-    let (signal, one) = (manifest.signal.shape(), (1, Fusion::Concat));
+    let (architecture, signal) = (architecture_of(manifest, stage)?, manifest.signal.shape());
     let mut random = crate::seed::stream(0, "overwritten", 0);
-    let mut net = Network::new(device, architecture, signal, one, outputs, &mut random)?;
-    let sha256 = lock(&shared.checksums).get(&index).cloned();
-    donors::read(&shared.options.results, stage, sha256.as_deref())?.fill(&mut net)?;
-    Ok(net)
+    let mut network = Network::new(device, architecture, signal, backbones, outputs, &mut random)?;
+    let checkpoint = donors::read(&shared.options.results, stage, sha256)?;
+    checkpoint.fill(&mut network)?;
+    Ok((network, checkpoint))
+}
+
+/// The architecture of a stage that `manifest` asked for first.
+fn architecture_of<'m>(manifest: &'m Manifest, stage: &Stage) -> Result<&'m Architecture> {
+    let found = manifest.architectures.get(&stage.architecture);
+    found.ok_or_else(|| Error::internal(format!("no architecture {}", stage.architecture)))
 }
 
 /// How a stage ended, in a few words.

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use rusqlite::{Connection, params};
 
 use super::rows::{self, TableRow};
-use super::{EvaluatedRecord, Evaluation, RecordSet, Store};
+use super::{EvaluatedRecord, Evaluation, Store};
 use crate::Result;
 use crate::plan::Plan;
 
@@ -142,23 +142,5 @@ impl Store {
             ))?;
             rows::all(&mut select, [stage, fingerprint])
         })
-    }
-
-    /// The recordings that trained or validated any of `stages`, by the ids that [`Store::recordings`] has; `None` where that
-    /// is not known of one of them.
-    ///
-    /// # Errors
-    /// Where the store cannot be read.
-    pub fn taught(&self, stages: &[&str]) -> Result<Option<HashSet<i64>>> {
-        let sets = self.stage_sets()?;
-        let mut recordings = HashSet::new();
-        for stage in stages {
-            let Some([Some(train), Some(validation), _]) = sets.get(*stage) else { return Ok(None) };
-            for set in [train, validation] {
-                let RecordSet { recordings: own, .. } = self.record_set(*set)?;
-                recordings.extend(own);
-            }
-        }
-        Ok(Some(recordings))
     }
 }

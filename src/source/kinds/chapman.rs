@@ -148,8 +148,7 @@ impl KnownSet for Chapman {
             leads_are: Some(Axis::Columns),
         };
         let place = Place { path: listing.file(index)?.to_owned(), entry: None };
-        let reading = request.reading.in_unit(Voltage::Microvolt);
-        signals::read(&place, &layout, &Request { reading: &reading, ..*request })
+        signals::read_in(Voltage::Microvolt, &place, &layout, request)
     }
 }
 

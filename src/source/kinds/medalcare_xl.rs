@@ -143,8 +143,7 @@ impl KnownSet for MedalcareXl {
             leads_are: Some(Axis::Rows),
         };
         let place = Place { path: listing.file(index)?.to_owned(), entry: None };
-        let reading = request.reading.in_unit(Voltage::Millivolt);
-        signals::read(&place, &layout, &Request { reading: &reading, ..*request })
+        signals::read_in(Voltage::Millivolt, &place, &layout, request)
     }
 }
 

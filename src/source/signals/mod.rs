@@ -24,4 +24,5 @@ mod wfdb;
 pub(crate) use hdf5::column;
 pub use look::{Array, Look};
 pub use place::{Axis, Layout, Place};
+pub(in crate::source) use registry::read_in;
 pub use registry::{files, is_there, look, read};

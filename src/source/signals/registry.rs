@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{Layout, Look, Place, hdf5, hospital, matlab, numpy, text, wfdb};
+use crate::ecg::Voltage;
 use crate::source::{Found, Request};
 use crate::{Error, Result};
 
@@ -27,6 +28,19 @@ const FORMATS: &[Format] = &[
 
 /// Its files are told apart by their content, and may have no ending.
 const HOSPITAL: Format = Format { endings: hospital::ENDINGS, read: hospital::read, look: hospital::look };
+
+/// The same of files that do not say their unit, which is `unit` unless the source says a unit or a gain.
+///
+/// # Errors
+/// As [`read`].
+pub(in crate::source) fn read_in(
+    unit: Voltage,
+    place: &Place,
+    layout: &Layout,
+    request: &Request<'_>,
+) -> Result<Found> {
+    read(place, layout, &Request { reading: &request.reading.in_unit(unit), ..*request })
+}
 
 /// Reads one record: of it what is asked for, and only that is checked. Samples are mV.
 ///

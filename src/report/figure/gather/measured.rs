@@ -34,7 +34,14 @@ pub(super) fn measured(
     for candidates in [own, all] {
         let mut found: Vec<Measured> = Vec::new();
         for stage in candidates {
-            add(store, stage, &elsewhere, &mut found)?;
+            let known: Vec<Target> = found.iter().map(|of| of.target).collect();
+            let own = stages.test_errors(&stage.stage_id).iter().map(|of| of.target.as_str());
+            let of_stage = elsewhere.iter().filter(|one| one.stage_id == stage.stage_id);
+            let mut names = own.chain(of_stage.filter_map(|one| one.subject.as_deref()));
+            // Records are read of those alone that have something to show.
+            if names.any(|name| known.iter().all(|target| target.name() != name)) {
+                add(store, stage, &elsewhere, (&known, &mut found))?;
+            }
         }
         if !found.is_empty() {
             found.sort_by_key(|of| of.target);
@@ -44,19 +51,23 @@ pub(super) fn measured(
     Ok(Vec::new())
 }
 
-/// Adds to `found` what `stage` measured of targets that are not among them yet, of its own test records and elsewhere.
-fn add(store: &Store, stage: &StageRow, elsewhere: &[Evaluation], found: &mut Vec<Measured>) -> Result<()> {
-    let known: Vec<Target> = found.iter().map(|of| of.target).collect();
+/// Adds to `found` what `stage` measured of targets that are not `known` from another, of its own test records and elsewhere.
+fn add(
+    store: &Store,
+    stage: &StageRow,
+    elsewhere: &[Evaluation],
+    (known, found): (&[Target], &mut Vec<Measured>),
+) -> Result<()> {
     let name = format!("{} ({}, seed {})", stage_name(stage), stage.architecture, stage.seed);
     let own =
         store.measured_of(&stage.stage_id)?.into_iter().map(|value| (value.target, (value.truth, value.measured)));
-    gather(name.clone(), own, &known, found);
+    gather(name.clone(), own, known, found);
     let own = elsewhere.iter().filter(|one| one.stage_id == stage.stage_id);
     let sources: BTreeMap<&str, &str> = own.map(|one| (&*one.source, &*one.fingerprint)).collect();
     for (source, fingerprint) in sources {
         let values = store.evaluated_records(&stage.stage_id, fingerprint)?;
         let values = values.into_iter().map(|value| (value.subject, (value.truth, value.said)));
-        gather(format!("{name}, on {source}"), values, &known, found);
+        gather(format!("{name}, on {source}"), values, known, found);
     }
     Ok(())
 }

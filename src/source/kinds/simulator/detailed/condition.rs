@@ -5,59 +5,6 @@ use Condition::*;
 use crate::ecg::LabelSet;
 use crate::source::maps::{Codes, Labels};
 
-/// What a record is called: an SCP-ECG statement as PTB-XL writes it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Condition {
-    /// `NORM`: no other, and every interval within normal limits.
-    Normal,
-    /// `SBRAD`: sinus bradycardia.
-    Bradycardia,
-    /// `STACH`: sinus tachycardia.
-    Tachycardia,
-    /// `AFIB`: atrial fibrillation.
-    Fibrillation,
-    /// `PVC`: premature ventricular complexes.
-    Ventricular,
-    /// `PAC`: premature atrial complexes.
-    Atrial,
-    /// `1AVB`: first degree AV block.
-    AvBlock,
-    /// `IRBBB`: incomplete right bundle branch block.
-    IncompleteRight,
-    /// `CRBBB`: complete right bundle branch block.
-    CompleteRight,
-    /// `CLBBB`: complete left bundle branch block.
-    CompleteLeft,
-    /// `LAFB`: left anterior fascicular block.
-    LeftAnterior,
-    /// `IMI`: inferior infarction.
-    Inferior,
-    /// `ILMI`: inferolateral infarction.
-    Inferolateral,
-    /// `ASMI`: anteroseptal infarction.
-    Anteroseptal,
-    /// `AMI`: anterior infarction.
-    Anterior,
-    /// `ALMI`: anterolateral infarction.
-    Anterolateral,
-    /// `LMI`: lateral infarction.
-    Lateral,
-    /// `LVH`: left ventricular hypertrophy.
-    LeftHypertrophy,
-    /// `RVH`: right ventricular hypertrophy.
-    RightHypertrophy,
-    /// `ISC_`: ischaemic ST-T changes: ST depressed, T inverted.
-    Ischaemia,
-    /// `STD_`: ST depression.
-    StDepression,
-    /// `NDT`: T flat.
-    FlatT,
-    /// `INVT`: T inverted.
-    InvertedT,
-    /// `LNGQT`: long QT.
-    LongQt,
-}
-
 /// Conditions of one group exclude each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Group {
@@ -83,72 +30,61 @@ struct Facts {
     women: f64,
 }
 
-const fn facts(names: [&'static str; 2], group: Group, age: [f64; 2], women: f64) -> Facts {
-    Facts { names, group, age, women }
+/// Declares the conditions, each in one line: what it is, its code and what that means, its group, and of whom PTB-XL's records of it
+/// are.
+macro_rules! conditions {
+    ($($(#[$meaning:meta])* $name:ident: $code:literal $text:literal, $group:ident, $age:expr, $women:expr;)+) => {
+        /// What a record is called: an SCP-ECG statement as PTB-XL writes it.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Condition {
+            $(#[doc = concat!("`", $code, "`: ", $text, ".")] $(#[$meaning])* $name,)+
+        }
+
+        impl Condition {
+            /// All, in the order of the documentation.
+            pub const ALL: [Condition; [$($code),+].len()] = [$($name),+];
+
+            fn facts(self) -> Facts {
+                match self {
+                    $($name => Facts { names: [$code, $text], group: Group::$group, age: $age, women: $women },)+
+                }
+            }
+        }
+    };
+}
+
+conditions! {
+    /// No other, and every interval within normal limits.
+    Normal: "NORM" "normal ECG", Normal, [48.0, 18.0], 0.55;
+    Bradycardia: "SBRAD" "sinus bradycardia", Rhythm, [55.0, 20.0], 0.45;
+    Tachycardia: "STACH" "sinus tachycardia", Rhythm, [60.0, 18.0], 0.48;
+    Fibrillation: "AFIB" "atrial fibrillation", Rhythm, [73.0, 11.0], 0.43;
+    Ventricular: "PVC" "premature ventricular complexes", Ectopy, [69.0, 14.0], 0.44;
+    Atrial: "PAC" "premature atrial complexes", Ectopy, [71.0, 15.0], 0.50;
+    AvBlock: "1AVB" "first degree AV block", Av, [69.0, 14.0], 0.35;
+    IncompleteRight: "IRBBB" "incomplete right bundle branch block", Bundle, [54.0, 19.0], 0.32;
+    CompleteRight: "CRBBB" "complete right bundle branch block", Bundle, [67.0, 14.0], 0.28;
+    CompleteLeft: "CLBBB" "complete left bundle branch block", Bundle, [71.0, 11.0], 0.50;
+    LeftAnterior: "LAFB" "left anterior fascicular block", Fascicle, [66.0, 16.0], 0.36;
+    Inferior: "IMI" "inferior infarction", Infarction, [66.0, 13.0], 0.30;
+    Inferolateral: "ILMI" "inferolateral infarction", Infarction, [66.0, 13.0], 0.30;
+    Anteroseptal: "ASMI" "anteroseptal infarction", Infarction, [68.0, 13.0], 0.43;
+    Anterior: "AMI" "anterior infarction", Infarction, [67.0, 14.0], 0.40;
+    Anterolateral: "ALMI" "anterolateral infarction", Infarction, [69.0, 12.0], 0.42;
+    Lateral: "LMI" "lateral infarction", Infarction, [66.0, 13.0], 0.40;
+    LeftHypertrophy: "LVH" "left ventricular hypertrophy", Hypertrophy, [68.0, 16.0], 0.45;
+    RightHypertrophy: "RVH" "right ventricular hypertrophy", Hypertrophy, [62.0, 18.0], 0.45;
+    /// ST depressed, T inverted.
+    Ischaemia: "ISC_" "ischaemic ST-T changes", Repolarisation, [71.0, 12.0], 0.45;
+    StDepression: "STD_" "ST depression", Repolarisation, [70.0, 13.0], 0.50;
+    FlatT: "NDT" "flat T waves", Repolarisation, [63.0, 16.0], 0.54;
+    InvertedT: "INVT" "inverted T waves", Repolarisation, [67.0, 14.0], 0.52;
+    LongQt: "LNGQT" "long QT", Qt, [66.0, 16.0], 0.60;
 }
 
 impl Condition {
-    /// All, in the order of the documentation.
-    pub const ALL: [Condition; 24] = [
-        Normal,
-        Bradycardia,
-        Tachycardia,
-        Fibrillation,
-        Ventricular,
-        Atrial,
-        AvBlock,
-        IncompleteRight,
-        CompleteRight,
-        CompleteLeft,
-        LeftAnterior,
-        Inferior,
-        Inferolateral,
-        Anteroseptal,
-        Anterior,
-        Anterolateral,
-        Lateral,
-        LeftHypertrophy,
-        RightHypertrophy,
-        Ischaemia,
-        StDepression,
-        FlatT,
-        InvertedT,
-        LongQt,
-    ];
-
     /// The infarctions.
     pub const INFARCTIONS: [Condition; 6] = [Inferior, Inferolateral, Anteroseptal, Anterior, Anterolateral, Lateral];
-
-    fn facts(self) -> Facts {
-        match self {
-            Normal => facts(["NORM", "normal ECG"], Group::Normal, [48.0, 18.0], 0.55),
-            Bradycardia => facts(["SBRAD", "sinus bradycardia"], Group::Rhythm, [55.0, 20.0], 0.45),
-            Tachycardia => facts(["STACH", "sinus tachycardia"], Group::Rhythm, [60.0, 18.0], 0.48),
-            Fibrillation => facts(["AFIB", "atrial fibrillation"], Group::Rhythm, [73.0, 11.0], 0.43),
-            Ventricular => facts(["PVC", "premature ventricular complexes"], Group::Ectopy, [69.0, 14.0], 0.44),
-            Atrial => facts(["PAC", "premature atrial complexes"], Group::Ectopy, [71.0, 15.0], 0.50),
-            AvBlock => facts(["1AVB", "first degree AV block"], Group::Av, [69.0, 14.0], 0.35),
-            IncompleteRight => {
-                facts(["IRBBB", "incomplete right bundle branch block"], Group::Bundle, [54.0, 19.0], 0.32)
-            }
-            CompleteRight => facts(["CRBBB", "complete right bundle branch block"], Group::Bundle, [67.0, 14.0], 0.28),
-            CompleteLeft => facts(["CLBBB", "complete left bundle branch block"], Group::Bundle, [71.0, 11.0], 0.50),
-            LeftAnterior => facts(["LAFB", "left anterior fascicular block"], Group::Fascicle, [66.0, 16.0], 0.36),
-            Inferior => facts(["IMI", "inferior infarction"], Group::Infarction, [66.0, 13.0], 0.30),
-            Inferolateral => facts(["ILMI", "inferolateral infarction"], Group::Infarction, [66.0, 13.0], 0.30),
-            Anteroseptal => facts(["ASMI", "anteroseptal infarction"], Group::Infarction, [68.0, 13.0], 0.43),
-            Anterior => facts(["AMI", "anterior infarction"], Group::Infarction, [67.0, 14.0], 0.40),
-            Anterolateral => facts(["ALMI", "anterolateral infarction"], Group::Infarction, [69.0, 12.0], 0.42),
-            Lateral => facts(["LMI", "lateral infarction"], Group::Infarction, [66.0, 13.0], 0.40),
-            LeftHypertrophy => facts(["LVH", "left ventricular hypertrophy"], Group::Hypertrophy, [68.0, 16.0], 0.45),
-            RightHypertrophy => facts(["RVH", "right ventricular hypertrophy"], Group::Hypertrophy, [62.0, 18.0], 0.45),
-            Ischaemia => facts(["ISC_", "ischaemic ST-T changes"], Group::Repolarisation, [71.0, 12.0], 0.45),
-            StDepression => facts(["STD_", "ST depression"], Group::Repolarisation, [70.0, 13.0], 0.50),
-            FlatT => facts(["NDT", "flat T waves"], Group::Repolarisation, [63.0, 16.0], 0.54),
-            InvertedT => facts(["INVT", "inverted T waves"], Group::Repolarisation, [67.0, 14.0], 0.52),
-            LongQt => facts(["LNGQT", "long QT"], Group::Qt, [66.0, 16.0], 0.60),
-        }
-    }
 
     /// The statement: `AFIB`.
     pub fn code(self) -> &'static str {
