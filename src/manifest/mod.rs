@@ -5,6 +5,8 @@
 
 mod checks;
 mod class;
+mod comparison_checks;
+mod comparisons;
 mod condition;
 mod diagnostic;
 mod freeze;
@@ -29,6 +31,7 @@ mod types;
 mod window;
 
 pub use class::{Class, Rule};
+pub use comparisons::*;
 pub use condition::{Comparison, Condition, ConditionFault, ConditionName, Quantity};
 pub use diagnostic::Diagnostic;
 pub use freeze::{Freeze, FreezeStep, L2Sp};
@@ -56,7 +59,7 @@ use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use toml::de::DeTable;
+use toml::de::{DeTable, DeValue};
 use walkdir::WalkDir;
 
 use crate::declare::Problem;
@@ -160,7 +163,26 @@ fn files(paths: &[PathBuf]) -> (Vec<PathBuf>, Vec<String>) {
 
 /// Where the value of `name` stands in a manifest that was parsed.
 fn name_span(text: &str) -> std::ops::Range<usize> {
-    DeTable::parse(text).ok().and_then(|table| table.get_ref().get("name").map(toml::Spanned::span)).unwrap_or(0..0)
+    span_of(text, &["name"])
+}
+
+/// Where a value stands in a manifest that was parsed; the last written one on the way to it.
+fn span_of(text: &str, place: &[&str]) -> std::ops::Range<usize> {
+    let Ok(table) = DeTable::parse(text) else { return 0..0 };
+    let Some((first, rest)) = place.split_first() else { return 0..0 };
+    let Some(mut value) = table.get_ref().get(*first) else { return 0..0 };
+    for step in rest {
+        let next = match value.get_ref() {
+            DeValue::Table(table) => table.get(*step),
+            DeValue::Array(items) => step.parse::<usize>().ok().and_then(|index| items.get(index)),
+            _ => None,
+        };
+        match next {
+            Some(next) => value = next,
+            None => break,
+        }
+    }
+    value.span()
 }
 
 /// Parses and checks one manifest: `path` names it in messages, and relative paths in it start at its
@@ -210,6 +232,7 @@ pub fn parse(
         Ok(manifest) => {
             problems.extend(checks::all(&manifest, &read.places));
             problems.extend(trial_checks::all(&manifest, &read.places));
+            problems.extend(comparison_checks::all(&manifest, &read.places));
             if problems.is_empty() { Ok(manifest) } else { Err(diagnostics(path, text, problems)) }
         }
         Err(error) => {
@@ -249,6 +272,7 @@ fn typed(path: &Path, text: &str, mut json: Value) -> serde_json::Result<Manifes
         classification: part(json, "classification")?,
         compute: part(json, "compute")?,
         trials: part(json, "trials")?,
+        comparisons: part(json, "comparisons")?,
     };
     manifest.freezes.entry("none".into()).or_default();
     Ok(manifest)
@@ -268,6 +292,12 @@ impl Manifest {
             }
         }
         used
+    }
+
+    /// What is wrong with the value at one place of the manifest, told with line and column: for checks of what only later
+    /// rooms know.
+    pub fn fault(&self, place: &[&str], message: impl Into<String>) -> Diagnostic {
+        Diagnostic::new(&self.path, &self.text, span_of(&self.text, place), message)
     }
 
     /// The names of those classes that are told by voltage.

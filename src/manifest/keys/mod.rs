@@ -5,7 +5,7 @@ mod stages;
 use stages::DONOR;
 pub(super) use stages::{CLASSES, TARGET, TARGETS};
 
-use super::{Compute, Freeze, Mix, Pretraining, Protocol, Regression, Signal, Transfer, Trials};
+use super::{Comparisons, Compute, Freeze, Mix, Pretraining, Protocol, Regression, Signal, Transfer, Trials};
 use crate::declare::{Key, Range, Type, Value as _, Words, count, known as words, list_of as list};
 use crate::nn::{ARCHITECTURES, Fusion};
 use crate::source::KINDS;
@@ -63,6 +63,12 @@ pub(crate) const MANIFEST: &[Key] = &[
         "How numbers are made; part of a run's identity. Where it runs is chosen on the command line.",
     ),
     Key::new("trials", Trials::TYPE, "{}", "Every combination of these lists is a trial."),
+    Key::new(
+        "comparisons",
+        Comparisons::TYPE,
+        "{}",
+        "What is to be compared, said before it is seen what comes out: `run`, `compare` and `report` show it first, corrected as planned; every other difference is exploratory. It decides the id of no stage.",
+    ),
 ];
 
 pub(super) const PRECISION: Words =
