@@ -17,15 +17,10 @@ pub(super) fn all(manifest: &Manifest, places: &Places) -> Vec<Problem> {
         return checks.problems;
     }
     let arms = arms(&manifest.trials);
-    let mut names = BTreeSet::new();
     for (family, comparisons) in manifest.comparisons.families() {
         for (index, comparison) in comparisons.iter().enumerate() {
             let step = index.to_string();
             let at = ["comparisons", family, &step];
-            if !names.insert(comparison.name.as_str()) && places.is_sound(&[&at[..], &["name"]].concat()) {
-                let message = format!("an earlier comparison is called `{}`; give each its own name", comparison.name);
-                checks.problem(&[&at[..], &["name"]].concat(), message);
-            }
             if places.is_sound(&at) {
                 checks.comparison(&at, comparison, &arms);
             }

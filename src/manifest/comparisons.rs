@@ -24,12 +24,12 @@ table! {
     /// architecture, at each share of the labels, with each freeze), and each of them is a member of the family. In a key that
     /// `against` does not name, what is compared is alike; a network from scratch has neither mix nor freeze.
     pub struct PlannedComparison {
-        /// What it is called, in tables too.
+        /// What it is called, in tables too; comparisons of one name are one question.
         pub name: String = required, example "\"simulator against DeepFake\"";
         /// The arms that are compared.
-        pub arm: ArmPattern = {}, example r#"{ "graft": "qrs", "mix": "simulated" }"#;
+        pub arm: ArmPattern = {}, example r#"{ "graft": "qrs", "mix": "synthetic" }"#;
         /// What they are compared with: an arm, the one from scratch, or each other along a key.
-        pub against: Against = required, example r#"{ "mix": "deepfake" }"#;
+        pub against: Against = required, example "\"scratch\"";
         /// The metric, as `ecgraft compare --metric` takes it.
         pub metric: Option<String> = none in Type::Text(1), absent "the mean AUC of the classes, `macro_auc`",
             example "\"auc:MI\"";
@@ -44,11 +44,11 @@ table! {
         /// The graft as tables have it: `qrs`, `hr+qrs`, `gate(hr+qrs)`, `scratch`, or `scratch x2` for two fresh backbones.
         pub graft: Option<String> = none in Type::Text(1), absent "any", example "\"qrs\"";
         /// The mix.
-        pub mix: Option<String> = none in Type::Name(Names::Mix), absent "any", example "\"simulated\"";
+        pub mix: Option<String> = none in Type::Name(Names::Mix), absent "any", example "\"synthetic\"";
         /// The freeze.
         pub freeze: Option<String> = none in Type::Name(Names::Freeze), absent "any", example "\"none\"";
         /// The share of the training records.
-        pub label_fraction: Option<f64> = none in SHARE, absent "any", example "0.1";
+        pub label_fraction: Option<f64> = none in SHARE, absent "any", example "1.0";
     }
 }
 

@@ -15,12 +15,13 @@ pub(super) struct Signs {
     pub apart: &'static str,
 }
 
-/// What titles of tables have behind them where other comparisons were planned.
-pub(super) const EXPLORATORY: &str = " (exploratory, not planned)";
+/// What titles of tables say where other comparisons were planned.
+pub(super) const EXPLORATORY: &str = "exploratory, not planned";
 
 /// The title of the table of an experiment's arms.
 pub(super) fn title(experiment: &Experiment) -> String {
-    format!("{}{}", experiment.name, if experiment.has_plan { EXPLORATORY } else { "" })
+    let name = &experiment.name;
+    if experiment.has_plan { format!("{name} ({EXPLORATORY})") } else { name.clone() }
 }
 
 /// What is to be said of one table: how much of it is done, and what is missing.
@@ -67,7 +68,7 @@ fn no_baseline(comparison: &Comparison, experiment: &Experiment) -> Option<Strin
     let baseline = &comparison.baseline;
     (is_lacking && comparison.shows_arms()).then(|| match baseline.is_scratch() {
         true => "Δ is — where there is no baseline from scratch with the same architecture and labels.".to_owned(),
-        false => format!("Δ is — where there is not {}.", baseline.in_words()),
+        false => format!("Δ is — where no arm with {baseline} is like it in all else."),
     })
 }
 

@@ -32,7 +32,7 @@ pub(super) fn planned(comparison: &Comparison, experiment: &Experiment, signs: &
 /// The table of every two arms along a key, where that is asked for.
 pub(super) fn along(comparison: &Comparison, experiment: &Experiment) -> Option<Titled> {
     let axis = comparison.against?;
-    let exploratory = if experiment.has_plan { legend::EXPLORATORY } else { "" };
+    let exploratory = if experiment.has_plan { format!(", {}", legend::EXPLORATORY) } else { String::new() };
     let title = format!("{}: every two of {}{exploratory}", experiment.name, axis.heading());
     let (title, sheet) = table(comparison, title, &experiment.pairs, Some(axis));
     Some(Titled { title, sheet, notes: Vec::new() })
