@@ -42,4 +42,5 @@ mod table;
 mod torture;
 mod training;
 mod unmeasurable;
+mod variants;
 mod verify;

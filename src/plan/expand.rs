@@ -13,9 +13,10 @@ use crate::{Error, Result};
 /// See [`super::expand`].
 pub(super) fn expand(manifests: Vec<Manifest>, fingerprints: &Fingerprints, overlaps: &Overlaps) -> Result<Plan> {
     let mut expansion = Expansion::default();
-    let mut names = HashSet::new();
+    let (mut scopes, mut files) = (HashSet::new(), HashMap::new());
     for (experiment, manifest) in manifests.iter().enumerate() {
-        if !names.insert(&manifest.name) {
+        let file = files.entry(&manifest.name).or_insert(&manifest.path);
+        if *file != &manifest.path || !scopes.insert(manifest.scope()) {
             return Err(Error::user(format!(
                 "{}: the experiment name {:?} is taken by another manifest; give each its own name",
                 manifest.path.display(),
@@ -135,7 +136,12 @@ impl<'a> Experiment<'a> {
 
     /// Whether an entry of `exclude` leaves the trial out.
     fn excludes(&self, arm: &Arm<'_>) -> bool {
-        self.manifest.trials.exclude.iter().any(|exclude| arm.agrees(exclude))
+        let manifest = self.manifest;
+        let is_here = |exclude: &&Exclude| {
+            exclude.variant.as_ref().is_none_or(|variant| manifest.variant.as_ref() == Some(variant))
+                && exclude.fold.is_none_or(|fold| manifest.fold == Some(fold))
+        };
+        manifest.trials.exclude.iter().filter(is_here).any(|exclude| arm.agrees(exclude))
     }
 }
 
@@ -240,7 +246,7 @@ impl Expansion {
         let input_ids: Vec<Id> = inputs.iter().map(|&index| self.ids[index]).collect();
         let shape = (arm.backbones, arm.fusion);
         let id = classifier.transfer(&input_ids, shape, freeze, arm.label_fraction, arm.seed);
-        let run_id = identity::run_id(&manifest.name, id);
+        let run_id = identity::run_id(&manifest.name, manifest.variant.as_deref(), manifest.fold, id);
         if !self.run_ids.insert(run_id) {
             return;
         }
@@ -261,6 +267,8 @@ impl Expansion {
             fusion: arm.fusion,
             freeze: arm.freeze.map(str::to_owned),
             label_fraction: arm.label_fraction,
+            variant: manifest.variant.clone(),
+            fold: manifest.fold,
             seed: arm.seed,
             stage,
         });
