@@ -16,6 +16,7 @@ mod data;
 mod elsewhere;
 mod every_pair;
 mod export;
+mod floors;
 mod guide;
 mod house;
 mod inspect;

@@ -29,6 +29,7 @@ fn full(name: &str) -> Manifest {
         seed: vec![0, 1],
         scratch: true,
         matched_scratch: false,
+        random_probe: false,
         exclude: vec![],
     };
     full

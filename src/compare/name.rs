@@ -49,6 +49,7 @@ impl ArmName<'_> {
     pub fn own(&self) -> String {
         let mut name = match (self.mix, self.freeze) {
             (Some(mix), Some(freeze)) => format!("{} from {mix}, freeze {freeze}", self.graft),
+            (None, Some(freeze)) => format!("{}, freeze {freeze}", self.graft),
             _ => self.graft.to_owned(),
         };
         self.variant.iter().for_each(|variant| name.push_str(&format!(", variant {variant}")));

@@ -39,6 +39,10 @@ table! {
         pub scratch: bool = true;
         /// Add, for each graft of several networks, a baseline of as many fresh backbones: what size alone gives.
         pub matched_scratch: bool = false;
+        /// Add, beside the grafts whose backbones hold still to the end, networks of fresh weights that are frozen so too, and
+        /// of which the head alone learns: what the architecture gives without any knowledge. Their batch norms follow the
+        /// data, as fresh ones have no statistics that could hold still.
+        pub random_probe: bool = true;
         /// Leave out every trial that agrees with all the keys given.
         pub exclude: Vec<Exclude> = [] in sequence(&Exclude::TYPE, 0, usize::MAX);
         /// How the features of several grafted networks are joined; grafts of one network are there once.

@@ -108,7 +108,7 @@ pub enum StageKind {
         backbones: usize,
         /// How the features of several are joined.
         fusion: Fusion,
-        /// Freeze name; `None` from scratch.
+        /// Freeze name; `None` from scratch. With a freeze and without grafts fresh weights hold still.
         freeze: Option<String>,
         /// Share of the training records, in (0, 1].
         label_fraction: f64,
@@ -132,7 +132,7 @@ pub struct Trial {
     pub backbones: usize,
     /// How the features of several backbones are joined.
     pub fusion: Fusion,
-    /// Freeze name; `None` from scratch.
+    /// Freeze name; `None` from scratch. With a freeze and without grafts fresh weights hold still.
     pub freeze: Option<String>,
     /// Share of the training records, in (0, 1].
     pub label_fraction: f64,
@@ -149,7 +149,7 @@ pub struct Trial {
 impl Trial {
     /// The graft as tables show it, see [`graft_label`].
     pub fn graft_label(&self) -> String {
-        graft_label(&self.graft, self.backbones, self.fusion)
+        graft_label(&self.graft, self.backbones, self.fusion, self.freeze.as_deref())
     }
 }
 
@@ -157,7 +157,7 @@ impl Trial {
 ///
 /// The trials of a manifest are every combination of its lists but those left out, the seed
 /// changing fastest, then its baselines from scratch: one for each architecture, label fraction and
-/// seed. Combinations that come to the same transfer stage, as when two freezes differ in name
+/// seed; then, where backbones hold still to the end, the same of frozen fresh weights. Combinations that come to the same transfer stage, as when two freezes differ in name
 /// only, are one trial, under the first of the names.
 ///
 /// A manifest of several variants, or whose trials rotate the test folds, is there once for each, under one name (see

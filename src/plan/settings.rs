@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{NUMERIC_VERSION, Plan, Stage, StageKind, TaskKind, identity, overlap};
-use crate::manifest::{BASE, Donor, Manifest, Transfer, graft_label};
+use crate::manifest::{BASE, Donor, Freeze, Manifest, Transfer, graft_label};
 use crate::words::number::percent;
 
 impl Stage {
@@ -41,6 +41,9 @@ impl Stage {
                     settings["fusion"] = json!(fusion);
                 }
                 settings["freeze"] = match freeze {
+                    Some(name) if grafts.is_empty() => {
+                        named(name, manifest.freezes.get(name).map(Freeze::of_fresh).as_ref())
+                    }
                     Some(name) => named(name, manifest.freezes.get(name)),
                     None => Value::Null,
                 };
@@ -91,13 +94,17 @@ impl Stage {
             StageKind::Transfer { grafts, backbones, fusion, freeze, label_fraction } => {
                 let labels = percent(*label_fraction);
                 let Some(freeze) = freeze else {
-                    let scratch = graft_label(&[], *backbones, *fusion);
+                    let scratch = graft_label(&[], *backbones, *fusion, None);
                     return format!("{architecture} from {scratch}, {labels} labels, seed {seed}");
                 };
                 let donors = grafts.iter().map(|&graft| &plan.stages[graft]);
                 let mixes: BTreeSet<&str> = donors.clone().filter_map(Stage::mix).collect();
                 let mixes = mixes.into_iter().collect::<Vec<_>>().join("+");
-                let graft = graft_label(&donors.filter_map(Stage::donor).collect::<Vec<_>>(), *backbones, *fusion);
+                let donors = donors.filter_map(Stage::donor).collect::<Vec<_>>();
+                let graft = graft_label(&donors, *backbones, *fusion, Some(freeze));
+                if donors.is_empty() {
+                    return format!("{architecture}, {graft}, freeze {freeze}, {labels} labels, seed {seed}");
+                }
                 format!("{architecture}, {graft} from {mixes}, freeze {freeze}, {labels} labels, seed {seed}")
             }
         }

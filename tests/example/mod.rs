@@ -111,6 +111,7 @@ pub fn manifest(name: &str) -> Manifest {
             seed: vec![0],
             scratch: false,
             matched_scratch: false,
+            random_probe: false,
             exclude: vec![],
         },
     }
