@@ -51,6 +51,8 @@ fn runs(reference: &Value) -> Vec<Run> {
             stage_id: id,
             allow_overlap: None,
             frozen_at_best: None,
+            variant: None,
+            fold: None,
         }
     };
     reference["runs"].as_array().unwrap().iter().map(run).collect()
@@ -470,7 +472,7 @@ fn a_plan_is_checked_against_the_trials() {
         ("against = \"scratch\"\nmetric = \"auc:IM\"", &["no class is called `IM`", "did you mean `MI`?"]),
         ("against = \"scratch\"\nmetric = \"mae:hr\"", &["before they are grafted"]),
         ("against = 3", &["a word in quotes or a table"]),
-          ("against = \"mix\"\n[comparisons.tertiary]", &["unknown key `tertiary`"]),
+        ("against = \"mix\"\n[comparisons.tertiary]", &["unknown key `tertiary`"]),
     ] {
         bench.write("study.toml", &one(lines));
         bench.run(&["check", "study.toml"]).users_fault(says);

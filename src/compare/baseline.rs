@@ -62,12 +62,14 @@ impl Baseline {
         self.conditions.iter().map(Only::shown).collect::<Vec<_>>().join(", ")
     }
 
-    /// As a sentence has it: `the network trained from scratch with the same architecture, labels and seed`.
-    pub fn in_words(&self) -> String {
+    /// As a sentence has it: `the network trained from scratch with the same architecture, labels and seed`; `keys` are those
+    /// of the table.
+    pub fn in_words(&self, keys: &[Key]) -> String {
         if self.is_scratch() {
             return "the network trained from scratch with the same architecture, labels and seed".to_owned();
         }
-        let like: Vec<&str> = self.open().into_iter().map(Key::heading).collect();
+        let told = |key: &Key| keys.contains(key) || !matches!(key, Key::Variant | Key::Fold);
+        let like: Vec<&str> = self.open().into_iter().filter(told).map(Key::heading).collect();
         format!("the arm with {self} that has the same {} and seed", like.join(", "))
     }
 
@@ -112,7 +114,8 @@ impl Baseline {
         if is_compared {
             return Ok(());
         }
-        let like: Vec<&str> = self.open().into_iter().map(Key::name).collect();
+        let is_there = |key: &Key| all.iter().any(|run| key.value(run).is_some());
+        let like: Vec<&str> = self.open().into_iter().filter(is_there).map(Key::name).collect();
         Err(Error::user(format!(
             "--baseline {self}: no other arm has the same {} as one of these: {}; name those in which they may differ",
             like.join(", "),

@@ -68,11 +68,14 @@ pub struct Family {
 /// Every two values of `axis`, where all other keys are the same, among the `meant` runs of one experiment. The later in the
 /// order of the table is compared with the earlier, so that what is grafted is with what is not.
 pub(super) fn along(axis: Key, meant: &[&Run], selection: &Selection) -> Vec<Pair> {
-    let groups = grouped(meant, &Key::ALL);
+    let keys = keys_of(meant, Some(axis));
+    let groups = grouped(meant, &keys);
     let all: Vec<&Group<'_>> = groups.iter().collect();
     let Some(metric) = selection.metrics.first() else { return Vec::new() };
-    let mut pairs: Vec<Pair> =
-        every_two(&all, axis).into_iter().map(|two| pair(two, None, metric, selection.test, selection)).collect();
+    let mut pairs: Vec<Pair> = every_two(&all, axis, &keys)
+        .into_iter()
+        .map(|two| pair(two, &keys, None, (metric, selection.test), selection))
+        .collect();
     if let Some(sort) = &selection.sort {
         sort_by(&mut pairs, sort, std::slice::from_ref(metric), &|pair| &pair.arm);
     }
@@ -83,14 +86,16 @@ pub(super) fn along(axis: Key, meant: &[&Run], selection: &Selection) -> Vec<Pai
 pub(super) fn has_pairs(axis: Key, runs: &[&Run]) -> bool {
     let experiments = runs.chunk_by(|one, next| one.experiment == next.experiment);
     experiments.into_iter().any(|runs| {
-        let groups = grouped(runs, &Key::ALL);
-        !every_two(&groups.iter().collect::<Vec<_>>(), axis).is_empty()
+        let keys = keys_of(runs, Some(axis));
+        let groups = grouped(runs, &keys);
+        !every_two(&groups.iter().collect::<Vec<_>>(), axis, &keys).is_empty()
     })
 }
 
 /// The families of a plan, among all runs of its experiment; those without comparisons are left out.
 pub(super) fn planned(planned: &Planned, runs: &[&Run], selection: &Selection) -> Vec<Family> {
-    let groups = grouped(runs, &Key::ALL);
+    let keys = keys_of(runs, None);
+    let groups = grouped(runs, &keys);
     let plan = &planned.plan;
     let families = [("primary", &plan.primary), ("secondary", &plan.secondary)];
     let family = |(name, comparisons): (&'static str, &Vec<PlannedComparison>)| {
@@ -98,8 +103,8 @@ pub(super) fn planned(planned: &Planned, runs: &[&Run], selection: &Selection) -
         for comparison in comparisons.iter() {
             let metric = metric_of(comparison);
             let test = if planned.reads_records { SignificanceTest::default_of(&metric) } else { SignificanceTest::T };
-            let two = matching(&groups, &comparison.arm, &comparison.against);
-            let of = |two| pair(two, Some(comparison.name.clone()), &metric, test, selection);
+            let two = matching(&groups, &keys, comparison);
+            let of = |two| pair(two, &keys, Some(comparison.name.clone()), (&metric, test), selection);
             pairs.extend(two.into_iter().map(of));
         }
         let size = correct(pairs.iter_mut().map(|pair| &mut pair.arm), plan.correction);
@@ -111,8 +116,8 @@ pub(super) fn planned(planned: &Planned, runs: &[&Run], selection: &Selection) -
 /// The groups that a planned comparison is of, two by two: the arm, and what it is compared with.
 fn matching<'g, 'r>(
     groups: &'g [Group<'r>],
-    arm: &ArmPattern,
-    against: &Against,
+    keys: &[Key],
+    PlannedComparison { arm, against, .. }: &PlannedComparison,
 ) -> Vec<(&'g Group<'r>, &'g Group<'r>)> {
     let have = |conditions: &[Only]| -> Vec<&'g Group<'r>> {
         let has = |group: &&Group<'_>| conditions.iter().all(|only| only.admits(group.runs[0]));
@@ -121,14 +126,16 @@ fn matching<'g, 'r>(
     let own = have(&conditions(arm));
     let other = match against {
         Against::Axis(Axis::Scratch) => vec![Only::named(Key::Graft, SCRATCH)],
-        Against::Axis(axis) => return axis.name().parse().map_or_else(|_| Vec::new(), |key| every_two(&own, key)),
+        Against::Axis(axis) => {
+            return axis.name().parse().map_or_else(|_| Vec::new(), |key| every_two(&own, key, keys));
+        }
         Against::Arm(pattern) => conditions(pattern),
     };
     let named: Vec<Key> = other.iter().filter_map(Only::key).collect();
     let bases = have(&other);
     let mut found = Vec::new();
     for group in own {
-        let like = |base: &&&Group<'_>| !std::ptr::eq(**base, group) && are_alike(group, base, &named);
+        let like = |base: &&&Group<'_>| !std::ptr::eq(**base, group) && are_alike(group, base, keys, &named);
         found.extend(bases.iter().filter(like).map(|base| (group, *base)));
     }
     found
@@ -141,37 +148,46 @@ fn conditions(pattern: &ArmPattern) -> Vec<Only> {
 }
 
 /// Every two groups that differ in `axis` and in nothing else: the later, and the earlier.
-fn every_two<'g, 'r>(groups: &[&'g Group<'r>], axis: Key) -> Vec<(&'g Group<'r>, &'g Group<'r>)> {
+fn every_two<'g, 'r>(groups: &[&'g Group<'r>], axis: Key, keys: &[Key]) -> Vec<(&'g Group<'r>, &'g Group<'r>)> {
     let mut pairs = Vec::new();
     for (place, later) in groups.iter().enumerate() {
         let differ = |earlier: &&&Group<'_>| {
-            axis.value(earlier.runs[0]) != axis.value(later.runs[0]) && are_alike(earlier, later, &[axis])
+            axis.value(earlier.runs[0]) != axis.value(later.runs[0]) && are_alike(earlier, later, keys, &[axis])
         };
         pairs.extend(groups[..place].iter().filter(differ).map(|earlier| (*later, *earlier)));
     }
     pairs
 }
 
-/// Whether two groups agree in all keys but those `named`, as far as both have them.
-fn are_alike(one: &Group<'_>, other: &Group<'_>, named: &[Key]) -> bool {
-    Key::ALL.iter().zip(one.values.iter().zip(&other.values)).all(|(key, (own, other))| {
+/// What arms of pairs are known by: as in tables, so that folds are pooled unless they are what is compared.
+fn keys_of(runs: &[&Run], axis: Option<Key>) -> Vec<Key> {
+    let usual = Key::usual(runs.iter().copied());
+    Key::ALL.into_iter().filter(|key| usual.contains(key) || Some(*key) == axis).collect()
+}
+
+/// Whether two groups, known by `keys`, agree in all of them but those `named`, as far as both have them.
+fn are_alike(one: &Group<'_>, other: &Group<'_>, keys: &[Key], named: &[Key]) -> bool {
+    keys.iter().zip(one.values.iter().zip(&other.values)).all(|(key, (own, other))| {
         named.contains(key) || own == other || key.is_of_grafts() && (own.is_none() || other.is_none())
     })
 }
 
-/// Two groups, of which each has one run of a seed, compared.
+/// Two groups, known by `keys`, compared: seed by seed, and within a seed what is pooled, as test folds are, each with its own.
 fn pair(
     (own, base): (&Group<'_>, &Group<'_>),
+    keys: &[Key],
     comparison: Option<String>,
-    metric: &NamedMetric,
-    test: SignificanceTest,
+    (metric, test): (&NamedMetric, SignificanceTest),
     selection: &Selection,
 ) -> Pair {
     let bases = by_seed(&base.runs);
-    let of_seed = |run: &Run| bases.iter().flatten().copied().find(|base| base.seed == run.seed);
+    let pooled: Vec<Key> = Key::ALL.into_iter().filter(|key| !keys.contains(key)).collect();
+    let is_its =
+        |run: &Run, base: &Run| run.seed == base.seed && pooled.iter().all(|key| key.value(run) == key.value(base));
+    let its = |run: &Run| bases.iter().flatten().copied().find(|base| is_its(run, base));
     let pairs: Pairs<'_> = by_seed(&own.runs)
         .iter()
-        .map(|runs| runs.iter().copied().filter_map(|run| Some((run, of_seed(run)?))).collect())
+        .map(|runs| runs.iter().copied().filter_map(|run| Some((run, its(run)?))).collect())
         .collect();
     let value_of = |run: &Run| value(run, metric, selection);
     let found = test.difference(metric, &pairs, &value_of, &selection.test_results);

@@ -26,7 +26,7 @@ pub struct Question {
     pub only: Vec<String>,
     /// Names of metrics; [`usual_metrics`] where there are none.
     pub metrics: Vec<String>,
-    /// What arms are known by; [`Key::ALL`] where there are none.
+    /// What arms are known by; [`Key::usual`] where there are none.
     pub by: Vec<Key>,
     /// What each arm is compared with, `graft=qrs,mix=simulated`; the network trained from scratch where there is nothing.
     pub baseline: Vec<String>,
@@ -79,7 +79,7 @@ impl Question {
         let needed: Vec<&Run> = runs.iter().filter(is_needed).collect();
         let (test, test_results) = self.test_results(store, &needed, &metrics, &all_metrics)?;
         planned.values_mut().for_each(|planned| planned.reads_records = test.reads_records());
-        let (by, shape) = (self.keys(), self.shape.clone());
+        let (by, shape) = (self.keys(&runs, &experiments), self.shape.clone());
         let test_sets = store.test_sets()?;
         let of = |name: &String| Ok((name.clone(), elsewhere(store, &runs, name, &only)?));
         let elsewhere = experiments.iter().map(of).collect::<Result<_>>()?;
@@ -126,6 +126,14 @@ impl Question {
         let usual = first.map_or(SignificanceTest::Bootstrap, SignificanceTest::default_of);
         let test = self.test.unwrap_or(usual);
         first.map_or(Ok(()), |metric| test.check(metric))?;
+        let one_set = matches!(test, SignificanceTest::DeLong | SignificanceTest::McNemar);
+        if one_set && !self.keys_have(Key::Fold) && needed.iter().any(|run| run.fold.is_some()) {
+            return Err(Error::user(format!(
+                "--test {} is of networks that were tested on the same records, and here are those of several folds; \
+                 choose --test bootstrap, or tell the folds apart with --by fold",
+                test.name()
+            )));
+        }
         if !test.reads_records() {
             return Ok((test, records_of(store, needed)?));
         }
@@ -148,14 +156,20 @@ impl Question {
     }
 
     /// What arms are known by.
-    fn keys(&self) -> Vec<Key> {
+    fn keys(&self, runs: &[Run], experiments: &[String]) -> Vec<Key> {
         match &self.shape.pivot {
             Some(pivot) => {
                 Key::ALL.into_iter().filter(|key| pivot.rows.contains(key) || pivot.columns.contains(key)).collect()
             }
-            None if self.by.is_empty() => Key::ALL.into(),
+            None if self.by.is_empty() => Key::usual(runs.iter().filter(|run| experiments.contains(&run.experiment))),
             None => self.by.clone(),
         }
+    }
+
+    /// Whether arms are known by `key` because that is asked for.
+    fn keys_have(&self, key: Key) -> bool {
+        let pivot = self.shape.pivot.as_ref();
+        self.by.contains(&key) || pivot.is_some_and(|pivot| pivot.rows.contains(&key) || pivot.columns.contains(&key))
     }
 
     /// That the conditions are of runs there are, done or not: each for itself, and all together; and so the baseline.

@@ -53,7 +53,7 @@ impl Default for Selection {
             against: None,
             has_plan: BTreeSet::new(),
             planned: BTreeMap::new(),
-            by: Key::ALL.into(),
+            by: Key::usual(std::iter::empty()),
             metrics: usual_metrics(),
             values: BTreeMap::new(),
             test: SignificanceTest::default(),

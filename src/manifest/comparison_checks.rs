@@ -16,7 +16,7 @@ pub(super) fn all(manifest: &Manifest, places: &Places) -> Vec<Problem> {
     if manifest.comparisons.is_empty() || !sound {
         return checks.problems;
     }
-    let arms = arms(&manifest.trials);
+    let arms = arms(manifest);
     for (family, comparisons) in manifest.comparisons.families() {
         for (index, comparison) in comparisons.iter().enumerate() {
             let step = index.to_string();
@@ -102,59 +102,103 @@ fn value_of<'a>(arm: &'a TrialArm, key: &str) -> Option<&'a str> {
 
 /// Whether two arms agree in all keys but those `named`, as far as both have them.
 fn are_alike(own: &TrialArm, other: &TrialArm, named: &[&str]) -> bool {
-    own.iter()
-        .zip(other)
-        .all(|((key, own), (_, other))| named.contains(key) || own == other || own.is_none() || other.is_none())
+    own.iter().zip(other).all(|((key, own), (_, other))| {
+        let is_lacking = matches!(*key, "mix" | "freeze") && (own.is_none() || other.is_none());
+        named.contains(key) || own == other || is_lacking
+    })
 }
 
 /// The arms of the trials, each once.
-fn arms(trials: &Trials) -> Vec<TrialArm> {
+fn arms(manifest: &Manifest) -> Vec<TrialArm> {
+    let trials = &manifest.trials;
+    let variants: Vec<Option<&String>> =
+        if trials.variant.is_empty() { vec![None] } else { trials.variant.iter().map(Some).collect() };
     let mut arms = Vec::new();
-    let places =
-        trials.architecture.iter().flat_map(|name| trials.label_fraction.iter().map(move |share| (name, share)));
-    for (architecture, share) in places {
-        let mut push = |graft: String, pattern: Exclude| {
-            let pattern = Exclude { architecture: Some(architecture.clone()), label_fraction: Some(*share), ..pattern };
-            if trials.seed.iter().all(|seed| trials.leave_out(&Exclude { seed: Some(*seed), ..pattern.clone() })) {
-                return;
-            }
-            arms.push(vec![
-                ("architecture", pattern.architecture),
-                ("graft", Some(graft)),
-                ("mix", pattern.mix),
-                ("freeze", pattern.freeze),
-                ("label_fraction", Some(share.to_string())),
-            ]);
-        };
-        for (backbones, fusion) in fresh(trials) {
-            let fusion_of = (backbones > 1).then_some(fusion);
-            push(graft_label(&[], backbones, fusion), Exclude { fusion: fusion_of, ..Exclude::default() });
-        }
-        for (mix, graft) in trials.mix.iter().flat_map(|mix| trials.from.iter().map(move |graft| (mix, graft))) {
-            let fusions = if graft.len() > 1 { &trials.fusion[..] } else { &[Fusion::Concat] };
-            for (fusion, freeze) in
-                fusions.iter().flat_map(|fusion| trials.freeze.iter().map(move |name| (fusion, name)))
-            {
+    for (architecture, share) in
+        trials.architecture.iter().flat_map(|name| trials.label_fraction.iter().map(move |share| (name, share)))
+    {
+        for (graft, pattern) in grafts(manifest) {
+            for variant in &variants {
                 let pattern = Exclude {
-                    mix: Some(mix.clone()),
-                    from: Some(graft.clone()),
-                    fusion: (graft.len() > 1).then_some(*fusion),
-                    freeze: Some(freeze.clone()),
-                    ..Exclude::default()
+                    architecture: Some(architecture.clone()),
+                    label_fraction: Some(*share),
+                    variant: variant.cloned(),
+                    ..pattern.clone()
                 };
-                push(graft_label(graft, graft.len(), *fusion), pattern);
+                if is_left_out(trials, &pattern) {
+                    continue;
+                }
+                arms.push(vec![
+                    ("architecture", pattern.architecture),
+                    ("graft", Some(graft.clone())),
+                    ("mix", pattern.mix),
+                    ("freeze", pattern.freeze),
+                    ("variant", pattern.variant),
+                    ("label_fraction", Some(share.to_string())),
+                ]);
             }
         }
     }
     arms
 }
 
-/// The backbones of networks from scratch, and how they are joined.
-fn fresh(trials: &Trials) -> Vec<(usize, Fusion)> {
-    let mut all: Vec<(usize, Fusion)> = trials.scratch.then_some((1, Fusion::Concat)).into_iter().collect();
-    if trials.matched_scratch && !trials.mix.is_empty() {
-        let sizes: BTreeSet<usize> = trials.from.iter().map(Vec::len).filter(|size| *size > 1).collect();
-        all.extend(sizes.into_iter().flat_map(|size| trials.fusion.iter().map(move |fusion| (size, *fusion))));
+/// Whether no seed and no fold of an arm is left.
+fn is_left_out(trials: &Trials, pattern: &Exclude) -> bool {
+    let folds: Vec<Option<u8>> =
+        if trials.fold.is_empty() { vec![None] } else { trials.fold.iter().copied().map(Some).collect() };
+    trials.seed.iter().all(|seed| {
+        folds.iter().all(|fold| trials.leave_out(&Exclude { seed: Some(*seed), fold: *fold, ..pattern.clone() }))
+    })
+}
+
+/// What is grafted, or not, as tables have it, with the keys by which `exclude` knows it.
+fn grafts(manifest: &Manifest) -> Vec<(String, Exclude)> {
+    let trials = &manifest.trials;
+    let mut all = Vec::new();
+    for (backbones, fusion, freeze) in fresh(manifest) {
+        let pattern =
+            Exclude { fusion: (backbones > 1).then_some(fusion), freeze: freeze.cloned(), ..Exclude::default() };
+        all.push((graft_label(&[], backbones, fusion, freeze.map(String::as_str)), pattern));
+    }
+    for (mix, graft) in trials.mix.iter().flat_map(|mix| trials.from.iter().map(move |graft| (mix, graft))) {
+        let fusions = if graft.len() > 1 { &trials.fusion[..] } else { &[Fusion::Concat] };
+        for (fusion, freeze) in fusions.iter().flat_map(|fusion| trials.freeze.iter().map(move |name| (fusion, name))) {
+            let pattern = Exclude {
+                mix: Some(mix.clone()),
+                from: Some(graft.clone()),
+                fusion: (graft.len() > 1).then_some(*fusion),
+                freeze: Some(freeze.clone()),
+                ..Exclude::default()
+            };
+            all.push((graft_label(graft, graft.len(), *fusion, Some(freeze)), pattern));
+        }
+    }
+    all
+}
+
+/// The fresh backbones of networks without a graft, how they are joined, and the freeze of those that hold still.
+fn fresh(manifest: &Manifest) -> Vec<(usize, Fusion, Option<&String>)> {
+    let trials = &manifest.trials;
+    let mut all: Vec<(usize, Fusion, Option<&String>)> = Vec::new();
+    if trials.scratch {
+        all.push((1, Fusion::Concat, None));
+    }
+    if trials.mix.is_empty() {
+        return all;
+    }
+    let sizes: BTreeSet<usize> = trials.from.iter().map(Vec::len).collect();
+    if trials.matched_scratch {
+        let several = sizes.iter().filter(|size| **size > 1);
+        all.extend(several.flat_map(|size| trials.fusion.iter().map(move |fusion| (*size, *fusion, None))));
+    }
+    if trials.random_probe {
+        let holds = |name: &&String| manifest.freezes.get(*name).is_some_and(Freeze::freezes_all);
+        for freeze in trials.freeze.iter().filter(holds) {
+            for size in &sizes {
+                let fusions = if *size > 1 { &trials.fusion[..] } else { &[Fusion::Concat] };
+                all.extend(fusions.iter().map(|fusion| (*size, *fusion, Some(freeze))));
+            }
+        }
     }
     all
 }

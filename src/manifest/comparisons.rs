@@ -21,7 +21,7 @@ table! {
 
 table! {
     /// One planned comparison. A key that `arm` does not name is open: the comparison is made in each place (in each
-    /// architecture, at each share of the labels, with each freeze), and each of them is a member of the family. In a key that
+    /// architecture and variant, at each share of the labels, with each freeze), and each of them is a member of the family. In a key that
     /// `against` does not name, what is compared is alike; a network from scratch has neither mix nor freeze.
     pub struct PlannedComparison {
         /// What it is called, in tables too; comparisons of one name are one question.
@@ -47,6 +47,8 @@ table! {
         pub mix: Option<String> = none in Type::Name(Names::Mix), absent "any", example "\"synthetic\"";
         /// The freeze.
         pub freeze: Option<String> = none in Type::Name(Names::Freeze), absent "any", example "\"none\"";
+        /// The variant.
+        pub variant: Option<String> = none in Type::Name(Names::Variant), absent "any", example "\"base\"";
         /// The share of the training records.
         pub label_fraction: Option<f64> = none in SHARE, absent "any", example "1.0";
     }
@@ -75,6 +77,8 @@ words! {
         Mix = "mix",
         /// every two freezes
         Freeze = "freeze",
+        /// every two variants
+        Variant = "variant",
         /// every two shares of the labels
         LabelFraction = "label_fraction",
     }
@@ -109,12 +113,13 @@ impl Comparisons {
 impl ArmPattern {
     /// The keys that it names, by the columns of the view `runs`, with their values as text.
     pub fn named(&self) -> Vec<(&'static str, String)> {
-        let Self { architecture, graft, mix, freeze, label_fraction } = self;
+        let Self { architecture, graft, mix, freeze, variant, label_fraction } = self;
         let values = [
             ("architecture", architecture.clone()),
             ("graft", graft.clone()),
             ("mix", mix.clone()),
             ("freeze", freeze.clone()),
+            ("variant", variant.clone()),
             ("label_fraction", label_fraction.map(|share| share.to_string())),
         ];
         values.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
