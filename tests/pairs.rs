@@ -449,7 +449,7 @@ fn a_plan_is_checked_against_the_trials() {
     for (lines, says) in [
         (
             "arm = { graft = \"hrr\" }\nagainst = \"scratch\"",
-            &["41:17", "no trial has the graft `hrr`", "did you mean `hr`?"][..],
+            &["42:17", "no trial has the graft `hrr`", "did you mean `hr`?"][..],
         ),
         ("arm = { mix = \"sym\" }\nagainst = \"scratch\"", &["no mix is called `sym`", "did you mean `sim`?"]),
         ("arm = { label_fraction = 0.1 }\nagainst = \"scratch\"", &["no trial has the label_fraction `0.1`", "`1`"]),
@@ -467,7 +467,7 @@ fn a_plan_is_checked_against_the_trials() {
         ("against = \"scratch\"\nmetrics = \"auc\"", &["unknown key `metrics`", "did you mean `metric`?"]),
         (
             "against = \"scratch\"\nmetric = \"macro_acu\"",
-            &["42:10", "no metric is called `macro_acu`", "did you mean `macro_auc`?"],
+            &["43:10", "no metric is called `macro_acu`", "did you mean `macro_auc`?"],
         ),
         ("against = \"scratch\"\nmetric = \"auc:IM\"", &["no class is called `IM`", "did you mean `MI`?"]),
         ("against = \"scratch\"\nmetric = \"mae:hr\"", &["before they are grafted"]),
@@ -491,4 +491,42 @@ fn an_architecture_is_an_axis_as_well() {
     }
     let found = compare(&runs, &Selection { against: Some(Key::Architecture), ..selection() });
     assert_eq!(found.experiments[0].pairs.len(), 6, "graft by mix");
+}
+
+/// Any key is an axis, variants too; folds that are tested in turn are pooled within their seed.
+#[test]
+fn variants_are_an_axis_and_folds_are_pooled() {
+    let bench = Workbench::new("pairs-variants");
+    let plan = "\n[variants.fast]\n\"transfer.optimizer.learning_rate\" = 0.02\n[[comparisons.primary]]\nname = \"rate\"\n\
+                arm = { variant = \"fast\", freeze = \"none\" }\nagainst = { variant = \"base\" }\n";
+    let manifest = tiny("study", &sample(), "") + "fold = [9, 10]\n" + plan;
+    bench.write("study.toml", &manifest);
+    let ran = bench.run(&["run", "study.toml"]).ok();
+    assert!(ran.contains("primary comparisons, as planned"), "{ran}");
+    let planned = json(&bench, &["--planned"]);
+    assert_eq!(planned.len(), 1, "{planned:#?}");
+    let all = json(&bench, &["--against", "variant"]);
+    let same = |row: &&Value| row["freeze"] == "none" && row["graft"] == "hr";
+    let one = all.iter().find(same).unwrap();
+    for name in ["delta", "delta_p", "delta_pairs", "mean", "against_mean"] {
+        assert_eq!(one[name], planned[0][name], "{name}");
+    }
+    assert_eq!(
+        (&one["variant"], &one["against_variant"], &one["delta_pairs"]),
+        (&"fast".into(), &"base".into(), &2.into())
+    );
+    // The mean over seeds of the mean over folds, of the values that the store has.
+    let mean = |variant: &str| {
+        let sql = format!(
+            "SELECT avg(auc) FROM (SELECT avg(test_macro_auc) AS auc FROM runs
+             WHERE graft = 'hr' AND freeze = 'none' AND variant = '{variant}' GROUP BY seed)"
+        );
+        bench.number(&sql)
+    };
+    assert!((one["delta"].as_f64().unwrap() - (mean("fast") - mean("base"))).abs() < 1e-12);
+    // Told apart, folds are an axis like others: a network is tested on other records then.
+    assert!(json(&bench, &["--against", "fold"]).iter().all(|row| row["fold"] == 10 || row["fold"] == "10"));
+    let baseline = json(&bench, &["--baseline", "variant=base"]);
+    let one = baseline.iter().find(|row| row["variant"] == "fast" && row["freeze"] == "none").unwrap();
+    assert_eq!(one["delta_p"], planned[0]["delta_p"]);
 }

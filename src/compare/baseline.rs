@@ -147,12 +147,15 @@ fn names(runs: &[&Run]) -> String {
 /// What runs have under keys, with their seed.
 type Place = (String, u64, Vec<Option<String>>);
 
+/// Runs of a baseline by these keys, which they have, seed and experiment.
+type ByPlace<'a> = (Vec<Key>, HashMap<Place, Vec<&'a Run>>);
+
 /// The runs of a baseline.
 pub(super) struct Baselines<'a> {
     baseline: &'a Baseline,
     /// By experiment, seed and what they have under the keys that must agree, which are those that they have: networks from
     /// scratch have fewer.
-    tables: Vec<(Vec<Key>, HashMap<Place, Vec<&'a Run>>)>,
+    tables: Vec<ByPlace<'a>>,
 }
 
 fn place(run: &Run, keys: &[Key]) -> Place {
@@ -163,7 +166,7 @@ impl<'a> Baselines<'a> {
     /// Those among `runs`.
     pub fn among(runs: &[&'a Run], baseline: &'a Baseline) -> Self {
         let open = baseline.open();
-        let mut tables: Vec<(Vec<Key>, HashMap<Place, Vec<&'a Run>>)> = Vec::new();
+        let mut tables: Vec<ByPlace<'a>> = Vec::new();
         for run in runs.iter().copied().filter(|run| baseline.has(run)) {
             let keys: Vec<Key> =
                 open.iter().copied().filter(|key| !key.is_of_grafts() || key.value(run).is_some()).collect();
@@ -178,9 +181,7 @@ impl<'a> Baselines<'a> {
 
     /// Those that a run is compared with, done or not: one, where it is clear which is meant.
     pub fn like(&self, run: &Run) -> Vec<&'a Run> {
-        let of = |(keys, runs): &(Vec<Key>, HashMap<Place, Vec<&'a Run>>)| {
-            runs.get(&place(run, keys)).cloned().unwrap_or_default()
-        };
+        let of = |(keys, runs): &ByPlace<'a>| runs.get(&place(run, keys)).cloned().unwrap_or_default();
         self.tables.iter().flat_map(of).collect()
     }
 

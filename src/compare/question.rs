@@ -236,7 +236,8 @@ fn check_axis(axis: Key, runs: &[&Run]) -> Result<()> {
 fn records_of(store: &Store, needed: &[&Run]) -> Result<TestResults> {
     const TRAINING: [Key; 5] = [Key::Architecture, Key::Graft, Key::Mix, Key::Freeze, Key::LabelFraction];
     let others: Vec<Key> = Key::ALL.into_iter().filter(|key| !TRAINING.contains(key)).collect();
-    let mut groups: BTreeMap<(&str, &str, Vec<Option<String>>), Vec<&str>> = BTreeMap::new();
+    type SameRecords<'a> = (&'a str, &'a str, Vec<Option<String>>);
+    let mut groups: BTreeMap<SameRecords<'_>, Vec<&str>> = BTreeMap::new();
     for run in needed {
         let tested = others.iter().map(|key| key.value(run)).collect();
         groups.entry((&run.experiment, &run.data_fingerprint, tested)).or_default().push(&run.stage_id);

@@ -40,7 +40,7 @@ table! {
     /// Arms, by what tables show of them.
     pub struct ArmPattern {
         /// The architecture.
-        pub architecture: Option<String> = none in Type::Name(Names::Architecture), absent "any", example "\"cnn\"";
+        pub architecture: Option<String> = none in Type::Name(Names::Architecture), absent "any", example "\"inception\"";
         /// The graft as tables have it: `qrs`, `hr+qrs`, `gate(hr+qrs)`, `scratch`, or `scratch x2` for two fresh backbones.
         pub graft: Option<String> = none in Type::Text(1), absent "any", example "\"qrs\"";
         /// The mix.

@@ -213,7 +213,7 @@ fn span_in(table: &DeTable<'_>, place: &[&str]) -> std::ops::Range<usize> {
 /// assert_eq!(last.message, "unknown key `epoch` in `regression`; did you mean `epochs`?");
 /// ```
 pub fn parse(path: &Path, text: &str, env: Env<'_>) -> std::result::Result<Manifest, Vec<Diagnostic>> {
-    Parsed::new(path, text, env, |parsed| parsed.base())
+    Parsed::of_text(path, text, env, |parsed| parsed.base())
 }
 
 /// Parses and checks one manifest: as [`parse`], in each of the variants and with each of the test folds that its trials
@@ -222,7 +222,7 @@ pub fn parse(path: &Path, text: &str, env: Env<'_>) -> std::result::Result<Manif
 /// # Errors
 /// All problems of it and of all its variants, in the order of the text.
 pub fn parse_all(path: &Path, text: &str, env: Env<'_>) -> std::result::Result<Vec<Manifest>, Vec<Diagnostic>> {
-    Parsed::new(path, text, env, |parsed| {
+    Parsed::of_text(path, text, env, |parsed| {
         let base = parsed.base()?;
         let mut variants = BTreeMap::from([(BASE.to_owned(), base.clone())]);
         let mut problems = Vec::new();
@@ -264,7 +264,7 @@ struct Parsed<'t> {
 
 impl Parsed<'_> {
     /// What `read` gives of a text that is sound as such.
-    fn new<T>(
+    fn of_text<T>(
         path: &Path,
         text: &str,
         env: Env<'_>,
