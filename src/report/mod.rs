@@ -17,6 +17,7 @@ mod legend;
 mod page;
 pub mod plan;
 pub mod runs;
+pub mod search;
 mod sheet;
 pub mod show;
 pub mod status;
