@@ -26,6 +26,7 @@ mod manifest;
 mod metrics;
 mod on_disk;
 mod page;
+mod pairs;
 mod people;
 mod plan;
 mod plausible;

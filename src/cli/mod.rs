@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::compare::Key;
 use crate::{Result, terminal};
 
 mod architectures;
@@ -100,6 +101,17 @@ pub struct Results {
     /// Folder of the store, checkpoints and cache
     #[arg(long = "results", value_name = "DIR", default_value = "results")]
     pub dir: PathBuf,
+}
+
+/// What arms are compared with.
+#[derive(Debug, Default, Args)]
+pub struct Reference {
+    /// Compare each arm with the one that has this, and the same in all other keys [default: graft=scratch]
+    #[arg(long, value_name = "KEY=VALUE[,KEY=VALUE...]")]
+    pub baseline: Vec<String>,
+    /// Compare every two arms that differ in this key alone, seed by seed
+    #[arg(long, value_name = "KEY", conflicts_with = "baseline")]
+    pub against: Option<Key>,
 }
 
 impl Cli {

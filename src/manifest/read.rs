@@ -137,11 +137,13 @@ impl Reader<'_> {
                     self.fault(span, message)
                 }
             },
-            (Type::Word(words) | Type::WordOrList(words, _), DeValue::String(word)) => self.word(words, word, span),
+            (Type::Word(words) | Type::WordOrList(words, _) | Type::WordOrTable(words, _), DeValue::String(word)) => {
+                self.word(words, word, span)
+            }
             (Type::WordOrList(_, list), DeValue::Array(_)) => self.value(list, value),
             (Type::Name(names), DeValue::String(name)) => self.reference(*names, name, span),
             (Type::List { .. }, DeValue::Array(array)) => self.list(of, array, span),
-            (Type::Table(keys) | Type::Short(keys), DeValue::Table(table)) => {
+            (Type::Table(keys) | Type::Short(keys) | Type::WordOrTable(_, keys), DeValue::Table(table)) => {
                 let what = self.here();
                 Some(Value::Object(self.table(&what, keys, table, span, false)))
             }
@@ -440,6 +442,7 @@ fn expected(of: &Type) -> &'static str {
         Type::Number(_) => "a number",
         Type::Word(_) => "a word in quotes",
         Type::WordOrList(..) => "a word in quotes or a list",
+        Type::WordOrTable(..) => "a word in quotes or a table",
         Type::Name(_) => "a name in quotes",
         Type::Classes(_) => "a list or a table",
         Type::List { .. } => "a list",

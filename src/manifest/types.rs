@@ -5,7 +5,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::{Architecture, Compute, Freeze, Mix, Pretraining, Regression, Search, Signal, Transfer, Trials};
+use super::{
+    Architecture, Comparisons, Compute, Freeze, Mix, Pretraining, Regression, Search, Signal, Transfer, Trials,
+};
 use crate::ecg::Measurement;
 use crate::source::Source;
 
@@ -54,6 +56,8 @@ pub struct Manifest {
     pub is_candidate: bool,
     /// The lists whose every combination is a trial.
     pub trials: Trials,
+    /// What is planned to be compared; part of no stage's id.
+    pub comparisons: Comparisons,
 }
 
 /// What a regression network is to give: something that is measured in records.

@@ -15,6 +15,7 @@ pub mod format;
 pub(crate) mod layout;
 mod legend;
 mod page;
+mod pairs;
 pub mod plan;
 pub mod runs;
 pub mod search;

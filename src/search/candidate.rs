@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::error::Error;
-use crate::manifest::{Freeze, Manifest, Search, SearchMethod, parse_candidate};
+use crate::manifest::{Comparisons, Freeze, Manifest, Search, SearchMethod, parse_candidate};
 use crate::{Result, seed};
 
 /// What is said otherwise: ways of keys, and values.
@@ -79,6 +79,7 @@ fn one_trial(manifest: &mut Manifest, search: &Search) {
     trials.exclude.clear();
     trials.variant.clear();
     trials.fold.clear();
+    manifest.comparisons = Comparisons::default();
     manifest.regression.evaluate_on.clear();
     manifest.transfer.evaluate_on.clear();
     manifest.freezes.entry("none".into()).or_insert_with(Freeze::default);

@@ -101,6 +101,7 @@ pub fn manifest(name: &str) -> Manifest {
         transfer: transfer.clone(),
         classification: Pretraining { training: transfer, validation_share: 0.1, test_share: 0.1 },
         compute: Compute { precision: Precision::Tf32 },
+        comparisons: Comparisons::default(),
         trials: Trials {
             mix: vec!["synthetic".into()],
             architecture: vec!["cnn".into()],

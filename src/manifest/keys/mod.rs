@@ -5,7 +5,7 @@ mod stages;
 use stages::DONOR;
 pub(super) use stages::{CLASSES, TARGET, TARGETS};
 
-use super::{Compute, Freeze, Mix, Pretraining, Protocol, Regression, Search, Signal, Transfer, Trials};
+use super::{Comparisons, Compute, Freeze, Mix, Pretraining, Protocol, Regression, Search, Signal, Transfer, Trials};
 use crate::declare::{Key, Range, Type, Value as _, Words, count, known as words, list_of as list};
 use crate::nn::{ARCHITECTURES, Fusion};
 use crate::source::KINDS;
@@ -83,6 +83,12 @@ pub(crate) const MANIFEST: &[Key] = &[
         "What `ecgraft search` tries: settings that are best on the validation folds. It decides no stage of the trials.",
     ),
     Key::new("trials", Trials::TYPE, "{}", "Every combination of these lists is a trial."),
+    Key::new(
+        "comparisons",
+        Comparisons::TYPE,
+        "{}",
+        "What is to be compared, said before it is seen what comes out: `run`, `compare` and `report` show it first, corrected as planned; every other difference is exploratory. It decides the id of no stage.",
+    ),
 ];
 
 pub(super) const PRECISION: Words =
