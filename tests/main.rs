@@ -33,6 +33,7 @@ mod plausible;
 mod progress;
 mod report;
 mod run;
+mod search;
 mod signal;
 mod simulator;
 mod split;

@@ -21,6 +21,7 @@ mod report;
 mod run;
 mod runs;
 mod schema;
+mod search;
 mod show;
 mod simulate;
 mod status;
@@ -63,6 +64,7 @@ pub enum Command {
     Bench(bench::Options),
     Simulate(simulate::Options),
     Schema(schema::Options),
+    Search(search::Options),
 }
 
 /// How a list is written.
@@ -137,6 +139,7 @@ impl Cli {
             Command::Bench(options) => bench::run(options),
             Command::Simulate(options) => simulate::run(options),
             Command::Schema(options) => schema::run(options),
+            Command::Search(options) => search::run(options),
         }
     }
 }

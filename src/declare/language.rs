@@ -81,6 +81,8 @@ pub(crate) enum Type {
     Named(&'static Type),
     /// A table of other keys of the manifest, that are said otherwise.
     Overrides,
+    /// Values of any key, as a list or a range.
+    Choices,
 }
 
 /// What names can stand for.

@@ -22,6 +22,7 @@ mod read;
 mod read_classes;
 mod reference;
 mod schema;
+mod search;
 mod signal;
 mod stage_types;
 mod task;
@@ -43,6 +44,7 @@ pub use mixes::{Mix, MixPart};
 pub use protocol::Protocol;
 pub use reference::reference;
 pub use schema::schema;
+pub use search::{Choices, Search, SearchMethod, written};
 pub use signal::{Compute, Normalize, Shorter, Signal, Storage};
 pub use stage_types::*;
 pub use task::Task;
@@ -243,6 +245,25 @@ pub fn parse_all(path: &Path, text: &str, env: Env<'_>) -> std::result::Result<V
     })
 }
 
+/// Parses and checks one manifest as it stands, with keys said otherwise: ways from the top, and values. Problems of these
+/// are told where `[search]` stands. It is the candidate called `name`: nothing that it trains is tested.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_candidate(
+    (path, text): (&Path, &str),
+    env: Env<'_>,
+    name: &str,
+    settings: &[(String, Value)],
+) -> std::result::Result<Manifest, Vec<Diagnostic>> {
+    let texts: Vec<(&str, String)> = settings.iter().map(|(key, value)| (&**key, written(value))).collect();
+    Parsed::of_text(path, text, env, |parsed| {
+        let document = variants::with_settings(&parsed.document, &texts)?;
+        let manifest = parsed.manifest(&document)?;
+        Ok(Manifest { variant: Some(name.to_owned()), is_candidate: true, ..manifest })
+    })
+}
+
 /// A manifest with each of these folds tested in turn; as it stands where there are none.
 fn each_fold(manifest: Manifest, folds: &[u8]) -> Vec<Manifest> {
     match folds {
@@ -343,6 +364,8 @@ fn typed(path: &Path, text: &str, mut json: Value) -> serde_json::Result<Manifes
         transfer: part(json, "transfer")?,
         classification: part(json, "classification")?,
         compute: part(json, "compute")?,
+        search: part(json, "search")?,
+        is_candidate: false,
         trials: part(json, "trials")?,
         comparisons: part(json, "comparisons")?,
     };
@@ -378,6 +401,7 @@ impl Manifest {
     pub fn scope(&self) -> String {
         let mut scope = self.name.clone();
         self.variant.iter().for_each(|variant| scope.push_str(&format!(", variant {variant}")));
+        scope.push_str(if self.is_candidate { ", not tested" } else { "" });
         self.fold.iter().for_each(|fold| scope.push_str(&format!(", fold {fold}")));
         scope
     }

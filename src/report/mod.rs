@@ -18,6 +18,7 @@ mod page;
 mod pairs;
 pub mod plan;
 pub mod runs;
+pub mod search;
 mod sheet;
 pub mod show;
 pub mod status;

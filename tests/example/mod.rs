@@ -45,6 +45,8 @@ pub fn manifest(name: &str) -> Manifest {
         variants: Vec::new(),
         variant: None,
         fold: None,
+        search: None,
+        is_candidate: false,
         description: "Does it help?".into(),
         allow_overlap: None,
         sources: BTreeMap::from([
