@@ -7,6 +7,7 @@ mod checks;
 mod class;
 mod condition;
 mod diagnostic;
+mod donor_checks;
 mod freeze;
 mod glob;
 mod graft;
@@ -19,6 +20,7 @@ mod read;
 mod read_classes;
 mod reference;
 mod schema;
+mod self_supervised;
 mod signal;
 mod stage_types;
 mod task;
@@ -26,6 +28,7 @@ mod training;
 mod trial_checks;
 mod trials;
 mod types;
+mod weights;
 mod window;
 
 pub use class::{Class, Rule};
@@ -38,12 +41,14 @@ pub use mixes::{Mix, MixPart};
 pub use protocol::Protocol;
 pub use reference::reference;
 pub use schema::schema;
+pub use self_supervised::{Contrastive, Masked, MaskedLeads, MaskedLoss, Masking, Views};
 pub use signal::{Compute, Normalize, Shorter, Signal, Storage};
 pub use stage_types::*;
 pub use task::Task;
 pub use training::{Augment, EarlyStopping, GradientClipping, Optimizer, Schedule, StoppingFrom, StoppingMetric};
 pub use trials::{Exclude, Trials};
 pub use types::*;
+pub use weights::WeightsFile;
 pub use window::{Join, TestWindows, TrainWindow, Window};
 
 pub use crate::nn::{Architecture, BatchNormMode, Fusion};
@@ -247,6 +252,9 @@ fn typed(path: &Path, text: &str, mut json: Value) -> serde_json::Result<Manifes
         regression: part(json, "regression")?,
         transfer: part(json, "transfer")?,
         classification: part(json, "classification")?,
+        masked: part(json, "masked")?,
+        contrastive: part(json, "contrastive")?,
+        weights: part(json, "weights")?,
         compute: part(json, "compute")?,
         trials: part(json, "trials")?,
     };
@@ -270,6 +278,15 @@ impl Manifest {
         used
     }
 
+    /// The weights from elsewhere that trials graft, each once, by name.
+    pub fn used_weights(&self) -> impl Iterator<Item = (&String, &WeightsFile)> {
+        let is_used = |name: &str| {
+            let donors = self.trials.from.iter().flatten();
+            donors.into_iter().any(|donor| matches!(donor, Donor::Weights(used) if used == name))
+        };
+        self.weights.iter().filter(move |(name, _)| is_used(name))
+    }
+
     /// The names of those classes that are told by voltage.
     pub fn voltage_classes(&self) -> Vec<&'static str> {
         let classes = self.transfer.classes.iter();
@@ -286,7 +303,9 @@ impl Manifest {
         let sources = self.used_sources();
         let sources = sources.iter().filter_map(|name| self.sources.get(name));
         let mut missing: Vec<String> = Vec::new();
-        for variable in sources.flat_map(|source| source.all_paths()).filter_map(|path| path.resolved.as_ref().err()) {
+        let weights = self.used_weights().map(|(_, weights)| &weights.path);
+        let paths = sources.flat_map(|source| source.all_paths()).chain(weights);
+        for variable in paths.filter_map(|path| path.resolved.as_ref().err()) {
             if !missing.contains(variable) {
                 missing.push(variable.clone());
             }

@@ -25,7 +25,7 @@ pub(super) struct Head<D: DeviceStorage> {
 const HIDDEN: [&str; 3] = ["head.1.", "head.3.", "head.5."];
 
 /// Whether a value of this name is of the hidden layer and the norms about it, and not of the outputs.
-pub(super) fn is_of_hidden(name: &str) -> bool {
+pub(crate) fn is_of_hidden(name: &str) -> bool {
     HIDDEN.iter().any(|layer| name.starts_with(layer))
 }
 

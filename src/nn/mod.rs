@@ -31,6 +31,7 @@ pub use network::{HIDDEN, Network, Pass, Place, Role};
 
 pub(crate) use backbone::{BlockVisitor, Blocks};
 pub(crate) use config::{Config, HeadConfig, Init, Signal};
+pub(crate) use head::is_of_hidden;
 
 use crate::Result;
 use crate::declare::{Faults, Kind, Kinds, Table};

@@ -153,6 +153,11 @@ impl<D: Backend> Network<D> {
         &self.backbones
     }
 
+    /// Whether the head's hidden layer is a block of its own: see [`Network::graft_hidden`].
+    pub fn has_hidden(&self) -> bool {
+        self.has_hidden
+    }
+
     /// Sets which blocks hold still.
     pub fn freeze(&mut self, freeze: impl Fn(&str) -> FreezeState) {
         for backbone in &mut self.backbones {

@@ -101,7 +101,7 @@ fn tasks<'a>(plan: &'a Plan, store: &Store) -> Result<Vec<Task<'a>>> {
             let sources = match &stage.kind {
                 StageKind::Regression { .. } => &manifest.regression.evaluate_on,
                 StageKind::Transfer { .. } => &manifest.transfer.evaluate_on,
-                StageKind::Classification { .. } => continue,
+                _ => continue,
             };
             for source in sources {
                 let key = (manifest.name.clone(), source.clone());

@@ -86,7 +86,8 @@ fn softmax(units: &[f64], views: usize, view: usize, temperature: f64) -> (Vec<f
     let own = row(units, width, view);
     let to = |other: usize| row(units, width, other).iter().zip(own).map(|(a, b)| a * b).sum::<f64>() / temperature;
     let similarities: Vec<f64> = (0..views).map(to).collect();
-    let others = || similarities.iter().enumerate().filter(|(other, _)| *other != view).map(|(_, similarity)| *similarity);
+    let others =
+        || similarities.iter().enumerate().filter(|(other, _)| *other != view).map(|(_, similarity)| *similarity);
     let top = others().fold(f64::NEG_INFINITY, f64::max);
     let log_sum = others().map(|similarity| (similarity - top).exp()).sum::<f64>().ln() + top;
     (similarities, log_sum)

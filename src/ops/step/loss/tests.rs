@@ -145,6 +145,7 @@ fn gradients_of_nt_xent_match_finite_differences() {
 fn an_only_pair_and_outputs_of_no_length_are_no_trouble() {
     let (value, gradient) = Loss::NtXent { views: 2, temperature: 0.1 }.evaluate(&[1.0, 2.0, -3.0, 0.5]);
     assert!(value.abs() < 1e-12 && gradient.iter().all(|g| g.abs() < 1e-6), "{value} {gradient:?}");
-    let (value, gradient) = Loss::NtXent { views: 4, temperature: 0.1 }.evaluate(&[0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 1.0, 1.0]);
+    let (value, gradient) =
+        Loss::NtXent { views: 4, temperature: 0.1 }.evaluate(&[0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 1.0, 1.0]);
     assert!(value.is_finite() && gradient.iter().all(|g| g.is_finite()), "{value} {gradient:?}");
 }
