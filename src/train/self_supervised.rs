@@ -87,6 +87,9 @@ impl Task for SelfSupervised {
 
     fn score(&self, subset: Subset, outputs: &[f32], outcome: &mut Outcome) -> Result<()> {
         let ValidationMetrics { values, .. } = self.pretext.metrics(outputs);
+        if subset == Subset::Test {
+            outcome.notes.push(self.pretext.in_words(&values));
+        }
         let score = |(curve, value): (super::curves::Curve, f64)| Score {
             split: subset,
             metric: curve.name().into_owned().into(),

@@ -13,7 +13,7 @@ pub(super) use masked::MaskedPretext;
 use super::examples::{Augments, Examples, Prepared};
 use crate::Result;
 use crate::ops::step::loss::Loss;
-use crate::train::curves::ValidationMetrics;
+use crate::train::curves::{Curve, ValidationMetrics};
 
 /// What is learned.
 #[derive(Debug)]
@@ -60,6 +60,31 @@ impl Pretext {
         match self {
             Pretext::Masked(masked) => masked.metrics(worth),
             Pretext::Contrastive(_) => contrastive::metrics(worth),
+        }
+    }
+}
+
+impl Pretext {
+    /// How good a network is on its test records, in a sentence.
+    pub(super) fn in_words(&self, values: &[(Curve, f64)]) -> String {
+        let value = |name: &str| {
+            let found = values.iter().find(|(curve, _)| curve.name() == name).map(|(_, value)| *value);
+            found.map_or_else(|| "not defined".to_owned(), |value| format!("{value:.3}"))
+        };
+        match self {
+            Pretext::Masked(_) => format!(
+                "what is masked of test records is given with MAE {}, RMSE {}, R2 {}, in units of normalised signals; who knows \
+                 but the mean of what is masked has an R2 of 0",
+                value("mae"),
+                value("rmse"),
+                value("r2")
+            ),
+            Pretext::Contrastive(_) => format!(
+                "of the views of test records the share {} is nearest to the other view of its record, among those of a batch; \
+                 by chance it would be {}",
+                value("top1"),
+                value("top1_by_chance")
+            ),
         }
     }
 }
