@@ -36,12 +36,17 @@ pub(super) fn read(text: &str) -> Option<Id> {
     Some(id)
 }
 
-/// The id of a trial: the experiment's name and its transfer stage.
-pub(super) fn run_id(experiment: &str, stage: Id) -> Id {
+/// The id of a trial: the experiment's name with its variant and fold, where it has them, and its transfer stage.
+pub(super) fn run_id(experiment: &str, variant: Option<&str>, fold: Option<u8>, stage: Id) -> Id {
     let mut hash = Sha256::new();
     hash.update(b"run");
     hash.update(stage);
     hash.update(experiment.as_bytes());
+    if variant.is_some() || fold.is_some() {
+        // No name has this character.
+        hash.update(b"\0");
+        feed(&mut hash, &serde_json::json!([variant, fold]));
+    }
     shorten(hash)
 }
 
@@ -238,7 +243,7 @@ fn without(settings: &impl Serialize, keys: &[&str]) -> Result<Value> {
 
 /// The fingerprint of a manifest's source.
 pub(super) fn fingerprint<'a>(manifest: &Manifest, source: &str, known: &'a Fingerprints) -> Result<&'a str> {
-    known.get(&(manifest.name.clone(), source.to_owned())).map(String::as_str).ok_or_else(|| {
+    known.get(&(manifest.scope(), source.to_owned())).map(String::as_str).ok_or_else(|| {
         if source.starts_with("weights:") {
             let path = manifest.path.display();
             return Error::user(format!(

@@ -2,7 +2,7 @@
 
 use super::format::{EARLY, UNMEASURABLE};
 use super::{elsewhere, sheet};
-use crate::compare::{Arm, Comparison, Delta, Experiment, Ranks, SignificanceTest, rank};
+use crate::compare::{Arm, Comparison, Delta, Experiment, Key, Ranks, SignificanceTest, rank};
 use crate::metrics::NamedMetric;
 use crate::statistics::Unmeasurable;
 use crate::store::TestSet;
@@ -49,6 +49,8 @@ pub(super) fn experiment(comparison: &Comparison, experiment: &Experiment) -> Ve
     }
     lines.extend(taught_elsewhere(experiment));
     lines.extend(experiment.test_set.iter().map(test_set));
+    lines.extend(other_variants(experiment));
+    lines.extend(folds(comparison, experiment));
     lines.extend(experiment.test_set.iter().flat_map(|test| &test.left_out).map(|note| format!("{}.", sentence(note))));
     lines.extend(few_patients(comparison, experiment));
     lines.extend(experiment.notes.iter().cloned());
@@ -69,6 +71,30 @@ fn taught_elsewhere(experiment: &Experiment) -> Option<String> {
              proved."
         )
     })
+}
+
+/// Which variants were tested on other records than the first.
+fn other_variants(experiment: &Experiment) -> Option<String> {
+    let others = &experiment.test_set.as_ref()?.other_variants;
+    let (s, were) = if others.len() == 1 { ("", "was") } else { ("s", "were") };
+    let line = || {
+        let others = others.join(", ");
+        format!("These are of the first variant; variant{s} {others} {were} tested on other records or classes.")
+    };
+    (!others.is_empty()).then(line)
+}
+
+/// How test folds are pooled.
+fn folds(comparison: &Comparison, experiment: &Experiment) -> Option<String> {
+    let folds = &experiment.folds;
+    if folds.is_empty() || comparison.keys.contains(&Key::Fold) {
+        return None;
+    }
+    let list = folds.iter().map(u8::to_string).collect::<Vec<_>>().join(", ");
+    Some(format!(
+        "Folds {list} were tested in turn. Of each seed the mean over its folds counts, each fold's metric being of its own \
+         records; resamples draw the patients of each fold on their own. --by fold tells them apart."
+    ))
 }
 
 /// Which arms have runs whose weights are of an epoch before all that thaws had thawed.

@@ -27,7 +27,7 @@ pub(super) fn bring<D: Backend>(
     let manifest = &shared.plan.experiments[stage.experiment];
     let weights = manifest.weights.get(name).ok_or_else(|| Error::internal(format!("no weights {name}")))?;
     let content = foreign::read(weights)?;
-    let planned = shared.plan.fingerprints.get(&(manifest.name.clone(), format!("weights:{name}")));
+    let planned = shared.plan.fingerprints.get(&(manifest.scope(), format!("weights:{name}")));
     if planned != Some(&fingerprint_of(&content)) {
         return Err(Error::user(format!(
             "{} has changed since the plan was made; run again",
