@@ -128,7 +128,7 @@ impl Checks<'_> {
             })
         };
         let has_classes = |name: &&str| self.manifest.sources.get(*name).is_some_and(|source| source.knows().classes());
-        if sources.iter().any(|name| knows(&name)) {
+        if sources.iter().any(knows) {
             return;
         }
         // A mix of which no source has classes is told elsewhere.

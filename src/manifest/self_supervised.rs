@@ -119,8 +119,15 @@ impl Views {
     }
 }
 
+/// Makes the tables `masked` and `contrastive` of a manifest what the types are.
+pub(super) fn complete(json: &mut Value) {
+    for (table, own) in [("masked", ("masking", Masking::KEYS)), ("contrastive", ("views", Views::KEYS))] {
+        json[table] = completed(&json[table], own, &json["regression"]);
+    }
+}
+
 /// A table as [`Masked`] and [`Contrastive`] have it: its `own` keys under a `name`, and what it leaves to `[regression]`.
-pub(super) fn complete(written: &Value, (name, own): (&str, &[Key]), regression: &Value) -> Value {
+fn completed(written: &Value, (name, own): (&str, &[Key]), regression: &Value) -> Value {
     let own: Map<String, Value> = own.iter().map(|key| (key.name.to_owned(), written[key.name].clone())).collect();
     let mut training = regression.clone();
     for key in TRAINING.map(|place| Regression::KEYS[place].name) {

@@ -7,7 +7,7 @@ use super::freeze::FreezeFaults;
 use super::read::Read;
 use super::task::{classes_of_task, labels_of_task};
 use super::*;
-use crate::declare::{Places, Problem, Table, hint, list};
+use crate::declare::{Places, Problem, hint, list};
 use crate::source::{Knowledge, kinds_that};
 
 /// Fills in the defaults that depend on what is declared: the transfer source, the mixes,
@@ -73,9 +73,7 @@ pub(super) fn complete(read: &mut Read) {
     }
     pretraining["training"] = training;
     read.json["classification"] = pretraining;
-    for (table, own) in [("masked", ("masking", Masking::KEYS)), ("contrastive", ("views", Views::KEYS))] {
-        read.json[table] = self_supervised::complete(&read.json[table], own, &read.json["regression"]);
-    }
+    self_supervised::complete(&mut read.json);
 }
 
 /// The variants of the trials, and their folds.

@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn a_network_that_knows_the_mean_of_what_is_masked_has_an_r2_of_0() {
-        let pretext = pretext(masking(0.5, MaskedLeads::Each, 0.0), &[0..4]);
+        let pretext = pretext(masking(0.5, MaskedLeads::Each, 0.0), std::slice::from_ref(&(0..4)));
         let nan = f32::NAN;
         // Two rows of two leads; known are 1, 3 of the first lead and 10 of the second, then 2, 6 and none.
         let truth = vec![1.0, nan, 3.0, 10.0, nan, nan, 2.0, nan, 6.0, nan, nan, nan];
