@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::{
-    Architecture, Compute, Contrastive, Freeze, Masked, Mix, Pretraining, Regression, Signal, Transfer, Trials,
-    WeightsFile,
+    Architecture, Comparisons, Compute, Contrastive, Freeze, Masked, Mix, Pretraining, Regression, Search, Signal,
+    Transfer, Trials, WeightsFile,
 };
 use crate::ecg::Measurement;
 use crate::source::Source;
@@ -57,8 +57,14 @@ pub struct Manifest {
     pub transfer: Transfer,
     /// How numbers are made.
     pub compute: Compute,
+    /// What `ecgraft search` tries.
+    pub search: Option<Search>,
+    /// Whether it is a candidate of a search: nothing that it trains is tested.
+    pub is_candidate: bool,
     /// The lists whose every combination is a trial.
     pub trials: Trials,
+    /// What is planned to be compared; part of no stage's id.
+    pub comparisons: Comparisons,
 }
 
 /// What a regression network is to give: something that is measured in records.

@@ -117,9 +117,10 @@ impl<'a> Experiment<'a> {
             |name: &String| identity::freeze_digest(defined(manifest.freezes.get(name), "freeze", name, manifest)?);
         let classifier = |name: &String| {
             let settings = defined(manifest.architectures.get(name), "architecture", name, manifest)?;
-            let [grafted, scratch] = transfer
-                .each_ref()
-                .map(|transfer| -> Result<Common> { common.clone().and(settings)?.and(transfer)?.and_some(&people) });
+            let [grafted, scratch] = transfer.each_ref().map(|transfer| -> Result<Common> {
+                let common = common.clone().and(settings)?.and(transfer)?.and_some(&people)?;
+                Ok(common.untested(manifest.is_candidate))
+            });
             Ok([grafted?, scratch?])
         };
         Ok(Self {

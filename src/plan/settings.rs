@@ -65,6 +65,9 @@ impl Stage {
                 };
                 settings["label_fraction"] = json!(label_fraction);
                 settings["transfer"] = json!(identity::transfer_settings(&manifest.transfer, !grafts.is_empty()));
+                if manifest.is_candidate {
+                    settings["untested"] = json!(true);
+                }
                 settings["transfer"]["fingerprint"] = fingerprint(plan, manifest, source);
                 settings["people"] =
                     json!(overlap::on_transfer(manifest, &plan.fingerprints, &plan.overlaps).ok().flatten());
