@@ -1,6 +1,6 @@
 //! Every combination of a manifest's lists, and the stages they need, each once.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::identity::{self, Common, Id};
@@ -200,11 +200,8 @@ impl Expansion {
         for number in 0..trials.architecture.len() {
             self.grafts(experiment, None, number)?;
         }
-        for (backbones, fusion) in baselines(experiment.manifest) {
-            self.baselines(experiment, (backbones, fusion), None)?;
-        }
-        for (freeze, shape) in random_probes(experiment.manifest) {
-            self.baselines(experiment, shape, Some(freeze))?;
+        for (backbones, fusion, freeze) in experiment.manifest.fresh_networks() {
+            self.baselines(experiment, (backbones, fusion), freeze)?;
         }
         Ok(())
     }
@@ -374,38 +371,6 @@ impl Expansion {
             stages.len() - 1
         })
     }
-}
-
-/// Backbones of the baselines and how they are joined: one, then as many as each graft has.
-fn baselines(manifest: &Manifest) -> Vec<(usize, Fusion)> {
-    let trials = &manifest.trials;
-    let mut all = Vec::new();
-    if trials.scratch {
-        all.push((1, Fusion::Concat));
-    }
-    if trials.matched_scratch && !trials.mix.is_empty() {
-        let sizes: BTreeSet<usize> = trials.from.iter().map(Vec::len).filter(|size| *size > 1).collect();
-        all.extend(sizes.into_iter().flat_map(|size| trials.fusion.iter().map(move |fusion| (size, *fusion))));
-    }
-    all
-}
-
-/// The freezes that hold all backbones still to the end, each with numbers of backbones and how they are joined.
-fn random_probes(manifest: &Manifest) -> Vec<(&str, (usize, Fusion))> {
-    let trials = &manifest.trials;
-    if !trials.random_probe || trials.mix.is_empty() {
-        return Vec::new();
-    }
-    let sizes: BTreeSet<usize> = trials.from.iter().map(Vec::len).collect();
-    let shapes = |size: usize| {
-        let fusions = if size > 1 { &trials.fusion[..] } else { &[Fusion::Concat] };
-        fusions.iter().map(move |fusion| (size, *fusion))
-    };
-    let holds = |name: &&String| manifest.freezes.get(*name).is_some_and(Freeze::freezes_all);
-    let probes = trials.freeze.iter().filter(holds);
-    probes
-        .flat_map(|name| sizes.iter().flat_map(move |size| shapes(*size)).map(move |shape| (&**name, shape)))
-        .collect()
 }
 
 /// Whether the architecture has grafts of so many networks, under this freeze if it is said, that are not left out
