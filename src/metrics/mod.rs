@@ -19,9 +19,11 @@ mod score;
 mod tests;
 mod traits;
 
-pub use named::NamedMetric;
+pub use named::{LOSS, NamedMetric};
 pub use predictions::Predictions;
-pub use registry::{CALIBRATION_BINS, classifier_metrics, expected_calibration_error, regression_metrics};
+pub use registry::{
+    CALIBRATION_BINS, classifier_metric, classifier_metrics, expected_calibration_error, regression_metrics,
+};
 pub use regression::{RegressionMetrics, bias, regression};
 pub use score::{ClassScore, Confusion};
 pub use traits::{ClassifierMetric, Direction, Metric, Over, RegressionMetric, Rests, Tests, Unit};

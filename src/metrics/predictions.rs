@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{ClassifierMetric, Over, decision};
+use super::{ClassifierMetric, decision};
 use crate::manifest::Labels;
 use crate::statistics::bootstrap::Measure;
 
@@ -131,7 +131,7 @@ impl Predictions {
     fn meant(&self, metric: &dyn ClassifierMetric, class: Option<usize>) -> Option<Vec<usize>> {
         match class {
             None => Some(self.classes().collect()),
-            Some(class) => (class < self.classes && metric.over() == Over::Classes).then(|| vec![class]),
+            Some(class) => (class < self.classes && metric.over().has_classes()).then(|| vec![class]),
         }
     }
 }

@@ -107,7 +107,7 @@ fn row(comparison: &Comparison, experiment: &Experiment, arm: &Arm) -> Row {
         let spread = summary.as_ref().map(|summary| summary.spread);
         let interval = summary.as_ref().and_then(|summary| summary.interval.as_ref().ok());
         let why_not = summary.as_ref().and_then(|summary| summary.interval.as_ref().err());
-        let name = format!("test_{}", metric.column());
+        let name = metric.full_column();
         row.push((format!("{name}_mean"), json!(spread.map(|spread| spread.mean))));
         row.push((format!("{name}_sd"), json!(spread.and_then(|spread| spread.sd))));
         row.push((format!("{name}_seeds"), json!(spread.map_or(0, |spread| spread.n))));
