@@ -1,10 +1,11 @@
 //! What came of experiments.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::arms::{arms, sort_arms};
 use super::notes::notes;
-use super::{Arm, Elsewhere, Key, Selection, Shape, SignificanceTest};
+use super::{Arm, Elsewhere, Key, Selection, Shape, SignificanceTest, Subgroup, Thresholds};
 use crate::metrics::NamedMetric;
 use crate::statistics::{Difference, holm};
 use crate::store::{Run, StageStatus, TestSet};
@@ -22,6 +23,8 @@ pub struct Comparison {
     pub test: SignificanceTest,
     /// Number of resamples of the patients; 0 where there were none.
     pub resamples: usize,
+    /// From which probability on classes were predicted.
+    pub thresholds: Arc<Thresholds>,
     /// Number of p-values that are corrected together.
     pub family: usize,
     /// How people see it.
@@ -55,6 +58,8 @@ pub struct Experiment {
     pub test_set: Option<TestSet>,
     /// Whether the done runs are from different versions, devices or data, in plain sentences.
     pub notes: Vec<String>,
+    /// Its arms on parts of the test records, or by class.
+    pub subgroups: Vec<Subgroup>,
     /// What its networks are worth on the records of other sources.
     pub elsewhere: Vec<Elsewhere>,
     /// Why people who validate or test may train what is grafted; `None` where they may not.
@@ -106,6 +111,7 @@ pub fn compare(runs: &[Run], selection: &Selection) -> Comparison {
         Experiment {
             name: name.clone(),
             arms,
+            subgroups: selection.subgroups.iter().filter_map(|part| part.compared(&meant, &all)).collect(),
             runs: Runs::count(&meant),
             test_set: selection.test_sets.get(name).cloned(),
             notes: notes(&meant, selection),
@@ -121,6 +127,7 @@ pub fn compare(runs: &[Run], selection: &Selection) -> Comparison {
         keys: selection.by.clone(),
         test: selection.test,
         resamples: selection.test_results.resamples,
+        thresholds: Arc::clone(&selection.test_results.thresholds),
         family,
         shape: selection.shape.clone(),
     }
@@ -129,7 +136,10 @@ pub fn compare(runs: &[Run], selection: &Selection) -> Comparison {
 /// Corrects the p-values of all differences together: how many they are.
 fn correct(experiments: &mut [Experiment]) -> usize {
     let mut tested: Vec<(&mut Option<f64>, f64)> = Vec::new();
-    for arm in experiments.iter_mut().flat_map(|experiment| &mut experiment.arms) {
+    let every_arm = experiments.iter_mut().flat_map(|Experiment { arms, subgroups, .. }| {
+        arms.iter_mut().chain(subgroups.iter_mut().flat_map(|subgroup| &mut subgroup.arms))
+    });
+    for arm in every_arm {
         if let Some(p) = arm.delta.difference().and_then(Difference::p) {
             tested.push((&mut arm.holm, p));
         }

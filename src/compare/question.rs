@@ -1,12 +1,16 @@
 //! What is asked of a comparison, and what of the store it takes to answer.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use super::elsewhere::elsewhere;
-use super::{Key, Only, Selection, Shape, SignificanceTest, Sort, TestResults, select, usual_metrics};
-use crate::manifest::{Labels, SCRATCH, choices};
-use crate::metrics::NamedMetric;
-use crate::store::{Run, StageStatus, Store};
+use super::subgroups::parts;
+use super::{
+    Grouping, Key, Only, Selection, Shape, SignificanceTest, Sort, TestResults, Thresholds, select, usual_metrics,
+};
+use crate::manifest::{Labels, SCRATCH, Subset, choices};
+use crate::metrics::{NamedMetric, ThresholdRule};
+use crate::store::{Found, Run, StageStatus, Store};
 use crate::{Error, Result};
 
 /// Resamples of the patients, if nothing else is asked for.
@@ -25,6 +29,10 @@ pub struct Question {
     pub metrics: Vec<String>,
     /// What arms are known by; [`Key::ALL`] where there are none.
     pub by: Vec<Key>,
+    /// What the test records are parted by, for a comparison within each part.
+    pub groupings: Vec<Grouping>,
+    /// From which probability on classes are predicted.
+    pub thresholds: ThresholdRule,
     /// How differences are tested. Where `None`, by the bootstrap if no more than [`MOST_RUNS`] runs are done, else by
     /// the t test.
     pub test: Option<SignificanceTest>,
@@ -48,21 +56,40 @@ impl Question {
         self.check(&runs, &experiments, &only)?;
         let metrics = self.metrics();
         let sort = self.sort.as_deref().map(|text| sort(text, &metrics)).transpose()?;
-        let values = values(store, &metrics)?;
         // Baselines are needed whatever the conditions say.
         let is_needed = |run: &&Run| {
             let is_done = run.status == StageStatus::Done && experiments.contains(&run.experiment);
             is_done && (run.graft == SCRATCH || only.iter().all(|only| only.admits(run)))
         };
         let needed: Vec<&Run> = runs.iter().filter(is_needed).collect();
-        let (test, test_results) = self.test_results(store, &needed, &metrics)?;
+        let (known, stages) = (store.metrics()?, stages_of(&needed));
+        let thresholds = Arc::new(Thresholds::choose(self.thresholds, store, &stages)?);
+        self.check_thresholds(&metrics, &thresholds, stages.len())?;
+        let (test, test_results) = self.test_results(store, &needed, &metrics, &thresholds)?;
+        let all = self.reads_all(&metrics, test, &known).then(|| store.predictions(&stages)).transpose()?;
+        let all = all.map(|all| TestResults::at_thresholds(all, &[], 0, Arc::clone(&thresholds)));
+        let values = self.values(store, &metrics, (&known, all.as_ref().unwrap_or(&test_results)))?;
         let (by, shape) = (self.keys(), self.shape.clone());
         let test_sets = store.test_sets()?;
         let of = |name: &String| Ok((name.clone(), elsewhere(store, &runs, name, &only)?));
         let elsewhere = experiments.iter().map(of).collect::<Result<_>>()?;
-        let selection =
-            Selection { experiments, test_sets, only, by, metrics, values, test, test_results, elsewhere, sort, shape };
+        let subgroups = Vec::new();
+        let mut selection = Selection {
+            experiments,
+            test_sets,
+            only,
+            by,
+            metrics,
+            values,
+            test,
+            test_results,
+            subgroups,
+            elsewhere,
+            sort,
+            shape,
+        };
         selection.has_what_is_asked()?;
+        selection.subgroups = parts(&self.groupings, &selection, all.as_ref(), self.resamples.unwrap_or(RESAMPLES))?;
         Ok((runs, selection))
     }
 
@@ -72,6 +99,7 @@ impl Question {
         store: &Store,
         needed: &[&Run],
         metrics: &[NamedMetric],
+        thresholds: &Arc<Thresholds>,
     ) -> Result<(SignificanceTest, TestResults)> {
         let first = metrics.first();
         let few = needed.len() <= MOST_RUNS && first.is_none_or(|metric| metric.tests(None).bootstrap);
@@ -80,10 +108,7 @@ impl Question {
         if !test.reads_records() {
             return Ok((test, records_of(store, needed, metrics)?));
         }
-        let mut stages: Vec<String> = needed.iter().map(|run| run.stage_id.clone()).collect();
-        stages.sort();
-        stages.dedup();
-        let predictions = store.predictions(&stages)?;
+        let predictions = store.predictions(&stages_of(needed))?;
         if predictions.is_empty() && self.test.is_none() {
             return Ok((SignificanceTest::T, TestResults::default()));
         }
@@ -92,7 +117,74 @@ impl Question {
         }
         let is_bootstrap = test == SignificanceTest::Bootstrap;
         let resamples = if is_bootstrap { self.resamples.unwrap_or(RESAMPLES) } else { 0 };
-        Ok((test, TestResults::new(predictions, metrics, resamples)))
+        Ok((test, TestResults::at_thresholds(predictions, metrics, resamples, Arc::clone(thresholds))))
+    }
+
+    /// Whether all predictions are to be had besides what the `test` needs of them: for parts of the test records, and for
+    /// metrics that are computed, which a test that reads records has read them for.
+    fn reads_all(&self, metrics: &[NamedMetric], test: SignificanceTest, known: &Known) -> bool {
+        let any_computed = || metrics.iter().any(|metric| self.is_computed(metric, known));
+        !self.groupings.is_empty() || !test.reads_records() && any_computed()
+    }
+
+    /// Whether a metric is computed from predictions: one that is of decisions at other thresholds, and one that is not
+    /// stored, of a name with a parameter or of a newer version.
+    fn is_computed(&self, metric: &NamedMetric, known: &Known) -> bool {
+        let at_thresholds = self.thresholds != ThresholdRule::Half && metric.is_of_decisions(Labels::Multi);
+        let is_of_predictions = metric.split == Subset::Test && metric.classifier().is_some();
+        is_of_predictions && (at_thresholds || !known.contains_key(&metric.to_string()))
+    }
+
+    /// Values by stage of the metrics that runs do not have with them.
+    fn values(
+        &self,
+        store: &Store,
+        metrics: &[NamedMetric],
+        (known, results): (&Known, &TestResults),
+    ) -> Result<BTreeMap<NamedMetric, HashMap<String, f64>>> {
+        let usual = usual_metrics();
+        let mut values = BTreeMap::new();
+        for metric in metrics {
+            let found = match known.get(&metric.to_string()) {
+                _ if self.is_computed(metric, known) => results.values(metric),
+                Some(_) if usual.contains(metric) => continue,
+                Some(&found) => store.metric(found, metric)?,
+                None => HashMap::new(),
+            };
+            let is_unknown = found.is_empty() && !known.contains_key(&metric.to_string());
+            if is_unknown && !usual.contains(metric) {
+                let names = choices(&metric.to_string(), known.keys().map(String::as_str));
+                return Err(Error::user(format!("no metric is called `{metric}`{names}")));
+            }
+            values.insert(metric.clone(), found);
+        }
+        Ok(values)
+    }
+
+    /// That there is something for thresholds to change, and that they are known.
+    fn check_thresholds(&self, metrics: &[NamedMetric], thresholds: &Thresholds, stages: usize) -> Result<()> {
+        if self.thresholds == ThresholdRule::Half {
+            return Ok(());
+        }
+        let option = format!("--thresholds {}", self.thresholds.name());
+        if self.test == Some(SignificanceTest::McNemar) {
+            return Err(Error::user(format!(
+                "{option}: --test mcnemar is of the networks' mean probabilities, which have no threshold; choose another test"
+            )));
+        }
+        if !metrics.iter().any(|metric| metric.is_of_decisions(Labels::Multi)) {
+            return Err(Error::user(format!(
+                "{option}: none of the metrics is of decisions, which thresholds change; add one with --metric, such as \
+                 macro_f1, specificity:CLASS or ppv:CLASS"
+            )));
+        }
+        if stages > 0 && thresholds.without == stages {
+            return Err(Error::user(format!(
+                "{option}: the store has no predictions on validation records, as all of these runs were trained before they \
+                 were kept"
+            )));
+        }
+        Ok(())
     }
 
     /// What arms are known by.
@@ -157,23 +249,15 @@ fn records_of(store: &Store, needed: &[&Run], metrics: &[NamedMetric]) -> Result
     Ok(results)
 }
 
-/// Values by stage of the metrics that runs do not have with them.
-fn values(store: &Store, metrics: &[NamedMetric]) -> Result<BTreeMap<NamedMetric, HashMap<String, f64>>> {
-    let usual = usual_metrics();
-    let unusual: Vec<&NamedMetric> = metrics.iter().filter(|metric| !usual.contains(metric)).collect();
-    if unusual.is_empty() {
-        return Ok(BTreeMap::new());
-    }
-    let known = store.metrics()?;
-    let mut values = BTreeMap::new();
-    for metric in unusual {
-        let Some(&found) = known.get(&metric.to_string()) else {
-            let names = choices(&metric.to_string(), known.keys().map(String::as_str));
-            return Err(Error::user(format!("no metric is called `{metric}`{names}")));
-        };
-        values.insert(metric.clone(), store.metric(found, &metric.name, metric.of.as_deref())?);
-    }
-    Ok(values)
+/// The metrics that are stored, by name.
+type Known = BTreeMap<String, Found>;
+
+/// The stages of runs, each once.
+fn stages_of(runs: &[&Run]) -> Vec<String> {
+    let mut stages: Vec<String> = runs.iter().map(|run| run.stage_id.clone()).collect();
+    stages.sort();
+    stages.dedup();
+    stages
 }
 
 fn sort(text: &str, metrics: &[NamedMetric]) -> Result<Sort> {

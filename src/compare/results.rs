@@ -1,11 +1,13 @@
 //! What test predictions say beyond the metrics that are stored of them.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use super::significance::{Chosen, Networks};
+use super::thresholds::Thresholds;
 use crate::manifest::Labels;
-use crate::metrics::{NamedMetric, Predictions, decision};
-use crate::statistics::bootstrap::{Measure, Patients, resampled};
+use crate::metrics::{NamedMetric, Predictions, ThresholdRule, decision};
+use crate::statistics::bootstrap::{Mean, Measure, Patients, resampled};
 use crate::statistics::delong::{Area, area_by_patient, delong};
 use crate::statistics::mcnemar::mcnemar;
 use crate::statistics::{LEAST_PATIENTS, Side, Sides, Support, Tested, Unmeasurable};
@@ -22,6 +24,8 @@ pub struct TestResults {
     places: HashMap<String, (usize, usize)>,
     /// Resamples of each set; 0 where none were asked for.
     pub resamples: usize,
+    /// From which probability on networks predict their classes.
+    pub thresholds: Arc<Thresholds>,
 }
 
 /// Stages that were tested on the same records.
@@ -36,16 +40,39 @@ struct Set {
 }
 
 impl Set {
-    fn new(predictions: TestPredictions, metrics: &[NamedMetric], resamples: usize) -> Self {
+    fn new(
+        predictions: TestPredictions,
+        metrics: &[NamedMetric],
+        resamples: usize,
+        thresholds: &Thresholds,
+    ) -> Self {
         let patients = Patients::new(&predictions.patients, &predictions.truth, predictions.classes.len());
         let values = |metric: &NamedMetric| {
-            let measure = |(_, probabilities): &(String, Vec<f64>)| measure(metric, &predictions, probabilities);
+            let measure = |of: &(String, Vec<f64>)| measure_of_stage(metric, &predictions, of, thresholds);
             let measures: Vec<Box<dyn Measure>> = predictions.stages.iter().map(measure).collect::<Option<_>>()?;
             Some(resampled(&measures, patients.as_ref()?, resamples, SEED))
         };
         let resampled = if resamples == 0 { Vec::new() } else { metrics.iter().map(values).collect() };
         let sides = Sides::new(&predictions.patients, &predictions.classes, &predictions.truth);
         Self { predictions, sides, patients, resampled }
+    }
+}
+
+/// A metric of what a stage says of a set's records, at its own thresholds; one that has no value where it lacks these.
+fn measure_of_stage(
+    metric: &NamedMetric,
+    set: &TestPredictions,
+    (stage, probabilities): &(String, Vec<f64>),
+    thresholds: &Thresholds,
+) -> Option<Box<dyn Measure>> {
+    let TestPredictions { labels, classes, truth, .. } = set;
+    if thresholds.rule == ThresholdRule::Half || !metric.is_of_decisions(*labels) {
+        return measure(metric, set, probabilities);
+    }
+    let predictions = Predictions::of_scores(*labels, classes.len(), probabilities, truth)?;
+    match thresholds.of(stage) {
+        Some(own) => metric.measure(&predictions.at_thresholds(own)?, classes),
+        None => Some(Box::new(Mean(vec![f64::NAN; predictions.records()]))),
     }
 }
 
@@ -72,15 +99,42 @@ pub(super) struct Known {
 impl TestResults {
     /// Predictions as the store gives them, with the metrics on so many resamples of the patients.
     pub fn new(predictions: Vec<TestPredictions>, metrics: &[NamedMetric], resamples: usize) -> Self {
-        let mut results = Self { resamples, ..Self::default() };
+        Self::at_thresholds(predictions, metrics, resamples, Arc::default())
+    }
+
+    /// The same, with classes predicted at these thresholds.
+    pub fn at_thresholds(
+        predictions: Vec<TestPredictions>,
+        metrics: &[NamedMetric],
+        resamples: usize,
+        thresholds: Arc<Thresholds>,
+    ) -> Self {
+        let mut results = Self { resamples, thresholds: Arc::clone(&thresholds), ..Self::default() };
         for predictions in predictions.into_iter().filter(|predictions| !predictions.classes.is_empty()) {
             let set = results.sets.len();
             for (place, (stage, _)) in predictions.stages.iter().enumerate() {
                 results.places.insert(stage.clone(), (set, place));
             }
-            results.sets.push(Set::new(predictions, metrics, resamples));
+            results.sets.push(Set::new(predictions, metrics, resamples, &thresholds));
         }
         results
+    }
+
+    /// What every stage has of a metric, computed from its predictions; nothing of those of which it is not defined.
+    pub(super) fn values(&self, metric: &NamedMetric) -> HashMap<String, f64> {
+        let of_set = |set: &Set| {
+            let value = |of: &(String, Vec<f64>)| {
+                let value = measure_of_stage(metric, &set.predictions, of, &self.thresholds)?.value()?;
+                Some((of.0.clone(), value))
+            };
+            set.predictions.stages.iter().filter_map(value).collect::<Vec<_>>()
+        };
+        self.sets.iter().flat_map(of_set).collect()
+    }
+
+    /// The predictions, set by set.
+    pub(super) fn predictions(&self) -> impl Iterator<Item = &TestPredictions> {
+        self.sets.iter().map(|set| &set.predictions)
     }
 
     /// Lets what is known of the records of stage `one` count for `others` that were tested on the same, and of which it has

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::subgroups::Part;
 use super::{Elsewhere, Key, Only, SignificanceTest, Sort, TestResults, usual_metrics};
 use crate::manifest::{choices, glob_matches};
 use crate::metrics::NamedMetric;
@@ -27,6 +28,8 @@ pub struct Selection {
     pub test: SignificanceTest,
     /// Test predictions, for tests that need them.
     pub test_results: TestResults,
+    /// Parts of the test records, or classes, that the arms are compared on besides.
+    pub subgroups: Vec<Part>,
     /// What networks are worth on the records of other sources, by experiment.
     pub elsewhere: BTreeMap<String, Vec<Elsewhere>>,
     /// The order of the arms; that of the plan where `None`.
@@ -46,6 +49,7 @@ impl Default for Selection {
             values: BTreeMap::new(),
             test: SignificanceTest::default(),
             test_results: TestResults::default(),
+            subgroups: Vec::new(),
             elsewhere: BTreeMap::new(),
             sort: None,
             shape: Shape::default(),

@@ -40,9 +40,10 @@ pub fn metrics_in_words() -> String {
 
 /// What a run has of a metric.
 pub(super) fn value(run: &Run, metric: &NamedMetric, selection: &Selection) -> Option<f64> {
-    let column = COLUMNS.iter().find(|(name, _)| metric.of.is_none() && metric.name == *name);
-    match column {
-        Some((_, column)) => column(run),
-        None => selection.values.get(metric)?.get(&run.stage_id).copied(),
+    let usual = COLUMNS.iter().zip(usual_metrics()).find(|(_, usual)| usual == metric);
+    match (selection.values.get(metric), usual) {
+        (Some(values), _) => values.get(&run.stage_id).copied(),
+        (None, Some(((_, column), _))) => column(run),
+        (None, None) => None,
     }
 }

@@ -169,6 +169,18 @@ table! {
         #[doc = meaning!(evaluate_on)]
         pub evaluate_on: Vec<String> = [] in list_of(&Type::Name(Names::Source), 0)
             => serde(default, skip_serializing_if = "Vec::is_empty");
+        /// Which records a `label_fraction` of the trials is a share of. Test records are always all.
+        pub budget: Budget = "train" => serde(default, skip_serializing_if = "is_default");
+    }
+}
+
+words! {
+    /// Which labels there are a share of.
+    pub enum Budget as "label budget" {
+        /// the training records; all validation records choose the epoch
+        Train = "train",
+        /// training and validation records, the same share of both, as of somebody who has so many labels and no more
+        All = "all",
     }
 }
 

@@ -17,6 +17,7 @@ mod resampled;
 mod score;
 #[cfg(test)]
 mod tests;
+mod threshold;
 mod traits;
 
 pub use named::{LOSS, NamedMetric};
@@ -26,4 +27,5 @@ pub use registry::{
 };
 pub use regression::{RegressionMetrics, bias, regression};
 pub use score::{ClassScore, Confusion};
+pub use threshold::ThresholdRule;
 pub use traits::{ClassifierMetric, Direction, Metric, Over, RegressionMetric, Rests, Tests, Unit};

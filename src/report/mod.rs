@@ -20,6 +20,7 @@ pub mod runs;
 mod sheet;
 pub mod show;
 pub mod status;
+mod subgroups;
 
 pub use format::{Format, ListFormat};
 pub use page::page;

@@ -142,6 +142,11 @@ impl<'a> Examples<'a> {
         self.windows != Windows::Drawn
     }
 
+    /// Whether its rows, of the same records, are those of `other`.
+    pub(super) fn show_the_same_as(&self, other: &Examples<'_>) -> bool {
+        self.windows == other.windows && self.len() == other.len()
+    }
+
     /// What `outputs` (rows, outputs) say of the records, (records, outputs).
     pub(super) fn joined(&self, outputs: Vec<f32>) -> Vec<f32> {
         self.windows.joined(self.labels, outputs)

@@ -2,9 +2,9 @@
 
 use super::Format;
 use crate::compare::Comparison;
-use crate::report::elsewhere;
 use crate::report::legend::{self, Signs};
 use crate::report::sheet::{Cell, Head, Mean, Sheet, Shown};
+use crate::report::{elsewhere, subgroups};
 
 /// GitHub's Markdown.
 #[derive(Clone, Copy, Debug, Default)]
@@ -21,7 +21,8 @@ impl Format for Markdown {
                     text.push_str(&format!("{}\n\n", escape(&line)));
                 }
             }
-            for (title, sheet) in elsewhere::sheets(comparison, experiment) {
+            let parts = subgroups::sheets(comparison, experiment).into_iter();
+            for (title, sheet) in parts.chain(elsewhere::sheets(comparison, experiment)) {
                 text.push_str(&format!("### {}\n\n{}\n", escape(&title), table(sheet)));
             }
         }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::sheet::Sheet;
-use super::{elsewhere, legend};
+use super::{elsewhere, legend, subgroups};
 use crate::compare::{Arm, Comparison, Experiment, Key};
 use crate::statistics::{Difference, Unmeasurable};
 
@@ -40,6 +40,10 @@ fn captioned(comparison: &Comparison, signs: &[String]) -> Vec<(Vec<String>, She
             let caption = std::iter::once(format!("{}.", experiment.name)).chain(lines).collect();
             tables.push((caption, Sheet::from_experiment(comparison, experiment)));
         }
+        for (title, sheet) in subgroups::sheets(comparison, experiment) {
+            let caption = std::iter::once(format!("{title}.")).chain(subgroups::legend(comparison)).collect();
+            tables.push((caption, sheet));
+        }
         for (title, sheet) in elsewhere::sheets(comparison, experiment) {
             let caption = std::iter::once(format!("{title}.")).chain(elsewhere::legend(comparison)).collect();
             tables.push((caption, sheet));
@@ -69,10 +73,19 @@ pub(super) const EARLY: &str = "‡";
 /// One arm for machines: the columns of the CSV and the keys of the JSON, with all digits.
 pub(super) type Row = Vec<(String, Value)>;
 
-/// A row for each arm, or for each metric of a network elsewhere, where that is asked for.
+/// Whether arms are compared within parts of the test records.
+fn has_parts(comparison: &Comparison) -> bool {
+    comparison.experiments.iter().any(|experiment| !experiment.subgroups.is_empty())
+}
+
+/// A row for each arm, or for each part of the test records and arm, or each metric of a network elsewhere, where that is
+/// asked for.
 fn rows(comparison: &Comparison) -> Box<dyn Iterator<Item = Row> + '_> {
     if comparison.shape.elsewhere {
         return Box::new(elsewhere::rows(comparison));
+    }
+    if has_parts(comparison) {
+        return Box::new(subgroups::rows(comparison));
     }
     let arms = |experiment| std::iter::repeat(experiment);
     let all = comparison.experiments.iter().flat_map(move |experiment| arms(experiment).zip(&experiment.arms));
@@ -81,8 +94,8 @@ fn rows(comparison: &Comparison) -> Box<dyn Iterator<Item = Row> + '_> {
 
 /// The names of the columns.
 fn columns(comparison: &Comparison) -> Vec<String> {
-    if comparison.shape.elsewhere {
-        let first = elsewhere::rows(comparison).next();
+    if comparison.shape.elsewhere || has_parts(comparison) {
+        let first = rows(comparison).next();
         return first.into_iter().flatten().map(|(name, _)| name).collect();
     }
     let empty = Arm { metrics: vec![None; comparison.metrics.len()], ..Arm::default() };

@@ -3,10 +3,10 @@
 use super::{Format, NONE};
 use crate::compare::{Arm, Comparison, Experiment, Key};
 use crate::metrics::NamedMetric;
-use crate::report::elsewhere;
 use crate::report::layout::{self, coloured, fitting, squeezed};
 use crate::report::legend::{self, Signs};
 use crate::report::sheet::{self, Cell, Mean, Shown};
+use crate::report::{elsewhere, subgroups};
 use crate::words::text::wrapped;
 
 /// The narrowest that anything is made; lines that are too long for a screen wrap.
@@ -46,7 +46,8 @@ impl Format for Table {
                 }
                 text.push('\n');
             }
-            for (title, sheet) in elsewhere::sheets(comparison, experiment) {
+            let parts = subgroups::sheets(comparison, experiment).into_iter();
+            for (title, sheet) in parts.chain(elsewhere::sheets(comparison, experiment)) {
                 text.push_str(&format!("{}{}\n", wrapped(&title, columns), laid_out(&sheet, columns)));
             }
         }
