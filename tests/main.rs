@@ -25,6 +25,7 @@ mod manifest;
 mod metrics;
 mod on_disk;
 mod page;
+mod parts;
 mod people;
 mod plan;
 mod plausible;

@@ -1,7 +1,7 @@
 //! Metrics against scikit-learn's (`fixtures/metrics/make.py`), and properties that hold for any data.
 
 use ecgraft::manifest::Labels;
-use ecgraft::metrics::{ClassScore, Confusion, NamedMetric, Predictions, classifier_metrics, regression};
+use ecgraft::metrics::{ClassScore, Confusion, NamedMetric, Predictions, ThresholdRule, classifier_metrics, regression};
 use ecgraft::statistics::auc;
 use ecgraft::statistics::bootstrap::LANES;
 use rand::RngExt;
@@ -139,6 +139,24 @@ fn weighted_records_are_scikit_learns() {
             assert_close(&format!("{name}: {metric}"), value, expected);
         }
     }
+}
+
+/// The highest of those that are best, by scikit-learn's curves.
+#[test]
+fn thresholds_are_the_best_of_scikit_learns_curves() {
+    let mut chosen = 0;
+    for case in cases("classification.json") {
+        let (_, found) = measured(&case);
+        for class in found.classes() {
+            let expected = &case["expected"]["thresholds"][class];
+            for (rule, name) in [(ThresholdRule::Youden, "youden"), (ThresholdRule::F1, "f1")] {
+                let threshold = rule.choose(&found.probabilities_of(class), &found.truth_of(class));
+                assert_eq!(threshold, expected[name].as_f64(), "{}: {name} of class {class}", case["name"]);
+                chosen += usize::from(threshold.is_some());
+            }
+        }
+    }
+    assert!(chosen > 80, "{chosen}");
 }
 
 #[test]
