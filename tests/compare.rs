@@ -154,6 +154,8 @@ fn run(graft: &str, freeze: Option<&str>, seed: u64, auc: f64) -> Run {
         graft: graft.into(),
         freeze: freeze.map(Into::into),
         label_fraction: if seed >= 10 { 1.0 } else { 0.1 },
+        variant: None,
+        fold: None,
         seed: seed % 10,
         device: None,
         status: StageStatus::Done,
@@ -303,6 +305,7 @@ fn records_and_seeds_are_in_the_interval() {
         records: names.clone(),
         patients: names,
         patients_known: true,
+        facts: Vec::new(),
         stages: runs.iter().map(stage).collect(),
         truth: truth.clone(),
     };

@@ -666,8 +666,12 @@ fn every_key_of_the_schema_is_read() {
         }
         // Augmentations at their defaults are of seconds that a window must have; a protocol sets many keys, and has a test.
         sample["signal"]["window"]["length"] = json!(10.0);
-        assert_eq!(sample.as_object_mut().unwrap().remove("protocol"), Some(json!("ptb-xl-benchmark")));
-        good(&toml::to_string(&sample).unwrap());
+        let sample = sample.as_object_mut().unwrap();
+        assert_eq!(sample.remove("protocol"), Some(json!("ptb-xl-benchmark")));
+        // Of a file that is not there; variants and includes have tests of their own.
+        assert_eq!(sample.remove("include"), Some(json!("base.toml")));
+        sample.insert("variants".into(), json!({ "lead-ii": { "signal.leads": ["II"] } }));
+        good(&toml::to_string(&*sample).unwrap());
     }
 }
 

@@ -1,7 +1,9 @@
 //! Metrics against scikit-learn's (`fixtures/metrics/make.py`), and properties that hold for any data.
 
 use ecgraft::manifest::Labels;
-use ecgraft::metrics::{ClassScore, Confusion, NamedMetric, Predictions, ThresholdRule, classifier_metrics, regression};
+use ecgraft::metrics::{
+    ClassScore, Confusion, NamedMetric, Predictions, ThresholdRule, classifier_metrics, regression,
+};
 use ecgraft::statistics::auc;
 use ecgraft::statistics::bootstrap::LANES;
 use rand::RngExt;
@@ -162,13 +164,15 @@ fn thresholds_are_the_best_of_scikit_learns_curves() {
 #[test]
 fn names_with_a_parameter_are_as_people_write_numbers() {
     for name in ["f3", "f0.5", "sensitivity_at_0.99"] {
-        let (mean, of_class) = (NamedMetric::parse(&format!("macro_{name}")), NamedMetric::parse(&format!("{name}:MI")));
+        let (mean, of_class) =
+            (NamedMetric::parse(&format!("macro_{name}")), NamedMetric::parse(&format!("{name}:MI")));
         assert_eq!(mean.classifier().unwrap().name(), name);
         assert_eq!(of_class.classifier().unwrap().name(), name);
         assert!(NamedMetric::parse(name).classifier().is_none(), "{name} of nothing");
     }
     assert_eq!(NamedMetric::parse("f0.5:MI").heading(), "F0.5 MI");
-    let wrong = ["f", "f0", "f-1", "f01", "f2.0", "f1e3", "finf", "fNaN", "f_beta", "sensitivity_at_1", "sensitivity_at_"];
+    let wrong =
+        ["f", "f0", "f-1", "f01", "f2.0", "f1e3", "finf", "fNaN", "f_beta", "sensitivity_at_1", "sensitivity_at_"];
     for name in wrong {
         assert!(NamedMetric::parse(&format!("macro_{name}")).classifier().is_none(), "{name}");
     }

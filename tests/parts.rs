@@ -91,7 +91,8 @@ fn thresholds(bench: &Workbench, scratch: &[String]) {
         };
         let worth = |threshold: f64| share(true, threshold) - share(false, threshold);
         let best = own.iter().map(|said| worth(said.probability)).fold(f64::MIN, f64::max);
-        let threshold = own.iter().map(|said| said.probability).filter(|at| worth(*at) > best - 1e-12).fold(0.0, f64::max);
+        let threshold =
+            own.iter().map(|said| said.probability).filter(|at| worth(*at) > best - 1e-12).fold(0.0, f64::max);
         let test = said(bench, "predictions", run);
         let others = test.iter().filter(|said| said.class == "MI" && !said.label);
         mean(others.map(|said| f64::from(said.probability < threshold)))
@@ -117,7 +118,8 @@ fn thresholds(bench: &Workbench, scratch: &[String]) {
 fn by_sex_and_age(bench: &Workbench, scratch: &[String]) {
     let (sexes, ages) = (column("sex"), column("age"));
     let rows = compared(bench, &["--metric", "auc:NORM", "--by", "sex,age:20", "--resamples", "100"]);
-    let tested: BTreeSet<String> = said(bench, "predictions", &scratch[0]).into_iter().map(|said| said.record).collect();
+    let tested: BTreeSet<String> =
+        said(bench, "predictions", &scratch[0]).into_iter().map(|said| said.record).collect();
     for (part, number) in [("male", "0"), ("female", "1")] {
         let own: BTreeSet<&String> = tested.iter().filter(|record| sexes[*record] == number).collect();
         let of_run = |run: &String| {
@@ -132,7 +134,8 @@ fn by_sex_and_age(bench: &Workbench, scratch: &[String]) {
         assert!(row["low"].as_f64() < row["mean"].as_f64() && row["mean"].as_f64() < row["high"].as_f64());
         assert!(of_part.iter().filter(|row| row["graft"] != "scratch").all(|row| row["delta"].is_f64()));
     }
-    let parts: Vec<&str> = rows.iter().filter(|row| row["by"] == "age").map(|row| row["part"].as_str().unwrap()).collect();
+    let parts: Vec<&str> =
+        rows.iter().filter(|row| row["by"] == "age").map(|row| row["part"].as_str().unwrap()).collect();
     let mut expected: Vec<u32> =
         tested.iter().map(|record| ages[record].parse::<f64>().unwrap().min(90.0) as u32 / 20 * 20).collect();
     expected.sort_unstable();
@@ -143,7 +146,10 @@ fn by_sex_and_age(bench: &Workbench, scratch: &[String]) {
     // Somebody alone with a class has no number, and the table says so.
     let rare = compared(bench, &["--metric", "macro_auc", "--by", "age:5", "--resamples", "100"]);
     let few: Vec<&Value> = rare.iter().filter(|row| row["fewest_patients"] == 1).collect();
-    assert!(!few.is_empty() && few.iter().all(|row| row["mean"].is_null() && row["delta"].is_null() && row["delta_p"].is_null()));
+    assert!(
+        !few.is_empty()
+            && few.iter().all(|row| row["mean"].is_null() && row["delta"].is_null() && row["delta_p"].is_null())
+    );
     assert!(few.iter().all(|row| row["unmeasurable"].as_str().unwrap().starts_with("it rests on 1 patient")));
     let text = bench.run(&["compare", "--by", "graft,age:5", "--resamples", "100"]).ok();
     for said in ["parts: by age", "too few: 1 patient with", "fewer than two patients on a side no number is given"] {
@@ -198,7 +204,8 @@ fn train_and_validation(bench: &Workbench, scratch: &[String]) {
     let losses: Vec<f64> = best.iter().map(|row| row["train_loss_mean"].as_f64().unwrap()).collect();
     assert!(losses.is_sorted(), "{losses:?}");
 
-    let trained = "SELECT records FROM membership m JOIN runs r USING (stage_id) WHERE r.run_id = 'RUN' AND split = 'train'";
+    let trained =
+        "SELECT records FROM membership m JOIN runs r USING (stage_id) WHERE r.run_id = 'RUN' AND split = 'train'";
     assert_eq!(of("train", "records"), bench.number(&trained.replace("RUN", &scratch[0])));
     let show = bench.run(&["show", &scratch[0]]).ok();
     assert!(show.contains("on train records: loss ") && show.contains("on validation records: AUC "), "{show}");
@@ -242,7 +249,8 @@ fn proved(bench: &Workbench, run: &str) {
     let records = "SELECT 5 * records FROM membership m JOIN runs r USING (stage_id) WHERE r.run_id = 'RUN' AND split = 'validation'";
     assert_eq!(bench.number(&count), bench.number(&records.replace("RUN", run)));
     let store = rusqlite::Connection::open(bench.results().join("ecgraft.sqlite")).unwrap();
-    let change = "UPDATE validation_probability SET probability = probability * 0.5 WHERE place < 40 AND validation_id = 1";
+    let change =
+        "UPDATE validation_probability SET probability = probability * 0.5 WHERE place < 40 AND validation_id = 1";
     store.execute_batch(change).unwrap();
     let found = bench.run(&["verify"]);
     assert_eq!(found.code, Some(1));
@@ -280,8 +288,10 @@ fn a_label_budget_may_shrink_validation_too() {
         for split in ["train", "test"] {
             assert_eq!(members("train", fraction, split, "record_id"), members("all", fraction, split, "record_id"));
         }
-        let (all, share) =
-            (members("train", fraction, "validation", "record_id"), members("all", fraction, "validation", "record_id"));
+        let (all, share) = (
+            members("train", fraction, "validation", "record_id"),
+            members("all", fraction, "validation", "record_id"),
+        );
         assert!((share.len() as f64 - fraction * all.len() as f64).abs() <= 2.0, "{} of {}", share.len(), all.len());
         assert!(share.is_subset(&all));
         let patients = members("all", fraction, "validation", "patient");
@@ -289,8 +299,13 @@ fn a_label_budget_may_shrink_validation_too() {
     }
     let [quarter, half] = [0.25, 0.5].map(|fraction| members("all", fraction, "validation", "record_id"));
     assert!(quarter.is_subset(&half) && quarter.len() < half.len(), "a smaller share is part of a larger one");
-    let notes = texts(&bench, "SELECT notes FROM stages s JOIN runs r USING (stage_id) WHERE experiment = 'all'").concat();
-    assert!(notes.contains(&format!("{} of {} to validate", half.len(), members("train", 0.5, "validation", "record_id").len())));
+    let notes =
+        texts(&bench, "SELECT notes FROM stages s JOIN runs r USING (stage_id) WHERE experiment = 'all'").concat();
+    assert!(notes.contains(&format!(
+        "{} of {} to validate",
+        half.len(),
+        members("train", 0.5, "validation", "record_id").len()
+    )));
     let said = bench.run(&["verify"]).ok();
     assert!(said.contains("6 of 6 stages are done"), "{said}");
 }

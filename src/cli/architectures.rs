@@ -106,7 +106,9 @@ fn type_of(of: &Type) -> String {
             words.known.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(" or ")
         }
         Type::Text(_) | Type::Path | Type::PathOrList(_) | Type::Condition | Type::Name(_) => "text".into(),
-        Type::Table(_) | Type::Short(_) | Type::Kind(_) | Type::Named(_) | Type::Classes(_) => "table".into(),
+        Type::Table(_) | Type::Short(_) | Type::Kind(_) | Type::Named(_) | Type::Overrides | Type::Classes(_) => {
+            "table".into()
+        }
     }
 }
 

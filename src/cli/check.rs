@@ -27,7 +27,11 @@ pub struct Options {
 /// A user error with all problems of all manifests.
 pub fn run(options: Options) -> Result<()> {
     let manifests = manifest::load(&options.manifests.paths)?;
-    let mut text: String = manifests.iter().map(line).collect();
+    // One line for all variants and folds of one.
+    let mut told: Vec<&Manifest> = manifests.iter().collect();
+    told.dedup_by_key(|manifest| &manifest.name);
+    let manifests = told;
+    let mut text: String = manifests.iter().map(|manifest| line(manifest)).collect();
     let one = manifests.len() == 1;
     text.push_str(&format!("ok: {} {}\n", manifests.len(), if one { "manifest" } else { "manifests" }));
     super::print(&text)
@@ -95,6 +99,8 @@ fn lists(manifest: &Manifest) -> String {
         (trials.fusion.len(), "fusion of several", "fusions of several", grafted && trials.fusion.len() > 1),
         (trials.freeze.len(), "freeze", "freezes", grafted),
         (trials.label_fraction.len(), "label fraction", "label fractions", true),
+        (trials.variant.len(), "variant", "variants", !trials.variant.is_empty()),
+        (trials.fold.len(), "test fold", "test folds", !trials.fold.is_empty()),
         (trials.seed.len(), "seed", "seeds", true),
     ];
     let lists = lists.iter().filter(|(.., shown)| *shown);

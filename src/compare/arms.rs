@@ -40,7 +40,7 @@ fn groups<'a>(runs: &[&'a Run], keys: &[Key]) -> Vec<Group<'a>> {
     groups
 }
 
-/// By architecture and share of the labels, those from scratch first, then by graft, mix and freeze.
+/// By architecture, variant and share of the labels, those from scratch first, then by graft, mix and freeze.
 fn in_order<'a>(groups: Vec<Group<'a>>, keys: &[Key]) -> Vec<Group<'a>> {
     // Places of first appearance, which follow the lists of the manifest.
     let mut first: Vec<HashMap<Option<String>, usize>> = vec![HashMap::new(); keys.len()];
@@ -55,10 +55,10 @@ fn in_order<'a>(groups: Vec<Group<'a>>, keys: &[Key]) -> Vec<Group<'a>> {
             first[found].get(&group.values[found]).copied()
         };
         let is_grafted = usize::from(group.runs[0].graft != SCRATCH);
-        let [architecture, labels, graft, mix, freeze] =
-            [Key::Architecture, Key::LabelFraction, Key::Graft, Key::Mix, Key::Freeze]
+        let [architecture, variant, labels, graft, mix, freeze, fold] =
+            [Key::Architecture, Key::Variant, Key::LabelFraction, Key::Graft, Key::Mix, Key::Freeze, Key::Fold]
                 .map(|key| place(key).unwrap_or(0));
-        [architecture, labels, is_grafted, graft, mix, freeze]
+        [architecture, variant, labels, is_grafted, graft, mix, freeze, fold]
     };
     let mut sorted = groups;
     sorted.sort_by_cached_key(order);
@@ -78,6 +78,8 @@ fn arm(runs: &[&Run], baselines: &Baselines<'_>, selection: &Selection) -> Arm {
         graft: first.graft.clone(),
         mix: first.mix.clone(),
         freeze: first.freeze.clone(),
+        variant: first.variant.clone(),
+        fold: first.fold.filter(|_| selection.by.contains(&Key::Fold)),
         label_fraction: first.label_fraction,
         seeds: Runs::count(runs),
         distinct_seeds: seeds.len(),

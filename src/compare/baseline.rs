@@ -8,8 +8,8 @@ use super::{Delta, Selection};
 use crate::manifest::SCRATCH;
 use crate::store::{Run, StageStatus};
 
-/// Architecture and share of the labels.
-type Place<'a> = (&'a str, u64);
+/// Architecture, share of the labels, variant and test fold.
+type Place<'a> = (&'a str, u64, Option<&'a str>, Option<u8>);
 
 /// The runs from scratch of one experiment.
 pub(super) struct Baselines<'a> {
@@ -20,7 +20,7 @@ pub(super) struct Baselines<'a> {
 }
 
 fn place(run: &Run) -> Place<'_> {
-    (&run.architecture, run.label_fraction.to_bits())
+    (&run.architecture, run.label_fraction.to_bits(), run.variant.as_deref(), run.fold)
 }
 
 impl<'a> Baselines<'a> {

@@ -1,6 +1,6 @@
 //! What came of experiments.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::arms::{arms, sort_arms};
@@ -62,6 +62,8 @@ pub struct Experiment {
     pub subgroups: Vec<Subgroup>,
     /// What its networks are worth on the records of other sources.
     pub elsewhere: Vec<Elsewhere>,
+    /// The folds that its runs were tested on in turn; none where they are not rotated.
+    pub folds: BTreeSet<u8>,
     /// Why people who validate or test may train what is grafted; `None` where they may not.
     pub allow_overlap: Option<String>,
 }
@@ -116,6 +118,7 @@ pub fn compare(runs: &[Run], selection: &Selection) -> Comparison {
             test_set: selection.test_sets.get(name).cloned(),
             notes: notes(&meant, selection),
             elsewhere: selection.elsewhere.get(name).cloned().unwrap_or_default(),
+            folds: meant.iter().filter_map(|run| run.fold).collect(),
             allow_overlap: all.iter().find_map(|run| run.allow_overlap.clone()),
         }
     };

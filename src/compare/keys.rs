@@ -15,12 +15,22 @@ pub enum Key {
     Graft,
     Mix,
     Freeze,
+    Variant,
     LabelFraction,
+    Fold,
 }
 
 impl Key {
     /// All, in the order of their columns.
-    pub const ALL: [Key; 5] = [Key::Architecture, Key::Graft, Key::Mix, Key::Freeze, Key::LabelFraction];
+    pub const ALL: [Key; 7] =
+        [Key::Architecture, Key::Graft, Key::Mix, Key::Freeze, Key::Variant, Key::LabelFraction, Key::Fold];
+
+    /// Those that arms are known by if nothing else is asked for: variants where there are any, and test folds not, which
+    /// are pooled.
+    pub fn usual<'r>(mut runs: impl Iterator<Item = &'r Run>) -> Vec<Key> {
+        let variants = runs.any(|run| run.variant.is_some());
+        Key::ALL.into_iter().filter(|key| *key != Key::Fold && (*key != Key::Variant || variants)).collect()
+    }
 
     /// The column of the view `runs`.
     pub fn name(self) -> &'static str {
@@ -29,6 +39,8 @@ impl Key {
             Key::Graft => "graft",
             Key::Mix => "mix",
             Key::Freeze => "freeze",
+            Key::Variant => "variant",
+            Key::Fold => "fold",
             Key::LabelFraction => "label_fraction",
         }
     }
@@ -38,13 +50,16 @@ impl Key {
         if self == Key::LabelFraction { "labels" } else { self.name() }
     }
 
-    /// What a run has there; `None` for the mix and the freeze of one from scratch.
+    /// What a run has there; `None` for the mix and the freeze of one from scratch, and where its manifest has no variants
+    /// or does not rotate its folds.
     pub fn value(self, run: &Run) -> Option<String> {
         match self {
             Key::Architecture => Some(run.architecture.clone()),
             Key::Graft => Some(run.graft.clone()),
             Key::Mix => run.mix.clone(),
             Key::Freeze => run.freeze.clone(),
+            Key::Variant => run.variant.clone(),
+            Key::Fold => run.fold.map(|fold| fold.to_string()),
             Key::LabelFraction => Some(percent(run.label_fraction)),
         }
     }

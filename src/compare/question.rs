@@ -27,7 +27,7 @@ pub struct Question {
     pub only: Vec<String>,
     /// Names of metrics; [`usual_metrics`] where there are none.
     pub metrics: Vec<String>,
-    /// What arms are known by; [`Key::ALL`] where there are none.
+    /// What arms are known by; [`Key::usual`] where there are none.
     pub by: Vec<Key>,
     /// What the test records are parted by, for a comparison within each part.
     pub groupings: Vec<Grouping>,
@@ -69,7 +69,7 @@ impl Question {
         let all = self.reads_all(&metrics, test, &known).then(|| store.predictions(&stages)).transpose()?;
         let all = all.map(|all| TestResults::at_thresholds(all, &[], 0, Arc::clone(&thresholds)));
         let values = self.values(store, &metrics, (&known, all.as_ref().unwrap_or(&test_results)))?;
-        let (by, shape) = (self.keys(), self.shape.clone());
+        let (by, shape) = (self.keys(&runs, &experiments), self.shape.clone());
         let test_sets = store.test_sets()?;
         let of = |name: &String| Ok((name.clone(), elsewhere(store, &runs, name, &only)?));
         let elsewhere = experiments.iter().map(of).collect::<Result<_>>()?;
@@ -105,6 +105,14 @@ impl Question {
         let few = needed.len() <= MOST_RUNS && first.is_none_or(|metric| metric.tests(None).bootstrap);
         let test = self.test.unwrap_or(if few { SignificanceTest::Bootstrap } else { SignificanceTest::T });
         first.map_or(Ok(()), |metric| test.check(metric))?;
+        let one_set = matches!(test, SignificanceTest::DeLong | SignificanceTest::McNemar);
+        if one_set && !self.keys_have(Key::Fold) && needed.iter().any(|run| run.fold.is_some()) {
+            return Err(Error::user(format!(
+                "--test {} is of networks that were tested on the same records, and here are those of several folds; \
+                 choose --test bootstrap, or tell the folds apart with --by fold",
+                test.name()
+            )));
+        }
         if !test.reads_records() {
             return Ok((test, records_of(store, needed, metrics)?));
         }
@@ -188,14 +196,20 @@ impl Question {
     }
 
     /// What arms are known by.
-    fn keys(&self) -> Vec<Key> {
+    fn keys(&self, runs: &[Run], experiments: &[String]) -> Vec<Key> {
         match &self.shape.pivot {
             Some(pivot) => {
                 Key::ALL.into_iter().filter(|key| pivot.rows.contains(key) || pivot.columns.contains(key)).collect()
             }
-            None if self.by.is_empty() => Key::ALL.into(),
+            None if self.by.is_empty() => Key::usual(runs.iter().filter(|run| experiments.contains(&run.experiment))),
             None => self.by.clone(),
         }
+    }
+
+    /// Whether arms are known by `key` because that is asked for.
+    fn keys_have(&self, key: Key) -> bool {
+        let pivot = self.shape.pivot.as_ref();
+        self.by.contains(&key) || pivot.is_some_and(|pivot| pivot.rows.contains(&key) || pivot.columns.contains(&key))
     }
 
     /// That the conditions are of runs there are, done or not: each for itself, and all together.
@@ -234,9 +248,11 @@ fn check_several(test: SignificanceTest, metrics: &[NamedMetric]) -> Result<()> 
 /// What is known of the test records, for tests that do not read what was predicted of them: of one stage for all of its
 /// experiment that had the same data.
 fn records_of(store: &Store, needed: &[&Run], metrics: &[NamedMetric]) -> Result<TestResults> {
-    let mut groups: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
+    type SameRecords<'a> = (&'a str, &'a str, Option<&'a str>, Option<u8>);
+    let mut groups: BTreeMap<SameRecords<'_>, Vec<&str>> = BTreeMap::new();
     for run in needed {
-        groups.entry((&run.experiment, &run.data_fingerprint)).or_default().push(&run.stage_id);
+        let same = (&*run.experiment, &*run.data_fingerprint, run.variant.as_deref(), run.fold);
+        groups.entry(same).or_default().push(&run.stage_id);
     }
     let first = |stages: &Vec<&str>| stages.first().map(|stage| (*stage).to_owned());
     let stages: Vec<String> = groups.values().filter_map(first).collect();

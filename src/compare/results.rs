@@ -40,12 +40,7 @@ struct Set {
 }
 
 impl Set {
-    fn new(
-        predictions: TestPredictions,
-        metrics: &[NamedMetric],
-        resamples: usize,
-        thresholds: &Thresholds,
-    ) -> Self {
+    fn new(predictions: TestPredictions, metrics: &[NamedMetric], resamples: usize, thresholds: &Thresholds) -> Self {
         let patients = Patients::new(&predictions.patients, &predictions.truth, predictions.classes.len());
         let values = |metric: &NamedMetric| {
             let measure = |of: &(String, Vec<f64>)| measure_of_stage(metric, &predictions, of, thresholds);
@@ -146,20 +141,26 @@ impl TestResults {
         }
     }
 
-    /// Patients and records of the set that a stage was tested on, and whether it is known whose records they are.
-    pub(super) fn patients(&self, stage: &str) -> Option<(usize, usize, bool)> {
-        let set = &self.sets[self.places.get(stage)?.0];
-        Some((set.sides.patients(), set.predictions.records.len(), set.predictions.patients_known))
+    /// Patients and records of the sets that stages were tested on, and whether it is known whose records they are.
+    pub(super) fn patients<'a>(&self, stages: impl Iterator<Item = &'a str>) -> Option<(usize, usize, bool)> {
+        let sets: BTreeSet<usize> = stages.filter_map(|stage| Some(self.places.get(stage)?.0)).collect();
+        let mut all: Option<(usize, usize, bool)> = None;
+        for set in sets {
+            let set = &self.sets[set];
+            let (patients, records, known) = all.unwrap_or((0, 0, true));
+            let own = set.predictions.records.len();
+            all = Some((patients + set.sides.patients(), records + own, known && set.predictions.patients_known));
+        }
+        all
     }
 
-    /// What is known of the records that the first of these stages was tested on.
+    /// What is known of the records that these stages were tested on: where these are several folds, of the one with the
+    /// fewest patients.
     pub(super) fn known(&self, metric: &NamedMetric, stages: &[&str]) -> Known {
-        let place = stages.first().and_then(|stage| self.places.get(*stage));
-        place.map_or_else(Known::default, |place| {
-            let set = &self.sets[place.0];
-            let support = metric.rests().and_then(|rests| set.sides.support(rests));
-            Known { support, labels: Some(set.predictions.labels) }
-        })
+        let sets: BTreeSet<usize> = stages.iter().filter_map(|stage| Some(self.places.get(*stage)?.0)).collect();
+        let support = |set: &usize| metric.rests().and_then(|rests| self.sets[*set].sides.support(rests));
+        let labels = sets.first().map(|set| self.sets[*set].predictions.labels);
+        Known { support: sets.iter().filter_map(support).min_by_key(|support| support.patients), labels }
     }
 
     /// The set that all these stages were tested on, with their places in it.
@@ -174,10 +175,14 @@ impl TestResults {
     /// compared with one, its baseline, whose value is taken from it. `None` where they were not all tested on the same
     /// records, or the metric is not of these.
     pub(super) fn resampled(&self, Chosen { number, metric }: Chosen<'_>, seeds: &Networks<'_>) -> Option<Resampled> {
-        let stages = seeds.iter().flatten().flat_map(|(stage, base)| std::iter::once(*stage).chain(*base));
-        let (set, _) = self.common(stages)?;
-        let (patients, values) = (set.patients.as_ref()?, set.resampled.get(number)?.as_ref()?);
-        let of = |stage: &str| self.places.get(stage).map(|place| &values[place.1]);
+        let sets = self.sets_of(seeds)?;
+        let of = |stage: &str| {
+            let (set, place) = self.places.get(stage)?;
+            // Folds have other patients, who are drawn independently: each set's resamples begin at another one.
+            let first = sets.iter().position(|known| known == set)? % self.resamples.max(1);
+            let values = &self.sets[*set].resampled.get(number)?.as_ref()?[*place];
+            Some(values[first..].iter().chain(&values[..first]))
+        };
         let mut by_seed = Vec::with_capacity(seeds.len());
         for networks in seeds {
             let mut sum = vec![0.0; self.resamples];
@@ -194,8 +199,37 @@ impl TestResults {
             sum.iter_mut().for_each(|value| *value /= networks.len() as f64);
             by_seed.push(sum);
         }
-        let by_design = metric.rests().map_or(f64::INFINITY, |rests| set.sides.degrees(rests));
-        Some(Resampled { by_seed, patient_degrees: by_design.min(patients.degrees() as f64) })
+        let degrees = |set: &usize| {
+            let Set { sides, patients, .. } = &self.sets[*set];
+            let by_design = metric.rests().map_or(f64::INFINITY, |rests| sides.degrees(rests));
+            Some(by_design.min(patients.as_ref()?.degrees() as f64))
+        };
+        let patient_degrees = sets.iter().map(degrees).sum::<Option<f64>>()?;
+        Some(Resampled { by_seed, patient_degrees })
+    }
+
+    /// The sets that the networks were tested on, each network on that of what it is compared with: one, or one for each
+    /// fold. By their records, so that nothing else in the store changes their order. `None` where a network has no
+    /// predictions, or was not tested on the records of its baseline, or not every seed has the same sets.
+    fn sets_of(&self, seeds: &Networks<'_>) -> Option<Vec<usize>> {
+        let mut all: Option<BTreeSet<usize>> = None;
+        for networks in seeds {
+            let mut own = BTreeSet::new();
+            for (stage, base) in networks {
+                let set = self.places.get(*stage)?.0;
+                if base.is_some_and(|base| self.places.get(base).is_none_or(|place| place.0 != set)) {
+                    return None;
+                }
+                own.insert(set);
+            }
+            match &all {
+                Some(all) if *all != own => return None,
+                _ => all = Some(own),
+            }
+        }
+        let mut sets: Vec<usize> = all?.into_iter().collect();
+        sets.sort_by_key(|set| self.sets[*set].predictions.records.first());
+        (!sets.is_empty()).then_some(sets)
     }
 
     /// Probabilities averaged over networks that were tested on the same records.

@@ -44,7 +44,7 @@ impl Default for Selection {
             experiments: Vec::new(),
             test_sets: BTreeMap::new(),
             only: Vec::new(),
-            by: Key::ALL.into(),
+            by: Key::usual(std::iter::empty()),
             metrics: usual_metrics(),
             values: BTreeMap::new(),
             test: SignificanceTest::default(),

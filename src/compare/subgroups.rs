@@ -223,7 +223,7 @@ impl Part {
     /// The arms of the `meant` runs of one experiment on its records; `None` where none was tested on any.
     pub(super) fn compared(&self, meant: &[&Run], all: &[&Run]) -> Option<Subgroup> {
         let results = &self.selection.test_results;
-        let (patients, records, _) = meant.iter().find_map(|run| results.patients(&run.stage_id))?;
+        let (patients, records, _) = results.patients(meant.iter().map(|run| run.stage_id.as_str()))?;
         Some(Subgroup {
             grouping: self.grouping,
             name: self.name.clone(),

@@ -103,12 +103,16 @@ impl From<Target> for Donor {
 /// The graft of one network that nothing is grafted into.
 pub const SCRATCH: &str = "scratch";
 
+/// The graft of one network of fresh weights that hold still.
+pub const RANDOM: &str = "random";
+
 /// A graft as tables show it: `hr`, `hr+qrs` side by side, `gate(hr+qrs)`, `mean(hr+qrs)`; without donors
-/// `scratch`, or `scratch x4` for four fresh backbones.
-pub fn graft_label(donors: &[Donor], backbones: usize, fusion: Fusion) -> String {
+/// `scratch`, or `scratch x4` for four fresh backbones, and `random` where these hold still by a freeze.
+pub fn graft_label(donors: &[Donor], backbones: usize, fusion: Fusion, freeze: Option<&str>) -> String {
+    let fresh = if freeze.is_some() { RANDOM } else { SCRATCH };
     let list = match donors {
-        [] if backbones == 1 => SCRATCH.into(),
-        [] => format!("scratch x{backbones}"),
+        [] if backbones == 1 => fresh.into(),
+        [] => format!("{fresh} x{backbones}"),
         donors => donors.iter().map(Donor::label).collect::<Vec<_>>().join("+"),
     };
     match fusion {
@@ -142,10 +146,10 @@ mod tests {
     #[test]
     fn labels_tell_grafts_apart() {
         let both = [Donor::from(Target::HR), Donor::Regression(Targets::of(&[Target::PR, Target::QT]))];
-        assert_eq!(graft_label(&[], 1, Fusion::Gate), "scratch");
-        assert_eq!(graft_label(&[], 4, Fusion::Concat), "scratch x4");
-        assert_eq!(graft_label(&both[..1], 1, Fusion::Gate), "hr");
-        assert_eq!(graft_label(&both, 2, Fusion::Concat), "hr+pr&qt");
-        assert_eq!(graft_label(&both, 2, Fusion::Mean), "mean(hr+pr&qt)");
+        assert_eq!(graft_label(&[], 1, Fusion::Gate, None), "scratch");
+        assert_eq!(graft_label(&[], 4, Fusion::Concat, None), "scratch x4");
+        assert_eq!(graft_label(&both[..1], 1, Fusion::Gate, None), "hr");
+        assert_eq!(graft_label(&both, 2, Fusion::Concat, None), "hr+pr&qt");
+        assert_eq!(graft_label(&both, 2, Fusion::Mean, None), "mean(hr+pr&qt)");
     }
 }

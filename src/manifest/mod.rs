@@ -7,6 +7,7 @@ mod checks;
 mod class;
 mod condition;
 mod diagnostic;
+mod document;
 mod freeze;
 mod glob;
 mod graft;
@@ -27,6 +28,7 @@ mod training;
 mod trial_checks;
 mod trials;
 mod types;
+mod variants;
 mod window;
 
 pub use class::{Class, Rule};
@@ -46,6 +48,7 @@ pub use task::Task;
 pub use training::{Augment, EarlyStopping, GradientClipping, Optimizer, Schedule, StoppingFrom, StoppingMetric};
 pub use trials::{Exclude, Trials};
 pub use types::*;
+pub use variants::BASE;
 pub use window::{Join, TestWindows, TrainWindow, Window};
 
 pub use crate::nn::{Architecture, BatchNormMode, Fusion};
@@ -53,13 +56,15 @@ pub use crate::precision::Precision;
 
 pub(crate) use crate::declare::{choices, hint};
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use toml::de::DeTable;
 use walkdir::WalkDir;
+
+use document::Text;
 
 use crate::declare::Problem;
 use crate::source::Source;
@@ -96,18 +101,19 @@ pub fn load_sound(paths: &[PathBuf]) -> (Vec<Manifest>, Option<Error>) {
                 let message = "not UTF-8; save the manifest as UTF-8 text";
                 problems.push(placed(Diagnostic::new(file, &text, valid..valid + 1, message)));
             }
-            Ok(Ok(text)) => match parse(file, &text, &|name| std::env::var(name).ok()) {
+            Ok(Ok(text)) => match parse_all(file, &text, &|name| std::env::var(name).ok()) {
                 Err(diagnostics) => problems.extend(diagnostics.into_iter().map(placed)),
-                Ok(manifest) => {
-                    if let Some(first) = manifests.iter().find(|first| first.name == manifest.name) {
+                Ok(variants) => {
+                    let taken = |first: &&Manifest| variants.iter().any(|variant| variant.name == first.name);
+                    if let Some(first) = manifests.iter().find(taken) {
                         let message = format!(
                             "the name `{}` is taken by {}; names are unique among manifests run together",
-                            manifest.name,
+                            first.name,
                             first.path.display()
                         );
                         problems.push(placed(Diagnostic::new(file, &text, name_span(&text), message)));
                     } else {
-                        manifests.push(manifest);
+                        manifests.extend(variants);
                     }
                 }
             },
@@ -165,8 +171,9 @@ fn name_span(text: &str) -> std::ops::Range<usize> {
     DeTable::parse(text).ok().and_then(|table| table.get_ref().get("name").map(toml::Spanned::span)).unwrap_or(0..0)
 }
 
-/// Parses and checks one manifest: `path` names it in messages, and relative paths in it start at its
-/// folder; `env` gives the values of environment variables.
+/// Parses and checks one manifest, as it stands: `path` names it in messages, and relative paths in it start at its
+/// folder; `env` gives the values of environment variables. Files that it includes are read; of what stands in its
+/// variants, only that they are tables is looked at.
 ///
 /// A variable that is not set is no error here: see [`Manifest::missing_variables`].
 ///
@@ -181,52 +188,110 @@ fn name_span(text: &str) -> std::ops::Range<usize> {
 /// assert_eq!((last.line, last.column), (3, 1));
 /// assert_eq!(last.message, "unknown key `epoch` in `regression`; did you mean `epochs`?");
 /// ```
-pub fn parse(
-    path: &Path,
-    text: &str,
-    env: &dyn Fn(&str) -> Option<String>,
-) -> std::result::Result<Manifest, Vec<Diagnostic>> {
-    let (document, errors) = DeTable::parse_recoverable(text);
-    let mut syntax: Vec<Problem> = Vec::new();
-    for error in &errors {
-        let span = error.span().unwrap_or(text.len()..text.len());
-        let message = error.message().trim_end_matches(", expected nothing").to_string();
-        // What follows on the same line is mostly a consequence of the first error in it.
-        let is_consequence = syntax
-            .last()
-            .is_some_and(|last| text.get(last.span.start..span.start).is_some_and(|gap| !gap.contains('\n')));
-        if !is_consequence {
-            syntax.push(Problem { span, message });
-        }
-    }
-    if !syntax.is_empty() {
-        return Err(diagnostics(path, text, syntax));
-    }
+pub fn parse(path: &Path, text: &str, env: Env<'_>) -> std::result::Result<Manifest, Vec<Diagnostic>> {
+    Parsed::new(path, text, env, |parsed| parsed.base())
+}
 
-    let folder = path.parent().unwrap_or(Path::new(""));
-    let mut read = read::manifest(text, &document, folder, env);
-    protocol::apply(text, &mut read);
-    trial_checks::complete(&mut read);
-    let mut problems = read.problems;
-    match typed(path, text, read.json) {
-        Ok(manifest) => {
-            problems.extend(checks::all(&manifest, &read.places));
-            problems.extend(trial_checks::all(&manifest, &read.places));
-            if problems.is_empty() { Ok(manifest) } else { Err(diagnostics(path, text, problems)) }
-        }
-        Err(error) => {
-            if problems.is_empty() {
-                let message = format!("ecgraft misreads this manifest, a fault of ecgraft: {error}");
-                problems.push(Problem { span: 0..0, message });
+/// Parses and checks one manifest: as [`parse`], in each of the variants and with each of the test folds that its trials
+/// name, in their order. Without any it is there once, as it stands.
+///
+/// # Errors
+/// All problems of it and of all its variants, in the order of the text.
+pub fn parse_all(path: &Path, text: &str, env: Env<'_>) -> std::result::Result<Vec<Manifest>, Vec<Diagnostic>> {
+    Parsed::new(path, text, env, |parsed| {
+        let base = parsed.base()?;
+        let mut variants = BTreeMap::from([(BASE.to_owned(), base.clone())]);
+        let mut problems = Vec::new();
+        for name in &base.variants {
+            match parsed.variant(name) {
+                Ok(variant) => drop(variants.insert(name.clone(), variant)),
+                Err(own) => problems.extend(own),
             }
-            Err(diagnostics(path, text, problems))
         }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let listed: Vec<Manifest> = match base.trials.variant.as_slice() {
+            [] => vec![base.clone()],
+            names => names.iter().filter_map(|name| variants.remove(name)).collect(),
+        };
+        Ok(listed.into_iter().flat_map(|manifest| each_fold(manifest, &base.trials.fold)).collect())
+    })
+}
+
+/// A manifest with each of these folds tested in turn; as it stands where there are none.
+fn each_fold(manifest: Manifest, folds: &[u8]) -> Vec<Manifest> {
+    match folds {
+        [] => vec![manifest],
+        folds => folds.iter().map(|fold| variants::rotated(&manifest, *fold)).collect(),
     }
 }
 
-fn diagnostics(path: &Path, text: &str, mut problems: Vec<Problem>) -> Vec<Diagnostic> {
-    problems.sort_by_key(|problem| problem.span.start);
-    problems.into_iter().map(|problem| Diagnostic::new(path, text, problem.span, problem.message)).collect()
+/// The values of environment variables.
+pub type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// A manifest's text and the document it comes to.
+struct Parsed<'t> {
+    path: &'t Path,
+    text: &'t Text,
+    document: DeTable<'t>,
+    env: Env<'t>,
+}
+
+impl Parsed<'_> {
+    /// What `read` gives of a text that is sound as such.
+    fn new<T>(
+        path: &Path,
+        text: &str,
+        env: Env<'_>,
+        read: impl FnOnce(&Parsed<'_>) -> std::result::Result<T, Vec<Problem>>,
+    ) -> std::result::Result<T, Vec<Diagnostic>> {
+        let (text, missing) = Text::gather(path, text);
+        let (document, mut problems) = text.document();
+        problems.extend(missing);
+        if !problems.is_empty() {
+            return Err(text.diagnostics(problems));
+        }
+        read(&Parsed { path, text: &text, document, env }).map_err(|problems| text.diagnostics(problems))
+    }
+
+    /// The manifest as it stands; it is the variant of that name where it has variants.
+    fn base(&self) -> std::result::Result<Manifest, Vec<Problem>> {
+        let mut manifest = self.manifest(&self.document)?;
+        manifest.variant = (!manifest.variants.is_empty()).then(|| BASE.to_owned());
+        Ok(manifest)
+    }
+
+    /// The variant of this name.
+    fn variant(&self, name: &str) -> std::result::Result<Manifest, Vec<Problem>> {
+        let (document, problems) = variants::document(&self.document, name);
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        Ok(Manifest { variant: Some(name.to_owned()), ..self.manifest(&document)? })
+    }
+
+    fn manifest(&self, document: &DeTable<'_>) -> std::result::Result<Manifest, Vec<Problem>> {
+        let text = &self.text.whole;
+        let mut read = read::manifest(self.text, document, self.env);
+        protocol::apply(text, &mut read);
+        trial_checks::complete(&mut read);
+        let mut problems = read.problems;
+        match typed(self.path, text, read.json) {
+            Ok(manifest) => {
+                problems.extend(checks::all(&manifest, &read.places));
+                problems.extend(trial_checks::all(&manifest, &read.places));
+                if problems.is_empty() { Ok(manifest) } else { Err(problems) }
+            }
+            Err(error) => {
+                if problems.is_empty() {
+                    let message = format!("ecgraft misreads this manifest, a fault of ecgraft: {error}");
+                    problems.push(Problem { span: 0..0, message });
+                }
+                Err(problems)
+            }
+        }
+    }
 }
 
 fn typed(path: &Path, text: &str, mut json: Value) -> serde_json::Result<Manifest> {
@@ -239,6 +304,9 @@ fn typed(path: &Path, text: &str, mut json: Value) -> serde_json::Result<Manifes
         text: text.to_string(),
         sha256: crate::seed::sha256_hex(text.as_bytes()),
         name: part(json, "name")?,
+        variants: json["variants"].as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect(),
+        variant: None,
+        fold: None,
         description: part(json, "description")?,
         allow_overlap: part(json, "allow_overlap")?,
         sources: part(json, "sources")?,
@@ -270,6 +338,14 @@ impl Manifest {
             }
         }
         used
+    }
+
+    /// What its data and people are known by: its name, with the variant and the test fold where it has them.
+    pub fn scope(&self) -> String {
+        let mut scope = self.name.clone();
+        self.variant.iter().for_each(|variant| scope.push_str(&format!(", variant {variant}")));
+        self.fold.iter().for_each(|fold| scope.push_str(&format!(", fold {fold}")));
+        scope
     }
 
     /// The names of those classes that are told by voltage.

@@ -193,6 +193,7 @@ fn in_words(of: &Type) -> String {
         }
         Type::Kind(kinds) => format!("{} of a kind", kinds.what),
         Type::Named(value) => format!("table from names to values, each: {}", in_words(value)),
+        Type::Overrides => "table of keys".into(),
     }
 }
 

@@ -120,6 +120,7 @@ fn of_type(of: &Type) -> Map<String, Value> {
         }
         Type::Kind(kinds) => json!({ "oneOf": variants(kinds) }),
         Type::Named(value) => json!({ "type": "object", "additionalProperties": of_type(value) }),
+        Type::Overrides => json!({ "type": "object" }),
     };
     match value {
         Value::Object(object) => object,

@@ -53,6 +53,7 @@ pub(super) fn complete(read: &mut Read) {
     if fusion.is_string() {
         *fusion = json!([fusion]);
     }
+    complete_variants(read);
     let mut training = read.json["transfer"].clone();
     let mut pretraining = json!({});
     for key in ["validation_share", "test_share"] {
@@ -74,6 +75,25 @@ pub(super) fn complete(read: &mut Read) {
     read.json["classification"] = pretraining;
 }
 
+/// The variants of the trials, and their folds.
+fn complete_variants(read: &mut Read) {
+    let declared = read.json["variants"].as_object().into_iter().flatten().map(|(name, _)| json!(name));
+    let all: Vec<Value> = std::iter::once(json!(BASE)).chain(declared).collect();
+    if read.json["trials"]["variant"].is_null() {
+        read.json["trials"]["variant"] = if all.len() > 1 { json!(all) } else { json!([]) };
+    }
+    let folds = |key: &str| read.json["transfer"][key].as_array().cloned().unwrap_or_default();
+    let mut every = [folds("train_folds"), folds("validation_folds"), folds("test_folds")].concat();
+    every.sort_by_key(Value::as_u64);
+    every.dedup();
+    let fold = &mut read.json["trials"]["fold"];
+    if fold.is_null() {
+        *fold = json!([]);
+    } else if fold.is_string() {
+        *fold = json!(every);
+    }
+}
+
 /// All problems of the trials.
 pub(super) fn all(manifest: &Manifest, places: &Places) -> Vec<Problem> {
     let mut checks = Checks { manifest, places, problems: Vec::new() };
@@ -81,6 +101,7 @@ pub(super) fn all(manifest: &Manifest, places: &Places) -> Vec<Problem> {
     checks.grafts();
     checks.classified_mixes();
     checks.excludes();
+    checks.rotation();
     for (name, freeze) in &manifest.freezes {
         let mut faults = FreezeFaults::new(manifest, places, name);
         freeze.check(&mut faults);
@@ -172,6 +193,25 @@ impl Checks<'_> {
         }
     }
 
+    /// Every fold that is tested in turn is one of the transfer's, and leaves some to train and to validate.
+    fn rotation(&mut self) {
+        if self.manifest.variants.iter().any(|name| name == BASE) {
+            let message = format!("`{BASE}` is the manifest as it stands; give the variant another name");
+            self.problem(&["variants", BASE], message);
+        }
+        let (trials, folds) = (&self.manifest.trials, variants::folds(&self.manifest.transfer));
+        if let Some(place) = trials.fold.iter().position(|fold| !folds.contains(fold)) {
+            let message = format!("fold {} is none of those that [transfer] names: {folds:?}", trials.fold[place]);
+            self.problem(&["trials", "fold", &place.to_string()], message);
+        }
+        let validating = self.manifest.transfer.validation_folds.len();
+        if !trials.fold.is_empty() && folds.len() < validating + 2 {
+            let message =
+                format!("of {} folds one is tested and {validating} validate, so that none trains", folds.len());
+            self.problem(&["trials", "fold"], message);
+        }
+    }
+
     fn excludes(&mut self) {
         let trials = &self.manifest.trials;
         for (index, exclude) in trials.exclude.iter().enumerate() {
@@ -199,6 +239,13 @@ impl Checks<'_> {
             {
                 let message = format!("{fraction} is not in trials.label_fraction: {:?}", trials.label_fraction);
                 self.problem(&["trials", "exclude", &step, "label_fraction"], message);
+            }
+            if let Some(fold) = exclude.fold
+                && !trials.fold.contains(&fold)
+                && self.places.is_sound(&["trials", "fold"])
+            {
+                let message = format!("{fold} is not in trials.fold: {:?}", trials.fold);
+                self.problem(&["trials", "exclude", &step, "fold"], message);
             }
             if let Some(seed) = exclude.seed
                 && !trials.seed.contains(&seed)

@@ -1,8 +1,13 @@
 //! The lists whose every combination is a trial.
 
-use super::keys::{FUSIONS, GRAFTS, SEED, SHARE};
+use super::keys::{FOLD, FUSIONS, GRAFTS, SEED, SHARE};
 use super::{Donor, Fusion};
-use crate::declare::{Names, Type, Value as _, list_of, sequence, table};
+use crate::declare::{Names, Type, Value as _, Words, known, list_of, sequence, table};
+
+/// All folds, as a word.
+pub(super) const ALL: &str = "all";
+const ALL_FOLDS: Words = known("fold", &[(ALL, "every fold that [transfer] names")]);
+const FOLDS: Type = list_of(&FOLD, 1);
 
 table! {
     /// Every combination of these lists is a trial.
@@ -21,12 +26,23 @@ table! {
         pub freeze: Vec<String> = ["none"] in list_of(&Type::Name(Names::Freeze), 1);
         /// Shares of the transfer training records: by patient, stratified, nested across fractions.
         pub label_fraction: Vec<f64> = [1.0] in list_of(&SHARE, 1);
+        /// Variant names; `base` is the manifest as it stands.
+        pub variant: Vec<String> = none in list_of(&Type::Name(Names::Variant), 1),
+            absent "where variants are declared `base` and all of them", example r#"["base", "lead-ii"]"#;
+        /// Folds that are tested in turn, or `all` that the transfer names: then as many of those before each in their circle
+        /// validate as do in the manifest, and the rest train. Tables pool the folds; `--by fold` tells them apart.
+        pub fold: Vec<u8> = none in Type::WordOrList(&ALL_FOLDS, &FOLDS), absent "the folds of [transfer]",
+            example "\"all\"";
         /// Seeds.
         pub seed: Vec<u64> = [0] in list_of(&SEED, 1);
         /// Add the from-scratch baseline for every architecture, fraction and seed.
         pub scratch: bool = true;
         /// Add, for each graft of several networks, a baseline of as many fresh backbones: what size alone gives.
         pub matched_scratch: bool = false;
+        /// Add, beside the grafts whose backbones hold still to the end, networks of fresh weights that are frozen so too, and
+        /// of which the head alone learns: what the architecture gives without any knowledge. Their batch norms follow the
+        /// data, as fresh ones have no statistics that could hold still.
+        pub random_probe: bool = true;
         /// Leave out every trial that agrees with all the keys given.
         pub exclude: Vec<Exclude> = [] in sequence(&Exclude::TYPE, 0, usize::MAX);
         /// How the features of several grafted networks are joined; grafts of one network are there once.
@@ -49,6 +65,10 @@ table! {
         pub freeze: Option<String> = none in Type::Name(Names::Freeze), absent "any", example "\"none\"";
         /// The share of the training records.
         pub label_fraction: Option<f64> = none in SHARE, absent "any", example "1.0";
+        /// The variant.
+        pub variant: Option<String> = none in Type::Name(Names::Variant), absent "any", example "\"base\"";
+        /// The fold that is tested.
+        pub fold: Option<u8> = none in FOLD, absent "any", example "10";
         /// The seed.
         pub seed: Option<u64> = none in SEED, absent "any", example "0";
     }
@@ -66,6 +86,8 @@ impl Exclude {
             && agrees(&self.fusion, &pattern.fusion)
             && agrees(&self.freeze, &pattern.freeze)
             && agrees(&self.label_fraction, &pattern.label_fraction)
+            && agrees(&self.variant, &pattern.variant)
+            && agrees(&self.fold, &pattern.fold)
             && agrees(&self.seed, &pattern.seed)
     }
 }

@@ -14,12 +14,18 @@ use crate::source::Source;
 pub struct Manifest {
     /// The file it was read from.
     pub path: PathBuf,
-    /// The text, as read.
+    /// The text, as read, with the files that it includes.
     pub text: String,
     /// SHA-256 of the text, lower-case hexadecimal.
     pub sha256: String,
     /// The experiment's name; unique among manifests run together.
     pub name: String,
+    /// Names of its variants, whether trials name them or not.
+    pub variants: Vec<String>,
+    /// Which of them it is here; `None` where it has none.
+    pub variant: Option<String>,
+    /// Which of its folds is tested here; `None` where its trials do not rotate them.
+    pub fold: Option<u8>,
     /// What the experiment asks.
     pub description: String,
     /// Why people who validate or test a classifier may also train what is grafted under it; they may not where absent.

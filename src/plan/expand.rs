@@ -13,9 +13,10 @@ use crate::{Error, Result};
 /// See [`super::expand`].
 pub(super) fn expand(manifests: Vec<Manifest>, fingerprints: &Fingerprints, overlaps: &Overlaps) -> Result<Plan> {
     let mut expansion = Expansion::default();
-    let mut names = HashSet::new();
+    let (mut scopes, mut files) = (HashSet::new(), HashMap::new());
     for (experiment, manifest) in manifests.iter().enumerate() {
-        if !names.insert(&manifest.name) {
+        let file = files.entry(&manifest.name).or_insert(&manifest.path);
+        if *file != &manifest.path || !scopes.insert(manifest.scope()) {
             return Err(Error::user(format!(
                 "{}: the experiment name {:?} is taken by another manifest; give each its own name",
                 manifest.path.display(),
@@ -135,7 +136,12 @@ impl<'a> Experiment<'a> {
 
     /// Whether an entry of `exclude` leaves the trial out.
     fn excludes(&self, arm: &Arm<'_>) -> bool {
-        self.manifest.trials.exclude.iter().any(|exclude| arm.agrees(exclude))
+        let manifest = self.manifest;
+        let is_here = |exclude: &&Exclude| {
+            exclude.variant.as_ref().is_none_or(|variant| manifest.variant.as_ref() == Some(variant))
+                && exclude.fold.is_none_or(|fold| manifest.fold == Some(fold))
+        };
+        manifest.trials.exclude.iter().filter(is_here).any(|exclude| arm.agrees(exclude))
     }
 }
 
@@ -150,7 +156,10 @@ impl Expansion {
             }
         }
         for (backbones, fusion) in baselines(experiment.manifest) {
-            self.baselines(experiment, backbones, fusion)?;
+            self.baselines(experiment, (backbones, fusion), None)?;
+        }
+        for (freeze, shape) in random_probes(experiment.manifest) {
+            self.baselines(experiment, shape, Some(freeze))?;
         }
         Ok(())
     }
@@ -205,12 +214,21 @@ impl Expansion {
         }
     }
 
-    /// The trials of so many fresh backbones.
-    fn baselines(&mut self, experiment: &Experiment<'_>, backbones: usize, fusion: Fusion) -> Result<()> {
+    /// The trials of so many fresh backbones, which are trained, or hold still by the `freeze` of this name.
+    fn baselines(
+        &mut self,
+        experiment: &Experiment<'_>,
+        (backbones, fusion): (usize, Fusion),
+        freeze: Option<&str>,
+    ) -> Result<()> {
         let trials = &experiment.manifest.trials;
-        let fine_tune = identity::freeze_digest(&Freeze::default())?;
+        let fresh = match freeze.and_then(|name| experiment.manifest.freezes.get(name)) {
+            Some(freeze) => freeze.of_fresh(),
+            None => Freeze::default(),
+        };
+        let digest = identity::freeze_digest(&fresh)?;
         for (architecture, classifier) in trials.architecture.iter().zip(&experiment.classifiers) {
-            if backbones > 1 && !has_graft(trials, architecture, backbones, fusion) {
+            if (backbones > 1 || freeze.is_some()) && !has_graft(trials, architecture, (backbones, fusion), freeze) {
                 continue;
             }
             let settings =
@@ -223,12 +241,12 @@ impl Expansion {
                     graft: &[],
                     backbones,
                     fusion,
-                    freeze: None,
+                    freeze,
                     label_fraction,
                     seed,
                 };
                 if !experiment.excludes(&arm) {
-                    self.trial(experiment.manifest, arm, Vec::new(), classifier, fine_tune);
+                    self.trial(experiment.manifest, arm, Vec::new(), classifier, digest);
                 }
             }
         }
@@ -240,7 +258,7 @@ impl Expansion {
         let input_ids: Vec<Id> = inputs.iter().map(|&index| self.ids[index]).collect();
         let shape = (arm.backbones, arm.fusion);
         let id = classifier.transfer(&input_ids, shape, freeze, arm.label_fraction, arm.seed);
-        let run_id = identity::run_id(&manifest.name, id);
+        let run_id = identity::run_id(&manifest.name, manifest.variant.as_deref(), manifest.fold, id);
         if !self.run_ids.insert(run_id) {
             return;
         }
@@ -261,6 +279,8 @@ impl Expansion {
             fusion: arm.fusion,
             freeze: arm.freeze.map(str::to_owned),
             label_fraction: arm.label_fraction,
+            variant: manifest.variant.clone(),
+            fold: manifest.fold,
             seed: arm.seed,
             stage,
         });
@@ -297,11 +317,31 @@ fn baselines(manifest: &Manifest) -> Vec<(usize, Fusion)> {
     all
 }
 
-/// Whether the architecture has grafts of so many networks that are not left out altogether.
-fn has_graft(trials: &Trials, architecture: &str, networks: usize, fusion: Fusion) -> bool {
+/// The freezes that hold all backbones still to the end, each with numbers of backbones and how they are joined.
+fn random_probes(manifest: &Manifest) -> Vec<(&str, (usize, Fusion))> {
+    let trials = &manifest.trials;
+    if !trials.random_probe || trials.mix.is_empty() {
+        return Vec::new();
+    }
+    let sizes: BTreeSet<usize> = trials.from.iter().map(Vec::len).collect();
+    let shapes = |size: usize| {
+        let fusions = if size > 1 { &trials.fusion[..] } else { &[Fusion::Concat] };
+        fusions.iter().map(move |fusion| (size, *fusion))
+    };
+    let holds = |name: &&String| manifest.freezes.get(*name).is_some_and(Freeze::freezes_all);
+    let probes = trials.freeze.iter().filter(holds);
+    probes
+        .flat_map(|name| sizes.iter().flat_map(move |size| shapes(*size)).map(move |shape| (&**name, shape)))
+        .collect()
+}
+
+/// Whether the architecture has grafts of so many networks, under this freeze if it is said, that are not left out
+/// altogether.
+fn has_graft(trials: &Trials, architecture: &str, (networks, fusion): (usize, Fusion), freeze: Option<&str>) -> bool {
     let is_left_out = |graft: &Vec<Donor>| {
         let (architecture, from) = (Some(architecture.to_owned()), Some(graft.clone()));
-        trials.leave_out(&Exclude { architecture, from, fusion: Some(fusion), ..Exclude::default() })
+        let (fusion, freeze) = ((networks > 1).then_some(fusion), freeze.map(str::to_owned));
+        trials.leave_out(&Exclude { architecture, from, fusion, freeze, ..Exclude::default() })
     };
     trials.from.iter().any(|graft| graft.len() == networks && !is_left_out(graft))
 }

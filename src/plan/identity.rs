@@ -33,12 +33,17 @@ pub(super) fn read(text: &str) -> Option<Id> {
     Some(id)
 }
 
-/// The id of a trial: the experiment's name and its transfer stage.
-pub(super) fn run_id(experiment: &str, stage: Id) -> Id {
+/// The id of a trial: the experiment's name with its variant and fold, where it has them, and its transfer stage.
+pub(super) fn run_id(experiment: &str, variant: Option<&str>, fold: Option<u8>, stage: Id) -> Id {
     let mut hash = Sha256::new();
     hash.update(b"run");
     hash.update(stage);
     hash.update(experiment.as_bytes());
+    if variant.is_some() || fold.is_some() {
+        // No name has this character.
+        hash.update(b"\0");
+        feed(&mut hash, &serde_json::json!([variant, fold]));
+    }
     shorten(hash)
 }
 
@@ -186,7 +191,7 @@ fn without(settings: &impl Serialize, keys: &[&str]) -> Result<Value> {
 
 /// The fingerprint of a manifest's source.
 pub(super) fn fingerprint<'a>(manifest: &Manifest, source: &str, known: &'a Fingerprints) -> Result<&'a str> {
-    known.get(&(manifest.name.clone(), source.to_owned())).map(String::as_str).ok_or_else(|| {
+    known.get(&(manifest.scope(), source.to_owned())).map(String::as_str).ok_or_else(|| {
         let what = manifest.sources.get(source).map_or("undefined", |source| source.kind().name());
         Error::user(format!(
             "{}: the data of the {what} source {source:?} have not been fingerprinted, so that stages which use it \

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{NUMERIC_VERSION, Plan, Stage, StageKind, identity, overlap};
-use crate::manifest::{Donor, Manifest, Transfer, graft_label};
+use super::{NUMERIC_VERSION, Plan, Stage, StageKind, TaskKind, identity, overlap};
+use crate::manifest::{BASE, Donor, Freeze, Manifest, Transfer, graft_label};
 use crate::words::number::percent;
 
 impl Stage {
@@ -41,6 +41,9 @@ impl Stage {
                     settings["fusion"] = json!(fusion);
                 }
                 settings["freeze"] = match freeze {
+                    Some(name) if grafts.is_empty() => {
+                        named(name, manifest.freezes.get(name).map(Freeze::of_fresh).as_ref())
+                    }
                     Some(name) => named(name, manifest.freezes.get(name)),
                     None => Value::Null,
                 };
@@ -68,8 +71,20 @@ impl Stage {
 
     /// A short label, such as `qrs on synthetic, cnn, seed 0` or
     /// `cnn, hr+qrs from synthetic, freeze probe, 10% labels, seed 1` or
-    /// `cnn from scratch, 100% labels, seed 0`.
+    /// `cnn from scratch, 100% labels, seed 0`; with the variant that asks for it first, if that is not the manifest as it
+    /// stands, and the fold that is tested, where these are rotated.
     pub fn describe(&self, plan: &Plan) -> String {
+        let manifest = &*plan.experiments[self.experiment];
+        let mut label = self.label(plan);
+        let variant = manifest.variant.iter().filter(|variant| *variant != BASE);
+        variant.for_each(|variant| label.push_str(&format!(", variant {variant}")));
+        if self.kind.task() == TaskKind::Transfer {
+            manifest.fold.iter().for_each(|fold| label.push_str(&format!(", fold {fold}")));
+        }
+        label
+    }
+
+    fn label(&self, plan: &Plan) -> String {
         let (architecture, seed) = (&self.architecture, self.seed);
         match &self.kind {
             StageKind::Regression { mix, .. } | StageKind::Classification { mix } => {
@@ -79,13 +94,17 @@ impl Stage {
             StageKind::Transfer { grafts, backbones, fusion, freeze, label_fraction } => {
                 let labels = percent(*label_fraction);
                 let Some(freeze) = freeze else {
-                    let scratch = graft_label(&[], *backbones, *fusion);
+                    let scratch = graft_label(&[], *backbones, *fusion, None);
                     return format!("{architecture} from {scratch}, {labels} labels, seed {seed}");
                 };
                 let donors = grafts.iter().map(|&graft| &plan.stages[graft]);
                 let mixes: BTreeSet<&str> = donors.clone().filter_map(Stage::mix).collect();
                 let mixes = mixes.into_iter().collect::<Vec<_>>().join("+");
-                let graft = graft_label(&donors.filter_map(Stage::donor).collect::<Vec<_>>(), *backbones, *fusion);
+                let donors = donors.filter_map(Stage::donor).collect::<Vec<_>>();
+                let graft = graft_label(&donors, *backbones, *fusion, Some(freeze));
+                if donors.is_empty() {
+                    return format!("{architecture}, {graft}, freeze {freeze}, {labels} labels, seed {seed}");
+                }
                 format!("{architecture}, {graft} from {mixes}, freeze {freeze}, {labels} labels, seed {seed}")
             }
         }
@@ -96,7 +115,7 @@ impl Stage {
         let manifest = &*plan.experiments[self.experiment];
         let mut fingerprints = Vec::new();
         for source in self.sources(plan) {
-            let found = plan.fingerprints.get(&(manifest.name.clone(), source.to_owned()));
+            let found = plan.fingerprints.get(&(manifest.scope(), source.to_owned()));
             if let Some(found) = found.filter(|found| !fingerprints.contains(&found.as_str())) {
                 fingerprints.push(found);
             }
@@ -151,5 +170,5 @@ fn named(name: &str, settings: Option<&impl Serialize>) -> Value {
 }
 
 fn fingerprint(plan: &Plan, manifest: &Manifest, source: &str) -> Value {
-    json!(plan.fingerprints.get(&(manifest.name.clone(), source.to_owned())))
+    json!(plan.fingerprints.get(&(manifest.scope(), source.to_owned())))
 }

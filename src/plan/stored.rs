@@ -51,9 +51,10 @@ pub fn id_of_settings(settings: &Value) -> std::result::Result<String, String> {
     Ok(identity::written(id))
 }
 
-/// The id of a run: of an experiment's trial whose transfer stage has this id. `None` for what is no stage's id.
-pub fn id_of_run(experiment: &str, stage_id: &str) -> Option<String> {
-    Some(identity::written(identity::run_id(experiment, identity::read(stage_id)?)))
+/// The id of a run: of an experiment's trial, in a variant and with a test fold where it has them, whose transfer stage
+/// has this id. `None` for what is no stage's id.
+pub fn id_of_run(experiment: &str, variant: Option<&str>, fold: Option<u8>, stage_id: &str) -> Option<String> {
+    Some(identity::written(identity::run_id(experiment, variant, fold, identity::read(stage_id)?)))
 }
 
 /// That the settings of a stage, as text, stand for its id.

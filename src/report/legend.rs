@@ -2,7 +2,7 @@
 
 use super::format::{EARLY, UNMEASURABLE};
 use super::{elsewhere, sheet, subgroups};
-use crate::compare::{Arm, Comparison, Delta, Experiment, Ranks, SignificanceTest, rank};
+use crate::compare::{Arm, Comparison, Delta, Experiment, Key, Ranks, SignificanceTest, rank};
 use crate::manifest::{Labels, Subset};
 use crate::metrics::{NamedMetric, ThresholdRule};
 use crate::statistics::Unmeasurable;
@@ -49,10 +49,36 @@ pub(super) fn experiment(comparison: &Comparison, experiment: &Experiment) -> Ve
         ));
     }
     lines.extend(experiment.test_set.iter().map(test_set));
+    lines.extend(other_variants(experiment));
+    lines.extend(folds(comparison, experiment));
     lines.extend(experiment.test_set.iter().flat_map(|test| &test.left_out).map(|note| format!("{}.", sentence(note))));
     lines.extend(few_patients(comparison, experiment));
     lines.extend(experiment.notes.iter().cloned());
     lines
+}
+
+/// Which variants were tested on other records than the first.
+fn other_variants(experiment: &Experiment) -> Option<String> {
+    let others = &experiment.test_set.as_ref()?.other_variants;
+    let (s, were) = if others.len() == 1 { ("", "was") } else { ("s", "were") };
+    let line = || {
+        let others = others.join(", ");
+        format!("These are of the first variant; variant{s} {others} {were} tested on other records or classes.")
+    };
+    (!others.is_empty()).then(line)
+}
+
+/// How test folds are pooled.
+fn folds(comparison: &Comparison, experiment: &Experiment) -> Option<String> {
+    let folds = &experiment.folds;
+    if folds.is_empty() || comparison.keys.contains(&Key::Fold) {
+        return None;
+    }
+    let list = folds.iter().map(u8::to_string).collect::<Vec<_>>().join(", ");
+    Some(format!(
+        "Folds {list} were tested in turn. Of each seed the mean over its folds counts, each fold's metric being of its own \
+         records; resamples draw the patients of each fold on their own. --by fold tells them apart."
+    ))
 }
 
 /// Which arms have runs whose weights are of an epoch before all that thaws had thawed.

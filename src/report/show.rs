@@ -220,9 +220,9 @@ fn scores(detail: &RunDetail, columns: Option<usize>) -> String {
 /// Metrics of all classes on the records that trained or validated the kept epoch, in a sentence; `None` where they are not
 /// stored.
 fn others(detail: &RunDetail, split: Subset, columns: Option<usize>) -> Option<String> {
-    let all = NamedMetric::of_classifiers().into_iter().filter(|(named, metric)| {
-        named.of.is_none() && metric.is_in_summaries()
-    });
+    let all = NamedMetric::of_classifiers()
+        .into_iter()
+        .filter(|(named, metric)| named.of.is_none() && metric.is_in_summaries());
     let names = all.map(|(named, _)| (named.short_heading(), named.name));
     let told = std::iter::once((LOSS.to_owned(), LOSS.to_owned())).chain(names).filter_map(|(heading, name)| {
         let is_it = |score: &&ClassScore| score.split == split && score.metric == name && score.class.is_none();

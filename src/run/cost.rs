@@ -86,7 +86,7 @@ mod tests {
         let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
         let paths = ["experiments/sample.toml", "tests/manifests/contract.toml"].map(|path| root.join(path));
         for manifest in crate::manifest::load(&paths).unwrap() {
-            let print = |name: String| ((manifest.name.clone(), name.clone()), name);
+            let print = |name: String| ((manifest.scope(), name.clone()), name);
             let fingerprints = manifest.used_sources().into_iter().map(print).collect();
             let plan = crate::plan::expand(vec![manifest], &fingerprints, &crate::plan::Overlaps::new()).unwrap();
             for stage in &plan.stages {

@@ -104,7 +104,7 @@ fn tasks<'a>(plan: &'a Plan, store: &Store) -> Result<Vec<Task<'a>>> {
                 StageKind::Classification { .. } => continue,
             };
             for source in sources {
-                let key = (manifest.name.clone(), source.clone());
+                let key = (manifest.scope(), source.clone());
                 let Some(fingerprint) = plan.fingerprints.get(&key) else { continue };
                 let is_known = evaluated.contains(&(stage.id.clone(), fingerprint.clone()));
                 if !is_known && planned.insert((index, fingerprint.as_str())) {

@@ -61,7 +61,7 @@ pub(super) fn reckon(plan: &Plan, results: &Path, device: Device) -> Vec<Needs> 
         let (mut own, mut records) = (Needs::default(), 0);
         for name in source_names(plan, stage) {
             let Some((source, print)) =
-                manifest.source(&name).zip(plan.fingerprints.get(&(manifest.name.clone(), name.clone())))
+                manifest.source(&name).zip(plan.fingerprints.get(&(manifest.scope(), name.clone())))
             else {
                 continue;
             };

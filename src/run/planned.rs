@@ -44,7 +44,8 @@ pub fn plan_manifests(
 ) -> Result<Planned> {
     let (mut sound, problems) = manifest::load_sound(paths);
     if let Some(only) = only {
-        let names: Vec<String> = sound.iter().map(|manifest| manifest.name.clone()).collect();
+        let mut names: Vec<String> = sound.iter().map(|manifest| manifest.name.clone()).collect();
+        names.dedup();
         sound.retain(|manifest| glob_matches(only, &manifest.name));
         if sound.is_empty() && !names.is_empty() {
             return Err(Error::user(format!(

@@ -105,7 +105,8 @@ fn train_once<D: Backend>(device: &D, shared: &Shared<'_>, index: usize, held: &
             };
             let donors = grafts.iter().map(donor).collect::<Result<Vec<_>>>()?;
             let freeze = freeze.as_ref().and_then(|name| manifest.freezes.get(name));
-            let graft = Graft { donors: &donors, backbones: *backbones, fusion: *fusion, freeze };
+            let freeze = freeze.map(|freeze| if grafts.is_empty() { freeze.of_fresh() } else { freeze.clone() });
+            let graft = Graft { donors: &donors, backbones: *backbones, fusion: *fusion, freeze: freeze.as_ref() };
             train::transfer(&training, &manifest.transfer, &graft, &mut follow)?
         }
     };

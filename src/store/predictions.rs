@@ -210,7 +210,16 @@ impl Store {
                         let stages = vec![(stage.clone(), probabilities)];
                         sets.push((
                             fingerprint,
-                            TestPredictions { labels, classes, records, patients, patients_known, facts, truth, stages },
+                            TestPredictions {
+                                labels,
+                                classes,
+                                records,
+                                patients,
+                                patients_known,
+                                facts,
+                                truth,
+                                stages,
+                            },
                         ));
                     }
                 }
@@ -338,9 +347,8 @@ fn patients(
     fingerprint: &str,
     records: &[String],
 ) -> rusqlite::Result<(Vec<String>, bool, Vec<Facts>)> {
-    let mut select = connection.prepare_cached(
-        "SELECT patient, sex, age, site FROM patient WHERE data_fingerprint = ?1 AND record_id = ?2",
-    )?;
+    let mut select = connection
+        .prepare_cached("SELECT patient, sex, age, site FROM patient WHERE data_fingerprint = ?1 AND record_id = ?2")?;
     let [patient, sex, age, site] = rows::places(&select, ["patient", "sex", "age", "site"])?;
     let (mut known, mut facts) = (Vec::with_capacity(records.len()), Vec::with_capacity(records.len()));
     for record in records {

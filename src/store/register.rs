@@ -87,8 +87,8 @@ fn trials(connection: &Connection, plan: &Plan) -> rusqlite::Result<()> {
     }
     let mut upsert = connection.prepare(
         "INSERT INTO trial (run_id, experiment, manifest_sha256, architecture, mix, graft, freeze, label_fraction, seed,
-                            stage_id, position, allow_overlap, current)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 1)
+                            stage_id, position, allow_overlap, variant, fold, current)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, 1)
          ON CONFLICT (run_id) DO UPDATE SET manifest_sha256 = excluded.manifest_sha256, architecture = excluded.architecture,
              mix = excluded.mix, graft = excluded.graft, freeze = excluded.freeze, position = excluded.position,
              allow_overlap = excluded.allow_overlap, current = 1",
@@ -107,7 +107,9 @@ fn trials(connection: &Connection, plan: &Plan) -> rusqlite::Result<()> {
             trial.seed as i64,
             plan.stages[trial.stage].id,
             position as i64,
-            manifest.allow_overlap
+            manifest.allow_overlap,
+            trial.variant,
+            trial.fold
         ])?;
     }
     connection.execute(

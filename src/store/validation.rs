@@ -118,9 +118,11 @@ impl Store {
         self.read(|connection| {
             let mut sets: HashMap<i64, Arc<ValidationSet>> = HashMap::new();
             let mut found = HashMap::new();
-            let mut select = connection.prepare_cached("SELECT validation_id, set_id FROM validation WHERE stage_id = ?1")?;
-            let mut probabilities = connection
-                .prepare_cached("SELECT probability FROM validation_probability WHERE validation_id = ?1 ORDER BY place")?;
+            let mut select =
+                connection.prepare_cached("SELECT validation_id, set_id FROM validation WHERE stage_id = ?1")?;
+            let mut probabilities = connection.prepare_cached(
+                "SELECT probability FROM validation_probability WHERE validation_id = ?1 ORDER BY place",
+            )?;
             for stage in stages {
                 let own: Option<(i64, i64)> =
                     select.query_row([stage], |row| Ok((row.get("validation_id")?, row.get("set_id")?))).optional()?;
@@ -148,8 +150,8 @@ fn set(connection: &Connection, id: i64) -> rusqlite::Result<ValidationSet> {
     let mut select = connection.prepare_cached("SELECT classes FROM validation_set WHERE set_id = ?1")?;
     let classes: String = select.query_row([id], |row| row.get("classes"))?;
     let classes: Vec<String> = serde_json::from_str(&classes).unwrap_or_default();
-    let mut select =
-        connection.prepare_cached("SELECT record_id, labels FROM validation_record WHERE set_id = ?1 ORDER BY number")?;
+    let mut select = connection
+        .prepare_cached("SELECT record_id, labels FROM validation_record WHERE set_id = ?1 ORDER BY number")?;
     let [record, labels] = rows::places(&select, ["record_id", "labels"])?;
     let mut set = ValidationSet { classes, ..ValidationSet::default() };
     let mut rows = select.query([id])?;

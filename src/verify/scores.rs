@@ -92,10 +92,11 @@ fn all(
         }
     };
     let lacks = computed.iter().any(|score| is_newer(score, stored));
-    let is_whole = lacks && match &stage.row.findings_sha256 {
-        Some(sha256) => store.findings_sha256(id)? == *sha256,
-        None => true,
-    };
+    let is_whole = lacks
+        && match &stage.row.findings_sha256 {
+            Some(sha256) => store.findings_sha256(id)? == *sha256,
+            None => true,
+        };
     let mut agreeing = 0;
     for score in &computed {
         if is_newer(score, stored) && is_whole {

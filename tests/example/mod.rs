@@ -36,12 +36,16 @@ pub fn manifest(name: &str) -> Manifest {
         class_weights: ClassWeights::None,
         augment: vec![],
         evaluate_on: vec![],
+        budget: Budget::Train,
     };
     Manifest {
         path: format!("{name}.toml").into(),
         sha256: ecgraft::seed::sha256_hex(text.as_bytes()),
         text,
         name: name.into(),
+        variants: Vec::new(),
+        variant: None,
+        fold: None,
         description: "Does it help?".into(),
         allow_overlap: None,
         sources: BTreeMap::from([
@@ -103,9 +107,12 @@ pub fn manifest(name: &str) -> Manifest {
             fusion: vec![Fusion::Concat],
             freeze: vec!["none".into()],
             label_fraction: vec![1.0],
+            variant: Vec::new(),
+            fold: Vec::new(),
             seed: vec![0],
             scratch: false,
             matched_scratch: false,
+            random_probe: false,
             exclude: vec![],
         },
     }

@@ -25,6 +25,13 @@ pub(crate) const MANIFEST: &[Key] = &[
     ),
     Key::new("description", Type::Text(0), "\"\"", "What the experiment asks."),
     Key::optional(
+        "include",
+        Type::PathOrList(&list(&Type::Path, 1)),
+        "nothing",
+        "\"base.toml\"",
+        "Manifests whose keys hold here too, where this one does not say otherwise, and the later where several do: tables are joined key by key, unless they are of different kinds; lists and other values are replaced. Relative paths start at the folder of the file that they are written in. The store keeps the text of all of them.",
+    ),
+    Key::optional(
         "protocol",
         Protocol::TYPE,
         "all keys are the manifest's",
@@ -61,6 +68,12 @@ pub(crate) const MANIFEST: &[Key] = &[
         Compute::TYPE,
         "{}",
         "How numbers are made; part of a run's identity. Where it runs is chosen on the command line.",
+    ),
+    Key::new(
+        "variants",
+        Type::Named(&Type::Overrides),
+        "{}",
+        "The manifest with some keys said otherwise, by name: each as its way from the top in quotes (`\"transfer.optimizer.learning_rate\" = 0.01`, `\"signal.leads\" = [\"II\"]`), or as tables within tables, which are joined as with `include`. All keys may be but `name`, `description`, `include`, `trials` and `comparisons`. Stages that a variant does not touch are shared. `base` is the manifest as it stands.",
     ),
     Key::new("trials", Trials::TYPE, "{}", "Every combination of these lists is a trial."),
 ];

@@ -200,7 +200,11 @@ impl<'a> Sheet<'a> {
         let labels = if labels.is_empty() { labels } else { format!("{labels} labels") };
         let line = |parts: [&str; 2]| parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ");
         let first = line([&part(&[Key::Architecture, Key::Graft]), &labels]);
-        let lines = [first, line([&part(&[Key::Mix]), &part(&[Key::Freeze])])];
+        let lines = [
+            first,
+            line([&part(&[Key::Mix]), &part(&[Key::Freeze])]),
+            line([&part(&[Key::Variant]), &part(&[Key::Fold])]),
+        ];
         lines.join("\n").trim().to_owned()
     }
 

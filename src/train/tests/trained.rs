@@ -8,7 +8,10 @@ use crate::metrics::LOSS;
 fn random(text: &str) -> String {
     let noise = "augment = [{ kind = \"lead-dropout\", p = 0.5 }]";
     let text = text.replace("[transfer]\n", &format!("[transfer]\n{noise}\n"));
-    windowed(&text.replace("[regression]\n", &format!("[regression]\n{noise}\n")), ", train = \"random\", test = \"tile\"")
+    windowed(
+        &text.replace("[regression]\n", &format!("[regression]\n{noise}\n")),
+        ", train = \"random\", test = \"tile\"",
+    )
 }
 
 fn elsewhere<'a>(
@@ -32,9 +35,7 @@ fn train_metrics_are_those_of_the_kept_network_on_records_as_they_are_tested() {
         let told = of_training.classified(&mut network, &manifest.transfer, &Silent).unwrap();
         let classes = ["NORM", "MI"];
         let kept = |metric: &str, class: Option<&str>| {
-            let is_it = |score: &&Score| {
-                score.split == Subset::Train && score.metric == metric && score.class == class
-            };
+            let is_it = |score: &&Score| score.split == Subset::Train && score.metric == metric && score.class == class;
             trained.outcome.scores.iter().find(is_it).unwrap_or_else(|| panic!("no {metric}")).value
         };
         assert!(told.scores.len() > 30);
