@@ -84,6 +84,7 @@ impl Question {
             test,
             test_results,
             subgroups,
+            is_of_part: false,
             elsewhere,
             sort,
             shape,

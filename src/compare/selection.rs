@@ -30,6 +30,8 @@ pub struct Selection {
     pub test_results: TestResults,
     /// Parts of the test records, or classes, that the arms are compared on besides.
     pub subgroups: Vec<Part>,
+    /// Whether it is of a part of the test records, so that what runs have with them is of others.
+    pub is_of_part: bool,
     /// What networks are worth on the records of other sources, by experiment.
     pub elsewhere: BTreeMap<String, Vec<Elsewhere>>,
     /// The order of the arms; that of the plan where `None`.
@@ -50,6 +52,7 @@ impl Default for Selection {
             test: SignificanceTest::default(),
             test_results: TestResults::default(),
             subgroups: Vec::new(),
+            is_of_part: false,
             elsewhere: BTreeMap::new(),
             sort: None,
             shape: Shape::default(),

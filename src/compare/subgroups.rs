@@ -157,6 +157,7 @@ pub(super) fn parts(
                 metrics: vec![metric.clone()],
                 values,
                 test: selection.test,
+                is_of_part: true,
                 test_results,
                 ..Selection::default()
             };
