@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::arms::arms;
 use super::{Arm, Key, Selection, TestResults};
+use crate::ecg::OLDEST;
 use crate::manifest::choices;
 use crate::metrics::{NamedMetric, Over};
 use crate::store::{Facts, Run, TestPredictions};
@@ -54,7 +55,10 @@ impl Grouping {
             Self::Site => facts.site.clone().map(|site| (0, site)),
             Self::Age(years) => {
                 let first = facts.age.filter(|age| (0.0..1000.0).contains(age))? as u32 / years * years;
-                Some((first, format!("{first} to {}", first + years - 1)))
+                let last = first + years - 1;
+                // What stands for all ages above 89 is in it.
+                let open = (f64::from(first)..=f64::from(last)).contains(&OLDEST);
+                Some((first, if open { format!("{first} or more") } else { format!("{first} to {last}") }))
             }
             Self::Class => None,
         }

@@ -255,7 +255,8 @@ fn unmeasurable(comparison: &Comparison) -> Option<String> {
     // Parts of the test records have the intervals of their means in any case.
     let parts = || {
         let parts = comparison.experiments.iter().flat_map(|experiment| &experiment.subgroups);
-        parts.flat_map(|part| &part.arms)
+        // Those without a number say why themselves.
+        parts.flat_map(|part| &part.arms).filter(|arm| subgroups::few(arm).is_none())
     };
     let of_all = || arms(comparison).filter(|_| comparison.shape.intervals);
     let differences = arms(comparison).chain(parts()).filter_map(|arm| arm.delta.difference()?.why_not());

@@ -73,7 +73,7 @@ fn sheet(comparison: &Comparison, experiment: &Experiment, parts: &[Subgroup]) -
 }
 
 /// Why the metric of an arm is not given: it rests on fewer than two patients on a side.
-fn few(arm: &Arm) -> Option<String> {
+pub(super) fn few(arm: &Arm) -> Option<String> {
     match own(arm)?.interval.as_ref() {
         Err(Unmeasurable::Patients(support)) if !support.suffices() => Some(support.to_string()),
         _ => None,

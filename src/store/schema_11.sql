@@ -47,7 +47,7 @@ CREATE TABLE validation (
 ) STRICT;
 CREATE INDEX validation_by_set ON validation (set_id);
 
--- Numbers where the test predictions have texts: a third of the room.
+-- Numbers where the test predictions have texts: less than half the room.
 CREATE TABLE validation_probability (
     validation_id INTEGER NOT NULL REFERENCES validation ON DELETE CASCADE,
     place         INTEGER NOT NULL,                 -- number of the record times classes, and place of the class
