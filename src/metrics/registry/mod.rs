@@ -42,8 +42,10 @@ families! {
 
 /// Families that have a metric for each value of a parameter in its name: `f3`, `sensitivity_at_0.9`. Those that are in
 /// the list above are stored of every network; the others are computed from its predictions when they are asked for.
-const WITH_PARAMETER: [fn(&str) -> Option<Box<dyn ClassifierMetric>>; 2] =
-    [f_beta::with_parameter, sensitivity_at::with_parameter];
+const WITH_PARAMETER: [Family; 2] = [f_beta::with_parameter, sensitivity_at::with_parameter];
+
+/// The metric of a family that is called so.
+type Family = fn(&str) -> Option<Box<dyn ClassifierMetric>>;
 
 /// The metric of class probabilities that is called `name`, be it listed or of a family with a parameter.
 pub fn classifier_metric(name: &str) -> Option<&'static dyn ClassifierMetric> {
