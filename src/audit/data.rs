@@ -54,13 +54,21 @@ impl<'a> LookUps<'a> {
                 told.insert(stored.path, "this version does not understand the manifest".into());
                 continue;
             };
+            // A candidate of a search says keys otherwise that its manifest does not have.
+            let is_there = |run: &&&Run| {
+                variants.iter().any(|manifest| manifest.variant == run.variant && manifest.fold == run.fold)
+            };
+            if runs.iter().filter(|run| run.manifest_sha256 == sha256).any(|run| !is_there(&run)) {
+                told.insert(stored.path, "candidates of a search are not looked up".into());
+                continue;
+            }
             for (manifest, (name, source)) in
                 variants.iter().flat_map(|manifest| used(manifest).map(move |of| (manifest, of)))
             {
                 let key = self.read(source, &manifest.signal);
                 let why = match self.known.get(&key) {
                     Some(Ok((fingerprint, _))) if !is_of(stages, fingerprint) => {
-                        "the data have changed since".to_owned()
+                        "no stage learned from what the data are now".to_owned()
                     }
                     Some(Ok(_)) => {
                         if !keys.contains(&key) {

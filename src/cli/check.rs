@@ -6,7 +6,8 @@ use clap::Args;
 
 use super::Manifests;
 use crate::manifest::{self, Manifest};
-use crate::{Result, report};
+use crate::metrics::with_known_metrics;
+use crate::{Error, Result, report};
 
 /// Check manifests: every key, word, range and reference, without reading any data
 #[derive(Debug, Args)]
@@ -26,7 +27,11 @@ pub struct Options {
 /// # Errors
 /// A user error with all problems of all manifests.
 pub fn run(options: Options) -> Result<()> {
-    let manifests = manifest::load(&options.manifests.paths)?;
+    let (manifests, errors) = with_known_metrics(manifest::load(&options.manifests.paths)?);
+    if !errors.is_empty() {
+        let errors: Vec<String> = errors.iter().map(Error::to_string).collect();
+        return Err(Error::user(errors.join("\n\n")));
+    }
     // One line for all variants and folds of one.
     let mut told: Vec<&Manifest> = manifests.iter().collect();
     told.dedup_by_key(|manifest| &manifest.name);

@@ -1,5 +1,6 @@
 //! What an arm is known by, and which runs are meant.
 
+use std::fmt;
 use std::str::FromStr;
 
 use crate::manifest::{choices, glob_matches};
@@ -50,6 +51,11 @@ impl Key {
         if self == Key::LabelFraction { "labels" } else { self.name() }
     }
 
+    /// Whether it is of what is grafted: a network from scratch has none.
+    pub fn is_of_grafts(self) -> bool {
+        matches!(self, Key::Mix | Key::Freeze)
+    }
+
     /// What a run has there; `None` for the mix and the freeze of one from scratch, and where its manifest has no variants
     /// or does not rotate its folds.
     pub fn value(self, run: &Run) -> Option<String> {
@@ -87,6 +93,25 @@ pub struct Only {
 }
 
 impl Only {
+    /// The runs that have the value called `name` under `key`.
+    pub(super) fn named(key: Key, name: &str) -> Self {
+        Self { key: Some(key), values: vec![name.to_owned()] }
+    }
+
+    /// What it is of; `None` for the seed.
+    pub fn key(&self) -> Option<Key> {
+        self.key
+    }
+
+    /// Its values as tables show them: `qrs`, `10% labels`.
+    pub(super) fn shown(&self) -> String {
+        let value = |value: &String| match self.key {
+            Some(Key::LabelFraction) => format!("{} labels", share(value).map_or_else(|| value.clone(), percent)),
+            _ => value.clone(),
+        };
+        self.values.iter().map(value).collect::<Vec<_>>().join("/")
+    }
+
     /// Whether the run is meant.
     pub fn admits(&self, run: &Run) -> bool {
         self.values.iter().any(|value| self.is_value_of(value, run))
@@ -103,11 +128,11 @@ impl Only {
         }
     }
 
-    /// Whether there are such runs, done or not: that each value is one of some of `runs`.
+    /// Whether there are such runs, done or not: that each value is one of some of `runs`. `option` is where it was said.
     ///
     /// # Errors
     /// A user error for a value that none has, with the nearest and all there are.
-    pub fn check(&self, runs: &[&Run]) -> Result<()> {
+    pub fn check(&self, runs: &[&Run], option: &str) -> Result<()> {
         let Some(value) = self.values.iter().find(|value| !runs.iter().any(|run| self.is_value_of(value, run))) else {
             return Ok(());
         };
@@ -123,7 +148,13 @@ impl Only {
         }
         let key = self.key.map_or("seed", Key::name);
         let choices = choices(value, known.iter().map(String::as_str));
-        Err(Error::user(format!("--only {key}={value}: no run has this {key}{choices}")))
+        Err(Error::user(format!("{option} {key}={value}: no run has this {key}{choices}")))
+    }
+}
+
+impl fmt::Display for Only {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.key.map_or("seed", Key::name), self.values.join(","))
     }
 }
 

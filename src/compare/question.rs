@@ -4,19 +4,21 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::elsewhere::elsewhere;
+use super::pairs::has_pairs;
 use super::subgroups::parts;
 use super::{
-    Grouping, Key, Only, Selection, Shape, SignificanceTest, Sort, TestResults, Thresholds, select, usual_metrics,
+    Baseline, Grouping, Key, Only, Planned, Selection, Shape, SignificanceTest, Sort, TestResults, Thresholds, select,
+    usual_metrics,
 };
-use crate::manifest::{Labels, SCRATCH, Subset, choices};
+use crate::manifest::{Labels, Subset, choices};
 use crate::metrics::{NamedMetric, ThresholdRule};
 use crate::store::{Found, Run, StageStatus, Store};
 use crate::{Error, Result};
 
 /// Resamples of the patients, if nothing else is asked for.
 pub const RESAMPLES: usize = 2000;
-/// With more done runs than this records are read only if a test that needs them is asked for.
-pub const MOST_RUNS: usize = 1000;
+/// Stages whose predictions are in memory at once where they are resampled.
+const CHUNK: usize = 64;
 
 /// A question, in the user's words.
 #[derive(Clone, Debug, Default)]
@@ -33,8 +35,12 @@ pub struct Question {
     pub groupings: Vec<Grouping>,
     /// From which probability on classes are predicted.
     pub thresholds: ThresholdRule,
-    /// How differences are tested. Where `None`, by the bootstrap if no more than [`MOST_RUNS`] runs are done, else by
-    /// the t test.
+    /// What each arm is compared with, `graft=qrs,mix=simulated`; the network trained from scratch where there is nothing.
+    pub baseline: Vec<String>,
+    /// Compare every two arms along this key instead.
+    pub against: Option<Key>,
+    /// How differences are tested. Where `None`, by the bootstrap, or by t where that cannot be done of the metric or the
+    /// store has no predictions: however many runs there are.
     pub test: Option<SignificanceTest>,
     /// Resamples of the patients; [`RESAMPLES`] where `None`.
     pub resamples: Option<usize>,
@@ -48,42 +54,62 @@ impl Question {
     /// The runs of the store, and what is to be compared of them.
     ///
     /// # Errors
-    /// A user error where there is no experiment, metric or key that is asked for, or the test does not fit the metric.
+    /// A user error where there is no experiment, metric, key or baseline that is asked for, or the test does not fit the
+    /// metric.
     pub fn selection(&self, store: &Store) -> Result<(Vec<Run>, Selection)> {
         let runs = store.runs()?;
         let experiments = select(&runs, &self.experiments)?;
         let only: Vec<Only> = self.only.iter().map(|text| text.parse()).collect::<Result<_>>()?;
-        self.check(&runs, &experiments, &only)?;
+        let baseline = Baseline::parse(&self.baseline)?;
+        self.check(&runs, &experiments, &only, &baseline)?;
         let metrics = self.metrics();
         let sort = self.sort.as_deref().map(|text| sort(text, &metrics)).transpose()?;
+        let plans = store.planned_comparisons(&experiments)?;
+        let has_plan = plans.keys().cloned().collect();
+        let mut planned: BTreeMap<String, Planned> = BTreeMap::new();
+        if self.is_plain() {
+            planned.extend(plans.into_iter().map(|(name, plan)| (name, Planned { plan, reads_records: false })));
+        }
+        let mut all_metrics = metrics.clone();
+        let of_plans = planned.values().flat_map(Planned::metrics);
+        of_plans.for_each(|metric| {
+            if !all_metrics.contains(&metric) {
+                all_metrics.push(metric)
+            }
+        });
         // Baselines are needed whatever the conditions say.
         let is_needed = |run: &&Run| {
             let is_done = run.status == StageStatus::Done && experiments.contains(&run.experiment);
-            is_done && (run.graft == SCRATCH || only.iter().all(|only| only.admits(run)))
+            is_done && (baseline.has(run) || only.iter().all(|only| only.admits(run)))
         };
         let needed: Vec<&Run> = runs.iter().filter(is_needed).collect();
         let (known, stages) = (store.metrics()?, stages_of(&needed));
         let thresholds = Arc::new(Thresholds::choose(self.thresholds, store, &stages)?);
         self.check_thresholds(&metrics, &thresholds, stages.len())?;
-        let (test, test_results) = self.test_results(store, &needed, &metrics, &thresholds)?;
-        let all = self.reads_all(&metrics, test, &known).then(|| store.predictions(&stages)).transpose()?;
-        let all = all.map(|all| TestResults::at_thresholds(all, &[], 0, Arc::clone(&thresholds)));
-        let values = self.values(store, &metrics, (&known, all.as_ref().unwrap_or(&test_results)))?;
+        let (test, test_results) = self.test_results(store, &needed, (&metrics, &all_metrics), &thresholds)?;
+        let all = || read(store, &stages, TestResults::at_thresholds(Arc::clone(&thresholds), 0), &all_metrics);
+        let all = self.reads_all(&all_metrics, test, &known).then(all).transpose()?;
+        let values = self.values(store, &all_metrics, (&known, all.as_ref().unwrap_or(&test_results)))?;
+        planned.values_mut().for_each(|planned| planned.reads_records = test.reads_records());
         let (by, shape) = (self.keys(&runs, &experiments), self.shape.clone());
         let test_sets = store.test_sets()?;
         let of = |name: &String| Ok((name.clone(), elsewhere(store, &runs, name, &only)?));
         let elsewhere = experiments.iter().map(of).collect::<Result<_>>()?;
-        let subgroups = Vec::new();
+        let against = self.against;
         let mut selection = Selection {
             experiments,
             test_sets,
             only,
+            baseline,
+            against,
+            has_plan,
+            planned,
             by,
             metrics,
             values,
             test,
             test_results,
-            subgroups,
+            subgroups: Vec::new(),
             is_of_part: false,
             elsewhere,
             sort,
@@ -94,17 +120,27 @@ impl Question {
         Ok((runs, selection))
     }
 
-    /// How differences are tested, and what of the test records that takes; `needed` are the runs that are compared.
+    /// Whether nothing is asked but what came of experiments: what was planned is shown then.
+    fn is_plain(&self) -> bool {
+        let Self { only, metrics, by, groupings, baseline, against, test, shape, .. } = self;
+        let is_of_all = only.is_empty() && metrics.is_empty() && by.is_empty() && groupings.is_empty();
+        let is_as_usual =
+            baseline.is_empty() && against.is_none() && test.is_none() && self.thresholds == ThresholdRule::Half;
+        is_of_all && is_as_usual && !shape.ranks && !shape.elsewhere && shape.pivot.is_none()
+    }
+
+    /// How differences are tested, and what of the test records that takes; `needed` are the runs that are compared, and
+    /// `resampled` the metrics of which more than the value is needed.
     fn test_results(
         &self,
         store: &Store,
         needed: &[&Run],
-        metrics: &[NamedMetric],
+        (metrics, resampled): (&[NamedMetric], &[NamedMetric]),
         thresholds: &Arc<Thresholds>,
     ) -> Result<(SignificanceTest, TestResults)> {
         let first = metrics.first();
-        let few = needed.len() <= MOST_RUNS && first.is_none_or(|metric| metric.tests(None).bootstrap);
-        let test = self.test.unwrap_or(if few { SignificanceTest::Bootstrap } else { SignificanceTest::T });
+        let usual = first.map_or(SignificanceTest::Bootstrap, SignificanceTest::default_of);
+        let test = self.test.unwrap_or(usual);
         first.map_or(Ok(()), |metric| test.check(metric))?;
         let one_set = matches!(test, SignificanceTest::DeLong | SignificanceTest::McNemar);
         if one_set && !self.keys_have(Key::Fold) && needed.iter().any(|run| run.fold.is_some()) {
@@ -115,18 +151,19 @@ impl Question {
             )));
         }
         if !test.reads_records() {
-            return Ok((test, records_of(store, needed, metrics)?));
-        }
-        let predictions = store.predictions(&stages_of(needed))?;
-        if predictions.is_empty() && self.test.is_none() {
-            return Ok((SignificanceTest::T, TestResults::default()));
-        }
-        if predictions.iter().any(|set| set.labels == Labels::Multi) {
-            check_several(test, metrics)?;
+            return Ok((test, records_of(store, needed)?));
         }
         let is_bootstrap = test == SignificanceTest::Bootstrap;
         let resamples = if is_bootstrap { self.resamples.unwrap_or(RESAMPLES) } else { 0 };
-        Ok((test, TestResults::at_thresholds(predictions, metrics, resamples, Arc::clone(thresholds))))
+        let results = TestResults::at_thresholds(Arc::clone(thresholds), resamples);
+        let results = read(store, &stages_of(needed), results, resampled)?;
+        if results.is_empty() && self.test.is_none() {
+            return Ok((SignificanceTest::T, TestResults::default()));
+        }
+        if results.is_of_several_labels() {
+            check_several(test, metrics)?;
+        }
+        Ok((test, results))
     }
 
     /// Whether all predictions are to be had besides what the `test` needs of them: for parts of the test records, and for
@@ -213,14 +250,18 @@ impl Question {
         self.by.contains(&key) || pivot.is_some_and(|pivot| pivot.rows.contains(&key) || pivot.columns.contains(&key))
     }
 
-    /// That the conditions are of runs there are, done or not: each for itself, and all together.
-    fn check(&self, runs: &[Run], experiments: &[String], only: &[Only]) -> Result<()> {
+    /// That the conditions are of runs there are, done or not: each for itself, and all together; and so the baseline.
+    fn check(&self, runs: &[Run], experiments: &[String], only: &[Only], baseline: &Baseline) -> Result<()> {
         let runs: Vec<&Run> = runs.iter().filter(|run| experiments.contains(&run.experiment)).collect();
-        only.iter().try_for_each(|only| only.check(&runs))?;
-        if runs.iter().any(|run| only.iter().all(|only| only.admits(run))) {
-            return Ok(());
+        only.iter().try_for_each(|only| only.check(&runs, "--only"))?;
+        let meant: Vec<&Run> = runs.iter().copied().filter(|run| only.iter().all(|only| only.admits(run))).collect();
+        if meant.is_empty() {
+            return Err(Error::user(format!("no run has all of {}; leave one of them out", self.only.join(", "))));
         }
-        Err(Error::user(format!("no run has all of {}; leave one of them out", self.only.join(", "))))
+        match self.against {
+            Some(axis) => check_axis(axis, &meant),
+            None => baseline.check(&meant, &runs),
+        }
     }
 
     fn metrics(&self) -> Vec<NamedMetric> {
@@ -230,6 +271,25 @@ impl Question {
             self.metrics.iter().map(|name| NamedMetric::parse(name)).collect()
         }
     }
+}
+
+/// The metrics that are stored, by name.
+type Known = BTreeMap<String, Found>;
+
+/// The stages of runs, each once.
+fn stages_of(runs: &[&Run]) -> Vec<String> {
+    let mut stages: Vec<String> = runs.iter().map(|run| run.stage_id.clone()).collect();
+    stages.sort();
+    stages.dedup();
+    stages
+}
+
+/// Adds what these stages predicted to `results`, some at a time.
+fn read(store: &Store, stages: &[String], mut results: TestResults, metrics: &[NamedMetric]) -> Result<TestResults> {
+    for stages in stages.chunks(CHUNK) {
+        results.extend(store.predictions(stages)?, metrics);
+    }
+    Ok(results)
 }
 
 /// Refuses McNemar's test of what is right in part where a record has several labels.
@@ -246,35 +306,48 @@ fn check_several(test: SignificanceTest, metrics: &[NamedMetric]) -> Result<()> 
     )))
 }
 
-/// What is known of the test records, for tests that do not read what was predicted of them: of one stage for all of its
-/// experiment that had the same data.
-fn records_of(store: &Store, needed: &[&Run], metrics: &[NamedMetric]) -> Result<TestResults> {
-    type SameRecords<'a> = (&'a str, &'a str, Option<&'a str>, Option<u8>);
+/// That some two of the runs differ in `axis`, and are alike in all else.
+fn check_axis(axis: Key, runs: &[&Run]) -> Result<()> {
+    if has_pairs(axis, runs) {
+        return Ok(());
+    }
+    let mut known: Vec<String> = Vec::new();
+    for value in runs.iter().filter_map(|run| axis.value(run)) {
+        if !known.contains(&value) {
+            known.push(value);
+        }
+    }
+    let name = axis.name();
+    Err(Error::user(match &known[..] {
+        [] => format!("--against {name}: no run has a {name}"),
+        [one] => format!("--against {name}: there is one {name} alone, {one}"),
+        several => format!(
+            "--against {name}: no two arms of an experiment differ in their {name} ({}) and in nothing else",
+            several.join(", ")
+        ),
+    }))
+}
+
+/// What is known of the test records, for tests that do not read what was predicted of them: of one stage for all that were
+/// tested on the same, which are those of its experiment that had the same data and differ only in how they were trained.
+fn records_of(store: &Store, needed: &[&Run]) -> Result<TestResults> {
+    const TRAINING: [Key; 5] = [Key::Architecture, Key::Graft, Key::Mix, Key::Freeze, Key::LabelFraction];
+    let others: Vec<Key> = Key::ALL.into_iter().filter(|key| !TRAINING.contains(key)).collect();
+    type SameRecords<'a> = (&'a str, &'a str, Vec<Option<String>>);
     let mut groups: BTreeMap<SameRecords<'_>, Vec<&str>> = BTreeMap::new();
     for run in needed {
-        let same = (&*run.experiment, &*run.data_fingerprint, run.variant.as_deref(), run.fold);
-        groups.entry(same).or_default().push(&run.stage_id);
+        let tested = others.iter().map(|key| key.value(run)).collect();
+        groups.entry((&run.experiment, &run.data_fingerprint, tested)).or_default().push(&run.stage_id);
     }
     let first = |stages: &Vec<&str>| stages.first().map(|stage| (*stage).to_owned());
     let stages: Vec<String> = groups.values().filter_map(first).collect();
-    let mut results = TestResults::new(store.predictions(&stages)?, metrics, 0);
+    let mut results = TestResults::new(store.predictions(&stages)?, &[], 0);
     for stages in groups.values() {
         if let Some((one, others)) = stages.split_first() {
             results.speaks_for(one, others.iter().copied());
         }
     }
     Ok(results)
-}
-
-/// The metrics that are stored, by name.
-type Known = BTreeMap<String, Found>;
-
-/// The stages of runs, each once.
-fn stages_of(runs: &[&Run]) -> Vec<String> {
-    let mut stages: Vec<String> = runs.iter().map(|run| run.stage_id.clone()).collect();
-    stages.sort();
-    stages.dedup();
-    stages
 }
 
 fn sort(text: &str, metrics: &[NamedMetric]) -> Result<Sort> {

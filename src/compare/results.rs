@@ -1,13 +1,13 @@
 //! What test predictions say beyond the metrics that are stored of them.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::significance::{Chosen, Networks};
+use super::significance::Networks;
 use super::thresholds::Thresholds;
 use crate::manifest::Labels;
 use crate::metrics::{NamedMetric, Predictions, ThresholdRule, decision};
-use crate::statistics::bootstrap::{Mean, Measure, Patients, resampled};
+use crate::statistics::bootstrap::{Measure, Patients, resampled};
 use crate::statistics::delong::{Area, area_by_patient, delong};
 use crate::statistics::mcnemar::mcnemar;
 use crate::statistics::{LEAST_PATIENTS, Side, Sides, Support, Tested, Unmeasurable};
@@ -31,29 +31,77 @@ pub struct TestResults {
 /// Stages that were tested on the same records.
 #[derive(Clone, Debug)]
 struct Set {
+    /// The records, and of each stage what it said of them: nothing of those that were resampled, whose probabilities are
+    /// not needed any more.
     predictions: TestPredictions,
     sides: Sides,
     /// `None` where all records are of one patient, who cannot be resampled.
     patients: Option<Patients>,
-    /// For each metric, for each stage: its values on the resamples; `None` for what cannot be resampled.
-    resampled: Vec<Option<Vec<Vec<f64>>>>,
+    /// Of each metric, for each stage: its values on the resamples; `None` for what cannot be resampled.
+    resampled: BTreeMap<NamedMetric, Vec<Option<Vec<f64>>>>,
+    /// Of each metric, for each stage: its value on all records; `None` where it has none.
+    values: BTreeMap<NamedMetric, Vec<Option<f64>>>,
 }
 
 impl Set {
-    fn new(predictions: TestPredictions, metrics: &[NamedMetric], resamples: usize, thresholds: &Thresholds) -> Self {
+    /// The set of these records, without stages.
+    fn new(predictions: &TestPredictions) -> Self {
+        let predictions = TestPredictions { stages: Vec::new(), ..predictions.clone() };
         let patients = Patients::new(&predictions.patients, &predictions.truth, predictions.classes.len());
-        let values = |metric: &NamedMetric| {
-            let measure = |of: &(String, Vec<f64>)| measure_of_stage(metric, &predictions, of, thresholds);
-            let measures: Vec<Box<dyn Measure>> = predictions.stages.iter().map(measure).collect::<Option<_>>()?;
-            Some(resampled(&measures, patients.as_ref()?, resamples, SEED))
-        };
-        let resampled = if resamples == 0 { Vec::new() } else { metrics.iter().map(values).collect() };
         let sides = Sides::new(&predictions.patients, &predictions.classes, &predictions.truth);
-        Self { predictions, sides, patients, resampled }
+        Self { predictions, sides, patients, resampled: BTreeMap::new(), values: BTreeMap::new() }
+    }
+
+    /// Whether these are of the same records, of which the same is known.
+    fn is_of(&self, other: &TestPredictions) -> bool {
+        let own = &self.predictions;
+        (own.labels, own.patients_known) == (other.labels, other.patients_known)
+            && own.classes == other.classes
+            && own.records == other.records
+            && own.patients == other.patients
+            && own.truth == other.truth
+            && own.facts == other.facts
+    }
+
+    /// Adds stages, of which the metrics are resampled where that is asked for. What cannot be resampled of one says nothing
+    /// of the others.
+    fn add(
+        &mut self,
+        stages: Vec<(String, Vec<f64>)>,
+        metrics: &[NamedMetric],
+        resamples: usize,
+        thresholds: &Thresholds,
+    ) {
+        for metric in metrics {
+            let measure = |stage| measure_of_stage(metric, &self.predictions, stage, thresholds);
+            let measures: Vec<Option<Box<dyn Measure>>> = stages.iter().map(measure).collect();
+            let values = measures.iter().map(|measure| measure.as_ref()?.value());
+            self.values.entry(metric.clone()).or_default().extend(values);
+            if resamples > 0 {
+                let found = self.resampled_of(measures, resamples);
+                self.resampled.entry(metric.clone()).or_default().extend(found);
+            }
+        }
+        let kept = |(stage, said)| (stage, if resamples > 0 { Vec::new() } else { said });
+        self.predictions.stages.extend(stages.into_iter().map(kept));
+    }
+
+    /// A metric of several stages on the resamples.
+    fn resampled_of(&self, of_stages: Vec<Option<Box<dyn Measure>>>, resamples: usize) -> Vec<Option<Vec<f64>>> {
+        let Some(patients) = &self.patients else { return vec![None; of_stages.len()] };
+        let mut measures: Vec<Box<dyn Measure>> = Vec::new();
+        let mut places: Vec<Option<usize>> = Vec::new();
+        for measure in of_stages {
+            places.push(measure.as_ref().map(|_| measures.len()));
+            measures.extend(measure);
+        }
+        let mut values: Vec<Option<Vec<f64>>> =
+            resampled(&measures, patients, resamples, SEED).into_iter().map(Some).collect();
+        places.into_iter().map(|place| values.get_mut(place?)?.take()).collect()
     }
 }
 
-/// A metric of what a stage says of a set's records, at its own thresholds; one that has no value where it lacks these.
+/// A metric of what a stage says of a set's records, at its own thresholds; `None` where it lacks these.
 fn measure_of_stage(
     metric: &NamedMetric,
     set: &TestPredictions,
@@ -65,10 +113,7 @@ fn measure_of_stage(
         return measure(metric, set, probabilities);
     }
     let predictions = Predictions::of_scores(*labels, classes.len(), probabilities, truth)?;
-    match thresholds.of(stage) {
-        Some(own) => metric.measure(&predictions.at_thresholds(own)?, classes),
-        None => Some(Box::new(Mean(vec![f64::NAN; predictions.records()]))),
-    }
+    metric.measure(&predictions.at_thresholds(thresholds.of(stage)?)?, classes)
 }
 
 /// A metric of these `probabilities` of a set's records.
@@ -94,35 +139,23 @@ pub(super) struct Known {
 impl TestResults {
     /// Predictions as the store gives them, with the metrics on so many resamples of the patients.
     pub fn new(predictions: Vec<TestPredictions>, metrics: &[NamedMetric], resamples: usize) -> Self {
-        Self::at_thresholds(predictions, metrics, resamples, Arc::default())
-    }
-
-    /// The same, with classes predicted at these thresholds.
-    pub fn at_thresholds(
-        predictions: Vec<TestPredictions>,
-        metrics: &[NamedMetric],
-        resamples: usize,
-        thresholds: Arc<Thresholds>,
-    ) -> Self {
-        let mut results = Self { resamples, thresholds: Arc::clone(&thresholds), ..Self::default() };
-        for predictions in predictions.into_iter().filter(|predictions| !predictions.classes.is_empty()) {
-            let set = results.sets.len();
-            for (place, (stage, _)) in predictions.stages.iter().enumerate() {
-                results.places.insert(stage.clone(), (set, place));
-            }
-            results.sets.push(Set::new(predictions, metrics, resamples, &thresholds));
-        }
+        let mut results = Self::at_thresholds(Arc::default(), resamples);
+        results.extend(predictions, metrics);
         results
     }
 
-    /// What every stage has of a metric, computed from its predictions; nothing of those of which it is not defined.
+    /// None, with classes predicted at these thresholds.
+    pub(super) fn at_thresholds(thresholds: Arc<Thresholds>, resamples: usize) -> Self {
+        Self { resamples, thresholds, ..Self::default() }
+    }
+
+    /// What every stage has of a metric that it was added with, computed from its predictions; nothing of those of which it is
+    /// not defined.
     pub(super) fn values(&self, metric: &NamedMetric) -> HashMap<String, f64> {
         let of_set = |set: &Set| {
-            let value = |of: &(String, Vec<f64>)| {
-                let value = measure_of_stage(metric, &set.predictions, of, &self.thresholds)?.value()?;
-                Some((of.0.clone(), value))
-            };
-            set.predictions.stages.iter().filter_map(value).collect::<Vec<_>>()
+            let values = set.values.get(metric).into_iter().flatten();
+            let stages = set.predictions.stages.iter().zip(values);
+            stages.filter_map(|((stage, _), value)| Some((stage.clone(), (*value)?))).collect::<Vec<_>>()
         };
         self.sets.iter().flat_map(of_set).collect()
     }
@@ -130,6 +163,33 @@ impl TestResults {
     /// The predictions, set by set.
     pub(super) fn predictions(&self) -> impl Iterator<Item = &TestPredictions> {
         self.sets.iter().map(|set| &set.predictions)
+    }
+
+    /// Adds predictions of more stages: where they are resampled, their probabilities are not kept. The same whatever is there
+    /// already, and in whichever order they come.
+    pub(super) fn extend(&mut self, predictions: Vec<TestPredictions>, metrics: &[NamedMetric]) {
+        for mut of_records in predictions.into_iter().filter(|predictions| !predictions.classes.is_empty()) {
+            let stages = std::mem::take(&mut of_records.stages);
+            let set = self.sets.iter().position(|set| set.is_of(&of_records)).unwrap_or_else(|| {
+                self.sets.push(Set::new(&of_records));
+                self.sets.len() - 1
+            });
+            let first = self.sets[set].predictions.stages.len();
+            for (place, (stage, _)) in stages.iter().enumerate() {
+                self.places.insert(stage.clone(), (set, first + place));
+            }
+            self.sets[set].add(stages, metrics, self.resamples, &self.thresholds);
+        }
+    }
+
+    /// Whether there are none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.sets.is_empty()
+    }
+
+    /// Whether records have several labels in any of them.
+    pub(super) fn is_of_several_labels(&self) -> bool {
+        self.sets.iter().any(|set| set.predictions.labels == Labels::Multi)
     }
 
     /// Lets what is known of the records of stage `one` count for `others` that were tested on the same, and of which it has
@@ -174,13 +234,13 @@ impl TestResults {
     /// A metric on the resamples: for each seed the mean over its networks, each a stage and, where it is
     /// compared with one, its baseline, whose value is taken from it. `None` where they were not all tested on the same
     /// records, or the metric is not of these.
-    pub(super) fn resampled(&self, Chosen { number, metric }: Chosen<'_>, seeds: &Networks<'_>) -> Option<Resampled> {
+    pub(super) fn resampled(&self, metric: &NamedMetric, seeds: &Networks<'_>) -> Option<Resampled> {
         let sets = self.sets_of(seeds)?;
         let of = |stage: &str| {
             let (set, place) = self.places.get(stage)?;
             // Folds have other patients, who are drawn independently: each set's resamples begin at another one.
             let first = sets.iter().position(|known| known == set)? % self.resamples.max(1);
-            let values = &self.sets[*set].resampled.get(number)?.as_ref()?[*place];
+            let values = self.sets[*set].resampled.get(metric)?.get(*place)?.as_ref()?;
             Some(values[first..].iter().chain(&values[..first]))
         };
         let mut by_seed = Vec::with_capacity(seeds.len());

@@ -1,9 +1,9 @@
 //! What is to be compared, and how people see it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::subgroups::Part;
-use super::{Elsewhere, Key, Only, SignificanceTest, Sort, TestResults, usual_metrics};
+use super::{Baseline, Elsewhere, Key, Only, Planned, SignificanceTest, Sort, TestResults, usual_metrics};
 use crate::manifest::{choices, glob_matches};
 use crate::metrics::NamedMetric;
 use crate::store::{Run, TestSet};
@@ -18,6 +18,14 @@ pub struct Selection {
     pub test_sets: BTreeMap<String, TestSet>,
     /// Conditions that runs must all fulfil. Baselines that do not are still what differences are from.
     pub only: Vec<Only>,
+    /// What each arm is compared with.
+    pub baseline: Baseline,
+    /// Compare every two arms along this key in place of each with its baseline.
+    pub against: Option<Key>,
+    /// The experiments whose manifests planned comparisons.
+    pub has_plan: BTreeSet<String>,
+    /// Their plans, by experiment, where these are to be shown.
+    pub planned: BTreeMap<String, Planned>,
     /// What runs of one arm have in common; over the rest they are averaged, seed by seed.
     pub by: Vec<Key>,
     /// What is shown; the difference is that of the first.
@@ -46,6 +54,10 @@ impl Default for Selection {
             experiments: Vec::new(),
             test_sets: BTreeMap::new(),
             only: Vec::new(),
+            baseline: Baseline::default(),
+            against: None,
+            has_plan: BTreeSet::new(),
+            planned: BTreeMap::new(),
             by: Key::usual(std::iter::empty()),
             metrics: usual_metrics(),
             values: BTreeMap::new(),
@@ -61,11 +73,16 @@ impl Default for Selection {
 }
 
 impl Selection {
-    /// That there is something elsewhere where it is asked for.
+    /// That there is something elsewhere, or a plan, where it is asked for.
     ///
     /// # Errors
     /// A user error that says how to have it.
     pub(super) fn has_what_is_asked(&self) -> Result<()> {
+        if self.shape.planned && self.planned.is_empty() {
+            return Err(Error::user(
+                "no comparison was planned; write [comparisons] in the manifest and run it again: nothing is trained anew",
+            ));
+        }
         if !self.shape.elsewhere || self.elsewhere.values().any(|found| !found.is_empty()) {
             return Ok(());
         }
@@ -85,6 +102,8 @@ pub struct Shape {
     pub ranks: bool,
     /// Whether the tables are of what networks are worth elsewhere, and of nothing else.
     pub elsewhere: bool,
+    /// Whether the tables are of the planned comparisons, and of nothing else.
+    pub planned: bool,
     /// One row for each value of some keys, one column for each of others.
     pub pivot: Option<Pivot>,
 }

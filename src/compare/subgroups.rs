@@ -153,8 +153,8 @@ pub(super) fn parts(
         };
         found.extend(own.into_iter().map(|(name, metric, predictions)| {
             let metrics = std::slice::from_ref(&metric);
-            let test_results =
-                TestResults::at_thresholds(predictions, metrics, resamples, Arc::clone(&results.thresholds));
+            let mut test_results = TestResults::at_thresholds(Arc::clone(&results.thresholds), resamples);
+            test_results.extend(predictions, metrics);
             let values = BTreeMap::from([(metric.clone(), test_results.values(&metric))]);
             let selection = Selection {
                 by: selection.by.clone(),
@@ -162,6 +162,7 @@ pub(super) fn parts(
                 values,
                 test: selection.test,
                 is_of_part: true,
+                baseline: selection.baseline.clone(),
                 test_results,
                 ..Selection::default()
             };

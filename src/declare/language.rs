@@ -54,6 +54,8 @@ pub(crate) enum Type {
     Word(&'static Words),
     /// One of some words, or a list.
     WordOrList(&'static Words, &'static Type),
+    /// One of some words, or a table with these keys.
+    WordOrTable(&'static Words, &'static [Key]),
     /// A list of classes, or a table from their names to conditions: see [`crate::manifest::Class`].
     Classes(&'static Type),
     /// A name declared elsewhere in the manifest.
@@ -79,6 +81,8 @@ pub(crate) enum Type {
     Named(&'static Type),
     /// A table of other keys of the manifest, that are said otherwise.
     Overrides,
+    /// Values of any key, as a list or a range.
+    Choices,
 }
 
 /// What names can stand for.

@@ -5,6 +5,8 @@
 
 mod checks;
 mod class;
+mod comparison_checks;
+mod comparisons;
 mod condition;
 mod diagnostic;
 mod document;
@@ -20,6 +22,7 @@ mod read;
 mod read_classes;
 mod reference;
 mod schema;
+mod search;
 mod signal;
 mod stage_types;
 mod subset;
@@ -32,6 +35,7 @@ mod variants;
 mod window;
 
 pub use class::{Class, Rule};
+pub use comparisons::*;
 pub use condition::{Comparison, Condition, ConditionFault, ConditionName, Quantity};
 pub use diagnostic::Diagnostic;
 pub use freeze::{Freeze, FreezeStep, L2Sp};
@@ -41,6 +45,7 @@ pub use mixes::{Mix, MixPart};
 pub use protocol::Protocol;
 pub use reference::reference;
 pub use schema::schema;
+pub use search::{Choices, Search, SearchMethod, written};
 pub use signal::{Compute, Normalize, Shorter, Signal, Storage};
 pub use stage_types::*;
 pub use subset::Subset;
@@ -61,7 +66,7 @@ use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use toml::de::DeTable;
+use toml::de::{DeTable, DeValue};
 use walkdir::WalkDir;
 
 use document::Text;
@@ -168,7 +173,30 @@ fn files(paths: &[PathBuf]) -> (Vec<PathBuf>, Vec<String>) {
 
 /// Where the value of `name` stands in a manifest that was parsed.
 fn name_span(text: &str) -> std::ops::Range<usize> {
-    DeTable::parse(text).ok().and_then(|table| table.get_ref().get("name").map(toml::Spanned::span)).unwrap_or(0..0)
+    span_of(text, &["name"])
+}
+
+/// Where a value stands in a manifest that was parsed; the last written one on the way to it.
+fn span_of(text: &str, place: &[&str]) -> std::ops::Range<usize> {
+    DeTable::parse(text).map_or(0..0, |table| span_in(table.get_ref(), place))
+}
+
+/// The same in a document.
+fn span_in(table: &DeTable<'_>, place: &[&str]) -> std::ops::Range<usize> {
+    let Some((first, rest)) = place.split_first() else { return 0..0 };
+    let Some(mut value) = table.get(*first) else { return 0..0 };
+    for step in rest {
+        let next = match value.get_ref() {
+            DeValue::Table(table) => table.get(*step),
+            DeValue::Array(items) => step.parse::<usize>().ok().and_then(|index| items.get(index)),
+            _ => None,
+        };
+        match next {
+            Some(next) => value = next,
+            None => break,
+        }
+    }
+    value.span()
 }
 
 /// Parses and checks one manifest, as it stands: `path` names it in messages, and relative paths in it start at its
@@ -189,7 +217,7 @@ fn name_span(text: &str) -> std::ops::Range<usize> {
 /// assert_eq!(last.message, "unknown key `epoch` in `regression`; did you mean `epochs`?");
 /// ```
 pub fn parse(path: &Path, text: &str, env: Env<'_>) -> std::result::Result<Manifest, Vec<Diagnostic>> {
-    Parsed::new(path, text, env, |parsed| parsed.base())
+    Parsed::of_text(path, text, env, |parsed| parsed.base())
 }
 
 /// Parses and checks one manifest: as [`parse`], in each of the variants and with each of the test folds that its trials
@@ -198,7 +226,7 @@ pub fn parse(path: &Path, text: &str, env: Env<'_>) -> std::result::Result<Manif
 /// # Errors
 /// All problems of it and of all its variants, in the order of the text.
 pub fn parse_all(path: &Path, text: &str, env: Env<'_>) -> std::result::Result<Vec<Manifest>, Vec<Diagnostic>> {
-    Parsed::new(path, text, env, |parsed| {
+    Parsed::of_text(path, text, env, |parsed| {
         let base = parsed.base()?;
         let mut variants = BTreeMap::from([(BASE.to_owned(), base.clone())]);
         let mut problems = Vec::new();
@@ -216,6 +244,25 @@ pub fn parse_all(path: &Path, text: &str, env: Env<'_>) -> std::result::Result<V
             names => names.iter().filter_map(|name| variants.remove(name)).collect(),
         };
         Ok(listed.into_iter().flat_map(|manifest| each_fold(manifest, &base.trials.fold)).collect())
+    })
+}
+
+/// Parses and checks one manifest as it stands, with keys said otherwise: ways from the top, and values. Problems of these
+/// are told where `[search]` stands. It is the candidate called `name`: nothing that it trains is tested.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_candidate(
+    (path, text): (&Path, &str),
+    env: Env<'_>,
+    name: &str,
+    settings: &[(String, Value)],
+) -> std::result::Result<Manifest, Vec<Diagnostic>> {
+    let texts: Vec<(&str, String)> = settings.iter().map(|(key, value)| (&**key, written(value))).collect();
+    Parsed::of_text(path, text, env, |parsed| {
+        let document = variants::with_settings(&parsed.document, &texts)?;
+        let manifest = parsed.manifest(&document)?;
+        Ok(Manifest { variant: Some(name.to_owned()), is_candidate: true, ..manifest })
     })
 }
 
@@ -240,7 +287,7 @@ struct Parsed<'t> {
 
 impl Parsed<'_> {
     /// What `read` gives of a text that is sound as such.
-    fn new<T>(
+    fn of_text<T>(
         path: &Path,
         text: &str,
         env: Env<'_>,
@@ -281,6 +328,7 @@ impl Parsed<'_> {
             Ok(manifest) => {
                 problems.extend(checks::all(&manifest, &read.places));
                 problems.extend(trial_checks::all(&manifest, &read.places));
+                problems.extend(comparison_checks::all(&manifest, &read.places));
                 if problems.is_empty() { Ok(manifest) } else { Err(problems) }
             }
             Err(error) => {
@@ -318,7 +366,10 @@ fn typed(path: &Path, text: &str, mut json: Value) -> serde_json::Result<Manifes
         transfer: part(json, "transfer")?,
         classification: part(json, "classification")?,
         compute: part(json, "compute")?,
+        search: part(json, "search")?,
+        is_candidate: false,
         trials: part(json, "trials")?,
+        comparisons: part(json, "comparisons")?,
     };
     manifest.freezes.entry("none".into()).or_default();
     Ok(manifest)
@@ -340,10 +391,19 @@ impl Manifest {
         used
     }
 
+    /// What is wrong with the value at one place of the manifest, told with file, line and column: for checks of what only
+    /// later rooms know.
+    pub fn fault(&self, place: &[&str], message: impl Into<String>) -> Vec<Diagnostic> {
+        let (text, _) = Text::gather(&self.path, &self.text);
+        let span = span_in(&text.document().0, place);
+        text.diagnostics(vec![Problem { span, message: message.into() }])
+    }
+
     /// What its data and people are known by: its name, with the variant and the test fold where it has them.
     pub fn scope(&self) -> String {
         let mut scope = self.name.clone();
         self.variant.iter().for_each(|variant| scope.push_str(&format!(", variant {variant}")));
+        scope.push_str(if self.is_candidate { ", not tested" } else { "" });
         self.fold.iter().for_each(|fold| scope.push_str(&format!(", fold {fold}")));
         scope
     }

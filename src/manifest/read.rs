@@ -9,7 +9,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::document::Text;
-use super::{BASE, Condition, Env, keys, path};
+use super::{BASE, Choices, Condition, Env, keys, path};
 use crate::declare::{self, Default, Key, Kind, Kinds, Names, Places, Problem, Range, Type, Words};
 
 /// What was read: the whole manifest as JSON in the shape of its types.
@@ -137,11 +137,13 @@ impl Reader<'_> {
                     self.fault(span, message)
                 }
             },
-            (Type::Word(words) | Type::WordOrList(words, _), DeValue::String(word)) => self.word(words, word, span),
+            (Type::Word(words) | Type::WordOrList(words, _) | Type::WordOrTable(words, _), DeValue::String(word)) => {
+                self.word(words, word, span)
+            }
             (Type::WordOrList(_, list), DeValue::Array(_)) => self.value(list, value),
             (Type::Name(names), DeValue::String(name)) => self.reference(*names, name, span),
             (Type::List { .. }, DeValue::Array(array)) => self.list(of, array, span),
-            (Type::Table(keys) | Type::Short(keys), DeValue::Table(table)) => {
+            (Type::Table(keys) | Type::Short(keys) | Type::WordOrTable(_, keys), DeValue::Table(table)) => {
                 let what = self.here();
                 Some(Value::Object(self.table(&what, keys, table, span, false)))
             }
@@ -157,6 +159,10 @@ impl Reader<'_> {
             }
             (Type::Named(of), DeValue::Table(table)) => Some(self.named(of, table)),
             // What it says is read with the rest of the variant.
+            (Type::Choices, found) => match Choices::read(found) {
+                Ok(choices) => serde_json::to_value(choices).ok(),
+                Err(why) => self.fault(span, format!("`{}` {why}", self.name())),
+            },
             (Type::Overrides, DeValue::Table(_)) => Some(Value::Object(Map::new())),
             (of, found) => {
                 self.fault(span, format!("`{}` must be {}, not {}", self.name(), expected(of), article(found)))
@@ -436,9 +442,11 @@ fn expected(of: &Type) -> &'static str {
         Type::Number(_) => "a number",
         Type::Word(_) => "a word in quotes",
         Type::WordOrList(..) => "a word in quotes or a list",
+        Type::WordOrTable(..) => "a word in quotes or a table",
         Type::Name(_) => "a name in quotes",
         Type::Classes(_) => "a list or a table",
         Type::List { .. } => "a list",
+        Type::Choices => "a list or a range",
         Type::Kind(_) => "a table or a word in quotes",
         Type::Table(_) | Type::Short(_) | Type::Named(_) | Type::Overrides => "a table",
     }

@@ -5,7 +5,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::{Architecture, Compute, Freeze, Mix, Pretraining, Regression, Signal, Transfer, Trials};
+use super::{
+    Architecture, Comparisons, Compute, Freeze, Mix, Pretraining, Regression, Search, Signal, Transfer, Trials,
+};
 use crate::ecg::Measurement;
 use crate::source::Source;
 
@@ -48,8 +50,14 @@ pub struct Manifest {
     pub transfer: Transfer,
     /// How numbers are made.
     pub compute: Compute,
+    /// What `ecgraft search` tries.
+    pub search: Option<Search>,
+    /// Whether it is a candidate of a search: nothing that it trains is tested.
+    pub is_candidate: bool,
     /// The lists whose every combination is a trial.
     pub trials: Trials,
+    /// What is planned to be compared; part of no stage's id.
+    pub comparisons: Comparisons,
 }
 
 /// What a regression network is to give: something that is measured in records.

@@ -65,6 +65,45 @@ pub(super) fn document<'t>(base: &DeTable<'t>, name: &str) -> (DeTable<'t>, Vec<
     (document, problems)
 }
 
+/// The document with keys said otherwise: ways from the top, and the texts of values. What is wrong with them is told where
+/// `[search]` stands.
+pub(super) fn with_settings<'t>(
+    base: &DeTable<'t>,
+    settings: &'t [(&str, String)],
+) -> Result<DeTable<'t>, Vec<Problem>> {
+    let mut document = base.clone();
+    let table = base.get("search").and_then(|search| search.get_ref().as_table()?.get("over")?.get_ref().as_table());
+    for (key, text) in settings {
+        let place = table.and_then(|table| table.get_key_value(*key)).map_or(0..0, |(key, _)| key.span());
+        let steps: Vec<&str> = key.split('.').map(str::trim).collect();
+        let fault = |message: String| vec![Problem { span: place.clone(), message }];
+        if NOT_OVERRIDDEN.contains(&steps[0]) || steps[0] == "search" {
+            return Err(fault(format!("`{}` is nothing that a search varies", steps[0])));
+        }
+        let value = DeValue::parse(text).map_err(|error| fault(error.to_string()))?.into_inner();
+        set(&mut document, &steps, place.clone(), &placed(value, &place));
+    }
+    Ok(document)
+}
+
+/// A value as one that stands, with all that is in it, at one place.
+fn placed<'t>(value: DeValue<'t>, place: &Range<usize>) -> Spanned<DeValue<'t>> {
+    let value = match value {
+        DeValue::Array(items) => {
+            DeValue::Array(items.into_iter().map(|item| placed(item.into_inner(), place)).collect())
+        }
+        DeValue::Table(table) => {
+            let mut own = DeTable::new();
+            for (key, value) in table {
+                own.insert(Spanned::new(place.clone(), key.into_inner()), placed(value.into_inner(), place));
+            }
+            DeValue::Table(own)
+        }
+        other => other,
+    };
+    Spanned::new(place.clone(), value)
+}
+
 /// Sets what stands at the end of a way, making tables where there are none; a word that is a table in short is one then.
 fn set<'t>(table: &mut DeTable<'t>, steps: &[&str], span: Range<usize>, value: &Spanned<DeValue<'t>>) {
     let Some((first, others)) = steps.split_first() else { return };

@@ -10,6 +10,7 @@
 
 pub mod decision;
 mod named;
+mod planned;
 mod predictions;
 pub mod registry;
 mod regression;
@@ -21,6 +22,7 @@ mod threshold;
 mod traits;
 
 pub use named::{LOSS, NamedMetric};
+pub use planned::with_known_metrics;
 pub use predictions::Predictions;
 pub use registry::{
     CALIBRATION_BINS, classifier_metric, classifier_metrics, expected_calibration_error, regression_metrics,

@@ -103,7 +103,7 @@ impl<'a> Experiment<'a> {
             |name: &String| identity::freeze_digest(defined(manifest.freezes.get(name), "freeze", name, manifest)?);
         let classifier = |name: &String| {
             let settings = defined(manifest.architectures.get(name), "architecture", name, manifest)?;
-            common.clone().and(settings)?.and(&transfer)?.and_some(&people)
+            Ok(common.clone().and(settings)?.and(&transfer)?.and_some(&people)?.untested(manifest.is_candidate))
         };
         Ok(Self {
             freezes: trials.freeze.iter().map(freeze).collect::<Result<_>>()?,

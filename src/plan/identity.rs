@@ -86,6 +86,11 @@ impl Common {
         }
     }
 
+    /// The same of stages that are not tested, where that is so.
+    pub(super) fn untested(self, untested: bool) -> Common {
+        if untested { self.value(&Value::from("untested")) } else { self }
+    }
+
     /// The id of one regression stage.
     pub(super) fn regression(&self, targets: &Targets, seed: u64) -> Id {
         let mut hash = self.0.clone();

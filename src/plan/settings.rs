@@ -49,6 +49,9 @@ impl Stage {
                 };
                 settings["label_fraction"] = json!(label_fraction);
                 settings["transfer"] = json!(Transfer { evaluate_on: Vec::new(), ..manifest.transfer.clone() });
+                if manifest.is_candidate {
+                    settings["untested"] = json!(true);
+                }
                 settings["transfer"]["fingerprint"] = fingerprint(plan, manifest, source);
                 settings["people"] =
                     json!(overlap::on_transfer(manifest, &plan.fingerprints, &plan.overlaps).ok().flatten());

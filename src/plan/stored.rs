@@ -93,7 +93,8 @@ fn transfer(common: Common, settings: &Value, seed: u64) -> std::result::Result<
         Err(_) => identity::freeze_digest(&Freeze::default()).map_err(|error| error.message)?,
     };
     let fraction = settings["label_fraction"].as_f64().ok_or("they have no label_fraction")?;
-    let common = people(common.value(&transfer), settings);
+    let untested = settings.get("untested").is_some_and(|untested| *untested == Value::Bool(true));
+    let common = people(common.value(&transfer), settings).untested(untested);
     Ok(common.transfer(&inputs, (backbones, fusion), freeze, fraction, seed))
 }
 

@@ -19,13 +19,24 @@ const EVALUATED: &str = "evaluated_records";
 
 /// The tables of an experiment, with their titles: of regressions, and of classifiers; those that have rows.
 pub(super) fn sheets(comparison: &Comparison, experiment: &Experiment) -> Vec<(String, Sheet)> {
+    if !is_shown(comparison) {
+        return Vec::new();
+    }
     let all = [("regressions", regressions(experiment)), ("classifiers", classifiers(comparison, experiment))];
     let titled = |(what, sheet)| (format!("{}: {what} on records that taught them nothing", experiment.name), sheet);
     all.map(titled).into_iter().filter(|(_, sheet)| !sheet.rows.is_empty()).collect()
 }
 
+/// Whether they are: not where tables of pairs alone are asked for.
+fn is_shown(comparison: &Comparison) -> bool {
+    comparison.shape.elsewhere || comparison.shows_arms()
+}
+
 /// What the tables are, where there are any.
 pub(super) fn legend(comparison: &Comparison) -> Option<String> {
+    if !is_shown(comparison) {
+        return None;
+    }
     let all = || comparison.experiments.iter().flat_map(|experiment| &experiment.elsewhere);
     let of = |kind: TaskKind| all().any(|one| one.network.kind == kind);
     all().next()?;

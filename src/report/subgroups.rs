@@ -50,8 +50,8 @@ fn sheet(comparison: &Comparison, experiment: &Experiment, parts: &[Subgroup]) -
     heads.extend(shown.iter().map(|place| head(comparison.keys[*place].heading(), false)));
     heads.extend([head("seeds", true), head(&metric, false)]);
     let difference = match parts[0].grouping {
-        Grouping::Class => format!("Δ {metric} vs scratch"),
-        _ => parts[0].metric.difference_heading(),
+        Grouping::Class => format!("Δ {metric} vs {}", comparison.baseline.name()),
+        _ => parts[0].metric.difference_heading(&comparison.baseline.name()),
     };
     heads.extend([head(&difference, false), head("p", true)]);
     let row = |part: &Subgroup, arm: &Arm| {

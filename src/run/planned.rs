@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::fingerprints;
 use crate::error::Error;
 use crate::manifest::{self, glob_matches};
+use crate::metrics::with_known_metrics;
 use crate::plan::{self, Plan};
 use crate::{Result, stop};
 
@@ -57,11 +58,12 @@ pub fn plan_manifests(
     if sound.is_empty() {
         return problems.map_or(Ok(Planned::default()), Err);
     }
+    let (sound, unknown) = with_known_metrics(sound);
     let found = fingerprints(sound, results);
     stop::check()?;
     found.skipped.iter().chain(&found.notes).for_each(|line| tell(line));
     let mut broken = 0;
-    for error in problems.iter().chain(&found.errors) {
+    for error in problems.iter().chain(&unknown).chain(&found.errors) {
         tell(&format!("error: {error}"));
         broken += 1;
     }

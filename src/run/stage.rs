@@ -178,6 +178,9 @@ fn transfer_data(
     let datasets = shared.sources.load(manifest, &names, &shared.plan.fingerprints, shared.progress)?;
     let mut split = data::transfer_split(&manifest.transfer, &datasets, label_fraction, stage.seed)?;
     split.notes.extend(warnings(&datasets, [&*manifest.transfer.source]));
+    if manifest.is_candidate {
+        split.test.clear();
+    }
     Ok((datasets, split))
 }
 
@@ -231,9 +234,11 @@ fn note(outcome: &Outcome) -> String {
         return format!("{} MAE {}", last.split, errors.collect::<Vec<_>>().join(", "));
     }
     let macro_auc = NamedMetric::overall(&Auc).name;
-    let of_test = outcome
-        .scores
-        .iter()
-        .find(|score| score.split == test && score.metric == macro_auc.as_str() && score.class.is_none());
-    of_test.and_then(|score| score.value).map_or_else(|| "no AUC".to_owned(), |auc| format!("test macro AUC {auc:.3}"))
+    let of = |split: Subset| {
+        let is_it = |score: &&train::Score| score.split == split && score.metric == macro_auc && score.class.is_none();
+        outcome.scores.iter().find(is_it)
+    };
+    // Candidates of a search are not tested.
+    let (split, found) = of(test).map_or((Subset::Validation, of(Subset::Validation)), |found| (test, Some(found)));
+    found.and_then(|score| score.value).map_or_else(|| "no AUC".to_owned(), |auc| format!("{split} macro AUC {auc:.3}"))
 }

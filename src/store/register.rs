@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use rusqlite::{Connection, params};
 
 use super::connection::now;
-use super::{Store, evaluation};
+use super::{Store, evaluation, planned};
 use crate::Result;
 use crate::plan::{Plan, StageKind, check_settings};
 
@@ -28,8 +28,8 @@ impl Store {
 
 fn manifests(connection: &Connection, plan: &Plan) -> rusqlite::Result<()> {
     let mut insert = connection.prepare(
-        "INSERT INTO manifest (sha256, name, path, text, first_seen_at) VALUES (?1, ?2, ?3, ?4, ?5)
-         ON CONFLICT (sha256) DO UPDATE SET path = excluded.path",
+        "INSERT INTO manifest (sha256, name, path, text, first_seen_at, comparisons) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT (sha256) DO UPDATE SET path = excluded.path, comparisons = excluded.comparisons",
     )?;
     for manifest in &plan.experiments {
         insert.execute(params![
@@ -37,7 +37,8 @@ fn manifests(connection: &Connection, plan: &Plan) -> rusqlite::Result<()> {
             manifest.name,
             manifest.path.to_string_lossy(),
             manifest.text,
-            now()
+            now(),
+            planned::written(&manifest.comparisons)
         ])?;
     }
     Ok(())

@@ -1,4 +1,5 @@
--- Version 11: variants of a manifest, and test folds in turn; validation predictions, and who was tested.
+-- Version 11: variants of a manifest, test folds in turn, what manifests plan to compare, validation predictions, and who was
+-- tested.
 
 ALTER TABLE trial ADD COLUMN variant TEXT;                      -- NULL where the manifest has none
 ALTER TABLE trial ADD COLUMN fold INTEGER;                      -- the one that is tested; NULL where they are not rotated
@@ -21,6 +22,8 @@ LEFT JOIN score f1 ON f1.stage_id = t.stage_id AND f1.split = 'test' AND f1.metr
 LEFT JOIN stage failed ON failed.stage_id = (
     SELECT i.input_id FROM stage_input i JOIN stage p ON p.stage_id = i.input_id
     WHERE i.stage_id = t.stage_id AND p.status = 'failed' ORDER BY i.position LIMIT 1);
+
+ALTER TABLE manifest ADD COLUMN comparisons TEXT;               -- JSON of its [comparisons]; NULL: none are planned
 
 -- What classifiers said of the records that validated them, and the sex, the age and the site of who was tested. Stages
 -- trained before have neither.

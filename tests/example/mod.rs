@@ -46,6 +46,8 @@ pub fn manifest(name: &str) -> Manifest {
         variants: Vec::new(),
         variant: None,
         fold: None,
+        search: None,
+        is_candidate: false,
         description: "Does it help?".into(),
         allow_overlap: None,
         sources: BTreeMap::from([
@@ -100,6 +102,7 @@ pub fn manifest(name: &str) -> Manifest {
         transfer: transfer.clone(),
         classification: Pretraining { training: transfer, validation_share: 0.1, test_share: 0.1 },
         compute: Compute { precision: Precision::Tf32 },
+        comparisons: Comparisons::default(),
         trials: Trials {
             mix: vec!["synthetic".into()],
             architecture: vec!["cnn".into()],

@@ -5,7 +5,7 @@ mod stages;
 use stages::DONOR;
 pub(super) use stages::{CLASSES, TARGET, TARGETS};
 
-use super::{Compute, Freeze, Mix, Pretraining, Protocol, Regression, Signal, Transfer, Trials};
+use super::{Comparisons, Compute, Freeze, Mix, Pretraining, Protocol, Regression, Search, Signal, Transfer, Trials};
 use crate::declare::{Key, Range, Type, Value as _, Words, count, known as words, list_of as list};
 use crate::nn::{ARCHITECTURES, Fusion};
 use crate::source::KINDS;
@@ -75,12 +75,27 @@ pub(crate) const MANIFEST: &[Key] = &[
         "{}",
         "The manifest with some keys said otherwise, by name: each as its way from the top in quotes (`\"transfer.optimizer.learning_rate\" = 0.01`, `\"signal.leads\" = [\"II\"]`), or as tables within tables, which are joined as with `include`. All keys may be but `name`, `description`, `include`, `trials` and `comparisons`. Stages that a variant does not touch are shared. `base` is the manifest as it stands.",
     ),
+    Key::optional(
+        "search",
+        Search::TYPE,
+        "there is nothing for `ecgraft search` to do",
+        r#"{ over = { "transfer.batch_size" = [16, 32] } }"#,
+        "What `ecgraft search` tries: settings that are best on the validation folds. It decides no stage of the trials.",
+    ),
     Key::new("trials", Trials::TYPE, "{}", "Every combination of these lists is a trial."),
+    Key::new(
+        "comparisons",
+        Comparisons::TYPE,
+        "{}",
+        "What is to be compared, said before it is seen what comes out: `run`, `compare` and `report` show it first, corrected as planned; every other difference is exploratory. It decides the id of no stage.",
+    ),
 ];
 
 pub(super) const PRECISION: Words =
     words("precision", &[("tf32", "10-bit mantissa inputs, f32 sums; the CPU is always f32"), ("f32", "full f32")]);
 
 pub(super) const GRAFTS: Type = list(&DONOR, 1);
+/// As [`GRAFTS`], or none.
+pub(super) const GRAFTED_OR_NONE: Type = list(&DONOR, 0);
 
 pub(super) const FUSIONS: Type = list(&Type::Word(&Fusion::WORDS), 1);
