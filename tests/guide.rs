@@ -15,10 +15,15 @@ fn blocks(language: &str) -> Vec<&'static str> {
 fn every_command_of_the_guide_works_on_the_sample() {
     let folder = std::env::temp_dir().join(format!("ecgraft-guide-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
-    let [manifest] = blocks("toml")[..] else { panic!("the guide has one manifest") };
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments/data");
-    let manifest = manifest.replace("experiments/data", &data.display().to_string());
-    std::fs::write(folder.join("first.toml"), manifest).unwrap();
+    // Whole manifests have a name; what has none is a part of one.
+    let named = |block: &&'static str| Some((block.strip_prefix("name = \"")?.split('"').next()?, block.to_string()));
+    let manifests: Vec<_> = blocks("toml").iter().filter_map(named).collect();
+    assert_eq!(manifests.iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["first", "donors"]);
+    for (name, manifest) in manifests {
+        let manifest = manifest.replace("experiments/data", &data.display().to_string());
+        std::fs::write(folder.join(format!("{name}.toml")), manifest).unwrap();
+    }
     // Where there is one the tests' own program comes first.
     let program = Path::new(env!("CARGO_BIN_EXE_ecgraft")).parent().unwrap();
     let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap_or_default());

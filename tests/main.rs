@@ -13,6 +13,7 @@ mod bad_input;
 mod compare;
 mod coverage;
 mod data;
+mod donors;
 mod elsewhere;
 mod every_pair;
 mod export;

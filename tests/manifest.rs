@@ -141,7 +141,7 @@ fn each_fault_is_shown_with_its_place_and_the_nearest_name() {
         // keys
         ("[regresion]", 1, 2, "regresion", "unknown key `regresion` in the manifest; did you mean `regression`?"),
         ("[signal]\n  sampling-rate = 5", 2, 3, "sampling-rate", "unknown key `sampling-rate` in `signal`; did you mean `sampling_rate`?"),
-        ("[compute]\nepochs = 5", 2, 1, "epochs", "unknown key `epochs` in `compute`; known: `precision`; it belongs in `regression`, `transfer`, `classification`"),
+        ("[compute]\nepochs = 5", 2, 1, "epochs", "unknown key `epochs` in `compute`; known: `precision`; it belongs in `regression`, `transfer`, `classification`, `masked`, `contrastive`"),
         ("[mixes.b]", 1, 1, "[mixes.b]", "`mixes.b` needs the key `parts`"),
         ("[architectures.b]\ndepth = 3", 1, 1, "[architectures.b]", ""),
         ("[architectures.b]\nkind = 'cnn'\nfilters = 3", 3, 1, "filters", "unknown key `filters` in `architectures.b` of kind `cnn`; known: `channels`, `kernels`, `head`, `dropout`, `kind`"),

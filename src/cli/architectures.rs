@@ -106,9 +106,13 @@ fn type_of(of: &Type) -> String {
             words.known.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(" or ")
         }
         Type::Text(_) | Type::Path | Type::PathOrList(_) | Type::Condition | Type::Name(_) => "text".into(),
-        Type::Table(_) | Type::Short(_) | Type::Kind(_) | Type::Named(_) | Type::Overrides | Type::Choices | Type::Classes(_) => {
-            "table".into()
-        }
+        Type::Table(_)
+        | Type::Short(_)
+        | Type::Kind(_)
+        | Type::Named(_)
+        | Type::Overrides
+        | Type::Choices
+        | Type::Classes(_) => "table".into(),
     }
 }
 

@@ -49,7 +49,10 @@ impl Baseline {
                 "--baseline {seed}: arms are compared seed by seed; a baseline is named by {keys}"
             )));
         }
-        Ok(Self { conditions })
+        let named = Self { conditions };
+        let scratch = Self::default();
+        // Said in words, it is the default all the same.
+        Ok(if named.to_string() == scratch.to_string() { scratch } else { named })
     }
 
     /// Whether it is the network trained from scratch.

@@ -90,12 +90,14 @@ pub struct Only {
     key: Option<Key>,
     /// Any of these: globs of names, shares, or seeds.
     values: Vec<String>,
+    /// Whether they are names as they stand, `none` being one.
+    exact: bool,
 }
 
 impl Only {
     /// The runs that have the value called `name` under `key`.
     pub(super) fn named(key: Key, name: &str) -> Self {
-        Self { key: Some(key), values: vec![name.to_owned()] }
+        Self { key: Some(key), values: vec![name.to_owned()], exact: true }
     }
 
     /// What it is of; `None` for the seed.
@@ -121,6 +123,7 @@ impl Only {
         match self.key {
             None => value.parse() == Ok(run.seed),
             Some(Key::LabelFraction) => share(value).is_some_and(|share| (share - run.label_fraction).abs() < 1e-9),
+            Some(key) if self.exact => key.value(run).as_deref() == Some(value),
             Some(key) => match key.value(run) {
                 Some(name) => glob_matches(value, &name),
                 None => NO_NAME.contains(&value),
@@ -184,7 +187,7 @@ impl FromStr for Only {
                 return Err(Error::user(format!("`{text}`: `{value}` is not {wanted}")));
             }
         }
-        Ok(Self { key, values })
+        Ok(Self { key, values, exact: false })
     }
 }
 

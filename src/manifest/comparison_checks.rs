@@ -155,10 +155,13 @@ fn is_left_out(trials: &Trials, pattern: &Exclude) -> bool {
 fn grafts(manifest: &Manifest) -> Vec<(String, Exclude)> {
     let trials = &manifest.trials;
     let mut all = Vec::new();
-    for (backbones, fusion, freeze) in fresh(manifest) {
-        let pattern =
-            Exclude { fusion: (backbones > 1).then_some(fusion), freeze: freeze.cloned(), ..Exclude::default() };
-        all.push((graft_label(&[], backbones, fusion, freeze.map(String::as_str)), pattern));
+    for (backbones, fusion, freeze) in manifest.fresh_networks() {
+        let pattern = Exclude {
+            fusion: (backbones > 1).then_some(fusion),
+            freeze: freeze.map(str::to_owned),
+            ..Exclude::default()
+        };
+        all.push((graft_label(&[], backbones, fusion, freeze), pattern));
     }
     for (mix, graft) in trials.mix.iter().flat_map(|mix| trials.from.iter().map(move |graft| (mix, graft))) {
         let fusions = if graft.len() > 1 { &trials.fusion[..] } else { &[Fusion::Concat] };
@@ -171,33 +174,6 @@ fn grafts(manifest: &Manifest) -> Vec<(String, Exclude)> {
                 ..Exclude::default()
             };
             all.push((graft_label(graft, graft.len(), *fusion, Some(freeze)), pattern));
-        }
-    }
-    all
-}
-
-/// The fresh backbones of networks without a graft, how they are joined, and the freeze of those that hold still.
-fn fresh(manifest: &Manifest) -> Vec<(usize, Fusion, Option<&String>)> {
-    let trials = &manifest.trials;
-    let mut all: Vec<(usize, Fusion, Option<&String>)> = Vec::new();
-    if trials.scratch {
-        all.push((1, Fusion::Concat, None));
-    }
-    if trials.mix.is_empty() {
-        return all;
-    }
-    let sizes: BTreeSet<usize> = trials.from.iter().map(Vec::len).collect();
-    if trials.matched_scratch {
-        let several = sizes.iter().filter(|size| **size > 1);
-        all.extend(several.flat_map(|size| trials.fusion.iter().map(move |fusion| (*size, *fusion, None))));
-    }
-    if trials.random_probe {
-        let holds = |name: &&String| manifest.freezes.get(*name).is_some_and(Freeze::freezes_all);
-        for freeze in trials.freeze.iter().filter(holds) {
-            for size in &sizes {
-                let fusions = if *size > 1 { &trials.fusion[..] } else { &[Fusion::Concat] };
-                all.extend(fusions.iter().map(|fusion| (*size, *fusion, Some(freeze))));
-            }
         }
     }
     all

@@ -10,6 +10,7 @@ mod comparisons;
 mod condition;
 mod diagnostic;
 mod document;
+mod donor_checks;
 mod freeze;
 mod glob;
 mod graft;
@@ -23,6 +24,7 @@ mod read_classes;
 mod reference;
 mod schema;
 mod search;
+mod self_supervised;
 mod signal;
 mod stage_types;
 mod subset;
@@ -32,6 +34,7 @@ mod trial_checks;
 mod trials;
 mod types;
 mod variants;
+mod weights;
 mod window;
 
 pub use class::{Class, Rule};
@@ -46,6 +49,7 @@ pub use protocol::Protocol;
 pub use reference::reference;
 pub use schema::schema;
 pub use search::{Choices, Search, SearchMethod, written};
+pub use self_supervised::{Contrastive, Masked, MaskedLeads, MaskedLoss, Masking, Views};
 pub use signal::{Compute, Normalize, Shorter, Signal, Storage};
 pub use stage_types::*;
 pub use subset::Subset;
@@ -54,6 +58,7 @@ pub use training::{Augment, EarlyStopping, GradientClipping, Optimizer, Schedule
 pub use trials::{Exclude, Trials};
 pub use types::*;
 pub use variants::BASE;
+pub use weights::WeightsFile;
 pub use window::{Join, TestWindows, TrainWindow, Window};
 
 pub use crate::nn::{Architecture, BatchNormMode, Fusion};
@@ -365,6 +370,9 @@ fn typed(path: &Path, text: &str, mut json: Value) -> serde_json::Result<Manifes
         regression: part(json, "regression")?,
         transfer: part(json, "transfer")?,
         classification: part(json, "classification")?,
+        masked: part(json, "masked")?,
+        contrastive: part(json, "contrastive")?,
+        weights: part(json, "weights")?,
         compute: part(json, "compute")?,
         search: part(json, "search")?,
         is_candidate: false,
@@ -389,6 +397,15 @@ impl Manifest {
             }
         }
         used
+    }
+
+    /// The weights from elsewhere that trials graft, each once, by name.
+    pub fn used_weights(&self) -> impl Iterator<Item = (&String, &WeightsFile)> {
+        let is_used = |name: &str| {
+            let donors = self.trials.from.iter().flatten();
+            donors.into_iter().any(|donor| matches!(donor, Donor::Weights(used) if used == name))
+        };
+        self.weights.iter().filter(move |(name, _)| is_used(name))
     }
 
     /// What is wrong with the value at one place of the manifest, told with file, line and column: for checks of what only
@@ -424,7 +441,9 @@ impl Manifest {
         let sources = self.used_sources();
         let sources = sources.iter().filter_map(|name| self.sources.get(name));
         let mut missing: Vec<String> = Vec::new();
-        for variable in sources.flat_map(|source| source.all_paths()).filter_map(|path| path.resolved.as_ref().err()) {
+        let weights = self.used_weights().map(|(_, weights)| &weights.path);
+        let paths = sources.flat_map(|source| source.all_paths()).chain(weights);
+        for variable in paths.filter_map(|path| path.resolved.as_ref().err()) {
             if !missing.contains(variable) {
                 missing.push(variable.clone());
             }

@@ -110,12 +110,7 @@ impl Reader<'_> {
             (Type::Bool, DeValue::Boolean(value)) => Some(Value::Bool(*value)),
             (Type::Text(min), DeValue::String(text)) => self.text(*min, text, span),
             (Type::PathOrList(list), DeValue::Array(_)) => self.value(list, value),
-            (Type::Path | Type::PathOrList(_), DeValue::String(text)) => {
-                match path::resolve(text, self.text.folder_at(span.start), self.env) {
-                    Ok(path) => serde_json::to_value(path).ok(),
-                    Err(message) => self.fault(span, message),
-                }
-            }
+            (Type::Path | Type::PathOrList(_), DeValue::String(text)) => self.path(text, span),
             (Type::Condition, DeValue::String(text)) => {
                 self.condition(text, span).and_then(|condition| serde_json::to_value(condition).ok())
             }
@@ -167,6 +162,14 @@ impl Reader<'_> {
             (of, found) => {
                 self.fault(span, format!("`{}` must be {}, not {}", self.name(), expected(of), article(found)))
             }
+        }
+    }
+
+    /// A path, as seen from the file that it is written in.
+    fn path(&mut self, text: &str, span: Span<usize>) -> Option<Value> {
+        match path::resolve(text, self.text.folder_at(span.start), self.env) {
+            Ok(path) => serde_json::to_value(path).ok(),
+            Err(message) => self.fault(span, message),
         }
     }
 

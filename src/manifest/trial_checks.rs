@@ -7,7 +7,7 @@ use super::freeze::FreezeFaults;
 use super::read::Read;
 use super::task::{classes_of_task, labels_of_task};
 use super::*;
-use crate::declare::{Places, Problem, list};
+use crate::declare::{Places, Problem, hint, list};
 use crate::source::{Knowledge, kinds_that};
 
 /// Fills in the defaults that depend on what is declared: the transfer source, the mixes,
@@ -73,6 +73,7 @@ pub(super) fn complete(read: &mut Read) {
     }
     pretraining["training"] = training;
     read.json["classification"] = pretraining;
+    self_supervised::complete(&mut read.json);
 }
 
 /// The variants of the trials, and their folds.
@@ -101,6 +102,7 @@ pub(super) fn all(manifest: &Manifest, places: &Places) -> Vec<Problem> {
     checks.grafts();
     checks.classified_mixes();
     checks.excludes();
+    checks.donors();
     checks.rotation();
     for (name, freeze) in &manifest.freezes {
         let mut faults = FreezeFaults::new(manifest, places, name);
@@ -117,13 +119,14 @@ impl Checks<'_> {
             let message = "there is no architecture; declare one under [architectures]";
             self.problem(&["trials", "architecture"], message.into());
         }
+        let without_mix = |graft: &Vec<Donor>| !graft.iter().any(Donor::is_of_mix);
         if trials.mix.is_empty() && self.places.is_sound(&["mixes"]) {
-            if !trials.scratch {
+            if !trials.scratch && !trials.from.iter().any(without_mix) {
                 let message =
                     "nothing to run: without mixes there are only from-scratch trials, and `scratch` is false";
                 self.problem(&["trials", "scratch"], message.into());
             }
-            if !trials.from.is_empty() {
+            if !trials.from.iter().all(without_mix) {
                 let message =
                     "there is no mix to train these networks on; declare one under [mixes] and list it in trials.mix";
                 self.problem(&["trials", "from"], message.into());
@@ -163,6 +166,15 @@ impl Checks<'_> {
                 let known: Vec<String> = networks.iter().map(written).collect();
                 let message = format!("`{}` is not in regression.targets: {}", written(targets), list(&known));
                 self.problem(place, message);
+            } else if let Donor::Weights(name) = donor
+                && !self.manifest.weights.contains_key(name)
+                && self.places.is_sound(&["weights"])
+            {
+                let hint = hint(name, self.manifest.weights.keys().map(String::as_str));
+                self.problem(
+                    place,
+                    format!("no weights are called `{name}`{hint}; declare them under [weights.{name}]"),
+                );
             }
         }
     }

@@ -1,7 +1,9 @@
 //! The lists whose every combination is a trial.
 
+use std::collections::BTreeSet;
+
 use super::keys::{FOLD, FUSIONS, GRAFTS, SEED, SHARE};
-use super::{Donor, Fusion};
+use super::{Donor, Freeze, Fusion, Manifest};
 use crate::declare::{Names, Type, Value as _, Words, known, list_of, sequence, table};
 
 /// All folds, as a word.
@@ -96,5 +98,35 @@ impl Trials {
     /// Whether one entry of `exclude` leaves out every trial that agrees with the keys of `pattern`.
     pub fn leave_out(&self, pattern: &Exclude) -> bool {
         self.exclude.iter().any(|exclude| exclude.covers(pattern))
+    }
+}
+
+impl Manifest {
+    /// Networks that nothing is grafted into: their numbers of backbones, how these are joined, and the freeze of those that
+    /// hold still to the end. From scratch first, then as many backbones as each graft has, then those that hold still.
+    pub fn fresh_networks(&self) -> Vec<(usize, Fusion, Option<&str>)> {
+        let trials = &self.trials;
+        let mut all: Vec<(usize, Fusion, Option<&str>)> = Vec::new();
+        if trials.scratch {
+            all.push((1, Fusion::Concat, None));
+        }
+        if trials.mix.is_empty() {
+            return all;
+        }
+        let sizes: BTreeSet<usize> = trials.from.iter().map(Vec::len).collect();
+        if trials.matched_scratch {
+            let several = sizes.iter().filter(|size| **size > 1);
+            all.extend(several.flat_map(|size| trials.fusion.iter().map(move |fusion| (*size, *fusion, None))));
+        }
+        if trials.random_probe {
+            let holds = |name: &&String| self.freezes.get(*name).is_some_and(Freeze::freezes_all);
+            for freeze in trials.freeze.iter().filter(holds) {
+                for size in &sizes {
+                    let fusions = if *size > 1 { &trials.fusion[..] } else { &[Fusion::Concat] };
+                    all.extend(fusions.iter().map(|fusion| (*size, *fusion, Some(freeze.as_str()))));
+                }
+            }
+        }
+        all
     }
 }

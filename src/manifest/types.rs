@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::{
-    Architecture, Comparisons, Compute, Freeze, Mix, Pretraining, Regression, Search, Signal, Transfer, Trials,
+    Architecture, Comparisons, Compute, Contrastive, Freeze, Masked, Mix, Pretraining, Regression, Search, Signal,
+    Transfer, Trials, WeightsFile,
 };
 use crate::ecg::Measurement;
 use crate::source::Source;
@@ -46,6 +47,12 @@ pub struct Manifest {
     pub regression: Regression,
     /// Stage 1 of grafts from `classification`.
     pub classification: Pretraining,
+    /// Stage 1 of grafts from `masked`.
+    pub masked: Masked,
+    /// Stage 1 of grafts from `contrastive`.
+    pub contrastive: Contrastive,
+    /// Weights from elsewhere, by name.
+    pub weights: BTreeMap<String, WeightsFile>,
     /// Stage 2: transfer to classification.
     pub transfer: Transfer,
     /// How numbers are made.

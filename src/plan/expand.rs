@@ -1,13 +1,13 @@
 //! Every combination of a manifest's lists, and the stages they need, each once.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::identity::{self, Common, Id};
-use super::{Fingerprints, Overlaps, Plan, Stage, StageKind, Trial, overlap};
+use super::{Fingerprints, Overlaps, Plan, Stage, StageKind, TaskKind, Trial, overlap};
 use serde_json::Value;
 
-use crate::manifest::{Donor, Exclude, Freeze, Fusion, Manifest, Trials};
+use crate::manifest::{Donor, Exclude, Freeze, Fusion, GraftedPart, Manifest, Transfer, Trials};
 use crate::{Error, Result};
 
 /// See [`super::expand`].
@@ -45,6 +45,7 @@ struct Expansion {
 }
 
 /// What one trial is made of, borrowed from its manifest.
+#[derive(Clone, Copy)]
 struct Arm<'a> {
     experiment: usize,
     architecture: &'a str,
@@ -80,10 +81,20 @@ struct Experiment<'a> {
     common: Common,
     regression: Value,
     pretraining: Value,
+    masked: Value,
+    contrastive: Value,
     /// Of each of the trials' freezes.
     freezes: Vec<[u8; 32]>,
-    /// Of each of the trials' architectures.
-    classifiers: Vec<Common>,
+    /// Of each of the trials' architectures: where something is grafted, and from scratch.
+    classifiers: Vec<[Common; 2]>,
+}
+
+/// What the ids of the stages before the transfer are made of, of a mix and an architecture.
+struct Donors {
+    regressor: Common,
+    classifier: Common,
+    masked: Common,
+    contrastive: Common,
 }
 
 impl<'a> Experiment<'a> {
@@ -95,21 +106,30 @@ impl<'a> Experiment<'a> {
     ) -> Result<Self> {
         let trials = &manifest.trials;
         let common = Common::of(manifest)?;
-        let mut transfer = manifest.transfer.clone();
-        transfer.source = identity::fingerprint(manifest, &transfer.source, fingerprints)?.to_owned();
-        transfer.evaluate_on.clear();
+        let source = identity::fingerprint(manifest, &manifest.transfer.source, fingerprints)?.to_owned();
+        let transfer = |grafted| {
+            let own = identity::transfer_settings(&manifest.transfer, grafted);
+            Transfer { source: source.clone(), ..own }
+        };
+        let transfer = [true, false].map(transfer);
         let people = overlap::on_transfer(manifest, fingerprints, overlaps)?;
         let freeze =
             |name: &String| identity::freeze_digest(defined(manifest.freezes.get(name), "freeze", name, manifest)?);
         let classifier = |name: &String| {
             let settings = defined(manifest.architectures.get(name), "architecture", name, manifest)?;
-            Ok(common.clone().and(settings)?.and(&transfer)?.and_some(&people)?.untested(manifest.is_candidate))
+            let [grafted, scratch] = transfer.each_ref().map(|transfer| -> Result<Common> {
+                let common = common.clone().and(settings)?.and(transfer)?.and_some(&people)?;
+                Ok(common.untested(manifest.is_candidate))
+            });
+            Ok([grafted?, scratch?])
         };
         Ok(Self {
             freezes: trials.freeze.iter().map(freeze).collect::<Result<_>>()?,
             classifiers: trials.architecture.iter().map(classifier).collect::<Result<_>>()?,
             regression: identity::regression_settings(manifest)?,
             pretraining: identity::pretraining_settings(&manifest.classification)?,
+            masked: identity::masked_settings(&manifest.masked)?,
+            contrastive: identity::contrastive_settings(&manifest.contrastive)?,
             number,
             manifest,
             fingerprints,
@@ -118,20 +138,42 @@ impl<'a> Experiment<'a> {
         })
     }
 
-    /// What the ids of the stages before the transfer are made of, of a mix: regressors and classifiers, by architecture.
-    fn donors(&self, mix_name: &str) -> Result<Vec<[Common; 2]>> {
+    /// What the ids of the stages before the transfer are made of, of a mix, by architecture.
+    fn donors(&self, mix_name: &str) -> Result<Vec<Donors>> {
         let (manifest, known) = (self.manifest, self.fingerprints);
         let mix = defined(manifest.mixes.get(mix_name), "mix", mix_name, manifest)?;
         let people = overlap::on_mix(manifest, mix_name, mix, known, self.overlaps)?;
         let of_epochs = |epochs| identity::anonymous_mix(manifest, mix, epochs, known);
-        let measured = of_epochs(manifest.regression.epochs)?;
-        let classified = of_epochs(manifest.classification.training.epochs)?;
         let of_architecture = |name| {
             let base = self.common.clone().and(&manifest.architectures[name])?;
-            let regressor = base.clone().and(&measured)?.and(&self.regression)?.and_some(&people)?;
-            Ok([regressor, base.and(&classified)?.and(&self.pretraining)?.and_some(&people)?])
+            let stage = |epochs, settings| base.clone().and(&of_epochs(epochs)?)?.and(settings)?.and_some(&people);
+            Ok(Donors {
+                regressor: stage(manifest.regression.epochs, &self.regression)?,
+                classifier: stage(manifest.classification.training.epochs, &self.pretraining)?,
+                masked: stage(manifest.masked.training.epochs, &self.masked)?,
+                contrastive: stage(manifest.contrastive.training.epochs, &self.contrastive)?,
+            })
         };
         manifest.trials.architecture.iter().map(of_architecture).collect()
+    }
+
+    /// The id of weights from elsewhere, and what their stage is.
+    fn weights(&self, name: &str) -> Result<(Id, StageKind)> {
+        let manifest = self.manifest;
+        let weights = defined(manifest.weights.get(name), "weights", name, manifest)?;
+        let label = Donor::Weights(name.to_owned()).label();
+        let print = identity::fingerprint(manifest, &label, self.fingerprints)?;
+        let hidden = manifest.transfer.graft == GraftedPart::Hidden;
+        let settings = identity::weights_settings(weights, print, hidden);
+        let architecture = defined(manifest.architectures.get(&weights.architecture), "architecture", name, manifest)?;
+        let id = self.common.clone().and(architecture)?.value(&settings).weights();
+        Ok((id, StageKind::Weights { name: name.to_owned(), hidden }))
+    }
+
+    /// Whether all weights from elsewhere of a graft are of this architecture.
+    fn fits(&self, graft: &[Donor], architecture: &str) -> bool {
+        let is_of = |name: &String| self.manifest.weights.get(name).is_some_and(|own| own.architecture == architecture);
+        graft.iter().all(|donor| !matches!(donor, Donor::Weights(name) if !is_of(name)))
     }
 
     /// Whether an entry of `exclude` leaves the trial out.
@@ -152,25 +194,28 @@ impl Expansion {
         for mix in &trials.mix {
             let donors = experiment.donors(mix)?;
             for (number, donors) in donors.iter().enumerate() {
-                self.grafts(experiment, mix, number, donors);
+                self.grafts(experiment, Some((mix, donors)), number)?;
             }
         }
-        for (backbones, fusion) in baselines(experiment.manifest) {
-            self.baselines(experiment, (backbones, fusion), None)?;
+        for number in 0..trials.architecture.len() {
+            self.grafts(experiment, None, number)?;
         }
-        for (freeze, shape) in random_probes(experiment.manifest) {
-            self.baselines(experiment, shape, Some(freeze))?;
+        for (backbones, fusion, freeze) in experiment.manifest.fresh_networks() {
+            self.baselines(experiment, (backbones, fusion), freeze)?;
         }
         Ok(())
     }
 
-    /// The trials of an architecture, by its number, that graft networks trained on a mix.
-    fn grafts(&mut self, experiment: &Experiment<'_>, mix: &str, number: usize, donors: &[Common; 2]) {
+    /// The trials of an architecture, by its number, that graft networks trained on a mix; or those that graft none but
+    /// weights from elsewhere.
+    fn grafts(&mut self, experiment: &Experiment<'_>, of: Option<(&str, &Donors)>, number: usize) -> Result<()> {
+        let architecture = &experiment.manifest.trials.architecture[number];
         let trials = &experiment.manifest.trials;
         // Index of the stage of each donor and seed, once it is needed.
         let mut grafted: Vec<BTreeMap<&Donor, usize>> = vec![BTreeMap::new(); trials.seed.len()];
         let several = &trials.fusion[..];
-        for graft in &trials.from {
+        let is_own = |graft: &&Vec<Donor>| graft.iter().any(Donor::is_of_mix) == of.is_some();
+        for graft in trials.from.iter().filter(is_own).filter(|graft| experiment.fits(graft, architecture)) {
             let fusions = if graft.len() > 1 { several } else { &[Fusion::Concat] };
             let freezes = || trials.freeze.iter().zip(&experiment.freezes);
             let schedules = fusions.iter().flat_map(|fusion| freezes().map(move |freeze| (*fusion, freeze)));
@@ -180,8 +225,8 @@ impl Expansion {
                 for (&seed, grafted) in trials.seed.iter().zip(&mut grafted) {
                     let arm = Arm {
                         experiment: experiment.number,
-                        architecture: &trials.architecture[number],
-                        mix: Some(mix),
+                        architecture,
+                        mix: of.map(|(mix, _)| mix),
                         graft,
                         backbones: graft.len(),
                         fusion,
@@ -192,26 +237,51 @@ impl Expansion {
                     if experiment.excludes(&arm) {
                         continue;
                     }
-                    let input = |donor| *grafted.entry(donor).or_insert_with(|| self.donor(donor, donors, mix, &arm));
-                    let inputs = graft.iter().map(input).collect();
-                    self.trial(experiment.manifest, arm, inputs, &experiment.classifiers[number], *freeze);
+                    let mut inputs = Vec::with_capacity(graft.len());
+                    for donor in graft {
+                        let known = grafted.get(donor).copied();
+                        let stage = known.map_or_else(|| self.donor(donor, experiment, of, &arm), Ok)?;
+                        grafted.insert(donor, stage);
+                        inputs.push(stage);
+                    }
+                    self.trial(experiment.manifest, arm, inputs, &experiment.classifiers[number][0], *freeze);
                 }
             }
         }
+        Ok(())
     }
 
     /// The stage that a graft comes out of.
-    fn donor(&mut self, donor: &Donor, [regressor, pretrained]: &[Common; 2], mix: &str, arm: &Arm<'_>) -> usize {
-        let mix = mix.to_owned();
-        match donor {
+    fn donor(
+        &mut self,
+        donor: &Donor,
+        experiment: &Experiment<'_>,
+        of: Option<(&str, &Donors)>,
+        arm: &Arm<'_>,
+    ) -> Result<usize> {
+        if let Donor::Weights(name) = donor {
+            let (id, kind) = experiment.weights(name)?;
+            return Ok(self.stage(id, &Arm { seed: 0, ..*arm }, || kind));
+        }
+        let (mix, donors) = of.ok_or_else(|| Error::internal("a network of a mix was asked for without one"))?;
+        let (mix, seed) = (mix.to_owned(), arm.seed);
+        Ok(match donor {
             Donor::Regression(targets) => {
                 let kind = || StageKind::Regression { mix, targets: targets.clone() };
-                self.stage(regressor.regression(targets, arm.seed), arm, kind)
+                self.stage(donors.regressor.regression(targets, seed), arm, kind)
             }
-            Donor::Classification(_) => {
-                self.stage(pretrained.classification(arm.seed), arm, || StageKind::Classification { mix })
+            Donor::Masked => {
+                let id = donors.masked.self_supervised(TaskKind::Masked, seed);
+                self.stage(id, arm, || StageKind::Masked { mix })
             }
-        }
+            Donor::Contrastive => {
+                let id = donors.contrastive.self_supervised(TaskKind::Contrastive, seed);
+                self.stage(id, arm, || StageKind::Contrastive { mix })
+            }
+            Donor::Classification | Donor::Weights(_) => {
+                self.stage(donors.classifier.classification(seed), arm, || StageKind::Classification { mix })
+            }
+        })
     }
 
     /// The trials of so many fresh backbones, which are trained, or hold still by the `freeze` of this name.
@@ -227,7 +297,7 @@ impl Expansion {
             None => Freeze::default(),
         };
         let digest = identity::freeze_digest(&fresh)?;
-        for (architecture, classifier) in trials.architecture.iter().zip(&experiment.classifiers) {
+        for (architecture, [_, classifier]) in trials.architecture.iter().zip(&experiment.classifiers) {
             if (backbones > 1 || freeze.is_some()) && !has_graft(trials, architecture, (backbones, fusion), freeze) {
                 continue;
             }
@@ -301,38 +371,6 @@ impl Expansion {
             stages.len() - 1
         })
     }
-}
-
-/// Backbones of the baselines and how they are joined: one, then as many as each graft has.
-fn baselines(manifest: &Manifest) -> Vec<(usize, Fusion)> {
-    let trials = &manifest.trials;
-    let mut all = Vec::new();
-    if trials.scratch {
-        all.push((1, Fusion::Concat));
-    }
-    if trials.matched_scratch && !trials.mix.is_empty() {
-        let sizes: BTreeSet<usize> = trials.from.iter().map(Vec::len).filter(|size| *size > 1).collect();
-        all.extend(sizes.into_iter().flat_map(|size| trials.fusion.iter().map(move |fusion| (size, *fusion))));
-    }
-    all
-}
-
-/// The freezes that hold all backbones still to the end, each with numbers of backbones and how they are joined.
-fn random_probes(manifest: &Manifest) -> Vec<(&str, (usize, Fusion))> {
-    let trials = &manifest.trials;
-    if !trials.random_probe || trials.mix.is_empty() {
-        return Vec::new();
-    }
-    let sizes: BTreeSet<usize> = trials.from.iter().map(Vec::len).collect();
-    let shapes = |size: usize| {
-        let fusions = if size > 1 { &trials.fusion[..] } else { &[Fusion::Concat] };
-        fusions.iter().map(move |fusion| (size, *fusion))
-    };
-    let holds = |name: &&String| manifest.freezes.get(*name).is_some_and(Freeze::freezes_all);
-    let probes = trials.freeze.iter().filter(holds);
-    probes
-        .flat_map(|name| sizes.iter().flat_map(move |size| shapes(*size)).map(move |shape| (&**name, shape)))
-        .collect()
 }
 
 /// Whether the architecture has grafts of so many networks, under this freeze if it is said, that are not left out

@@ -100,6 +100,23 @@ pub enum StageKind {
         /// Mix name.
         mix: String,
     },
+    /// Masked reconstruction of the records of a mix.
+    Masked {
+        /// Mix name.
+        mix: String,
+    },
+    /// Contrastive learning on the records of a mix.
+    Contrastive {
+        /// Mix name.
+        mix: String,
+    },
+    /// Weights from elsewhere, brought here.
+    Weights {
+        /// Their name.
+        name: String,
+        /// Whether the hidden layer of the head is taken too.
+        hidden: bool,
+    },
     /// A classifier, grafted or from scratch.
     Transfer {
         /// Indices into [`Plan::stages`] of the grafted networks; empty from scratch.
@@ -169,6 +186,8 @@ impl Trial {
 ///   `[regression]` but for the list of targets, the network's targets, the seed, and, where the mix has people of the
 ///   transfer's data, whose they are: the fingerprint and the folds that are held out, or that overlap is allowed;
 /// * classification: the same with the settings of `[classification]` for those of `[regression]`;
+/// * masked and contrastive: the same with `[masked]` or `[contrastive]`;
+/// * weights from elsewhere: architecture, signal, precision, the content of the file, and how its names are mapped;
 /// * transfer: the ids of the grafted stages in order, how several are fused, architecture, signal, precision, the settings of
 ///   `[transfer]` (with the fingerprint for the source), freeze, label fraction, seed.
 ///

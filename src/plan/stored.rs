@@ -45,6 +45,12 @@ pub fn id_of_settings(settings: &Value) -> std::result::Result<String, String> {
             let mix = mix(settings, &classification["training"]["epochs"])?;
             people(common.value(&mix).value(classification), settings).classification(seed)
         }
+        Some(task @ (TaskKind::Masked | TaskKind::Contrastive)) => {
+            let own = part(settings, task.name())?;
+            let mix = mix(settings, &own["training"]["epochs"])?;
+            people(common.value(&mix).value(own), settings).self_supervised(task, seed)
+        }
+        Some(TaskKind::Weights) => common.value(&without_name(part(settings, "weights")?)).weights(),
         Some(TaskKind::Transfer) => transfer(common, settings, seed)?,
         None => return Err("their kind is not known".into()),
     };

@@ -56,6 +56,7 @@ pub(super) fn experiment(comparison: &Comparison, experiment: &Experiment) -> Ve
             "Overlap is allowed: people who validate or test may have trained the grafted networks ({reason})."
         ));
     }
+    lines.extend(taught_elsewhere(experiment));
     lines.extend(experiment.test_set.iter().map(test_set));
     lines.extend(other_variants(experiment));
     lines.extend(folds(comparison, experiment));
@@ -63,6 +64,22 @@ pub(super) fn experiment(comparison: &Comparison, experiment: &Experiment) -> Ve
     lines.extend(few_patients(comparison, experiment));
     lines.extend(experiment.notes.iter().cloned());
     lines
+}
+
+/// Which grafts come from elsewhere, so that nobody knows who taught them.
+fn taught_elsewhere(experiment: &Experiment) -> Option<String> {
+    let of_arm = |arm: &Arm| {
+        let inside = arm.graft.split_once('(').map_or(arm.graft.as_str(), |(_, inside)| inside.trim_end_matches(')'));
+        inside.split('+').filter(|donor| donor.starts_with("weights:")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let names: std::collections::BTreeSet<String> = experiment.arms.iter().flat_map(of_arm).collect();
+    let list = names.into_iter().collect::<Vec<_>>().join(" and ");
+    (!list.is_empty()).then(|| {
+        format!(
+            "{list}: the people who taught these weights are not known; that none of them is among the test records cannot be \
+             proved."
+        )
+    })
 }
 
 /// That some arms have no baseline.

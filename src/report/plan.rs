@@ -89,9 +89,16 @@ fn trials(plan: &Plan, done: &dyn Fn(usize) -> bool, columns: Option<usize>) -> 
 /// How many distinct stages there are, by what they are trained for.
 fn counts(plan: &Plan, to_run: usize) -> String {
     let number = |task: TaskKind| plan.stages.iter().filter(|stage| stage.kind.task() == task).count();
-    let donors = [TaskKind::Regression, TaskKind::Classification].map(|task| (number(task), task));
-    let donors = donors.into_iter().filter(|(count, task)| *count > 0 || *task == TaskKind::Regression);
-    let donors: Vec<String> = donors.map(|(count, task)| counted(count, task.name())).collect();
+    let donors = TaskKind::ALL.iter().filter(|task| **task != TaskKind::Transfer).map(|task| (number(*task), *task));
+    let donors: Vec<_> = donors.collect();
+    let none = donors.iter().all(|(count, _)| *count == 0);
+    let donors = donors.into_iter().filter(|(count, task)| *count > 0 || none && *task == TaskKind::Regression);
+    let named = |count: usize, task: TaskKind| match task {
+        TaskKind::Masked | TaskKind::Contrastive => counted(count, &format!("{} network", task.name())),
+        TaskKind::Weights => counted(count, "file") + " of weights",
+        _ => counted(count, task.name()),
+    };
+    let donors: Vec<String> = donors.map(|(count, task)| named(count, task)).collect();
     let users: usize = plan.trials.iter().map(|trial| trial.graft.len()).sum();
     format!(
         "{} distinct stages: {} (grafted {users} times) and {}; {} done, {to_run} to run\n",

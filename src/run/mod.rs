@@ -31,6 +31,7 @@ mod overlap;
 mod planned;
 mod sources;
 mod stage;
+mod weights;
 mod worker;
 
 pub use device::Device;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
 use super::overlap::{Indexes, shared_people};
+use super::weights;
 use crate::Result;
 use crate::data::{self, Dataset, Datasets, Index, Print};
 use crate::error::Error;
@@ -120,8 +121,11 @@ pub fn fingerprints(manifests: Vec<Manifest>, results: &Path) -> Fingerprinted {
         let found = manifest.used_sources().into_iter().map(|name| Ok((name.clone(), looks.print(&manifest, &name)?)));
         let found =
             found.collect::<Result<Vec<_>>>().and_then(|prints| Ok((looks.shared(&manifest, &prints)?, prints)));
+        let found = found.and_then(|found| Ok((found, weights::fingerprints(&manifest)?)));
         match found {
-            Ok((shared, prints)) => {
+            Ok(((shared, prints), weights)) => {
+                let of_manifest = |(name, print)| ((manifest.scope(), name), print);
+                all.fingerprints.extend(weights.into_iter().map(of_manifest));
                 let prints = prints.into_iter().map(|(name, print)| ((manifest.scope(), name), print));
                 all.fingerprints.extend(prints.map(|(source, print)| (source, print.fingerprint.clone())));
                 all.overlaps.insert(manifest.scope(), shared);

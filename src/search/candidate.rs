@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::error::Error;
-use crate::manifest::{Comparisons, Freeze, Manifest, Search, SearchMethod, parse_candidate};
+use crate::manifest::{Comparisons, Manifest, Search, SearchMethod, parse_candidate};
 use crate::{Result, seed};
 
 /// What is said otherwise: ways of keys, and values.
@@ -82,5 +82,5 @@ fn one_trial(manifest: &mut Manifest, search: &Search) {
     manifest.comparisons = Comparisons::default();
     manifest.regression.evaluate_on.clear();
     manifest.transfer.evaluate_on.clear();
-    manifest.freezes.entry("none".into()).or_insert_with(Freeze::default);
+    manifest.freezes.entry("none".into()).or_default();
 }

@@ -53,7 +53,8 @@ impl Store {
                 "SELECT DISTINCT CASE split WHEN 'test' THEN '' ELSE split || ':' END || metric
                         || CASE WHEN class = '' THEN '' ELSE ':' || class END AS name FROM score
                  WHERE metric NOT LIKE 'confusion:%' AND metric NOT LIKE '%counted'
-                   AND metric NOT IN ('records', 'positives', 'tn', 'fp', 'fn', 'tp')",
+                   AND metric NOT IN ('records', 'positives', 'tn', 'fp', 'fn', 'tp')
+                   AND stage_id NOT IN (SELECT stage_id FROM stage WHERE kind IN ('masked', 'contrastive'))",
             )?;
             for name in select.query_map([], |row| row.get::<_, String>("name"))? {
                 metrics.insert(name?, Found::Scores);

@@ -58,7 +58,8 @@ fn stages(connection: &Connection, plan: &Plan) -> rusqlite::Result<()> {
     for stage in plan.stages.iter().filter(|stage| !known.contains(&stage.id)) {
         let target = match &stage.kind {
             StageKind::Regression { targets, .. } => Some(targets.label()),
-            StageKind::Classification { .. } | StageKind::Transfer { .. } => None,
+            StageKind::Weights { name, .. } => Some(format!("weights:{name}")),
+            _ => None,
         };
         let settings = stage.settings(plan).to_string();
         check_settings(plan, stage, &settings)

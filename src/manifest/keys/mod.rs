@@ -5,7 +5,10 @@ mod stages;
 use stages::DONOR;
 pub(super) use stages::{CLASSES, TARGET, TARGETS};
 
-use super::{Comparisons, Compute, Freeze, Mix, Pretraining, Protocol, Regression, Search, Signal, Transfer, Trials};
+use super::{
+    Comparisons, Compute, Contrastive, Freeze, Masked, Mix, Pretraining, Protocol, Regression, Search, Signal,
+    Transfer, Trials, WeightsFile,
+};
 use crate::declare::{Key, Range, Type, Value as _, Words, count, known as words, list_of as list};
 use crate::nn::{ARCHITECTURES, Fusion};
 use crate::source::KINDS;
@@ -62,6 +65,24 @@ pub(crate) const MANIFEST: &[Key] = &[
         Type::Table(Pretraining::KEYS),
         "{}",
         "Stage 1 of grafts from `classification`: a classifier that is trained on the mix's own records, as far as nothing else is said in the way of [transfer].",
+    ),
+    Key::new(
+        "masked",
+        Type::Table(Masked::KEYS),
+        "{}",
+        "Stage 1 of grafts from `masked`: a network that gives what is masked of the mix's records, one linear layer from its features over time to samples (SimMIM, Xie 2022); what they are called and what is measured of them plays no part.",
+    ),
+    Key::new(
+        "contrastive",
+        Type::Table(Contrastive::KEYS),
+        "{}",
+        "Stage 1 of grafts from `contrastive`: a network to whose projection two views of a record of the mix are nearer than those of all others of the batch, by the loss NT-Xent of SimCLR (Chen 2020). Both views are changed by `augment`, each by itself.",
+    ),
+    Key::new(
+        "weights",
+        Type::Named(&WeightsFile::TYPE),
+        "{}",
+        "Weights from elsewhere, by name; a graft `[\"weights:NAME\"]` begins with them. Whose records taught them is not known, so that `ecgraft audit` cannot prove that nobody tests what they taught.",
     ),
     Key::new(
         "compute",
