@@ -95,6 +95,9 @@ fn score_training<D: Backend>(
     outcome: &mut Outcome,
     watch: &mut dyn Watch,
 ) -> Result<()> {
+    if trained.pretext().is_some() {
+        return Ok(());
+    }
     let outputs = fit.predict_training(trained, watch)?; // (records, outputs)
     if outputs.iter().any(|output| !output.is_finite()) {
         outcome.notes.push("train metrics are not known: an output on a training record is not a finite number".into());
