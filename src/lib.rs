@@ -35,6 +35,7 @@ pub mod progress;
 pub mod report;
 pub mod results;
 pub mod run;
+pub mod search;
 pub mod seed;
 pub mod source;
 pub mod statistics;

@@ -19,6 +19,8 @@ pub(crate) enum Kind {
     Pdf,
     Csv,
     Parquet,
+    /// What a search found, as a variant of a manifest.
+    Found,
 }
 
 /// A kind of file that may be written, as it is called, recognised and begun.
@@ -39,6 +41,7 @@ impl Kind {
             Kind::Png => ("a PNG figure", &["png"], &[b"\x89png\r\n\x1a\n"]),
             Kind::Pdf => ("a PDF figure", &["pdf"], &[b"%pdf-"]),
             Kind::Csv => ("a table", &["csv"], &[]),
+            Kind::Found => ("what a search found", &["toml"], &[b"# ecgraft search"]),
             Kind::Parquet => ("a Parquet file", &["parquet"], &[b"par1"]),
         };
         Described { name, endings, begins }

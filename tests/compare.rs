@@ -154,6 +154,8 @@ fn run(graft: &str, freeze: Option<&str>, seed: u64, auc: f64) -> Run {
         graft: graft.into(),
         freeze: freeze.map(Into::into),
         label_fraction: if seed >= 10 { 1.0 } else { 0.1 },
+        variant: None,
+        fold: None,
         seed: seed % 10,
         device: None,
         status: StageStatus::Done,

@@ -163,7 +163,7 @@ fn an_mlflow_database_has_runs_curves_scores_and_artifacts() {
 }
 
 /// A Python that has all of `modules`: `$PYTHON`, or `python3`; else it is said that `test` was skipped.
-fn python(test: &str, modules: &[&str]) -> Option<PathBuf> {
+pub fn python(test: &str, modules: &[&str]) -> Option<PathBuf> {
     let python = std::env::var_os("PYTHON").map_or_else(|| PathBuf::from("python3"), PathBuf::from);
     let imports = format!("import {}", modules.join(", "));
     let has_all = Command::new(&python).args(["-c", &imports]).output().is_ok_and(|said| said.status.success());

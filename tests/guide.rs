@@ -15,10 +15,15 @@ fn blocks(language: &str) -> Vec<&'static str> {
 fn every_command_of_the_guide_works_on_the_sample() {
     let folder = std::env::temp_dir().join(format!("ecgraft-guide-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
-    let [manifest] = blocks("toml")[..] else { panic!("the guide has one manifest") };
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments/data");
-    let manifest = manifest.replace("experiments/data", &data.display().to_string());
-    std::fs::write(folder.join("first.toml"), manifest).unwrap();
+    // Whole manifests have a name; what has none is a part of one.
+    let named = |block: &&'static str| Some((block.strip_prefix("name = \"")?.split('"').next()?, block.to_string()));
+    let manifests: Vec<_> = blocks("toml").iter().filter_map(named).collect();
+    assert_eq!(manifests.iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["first", "donors"]);
+    for (name, manifest) in manifests {
+        let manifest = manifest.replace("experiments/data", &data.display().to_string());
+        std::fs::write(folder.join(format!("{name}.toml")), manifest).unwrap();
+    }
     // Where there is one the tests' own program comes first.
     let program = Path::new(env!("CARGO_BIN_EXE_ecgraft")).parent().unwrap();
     let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap_or_default());
@@ -35,4 +40,46 @@ fn every_command_of_the_guide_works_on_the_sample() {
         assert!(std::fs::metadata(folder.join(file)).unwrap().len() > 100, "{file}");
     }
     std::fs::remove_dir_all(&folder).unwrap();
+}
+
+const QUESTIONS: &str = include_str!("../docs/questions.md");
+
+/// The manifests of a page, by their names.
+fn manifests(page: &str) -> Vec<(String, String)> {
+    let blocks = page.split("\n```toml\n").skip(1).map(|block| block.split("\n```").next().unwrap_or_default());
+    let name = |text: &str| {
+        text.lines().find_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"')).unwrap().to_owned()
+    };
+    blocks.map(|text| (format!("{}.toml", name(text)), format!("{text}\n"))).collect()
+}
+
+#[test]
+fn every_command_of_the_page_on_questions_works() {
+    let bench = crate::workbench::Workbench::new("questions");
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments/data");
+    let [first] = blocks("toml")[..] else { panic!("the guide has one manifest") };
+    bench.write("first.toml", &first.replace("experiments/data", &data.display().to_string()));
+    for (file, text) in manifests(QUESTIONS) {
+        bench.write(&file, &text);
+    }
+    let commands =
+        QUESTIONS.split("\n```sh\n").skip(1).flat_map(|block| block.split("\n```").next().unwrap_or_default().lines());
+    let commands: Vec<Vec<&str>> = commands.map(|line| line.split(' ').collect()).collect();
+    assert!(commands.len() >= 6, "{commands:#?}");
+    for command in &commands {
+        assert_eq!(command[0], "ecgraft");
+        bench.run(&command[1..]).ok();
+    }
+    bench.write("both.toml", "include = [\"first.toml\", \"found.toml\"]\nname = \"both\"\n");
+    bench.run(&["check", "both.toml"]).ok();
+
+    let Some(python) = crate::export::python("every_command_of_the_page_on_questions_works", &["optuna"]) else {
+        return;
+    };
+    let script = QUESTIONS.split("\n```python\n").nth(1).unwrap().split("\n```").next().unwrap();
+    let program = Path::new(env!("CARGO_BIN_EXE_ecgraft")).parent().unwrap();
+    let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap_or_default());
+    let said = Command::new(python).args(["-c", script]).current_dir(&bench.path).env("PATH", path).output().unwrap();
+    let text = String::from_utf8_lossy(&said.stdout).into_owned();
+    assert!(said.status.success() && text.contains("learning_rate"), "{text}{}", String::from_utf8_lossy(&said.stderr));
 }

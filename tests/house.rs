@@ -34,6 +34,7 @@ const ROOMS: &[&str] = &[
     "store",
     "train",
     "run",
+    "search",
     "compare",
     "verify",
     "audit",

@@ -141,7 +141,7 @@ fn each_fault_is_shown_with_its_place_and_the_nearest_name() {
         // keys
         ("[regresion]", 1, 2, "regresion", "unknown key `regresion` in the manifest; did you mean `regression`?"),
         ("[signal]\n  sampling-rate = 5", 2, 3, "sampling-rate", "unknown key `sampling-rate` in `signal`; did you mean `sampling_rate`?"),
-        ("[compute]\nepochs = 5", 2, 1, "epochs", "unknown key `epochs` in `compute`; known: `precision`; it belongs in `regression`, `transfer`, `classification`"),
+        ("[compute]\nepochs = 5", 2, 1, "epochs", "unknown key `epochs` in `compute`; known: `precision`; it belongs in `regression`, `transfer`, `classification`, `masked`, `contrastive`"),
         ("[mixes.b]", 1, 1, "[mixes.b]", "`mixes.b` needs the key `parts`"),
         ("[architectures.b]\ndepth = 3", 1, 1, "[architectures.b]", ""),
         ("[architectures.b]\nkind = 'cnn'\nfilters = 3", 3, 1, "filters", "unknown key `filters` in `architectures.b` of kind `cnn`; known: `channels`, `kernels`, `head`, `dropout`, `kind`"),
@@ -666,8 +666,21 @@ fn every_key_of_the_schema_is_read() {
         }
         // Augmentations at their defaults are of seconds that a window must have; a protocol sets many keys, and has a test.
         sample["signal"]["window"]["length"] = json!(10.0);
-        assert_eq!(sample.as_object_mut().unwrap().remove("protocol"), Some(json!("ptb-xl-benchmark")));
-        good(&toml::to_string(&sample).unwrap());
+        let sample = sample.as_object_mut().unwrap();
+        // An arm is compared with another, which has neither mix nor freeze.
+        for family in ["primary", "secondary"] {
+            for comparison in sample["comparisons"][family].as_array_mut().unwrap() {
+                if let Some(against) = comparison["against"].as_object_mut() {
+                    against.retain(|key, _| key != "mix" && key != "freeze");
+                    against.insert("graft".into(), json!("scratch"));
+                }
+            }
+        }
+        assert_eq!(sample.remove("protocol"), Some(json!("ptb-xl-benchmark")));
+        // Of a file that is not there; variants and includes have tests of their own.
+        assert_eq!(sample.remove("include"), Some(json!("base.toml")));
+        sample.insert("variants".into(), json!({ "lead-ii": { "signal.leads": ["II"] } }));
+        good(&toml::to_string(&*sample).unwrap());
     }
 }
 

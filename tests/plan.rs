@@ -24,9 +24,12 @@ fn full(name: &str) -> Manifest {
         fusion: vec![Fusion::Concat],
         freeze: strings(&["none", "probe", "gradual"]),
         label_fraction: vec![0.1, 1.0],
+        variant: Vec::new(),
+        fold: Vec::new(),
         seed: vec![0, 1],
         scratch: true,
         matched_scratch: false,
+        random_probe: false,
         exclude: vec![],
     };
     full
@@ -463,11 +466,11 @@ fn an_id_is_proved_by_stored_settings_and_any_change_of_them_gives_another() {
     }
     assert!(kinds.len() >= 7, "{kinds:?}");
     for trial in &plan.trials {
-        let run = id_of_run("full", &plan.stages[trial.stage].id);
+        let run = id_of_run("full", None, None, &plan.stages[trial.stage].id);
         assert_eq!(run.as_ref(), Some(&trial.run_id));
-        assert_ne!(id_of_run("full2", &plan.stages[trial.stage].id), run);
+        assert_ne!(id_of_run("full2", None, None, &plan.stages[trial.stage].id), run);
     }
-    assert_eq!(id_of_run("full", "no id"), None);
+    assert_eq!(id_of_run("full", None, None, "no id"), None);
 }
 
 /// All values that differ from `value` in one leaf. What says nothing stays: names, labels, where data lie, from which epoch

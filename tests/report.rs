@@ -17,6 +17,8 @@ fn scratch(seed: u64, auc: f64, accuracy: f64, f1: f64) -> Run {
         graft: "scratch".into(),
         freeze: None,
         label_fraction: 0.1,
+        variant: None,
+        fold: None,
         seed,
         device: Some("cpu".into()),
         status: StageStatus::Done,
@@ -367,7 +369,9 @@ fn different_versions_and_devices_are_noted() {
 fn absent_classes_are_told_below_the_table() {
     let class = |name: &str, positives, has_auc| TestClass { name: name.into(), positives, has_auc };
     let classes = vec![class("NORM", 30, true), class("MI", 0, false), class("CD", 11, true), class("HYP", 0, false)];
-    let test_sets = [("first_look".into(), TestSet { records: 41, classes, left_out: Vec::new() })].into();
+    let test_sets =
+        [("first_look".into(), TestSet { records: 41, classes, left_out: Vec::new(), other_variants: Vec::new() })]
+            .into();
     let selection = Selection { experiments: vec!["first_look".into()], test_sets, ..Selection::default() };
     let table = Table::default().write(&compare(&runs(), &selection));
     let table = table.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::Result;
 use crate::data::{Recording, look_up, print};
-use crate::manifest::{Manifest, Signal, parse};
+use crate::manifest::{Manifest, Signal, parse_all};
 use crate::results::ResultsFolder;
 use crate::source::Source;
 use crate::store::{Member, Run, Store, TrainedStages};
@@ -49,19 +49,31 @@ impl<'a> LookUps<'a> {
         manifests.dedup();
         for sha256 in manifests {
             let stored = store.manifest(sha256)?;
-            let parsed = parse(Path::new(&stored.path), &stored.text, &|name| std::env::var(name).ok());
-            let Ok(manifest) = parsed else {
+            let parsed = parse_all(Path::new(&stored.path), &stored.text, &|name| std::env::var(name).ok());
+            let Ok(variants) = parsed else {
                 told.insert(stored.path, "this version does not understand the manifest".into());
                 continue;
             };
-            for (name, source) in used(&manifest) {
+            // A candidate of a search says keys otherwise that its manifest does not have.
+            let is_there = |run: &&&Run| {
+                variants.iter().any(|manifest| manifest.variant == run.variant && manifest.fold == run.fold)
+            };
+            if runs.iter().filter(|run| run.manifest_sha256 == sha256).any(|run| !is_there(&run)) {
+                told.insert(stored.path, "candidates of a search are not looked up".into());
+                continue;
+            }
+            for (manifest, (name, source)) in
+                variants.iter().flat_map(|manifest| used(manifest).map(move |of| (manifest, of)))
+            {
                 let key = self.read(source, &manifest.signal);
                 let why = match self.known.get(&key) {
                     Some(Ok((fingerprint, _))) if !is_of(stages, fingerprint) => {
-                        "the data have changed since".to_owned()
+                        "no stage learned from what the data are now".to_owned()
                     }
                     Some(Ok(_)) => {
-                        keys.push(key);
+                        if !keys.contains(&key) {
+                            keys.push(key);
+                        }
                         "looked up again".to_owned()
                     }
                     Some(Err(why)) => why.clone(),

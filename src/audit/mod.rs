@@ -14,6 +14,7 @@ use self::data::LookUps;
 use self::sets::{Common, Sets};
 use crate::compare::select;
 use crate::data::Subset;
+use crate::plan::TaskKind;
 use crate::store::{Run, StageRow, StageSets, StageStatus, Store, TrainedStages};
 use crate::{Error, Result};
 
@@ -67,17 +68,21 @@ struct Part<'a> {
 /// Runs whose stages have all sets in common, and these stages.
 type Group<'a> = (Vec<&'a Run>, Vec<Part<'a>>);
 
+/// What makes runs a group: the sets of their stages, and the weights from elsewhere that are grafted in them.
+type GroupKey = (Vec<[i64; 3]>, Vec<String>);
+
 impl Auditor<'_> {
     fn experiment(&mut self, store: &Store, name: &str, runs: &[&Run], look_ups: &mut LookUps<'_>) -> Result<()> {
         let stages = store.stages(name)?;
         // Runs of the same sets have the same proof.
-        let mut groups: BTreeMap<Vec<[i64; 3]>, Group<'_>> = BTreeMap::new();
+        let mut groups: BTreeMap<GroupKey, Group<'_>> = BTreeMap::new();
         let (mut text, mut unproved, mut used) = (String::new(), 0, Vec::new());
         for run in runs {
+            let elsewhere = taught_elsewhere(run, &stages);
             match self.parts(run, &stages) {
                 Ok(parts) => {
                     used.extend(parts.iter().flat_map(|part| part.sets));
-                    let key = parts.iter().map(|part| part.sets).collect();
+                    let key = (parts.iter().map(|part| part.sets).collect(), elsewhere);
                     groups.entry(key).or_insert_with(|| (Vec::new(), parts)).0.push(run);
                 }
                 Err(why) => {
@@ -97,10 +102,20 @@ impl Auditor<'_> {
         for fault in &faults {
             self.stands_against(&mut text, name, fault);
         }
-        let mut groups: Vec<_> = groups.into_values().collect();
-        groups.sort_by_key(|(runs, _)| runs.first().map(|run| run.run_id.clone()));
-        for (of, parts) in groups {
-            let sound = self.group(&mut text, name, &of, &parts);
+        let mut groups: Vec<_> = groups.into_iter().map(|((_, elsewhere), group)| (elsewhere, group)).collect();
+        groups.sort_by_key(|(_, (runs, _))| runs.first().map(|run| run.run_id.clone()));
+        for (elsewhere, (of, parts)) in groups {
+            let mut sound = self.group(&mut text, name, &of, &parts);
+            for weights in elsewhere {
+                let why = format!("{weights}: the people who taught it are not known");
+                if of.iter().any(|run| run.allow_overlap.is_none()) {
+                    let advice = "that none of them tests it cannot be proved; `allow_overlap` takes that in account";
+                    self.stands_against(&mut text, name, &format!("{why}; {advice}"));
+                    sound = false;
+                } else {
+                    let _ = writeln!(text, "    {why}");
+                }
+            }
             unproved += if sound && faults.is_empty() { 0 } else { of.len() };
         }
         let proved = runs.len() - unproved;
@@ -133,7 +148,8 @@ impl Auditor<'_> {
             let stage = stages.by_id.get(id).ok_or_else(missing)?;
             Ok(Part { stage, sets: [train, validation, test] })
         };
-        std::iter::once(&run.stage_id).chain(donors).map(part).collect()
+        let is_trained_here = |id: &&String| stages.by_id.get(*id).is_none_or(|stage| stage.kind != TaskKind::Weights);
+        std::iter::once(&run.stage_id).chain(donors).filter(is_trained_here).map(part).collect()
     }
 
     /// Writes the proof of runs that have all sets in common; whether it holds.
@@ -204,6 +220,13 @@ impl Auditor<'_> {
             train.0, train.1, validation.0, validation.1, test.0, test.1
         )
     }
+}
+
+/// The weights from elsewhere that are grafted in a run, as `weights:NAME`.
+fn taught_elsewhere(run: &Run, stages: &TrainedStages) -> Vec<String> {
+    let donors = stages.grafts.get(&run.stage_id).into_iter().flatten();
+    let of_kind = donors.filter_map(|id| stages.by_id.get(id)).filter(|stage| stage.kind == TaskKind::Weights);
+    of_kind.map(|stage| stage.task().to_owned()).collect()
 }
 
 /// `hr on half, seed 0`, `transfer, seed 0`

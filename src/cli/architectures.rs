@@ -102,11 +102,17 @@ fn type_of(of: &Type) -> String {
         Type::Number(range) => format!("number, {range}"),
         Type::List { of, .. } => format!("list: {}", type_of(of)),
         Type::Bool => "true or false".into(),
-        Type::Word(words) | Type::WordOrList(words, _) => {
+        Type::Word(words) | Type::WordOrList(words, _) | Type::WordOrTable(words, _) => {
             words.known.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(" or ")
         }
         Type::Text(_) | Type::Path | Type::PathOrList(_) | Type::Condition | Type::Name(_) => "text".into(),
-        Type::Table(_) | Type::Short(_) | Type::Kind(_) | Type::Named(_) | Type::Classes(_) => "table".into(),
+        Type::Table(_)
+        | Type::Short(_)
+        | Type::Kind(_)
+        | Type::Named(_)
+        | Type::Overrides
+        | Type::Choices
+        | Type::Classes(_) => "table".into(),
     }
 }
 

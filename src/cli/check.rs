@@ -6,7 +6,8 @@ use clap::Args;
 
 use super::Manifests;
 use crate::manifest::{self, Manifest};
-use crate::{Result, report};
+use crate::metrics::with_known_metrics;
+use crate::{Error, Result, report};
 
 /// Check manifests: every key, word, range and reference, without reading any data
 #[derive(Debug, Args)]
@@ -26,8 +27,16 @@ pub struct Options {
 /// # Errors
 /// A user error with all problems of all manifests.
 pub fn run(options: Options) -> Result<()> {
-    let manifests = manifest::load(&options.manifests.paths)?;
-    let mut text: String = manifests.iter().map(line).collect();
+    let (manifests, errors) = with_known_metrics(manifest::load(&options.manifests.paths)?);
+    if !errors.is_empty() {
+        let errors: Vec<String> = errors.iter().map(Error::to_string).collect();
+        return Err(Error::user(errors.join("\n\n")));
+    }
+    // One line for all variants and folds of one.
+    let mut told: Vec<&Manifest> = manifests.iter().collect();
+    told.dedup_by_key(|manifest| &manifest.name);
+    let manifests = told;
+    let mut text: String = manifests.iter().map(|manifest| line(manifest)).collect();
     let one = manifests.len() == 1;
     text.push_str(&format!("ok: {} {}\n", manifests.len(), if one { "manifest" } else { "manifests" }));
     super::print(&text)
@@ -95,6 +104,8 @@ fn lists(manifest: &Manifest) -> String {
         (trials.fusion.len(), "fusion of several", "fusions of several", grafted && trials.fusion.len() > 1),
         (trials.freeze.len(), "freeze", "freezes", grafted),
         (trials.label_fraction.len(), "label fraction", "label fractions", true),
+        (trials.variant.len(), "variant", "variants", !trials.variant.is_empty()),
+        (trials.fold.len(), "test fold", "test folds", !trials.fold.is_empty()),
         (trials.seed.len(), "seed", "seeds", true),
     ];
     let lists = lists.iter().filter(|(.., shown)| *shown);

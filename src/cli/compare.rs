@@ -2,13 +2,13 @@
 
 use clap::{Args, ValueEnum};
 
-use super::Results;
+use super::{Reference, Results};
 use crate::Result;
 use crate::compare::{Key, Pivot, Question, Shape, SignificanceTest, metrics_in_words};
 use crate::report::{self, format};
 use crate::words::text::filled;
 
-/// Compare arms: mean and spread over seeds, and the difference from the network trained from scratch
+/// Compare arms: mean and spread over seeds, and the difference from the network trained from scratch, or another
 #[derive(Debug, Args)]
 #[command(after_help = after_help())]
 pub struct Options {
@@ -21,11 +21,13 @@ pub struct Options {
     /// Metrics to show; the difference is that of the first [default: macro_auc,accuracy,macro_f1]
     #[arg(long = "metric", value_name = "NAME", value_delimiter = ',')]
     metrics: Vec<String>,
+    #[command(flatten)]
+    reference: Reference,
     /// What a row is [default: architecture,graft,mix,freeze,label_fraction]; over the rest runs are averaged, seed by seed
-    #[arg(long, value_name = "KEY", value_delimiter = ',', conflicts_with_all = ["rows", "columns"])]
+    #[arg(long, value_name = "KEY", value_delimiter = ',', conflicts_with_all = ["rows", "columns", "against"])]
     by: Vec<Key>,
     /// A row for each value of these keys, with --columns
-    #[arg(long, value_name = "KEY", value_delimiter = ',', requires = "columns")]
+    #[arg(long, value_name = "KEY", value_delimiter = ',', requires = "columns", conflicts_with = "against")]
     rows: Vec<Key>,
     /// A column for each value of these keys, with --rows
     #[arg(long, value_name = "KEY", value_delimiter = ',', requires = "rows")]
@@ -33,7 +35,7 @@ pub struct Options {
     /// What cells have, with --rows and --columns
     #[arg(long, value_enum, default_value = "mean", requires = "rows")]
     cells: Cells,
-    /// How differences are tested [default: bootstrap up to 1,000 runs, else t]
+    /// How differences are tested [default: bootstrap; t where the metric or the store does not allow it]
     #[arg(long, value_enum)]
     test: Option<SignificanceTest>,
     /// Resamples of the patients
@@ -43,11 +45,14 @@ pub struct Options {
     #[arg(long)]
     intervals: bool,
     /// Rank the arms over experiments, architectures and labels (Friedman, Nemenyi)
-    #[arg(long, conflicts_with_all = ["by", "rows"])]
+    #[arg(long, conflicts_with_all = ["by", "rows", "against"])]
     ranks: bool,
     /// Only what networks are worth on the records of other sources (evaluate_on); CSV and JSON have it with this alone
-    #[arg(long, conflicts_with_all = ["by", "rows", "ranks", "test", "sort"])]
+    #[arg(long, conflicts_with_all = ["by", "rows", "ranks", "test", "sort", "baseline", "against"])]
     elsewhere: bool,
+    /// Only the comparisons that the manifest planned ([comparisons]); CSV and JSON have them with this alone
+    #[arg(long, conflicts_with_all = ["only", "metrics", "by", "rows", "ranks", "elsewhere", "test", "sort", "baseline", "against"])]
+    planned: bool,
     /// Order of rows: a metric that is shown, difference, p, or a key [default: that of the plan]
     #[arg(long, value_name = "BY")]
     sort: Option<String>,
@@ -95,13 +100,16 @@ Examples:
   ecgraft compare --only label_fraction=0.1 --only freeze=none,probe --sort difference
   ecgraft compare --metric auc:MI,brier --test bootstrap --resamples 10000
   ecgraft compare --rows graft,mix --columns freeze --cells difference
+  ecgraft compare --baseline graft=qrs,mix=simulated
+  ecgraft compare --against mix --only label_fraction=0.1
   ecgraft compare synthetic-to-real --results /data/results --format csv
 
 {}
-Tests. bootstrap covers test records (by patient) and seeds, and is done unless another is asked for or more
-than 1,000 runs are compared; then, or where the store has no predictions, it is t: paired over seeds.
-wilcoxon is over seeds too. delong (AUC) and mcnemar (accuracy, mid-p) cover records only, of the networks'
-mean probabilities. p-values are corrected by Holm's method for all differences shown.",
+Tests. bootstrap covers test records (by patient) and seeds, and is done unless another is asked for; where the
+store has no predictions it is t: paired over seeds. wilcoxon is over seeds too. delong (AUC) and mcnemar
+(accuracy, mid-p) cover records only, of the networks' mean probabilities. A p-value is of its two arms alone,
+whatever else there is; it is corrected by Holm's method for all differences shown, and those that a manifest
+planned family by family. Where there are such, all others are exploratory.",
         filled(&metrics, COLUMNS)
     )
 }
@@ -127,10 +135,18 @@ pub fn run(options: Options) -> Result<()> {
         only: options.only,
         metrics: options.metrics,
         by: options.by,
+        baseline: options.reference.baseline,
+        against: options.reference.against,
         test: options.test,
         resamples: usize::try_from(options.resamples).ok(),
         sort: options.sort,
-        shape: Shape { intervals: options.intervals, ranks: options.ranks, elsewhere: options.elsewhere, pivot },
+        shape: Shape {
+            intervals: options.intervals,
+            ranks: options.ranks,
+            elsewhere: options.elsewhere,
+            planned: options.planned,
+            pivot,
+        },
     };
     super::print(&report::comparison(&options.results.dir, &question, format)?)
 }

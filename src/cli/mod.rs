@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::compare::Key;
 use crate::{Result, terminal};
 
 mod architectures;
@@ -20,6 +21,7 @@ mod report;
 mod run;
 mod runs;
 mod schema;
+mod search;
 mod show;
 mod simulate;
 mod status;
@@ -62,6 +64,7 @@ pub enum Command {
     Bench(bench::Options),
     Simulate(simulate::Options),
     Schema(schema::Options),
+    Search(search::Options),
 }
 
 /// How a list is written.
@@ -100,6 +103,17 @@ pub struct Results {
     pub dir: PathBuf,
 }
 
+/// What arms are compared with.
+#[derive(Debug, Default, Args)]
+pub struct Reference {
+    /// Compare each arm with the one that has this, and the same in all other keys [default: graft=scratch]
+    #[arg(long, value_name = "KEY=VALUE[,KEY=VALUE...]")]
+    pub baseline: Vec<String>,
+    /// Compare every two arms that differ in this key alone, seed by seed
+    #[arg(long, value_name = "KEY", conflicts_with = "baseline")]
+    pub against: Option<Key>,
+}
+
 impl Cli {
     /// Does what was asked.
     ///
@@ -125,6 +139,7 @@ impl Cli {
             Command::Bench(options) => bench::run(options),
             Command::Simulate(options) => simulate::run(options),
             Command::Schema(options) => schema::run(options),
+            Command::Search(options) => search::run(options),
         }
     }
 }

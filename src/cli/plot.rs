@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
-use super::Results;
+use super::{Reference, Results};
 use crate::output::{self, Kind};
 use crate::report::figure::{FIGURES, Figure, Scope, Subject, names_of, plot};
 use crate::{Error, Result};
@@ -30,6 +30,8 @@ pub struct Options {
     #[arg(long, value_name = "ID")]
     record: Option<String>,
     #[command(flatten)]
+    reference: Reference,
+    #[command(flatten)]
     results: Results,
 }
 
@@ -40,6 +42,7 @@ Examples:
   ecgraft plot label-efficiency evidence -o evidence.svg
   ecgraft plot roc --run 3f2a > roc.svg
   ecgraft plot forest evidence -o forest.pdf
+  ecgraft plot forest evidence --against mix -o mixes.pdf
   ecgraft plot ecg --record 9174 -o ecg.png
 
 ROC curves are of the seeds of one arm, beside those of its baseline; calibration and confusion are of one
@@ -77,6 +80,8 @@ pub fn run(options: Options) -> Result<()> {
         experiment: options.experiment.as_deref(),
         run: options.run.as_deref(),
         record: options.record.as_deref(),
+        baseline: &options.reference.baseline,
+        against: options.reference.against,
     };
     let drawing = plot(&options.results.dir, options.kind, &subject)?;
     let content = match format {

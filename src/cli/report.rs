@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::Results;
+use super::{Reference, Results};
+use crate::compare::Question;
 use crate::output::{self, Kind};
 use crate::{Result, report};
 
@@ -24,6 +25,8 @@ pub struct Options {
     #[arg(short, long, value_name = "FILE.html")]
     output: Option<PathBuf>,
     #[command(flatten)]
+    reference: Reference,
+    #[command(flatten)]
     results: Results,
 }
 
@@ -37,7 +40,9 @@ pub fn run(options: Options) -> Result<()> {
         output::check(path, Kind::of(path, &[Kind::Html])?)?;
     }
     let now = chrono::Utc::now().format("%Y-%m-%d %H:%M").to_string();
-    let html = report::page(&options.results.dir, &options.experiments, &now)?;
+    let Reference { baseline, against } = options.reference;
+    let question = Question { experiments: options.experiments, baseline, against, ..Question::default() };
+    let html = report::page(&options.results.dir, &question, &now)?;
     match options.output {
         None => super::print(&html),
         Some(path) => output::write(&path, Kind::Html, html.as_bytes()),

@@ -83,7 +83,8 @@ pub fn run(options: Options) -> Result<()> {
     // All is in the store.
     stop::at_once();
 
-    let experiments = plan.experiments.iter().map(|manifest| manifest.name.clone()).collect();
+    let mut experiments: Vec<String> = plan.experiments.iter().map(|manifest| manifest.name.clone()).collect();
+    experiments.dedup();
     let question = Question { experiments, ..Question::default() };
     super::print(&report::comparison(&options.results.dir, &question, &report::format::Table::for_stdout())?)?;
     summary.into_result(plan.stages.len())?;

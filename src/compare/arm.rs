@@ -31,6 +31,10 @@ pub struct Arm {
     pub mix: Option<String>,
     /// Freeze name; `None` from scratch.
     pub freeze: Option<String>,
+    /// Variant of the manifest; `None` where it has none.
+    pub variant: Option<String>,
+    /// Fold that is tested; `None` where they are not rotated, or are pooled.
+    pub fold: Option<u8>,
     /// Share of the transfer training records, in (0, 1].
     pub label_fraction: f64,
     /// Its seeds: `done` of them are in the metrics. Runs, where several of a seed are averaged.
@@ -64,6 +68,8 @@ impl Arm {
             && self.graft == run.graft
             && self.mix == run.mix
             && self.freeze == run.freeze
+            && self.variant == run.variant
+            && self.fold.is_none_or(|fold| run.fold == Some(fold))
     }
 
     /// Whether it was trained from scratch.
@@ -83,6 +89,8 @@ impl Arm {
             Key::Graft => Some(self.graft.clone()),
             Key::Mix => self.mix.clone(),
             Key::Freeze => self.freeze.clone(),
+            Key::Variant => self.variant.clone(),
+            Key::Fold => self.fold.map(|fold| fold.to_string()),
             Key::LabelFraction => Some(percent(self.label_fraction)),
         }
     }

@@ -1,12 +1,13 @@
 //! What came of experiments.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::arms::{arms, sort_arms};
 use super::notes::notes;
-use super::{Arm, Elsewhere, Key, Selection, Shape, SignificanceTest};
+use super::pairs::{along, correct, planned};
+use super::{Arm, Baseline, Elsewhere, Family, Key, Pair, Selection, Shape, SignificanceTest};
+use crate::manifest::Correction;
 use crate::metrics::NamedMetric;
-use crate::statistics::{Difference, holm};
 use crate::store::{Run, StageStatus, TestSet};
 
 /// What came of experiments, arm by arm.
@@ -18,6 +19,10 @@ pub struct Comparison {
     pub metrics: Vec<NamedMetric>,
     /// What arms are known by.
     pub keys: Vec<Key>,
+    /// What arms are compared with.
+    pub baseline: Baseline,
+    /// The key along which every two arms are compared, in place of each with its baseline.
+    pub against: Option<Key>,
     /// How differences were tested.
     pub test: SignificanceTest,
     /// Number of resamples of the patients; 0 where there were none.
@@ -35,9 +40,24 @@ impl Default for Comparison {
 }
 
 impl Comparison {
-    /// The metric whose differences are shown, if it has any.
+    /// The metric whose differences from the baseline are shown, if it has any.
     pub fn tested(&self) -> Option<&NamedMetric> {
-        self.metrics.first().filter(|metric| !metric.is_of_grafts())
+        self.metrics.first().filter(|metric| self.against.is_none() && !metric.is_of_grafts())
+    }
+
+    /// The head of the column of these differences.
+    pub fn difference_heading(&self) -> Option<String> {
+        self.tested().map(|metric| metric.difference_heading(&self.baseline.name()))
+    }
+
+    /// Whether the table of arms is shown: not where another is asked for in its place.
+    pub fn shows_arms(&self) -> bool {
+        self.against.is_none() && !self.shape.elsewhere && !self.shape.planned
+    }
+
+    /// Whether planned comparisons are shown.
+    pub fn shows_planned(&self) -> bool {
+        self.experiments.iter().any(|experiment| !experiment.planned.is_empty())
     }
 }
 
@@ -49,6 +69,12 @@ pub struct Experiment {
     /// Its arms: by architecture, label fraction, the baseline first, then graft, mix and freeze, each
     /// in the order of the plan.
     pub arms: Vec<Arm>,
+    /// Every two arms along the key that was asked for.
+    pub pairs: Vec<Pair>,
+    /// Whether its manifest planned what is to be compared: other differences are exploratory.
+    pub has_plan: bool,
+    /// The planned comparisons, where they are shown.
+    pub planned: Vec<Family>,
     /// How many of its runs are how far.
     pub runs: Runs,
     /// What was tested on, where it is known.
@@ -57,6 +83,8 @@ pub struct Experiment {
     pub notes: Vec<String>,
     /// What its networks are worth on the records of other sources.
     pub elsewhere: Vec<Elsewhere>,
+    /// The folds that its runs were tested on in turn; none where they are not rotated.
+    pub folds: BTreeSet<u8>,
     /// Why people who validate or test may train what is grafted; `None` where they may not.
     pub allow_overlap: Option<String>,
 }
@@ -101,41 +129,39 @@ pub fn compare(runs: &[Run], selection: &Selection) -> Comparison {
             all.iter().copied().filter(|run| selection.only.iter().all(|only| only.admits(run))).collect();
         let mut arms = arms(&meant, &all, selection);
         if let Some(sort) = &selection.sort {
-            sort_arms(&mut arms, sort, selection);
+            sort_arms(&mut arms, sort, &selection.metrics);
         }
+        let plan = selection.planned.get(name);
         Experiment {
             name: name.clone(),
             arms,
+            pairs: selection.against.map_or_else(Vec::new, |axis| along(axis, &meant, selection)),
+            has_plan: selection.has_plan.contains(name),
+            planned: plan.map_or_else(Vec::new, |plan| planned(plan, &all, selection)),
             runs: Runs::count(&meant),
             test_set: selection.test_sets.get(name).cloned(),
             notes: notes(&meant, selection),
             elsewhere: selection.elsewhere.get(name).cloned().unwrap_or_default(),
+            folds: meant.iter().filter_map(|run| run.fold).collect(),
             allow_overlap: all.iter().find_map(|run| run.allow_overlap.clone()),
         }
     };
     let mut experiments: Vec<Experiment> = selection.experiments.iter().map(experiment).collect();
-    let family = correct(&mut experiments);
+    let is_against = selection.against.is_some();
+    let shown = experiments.iter_mut().flat_map(|experiment| {
+        let arms = experiment.arms.iter_mut().filter(|_| !is_against);
+        arms.chain(experiment.pairs.iter_mut().map(|pair| &mut pair.arm))
+    });
+    let family = correct(shown, Correction::Holm);
     Comparison {
         experiments,
         metrics: selection.metrics.clone(),
         keys: selection.by.clone(),
+        baseline: selection.baseline.clone(),
+        against: selection.against,
         test: selection.test,
         resamples: selection.test_results.resamples,
         family,
         shape: selection.shape.clone(),
     }
-}
-
-/// Corrects the p-values of all differences together: how many they are.
-fn correct(experiments: &mut [Experiment]) -> usize {
-    let mut tested: Vec<(&mut Option<f64>, f64)> = Vec::new();
-    for arm in experiments.iter_mut().flat_map(|experiment| &mut experiment.arms) {
-        if let Some(p) = arm.delta.difference().and_then(Difference::p) {
-            tested.push((&mut arm.holm, p));
-        }
-    }
-    let family = tested.len();
-    let corrected = holm(&tested.iter().map(|(_, p)| *p).collect::<Vec<_>>());
-    tested.into_iter().zip(corrected).for_each(|((place, _), p)| *place = Some(p));
-    family
 }

@@ -34,6 +34,8 @@ pub struct NetworkName {
     pub mix: Option<String>,
     /// Of a classifier; `None` from scratch.
     pub freeze: Option<String>,
+    /// Of a classifier: the variant of the manifest, where it has any.
+    pub variant: Option<String>,
     /// Of a classifier: the label fraction as text.
     pub labels: Option<String>,
 }
@@ -46,6 +48,7 @@ impl NetworkName {
             what: run.graft.clone(),
             mix: run.mix.clone(),
             freeze: run.freeze.clone(),
+            variant: run.variant.clone(),
             labels: Key::LabelFraction.value(run),
         }
     }
@@ -95,7 +98,15 @@ pub(super) fn elsewhere(store: &Store, runs: &[Run], experiment: &str, only: &[O
 fn regression(stages: &TrainedStages, id: &str) -> Option<(NetworkName, u64)> {
     let stage = stages.by_id.get(id).filter(|stage| stage.kind == TaskKind::Regression)?;
     let (architecture, what) = (stage.architecture.clone(), stage.target.clone().unwrap_or_default());
-    let name = NetworkName { kind: stage.kind, architecture, what, mix: stage.mix.clone(), freeze: None, labels: None };
+    let name = NetworkName {
+        kind: stage.kind,
+        architecture,
+        what,
+        mix: stage.mix.clone(),
+        freeze: None,
+        variant: None,
+        labels: None,
+    };
     Some((name, stage.seed))
 }
 

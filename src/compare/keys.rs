@@ -1,5 +1,6 @@
 //! What an arm is known by, and which runs are meant.
 
+use std::fmt;
 use std::str::FromStr;
 
 use crate::manifest::{choices, glob_matches};
@@ -15,12 +16,22 @@ pub enum Key {
     Graft,
     Mix,
     Freeze,
+    Variant,
     LabelFraction,
+    Fold,
 }
 
 impl Key {
     /// All, in the order of their columns.
-    pub const ALL: [Key; 5] = [Key::Architecture, Key::Graft, Key::Mix, Key::Freeze, Key::LabelFraction];
+    pub const ALL: [Key; 7] =
+        [Key::Architecture, Key::Graft, Key::Mix, Key::Freeze, Key::Variant, Key::LabelFraction, Key::Fold];
+
+    /// Those that arms are known by if nothing else is asked for: variants where there are any, and test folds not, which
+    /// are pooled.
+    pub fn usual<'r>(mut runs: impl Iterator<Item = &'r Run>) -> Vec<Key> {
+        let variants = runs.any(|run| run.variant.is_some());
+        Key::ALL.into_iter().filter(|key| *key != Key::Fold && (*key != Key::Variant || variants)).collect()
+    }
 
     /// The column of the view `runs`.
     pub fn name(self) -> &'static str {
@@ -29,6 +40,8 @@ impl Key {
             Key::Graft => "graft",
             Key::Mix => "mix",
             Key::Freeze => "freeze",
+            Key::Variant => "variant",
+            Key::Fold => "fold",
             Key::LabelFraction => "label_fraction",
         }
     }
@@ -38,13 +51,21 @@ impl Key {
         if self == Key::LabelFraction { "labels" } else { self.name() }
     }
 
-    /// What a run has there; `None` for the mix and the freeze of one from scratch.
+    /// Whether it is of what is grafted: a network from scratch has none.
+    pub fn is_of_grafts(self) -> bool {
+        matches!(self, Key::Mix | Key::Freeze)
+    }
+
+    /// What a run has there; `None` for the mix and the freeze of one from scratch, and where its manifest has no variants
+    /// or does not rotate its folds.
     pub fn value(self, run: &Run) -> Option<String> {
         match self {
             Key::Architecture => Some(run.architecture.clone()),
             Key::Graft => Some(run.graft.clone()),
             Key::Mix => run.mix.clone(),
             Key::Freeze => run.freeze.clone(),
+            Key::Variant => run.variant.clone(),
+            Key::Fold => run.fold.map(|fold| fold.to_string()),
             Key::LabelFraction => Some(percent(run.label_fraction)),
         }
     }
@@ -69,9 +90,30 @@ pub struct Only {
     key: Option<Key>,
     /// Any of these: globs of names, shares, or seeds.
     values: Vec<String>,
+    /// Whether they are names as they stand, `none` being one.
+    exact: bool,
 }
 
 impl Only {
+    /// The runs that have the value called `name` under `key`.
+    pub(super) fn named(key: Key, name: &str) -> Self {
+        Self { key: Some(key), values: vec![name.to_owned()], exact: true }
+    }
+
+    /// What it is of; `None` for the seed.
+    pub fn key(&self) -> Option<Key> {
+        self.key
+    }
+
+    /// Its values as tables show them: `qrs`, `10% labels`.
+    pub(super) fn shown(&self) -> String {
+        let value = |value: &String| match self.key {
+            Some(Key::LabelFraction) => format!("{} labels", share(value).map_or_else(|| value.clone(), percent)),
+            _ => value.clone(),
+        };
+        self.values.iter().map(value).collect::<Vec<_>>().join("/")
+    }
+
     /// Whether the run is meant.
     pub fn admits(&self, run: &Run) -> bool {
         self.values.iter().any(|value| self.is_value_of(value, run))
@@ -81,6 +123,7 @@ impl Only {
         match self.key {
             None => value.parse() == Ok(run.seed),
             Some(Key::LabelFraction) => share(value).is_some_and(|share| (share - run.label_fraction).abs() < 1e-9),
+            Some(key) if self.exact => key.value(run).as_deref() == Some(value),
             Some(key) => match key.value(run) {
                 Some(name) => glob_matches(value, &name),
                 None => NO_NAME.contains(&value),
@@ -88,11 +131,11 @@ impl Only {
         }
     }
 
-    /// Whether there are such runs, done or not: that each value is one of some of `runs`.
+    /// Whether there are such runs, done or not: that each value is one of some of `runs`. `option` is where it was said.
     ///
     /// # Errors
     /// A user error for a value that none has, with the nearest and all there are.
-    pub fn check(&self, runs: &[&Run]) -> Result<()> {
+    pub fn check(&self, runs: &[&Run], option: &str) -> Result<()> {
         let Some(value) = self.values.iter().find(|value| !runs.iter().any(|run| self.is_value_of(value, run))) else {
             return Ok(());
         };
@@ -108,7 +151,13 @@ impl Only {
         }
         let key = self.key.map_or("seed", Key::name);
         let choices = choices(value, known.iter().map(String::as_str));
-        Err(Error::user(format!("--only {key}={value}: no run has this {key}{choices}")))
+        Err(Error::user(format!("{option} {key}={value}: no run has this {key}{choices}")))
+    }
+}
+
+impl fmt::Display for Only {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.key.map_or("seed", Key::name), self.values.join(","))
     }
 }
 
@@ -138,7 +187,7 @@ impl FromStr for Only {
                 return Err(Error::user(format!("`{text}`: `{value}` is not {wanted}")));
             }
         }
-        Ok(Self { key, values })
+        Ok(Self { key, values, exact: false })
     }
 }
 

@@ -2,7 +2,11 @@
 //!
 //! A [`Question`] is what is asked, in the user's words; with the store it becomes the runs there are and a [`Selection`]
 //! of them. [`compare`] puts runs that differ in seed only together as an [`Arm`], with mean, spread and interval of each
-//! metric, and its difference from the arm that was trained from scratch, by a [`SignificanceTest`].
+//! metric, and its difference from its [`Baseline`], which is the arm that was trained from scratch if nothing else is asked
+//! for, by a [`SignificanceTest`]. A [`Pair`] is two arms: any two along a key, or those that a manifest planned to compare.
+//!
+//! What is found of a difference depends on the runs of its two arms and on nothing else: not on what else the store has,
+//! nor on what else is shown. Only the correction of its p-value depends on what it is shown with.
 
 mod arm;
 mod arms;
@@ -12,6 +16,8 @@ mod elsewhere;
 mod keys;
 mod name;
 mod notes;
+mod pairs;
+mod planned;
 mod question;
 mod ranks;
 mod results;
@@ -20,11 +26,14 @@ mod significance;
 mod values;
 
 pub use arm::{Arm, Delta, LEVEL, Summary};
+pub use baseline::Baseline;
 pub use comparison::{Comparison, Experiment, Runs, compare};
 pub use elsewhere::{Elsewhere, NetworkName};
 pub use keys::{Key, Only, Sort};
 pub use name::ArmName;
-pub use question::{MOST_RUNS, Question, RESAMPLES};
+pub use pairs::{Family, Pair};
+pub use planned::Planned;
+pub use question::{Question, RESAMPLES};
 pub use ranks::{Ranks, rank};
 pub use results::TestResults;
 pub use selection::{Pivot, Selection, Shape, select};

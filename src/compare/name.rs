@@ -11,6 +11,8 @@ pub struct ArmName<'a> {
     graft: &'a str,
     mix: Option<&'a str>,
     freeze: Option<&'a str>,
+    variant: Option<&'a str>,
+    fold: Option<u8>,
     label_fraction: f64,
 }
 
@@ -21,6 +23,8 @@ impl<'a> From<&'a Arm> for ArmName<'a> {
             graft: &arm.graft,
             mix: arm.mix.as_deref(),
             freeze: arm.freeze.as_deref(),
+            variant: arm.variant.as_deref(),
+            fold: arm.fold,
             label_fraction: arm.label_fraction,
         }
     }
@@ -33,6 +37,8 @@ impl<'a> From<&'a Run> for ArmName<'a> {
             graft: &run.graft,
             mix: run.mix.as_deref(),
             freeze: run.freeze.as_deref(),
+            variant: run.variant.as_deref(),
+            fold: run.fold,
             label_fraction: run.label_fraction,
         }
     }
@@ -41,10 +47,14 @@ impl<'a> From<&'a Run> for ArmName<'a> {
 impl ArmName<'_> {
     /// `qrs from synthetic, freeze none`, or `scratch`: what it is beside architecture and labels.
     pub fn own(&self) -> String {
-        match (self.mix, self.freeze) {
+        let mut name = match (self.mix, self.freeze) {
             (Some(mix), Some(freeze)) => format!("{} from {mix}, freeze {freeze}", self.graft),
+            (None, Some(freeze)) => format!("{}, freeze {freeze}", self.graft),
             _ => self.graft.to_owned(),
-        }
+        };
+        self.variant.iter().for_each(|variant| name.push_str(&format!(", variant {variant}")));
+        self.fold.iter().for_each(|fold| name.push_str(&format!(", fold {fold}")));
+        name
     }
 
     /// `cnn, hr+qrs from synthetic, freeze probe, 10% labels`

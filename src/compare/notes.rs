@@ -1,5 +1,7 @@
 //! What must be known of the runs that are compared.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::Selection;
 use crate::store::{Run, StageStatus};
 
@@ -21,7 +23,12 @@ pub(super) fn notes(runs: &[&Run], selection: &Selection) -> Vec<String> {
     if let Some(devices) = several(|run| run.device.as_deref()) {
         notes.push(format!("Its runs were made on different devices: {}.", devices.join(", ")));
     }
-    if several(|run| Some(&run.data_fingerprint)).is_some() {
+    let data = |run: &Run| Some(run.data_fingerprint.clone()).filter(|_| run.status == StageStatus::Done);
+    let mut by_variant: BTreeMap<&Option<String>, BTreeSet<String>> = BTreeMap::new();
+    for run in runs {
+        by_variant.entry(&run.variant).or_default().extend(data(run));
+    }
+    if by_variant.values().any(|data| data.len() > 1) {
         notes.push("Its runs were made with different versions of the data; they are not comparable.".to_owned());
     }
     if selection.test.reads_records() {
@@ -33,7 +40,10 @@ pub(super) fn notes(runs: &[&Run], selection: &Selection) -> Vec<String> {
 /// Whose records were tested, where that matters.
 fn note_of_records(runs: &[&Run], selection: &Selection) -> Option<String> {
     let done = || runs.iter().filter(|run| run.status == StageStatus::Done);
-    let known = done().find_map(|run| selection.test_results.patients(&run.stage_id));
+    // Of several variants, the first: they may share their test records.
+    let first = done().next().map(|run| run.variant.clone());
+    let stages = done().filter(|run| Some(&run.variant) == first.as_ref()).map(|run| run.stage_id.as_str());
+    let known = selection.test_results.patients(stages);
     match known {
         Some((_, records, false)) => Some(format!(
             "Whose its {records} test records are is not in the store, as its runs were made before that was kept: each \

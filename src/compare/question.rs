@@ -3,16 +3,19 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::elsewhere::elsewhere;
-use super::{Key, Only, Selection, Shape, SignificanceTest, Sort, TestResults, select, usual_metrics};
-use crate::manifest::{Labels, SCRATCH, choices};
+use super::pairs::has_pairs;
+use super::{
+    Baseline, Key, Only, Planned, Selection, Shape, SignificanceTest, Sort, TestResults, select, usual_metrics,
+};
+use crate::manifest::{Labels, choices};
 use crate::metrics::NamedMetric;
 use crate::store::{Run, StageStatus, Store};
 use crate::{Error, Result};
 
 /// Resamples of the patients, if nothing else is asked for.
 pub const RESAMPLES: usize = 2000;
-/// With more done runs than this records are read only if a test that needs them is asked for.
-pub const MOST_RUNS: usize = 1000;
+/// Stages whose predictions are in memory at once where they are resampled.
+const CHUNK: usize = 64;
 
 /// A question, in the user's words.
 #[derive(Clone, Debug, Default)]
@@ -23,10 +26,14 @@ pub struct Question {
     pub only: Vec<String>,
     /// Names of metrics; [`usual_metrics`] where there are none.
     pub metrics: Vec<String>,
-    /// What arms are known by; [`Key::ALL`] where there are none.
+    /// What arms are known by; [`Key::usual`] where there are none.
     pub by: Vec<Key>,
-    /// How differences are tested. Where `None`, by the bootstrap if no more than [`MOST_RUNS`] runs are done, else by
-    /// the t test.
+    /// What each arm is compared with, `graft=qrs,mix=simulated`; the network trained from scratch where there is nothing.
+    pub baseline: Vec<String>,
+    /// Compare every two arms along this key instead.
+    pub against: Option<Key>,
+    /// How differences are tested. Where `None`, by the bootstrap, or by t where that cannot be done of the metric or the
+    /// store has no predictions: however many runs there are.
     pub test: Option<SignificanceTest>,
     /// Resamples of the patients; [`RESAMPLES`] where `None`.
     pub resamples: Option<usize>,
@@ -40,80 +47,143 @@ impl Question {
     /// The runs of the store, and what is to be compared of them.
     ///
     /// # Errors
-    /// A user error where there is no experiment, metric or key that is asked for, or the test does not fit the metric.
+    /// A user error where there is no experiment, metric, key or baseline that is asked for, or the test does not fit the
+    /// metric.
     pub fn selection(&self, store: &Store) -> Result<(Vec<Run>, Selection)> {
         let runs = store.runs()?;
         let experiments = select(&runs, &self.experiments)?;
         let only: Vec<Only> = self.only.iter().map(|text| text.parse()).collect::<Result<_>>()?;
-        self.check(&runs, &experiments, &only)?;
+        let baseline = Baseline::parse(&self.baseline)?;
+        self.check(&runs, &experiments, &only, &baseline)?;
         let metrics = self.metrics();
         let sort = self.sort.as_deref().map(|text| sort(text, &metrics)).transpose()?;
-        let values = values(store, &metrics)?;
+        let plans = store.planned_comparisons(&experiments)?;
+        let has_plan = plans.keys().cloned().collect();
+        let mut planned: BTreeMap<String, Planned> = BTreeMap::new();
+        if self.is_plain() {
+            planned.extend(plans.into_iter().map(|(name, plan)| (name, Planned { plan, reads_records: false })));
+        }
+        let mut all_metrics = metrics.clone();
+        let of_plans = planned.values().flat_map(Planned::metrics);
+        of_plans.for_each(|metric| {
+            if !all_metrics.contains(&metric) {
+                all_metrics.push(metric)
+            }
+        });
+        let values = values(store, &all_metrics)?;
         // Baselines are needed whatever the conditions say.
         let is_needed = |run: &&Run| {
             let is_done = run.status == StageStatus::Done && experiments.contains(&run.experiment);
-            is_done && (run.graft == SCRATCH || only.iter().all(|only| only.admits(run)))
+            is_done && (baseline.has(run) || only.iter().all(|only| only.admits(run)))
         };
         let needed: Vec<&Run> = runs.iter().filter(is_needed).collect();
-        let (test, test_results) = self.test_results(store, &needed, &metrics)?;
-        let (by, shape) = (self.keys(), self.shape.clone());
+        let (test, test_results) = self.test_results(store, &needed, &metrics, &all_metrics)?;
+        planned.values_mut().for_each(|planned| planned.reads_records = test.reads_records());
+        let (by, shape) = (self.keys(&runs, &experiments), self.shape.clone());
         let test_sets = store.test_sets()?;
         let of = |name: &String| Ok((name.clone(), elsewhere(store, &runs, name, &only)?));
         let elsewhere = experiments.iter().map(of).collect::<Result<_>>()?;
-        let selection =
-            Selection { experiments, test_sets, only, by, metrics, values, test, test_results, elsewhere, sort, shape };
+        let against = self.against;
+        let selection = Selection {
+            experiments,
+            test_sets,
+            only,
+            baseline,
+            against,
+            has_plan,
+            planned,
+            by,
+            metrics,
+            values,
+            test,
+            test_results,
+            elsewhere,
+            sort,
+            shape,
+        };
         selection.has_what_is_asked()?;
         Ok((runs, selection))
     }
 
-    /// How differences are tested, and what of the test records that takes; `needed` are the runs that are compared.
+    /// Whether nothing is asked but what came of experiments: what was planned is shown then.
+    fn is_plain(&self) -> bool {
+        let Self { only, metrics, by, baseline, against, test, shape, .. } = self;
+        let is_of_all = only.is_empty() && metrics.is_empty() && by.is_empty();
+        let is_as_usual = baseline.is_empty() && against.is_none() && test.is_none();
+        is_of_all && is_as_usual && !shape.ranks && !shape.elsewhere && shape.pivot.is_none()
+    }
+
+    /// How differences are tested, and what of the test records that takes; `needed` are the runs that are compared, and
+    /// `resampled` the metrics of which more than the value is needed.
     fn test_results(
         &self,
         store: &Store,
         needed: &[&Run],
         metrics: &[NamedMetric],
+        resampled: &[NamedMetric],
     ) -> Result<(SignificanceTest, TestResults)> {
         let first = metrics.first();
-        let few = needed.len() <= MOST_RUNS && first.is_none_or(|metric| metric.tests(None).bootstrap);
-        let test = self.test.unwrap_or(if few { SignificanceTest::Bootstrap } else { SignificanceTest::T });
+        let usual = first.map_or(SignificanceTest::Bootstrap, SignificanceTest::default_of);
+        let test = self.test.unwrap_or(usual);
         first.map_or(Ok(()), |metric| test.check(metric))?;
+        let one_set = matches!(test, SignificanceTest::DeLong | SignificanceTest::McNemar);
+        if one_set && !self.keys_have(Key::Fold) && needed.iter().any(|run| run.fold.is_some()) {
+            return Err(Error::user(format!(
+                "--test {} is of networks that were tested on the same records, and here are those of several folds; \
+                 choose --test bootstrap, or tell the folds apart with --by fold",
+                test.name()
+            )));
+        }
         if !test.reads_records() {
-            return Ok((test, records_of(store, needed, metrics)?));
+            return Ok((test, records_of(store, needed)?));
         }
         let mut stages: Vec<String> = needed.iter().map(|run| run.stage_id.clone()).collect();
         stages.sort();
         stages.dedup();
-        let predictions = store.predictions(&stages)?;
-        if predictions.is_empty() && self.test.is_none() {
-            return Ok((SignificanceTest::T, TestResults::default()));
-        }
-        if predictions.iter().any(|set| set.labels == Labels::Multi) {
-            check_several(test, metrics)?;
-        }
         let is_bootstrap = test == SignificanceTest::Bootstrap;
         let resamples = if is_bootstrap { self.resamples.unwrap_or(RESAMPLES) } else { 0 };
-        Ok((test, TestResults::new(predictions, metrics, resamples)))
+        let mut results = TestResults::new(Vec::new(), resampled, resamples);
+        for stages in stages.chunks(CHUNK) {
+            results.extend(store.predictions(stages)?, resampled);
+        }
+        if results.is_empty() && self.test.is_none() {
+            return Ok((SignificanceTest::T, TestResults::default()));
+        }
+        if results.is_of_several_labels() {
+            check_several(test, metrics)?;
+        }
+        Ok((test, results))
     }
 
     /// What arms are known by.
-    fn keys(&self) -> Vec<Key> {
+    fn keys(&self, runs: &[Run], experiments: &[String]) -> Vec<Key> {
         match &self.shape.pivot {
             Some(pivot) => {
                 Key::ALL.into_iter().filter(|key| pivot.rows.contains(key) || pivot.columns.contains(key)).collect()
             }
-            None if self.by.is_empty() => Key::ALL.into(),
+            None if self.by.is_empty() => Key::usual(runs.iter().filter(|run| experiments.contains(&run.experiment))),
             None => self.by.clone(),
         }
     }
 
-    /// That the conditions are of runs there are, done or not: each for itself, and all together.
-    fn check(&self, runs: &[Run], experiments: &[String], only: &[Only]) -> Result<()> {
+    /// Whether arms are known by `key` because that is asked for.
+    fn keys_have(&self, key: Key) -> bool {
+        let pivot = self.shape.pivot.as_ref();
+        self.by.contains(&key) || pivot.is_some_and(|pivot| pivot.rows.contains(&key) || pivot.columns.contains(&key))
+    }
+
+    /// That the conditions are of runs there are, done or not: each for itself, and all together; and so the baseline.
+    fn check(&self, runs: &[Run], experiments: &[String], only: &[Only], baseline: &Baseline) -> Result<()> {
         let runs: Vec<&Run> = runs.iter().filter(|run| experiments.contains(&run.experiment)).collect();
-        only.iter().try_for_each(|only| only.check(&runs))?;
-        if runs.iter().any(|run| only.iter().all(|only| only.admits(run))) {
-            return Ok(());
+        only.iter().try_for_each(|only| only.check(&runs, "--only"))?;
+        let meant: Vec<&Run> = runs.iter().copied().filter(|run| only.iter().all(|only| only.admits(run))).collect();
+        if meant.is_empty() {
+            return Err(Error::user(format!("no run has all of {}; leave one of them out", self.only.join(", "))));
         }
-        Err(Error::user(format!("no run has all of {}; leave one of them out", self.only.join(", "))))
+        match self.against {
+            Some(axis) => check_axis(axis, &meant),
+            None => baseline.check(&meant, &runs),
+        }
     }
 
     fn metrics(&self) -> Vec<NamedMetric> {
@@ -139,16 +209,42 @@ fn check_several(test: SignificanceTest, metrics: &[NamedMetric]) -> Result<()> 
     )))
 }
 
-/// What is known of the test records, for tests that do not read what was predicted of them: of one stage for all of its
-/// experiment that had the same data.
-fn records_of(store: &Store, needed: &[&Run], metrics: &[NamedMetric]) -> Result<TestResults> {
-    let mut groups: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
+/// That some two of the runs differ in `axis`, and are alike in all else.
+fn check_axis(axis: Key, runs: &[&Run]) -> Result<()> {
+    if has_pairs(axis, runs) {
+        return Ok(());
+    }
+    let mut known: Vec<String> = Vec::new();
+    for value in runs.iter().filter_map(|run| axis.value(run)) {
+        if !known.contains(&value) {
+            known.push(value);
+        }
+    }
+    let name = axis.name();
+    Err(Error::user(match &known[..] {
+        [] => format!("--against {name}: no run has a {name}"),
+        [one] => format!("--against {name}: there is one {name} alone, {one}"),
+        several => format!(
+            "--against {name}: no two arms of an experiment differ in their {name} ({}) and in nothing else",
+            several.join(", ")
+        ),
+    }))
+}
+
+/// What is known of the test records, for tests that do not read what was predicted of them: of one stage for all that were
+/// tested on the same, which are those of its experiment that had the same data and differ only in how they were trained.
+fn records_of(store: &Store, needed: &[&Run]) -> Result<TestResults> {
+    const TRAINING: [Key; 5] = [Key::Architecture, Key::Graft, Key::Mix, Key::Freeze, Key::LabelFraction];
+    let others: Vec<Key> = Key::ALL.into_iter().filter(|key| !TRAINING.contains(key)).collect();
+    type SameRecords<'a> = (&'a str, &'a str, Vec<Option<String>>);
+    let mut groups: BTreeMap<SameRecords<'_>, Vec<&str>> = BTreeMap::new();
     for run in needed {
-        groups.entry((&run.experiment, &run.data_fingerprint)).or_default().push(&run.stage_id);
+        let tested = others.iter().map(|key| key.value(run)).collect();
+        groups.entry((&run.experiment, &run.data_fingerprint, tested)).or_default().push(&run.stage_id);
     }
     let first = |stages: &Vec<&str>| stages.first().map(|stage| (*stage).to_owned());
     let stages: Vec<String> = groups.values().filter_map(first).collect();
-    let mut results = TestResults::new(store.predictions(&stages)?, metrics, 0);
+    let mut results = TestResults::new(store.predictions(&stages)?, &[], 0);
     for stages in groups.values() {
         if let Some((one, others)) = stages.split_first() {
             results.speaks_for(one, others.iter().copied());

@@ -1,8 +1,8 @@
 //! What test predictions say beyond the metrics that are stored of them.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::significance::{Chosen, Networks};
+use super::significance::Networks;
 use crate::manifest::Labels;
 use crate::metrics::{NamedMetric, Predictions, decision};
 use crate::statistics::bootstrap::{Measure, Patients, resampled};
@@ -27,25 +27,64 @@ pub struct TestResults {
 /// Stages that were tested on the same records.
 #[derive(Clone, Debug)]
 struct Set {
+    /// The records, and of each stage what it said of them: nothing of those that were resampled, whose probabilities are
+    /// not needed any more.
     predictions: TestPredictions,
     sides: Sides,
     /// `None` where all records are of one patient, who cannot be resampled.
     patients: Option<Patients>,
-    /// For each metric, for each stage: its values on the resamples; `None` for what cannot be resampled.
-    resampled: Vec<Option<Vec<Vec<f64>>>>,
+    /// Of each metric, for each stage: its values on the resamples; `None` for what cannot be resampled.
+    resampled: BTreeMap<NamedMetric, Vec<Option<Vec<f64>>>>,
 }
 
 impl Set {
-    fn new(predictions: TestPredictions, metrics: &[NamedMetric], resamples: usize) -> Self {
+    /// The set of these records, without stages.
+    fn new(predictions: &TestPredictions) -> Self {
+        let predictions = TestPredictions { stages: Vec::new(), ..predictions.clone() };
         let patients = Patients::new(&predictions.patients, &predictions.truth, predictions.classes.len());
-        let values = |metric: &NamedMetric| {
-            let measure = |(_, probabilities): &(String, Vec<f64>)| measure(metric, &predictions, probabilities);
-            let measures: Vec<Box<dyn Measure>> = predictions.stages.iter().map(measure).collect::<Option<_>>()?;
-            Some(resampled(&measures, patients.as_ref()?, resamples, SEED))
-        };
-        let resampled = if resamples == 0 { Vec::new() } else { metrics.iter().map(values).collect() };
         let sides = Sides::new(&predictions.patients, &predictions.classes, &predictions.truth);
-        Self { predictions, sides, patients, resampled }
+        Self { predictions, sides, patients, resampled: BTreeMap::new() }
+    }
+
+    /// Whether these are of the same records, of which the same is known.
+    fn is_of(&self, other: &TestPredictions) -> bool {
+        let own = &self.predictions;
+        (own.labels, own.patients_known) == (other.labels, other.patients_known)
+            && own.classes == other.classes
+            && own.records == other.records
+            && own.patients == other.patients
+            && own.truth == other.truth
+    }
+
+    /// Adds stages, of which the metrics are resampled where that is asked for. What cannot be resampled of one says nothing
+    /// of the others.
+    fn add(&mut self, stages: Vec<(String, Vec<f64>)>, metrics: &[NamedMetric], resamples: usize) {
+        for metric in metrics.iter().filter(|_| resamples > 0) {
+            let found = self.resampled_of(metric, &stages, resamples);
+            self.resampled.entry(metric.clone()).or_default().extend(found);
+        }
+        let kept = |(stage, said)| (stage, if resamples > 0 { Vec::new() } else { said });
+        self.predictions.stages.extend(stages.into_iter().map(kept));
+    }
+
+    /// A metric of each of these stages on the resamples.
+    fn resampled_of(
+        &self,
+        metric: &NamedMetric,
+        stages: &[(String, Vec<f64>)],
+        resamples: usize,
+    ) -> Vec<Option<Vec<f64>>> {
+        let Some(patients) = &self.patients else { return vec![None; stages.len()] };
+        let mut measures: Vec<Box<dyn Measure>> = Vec::new();
+        let mut places: Vec<Option<usize>> = Vec::new();
+        for (_, said) in stages {
+            let measure = measure(metric, &self.predictions, said);
+            places.push(measure.as_ref().map(|_| measures.len()));
+            measures.extend(measure);
+        }
+        let mut values: Vec<Option<Vec<f64>>> =
+            resampled(&measures, patients, resamples, SEED).into_iter().map(Some).collect();
+        places.into_iter().map(|place| values.get_mut(place?)?.take()).collect()
     }
 }
 
@@ -73,14 +112,35 @@ impl TestResults {
     /// Predictions as the store gives them, with the metrics on so many resamples of the patients.
     pub fn new(predictions: Vec<TestPredictions>, metrics: &[NamedMetric], resamples: usize) -> Self {
         let mut results = Self { resamples, ..Self::default() };
-        for predictions in predictions.into_iter().filter(|predictions| !predictions.classes.is_empty()) {
-            let set = results.sets.len();
-            for (place, (stage, _)) in predictions.stages.iter().enumerate() {
-                results.places.insert(stage.clone(), (set, place));
-            }
-            results.sets.push(Set::new(predictions, metrics, resamples));
-        }
+        results.extend(predictions, metrics);
         results
+    }
+
+    /// Adds predictions of more stages: where they are resampled, their probabilities are not kept. The same whatever is there
+    /// already, and in whichever order they come.
+    pub(super) fn extend(&mut self, predictions: Vec<TestPredictions>, metrics: &[NamedMetric]) {
+        for mut of_records in predictions.into_iter().filter(|predictions| !predictions.classes.is_empty()) {
+            let stages = std::mem::take(&mut of_records.stages);
+            let set = self.sets.iter().position(|set| set.is_of(&of_records)).unwrap_or_else(|| {
+                self.sets.push(Set::new(&of_records));
+                self.sets.len() - 1
+            });
+            let first = self.sets[set].predictions.stages.len();
+            for (place, (stage, _)) in stages.iter().enumerate() {
+                self.places.insert(stage.clone(), (set, first + place));
+            }
+            self.sets[set].add(stages, metrics, self.resamples);
+        }
+    }
+
+    /// Whether there are none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.sets.is_empty()
+    }
+
+    /// Whether records have several labels in any of them.
+    pub(super) fn is_of_several_labels(&self) -> bool {
+        self.sets.iter().any(|set| set.predictions.labels == Labels::Multi)
     }
 
     /// Lets what is known of the records of stage `one` count for `others` that were tested on the same, and of which it has
@@ -92,20 +152,26 @@ impl TestResults {
         }
     }
 
-    /// Patients and records of the set that a stage was tested on, and whether it is known whose records they are.
-    pub(super) fn patients(&self, stage: &str) -> Option<(usize, usize, bool)> {
-        let set = &self.sets[self.places.get(stage)?.0];
-        Some((set.sides.patients(), set.predictions.records.len(), set.predictions.patients_known))
+    /// Patients and records of the sets that stages were tested on, and whether it is known whose records they are.
+    pub(super) fn patients<'a>(&self, stages: impl Iterator<Item = &'a str>) -> Option<(usize, usize, bool)> {
+        let sets: BTreeSet<usize> = stages.filter_map(|stage| Some(self.places.get(stage)?.0)).collect();
+        let mut all: Option<(usize, usize, bool)> = None;
+        for set in sets {
+            let set = &self.sets[set];
+            let (patients, records, known) = all.unwrap_or((0, 0, true));
+            let own = set.predictions.records.len();
+            all = Some((patients + set.sides.patients(), records + own, known && set.predictions.patients_known));
+        }
+        all
     }
 
-    /// What is known of the records that the first of these stages was tested on.
+    /// What is known of the records that these stages were tested on: where these are several folds, of the one with the
+    /// fewest patients.
     pub(super) fn known(&self, metric: &NamedMetric, stages: &[&str]) -> Known {
-        let place = stages.first().and_then(|stage| self.places.get(*stage));
-        place.map_or_else(Known::default, |place| {
-            let set = &self.sets[place.0];
-            let support = metric.rests().and_then(|rests| set.sides.support(rests));
-            Known { support, labels: Some(set.predictions.labels) }
-        })
+        let sets: BTreeSet<usize> = stages.iter().filter_map(|stage| Some(self.places.get(*stage)?.0)).collect();
+        let support = |set: &usize| metric.rests().and_then(|rests| self.sets[*set].sides.support(rests));
+        let labels = sets.first().map(|set| self.sets[*set].predictions.labels);
+        Known { support: sets.iter().filter_map(support).min_by_key(|support| support.patients), labels }
     }
 
     /// The set that all these stages were tested on, with their places in it.
@@ -119,11 +185,15 @@ impl TestResults {
     /// A metric on the resamples: for each seed the mean over its networks, each a stage and, where it is
     /// compared with one, its baseline, whose value is taken from it. `None` where they were not all tested on the same
     /// records, or the metric is not of these.
-    pub(super) fn resampled(&self, Chosen { number, metric }: Chosen<'_>, seeds: &Networks<'_>) -> Option<Resampled> {
-        let stages = seeds.iter().flatten().flat_map(|(stage, base)| std::iter::once(*stage).chain(*base));
-        let (set, _) = self.common(stages)?;
-        let (patients, values) = (set.patients.as_ref()?, set.resampled.get(number)?.as_ref()?);
-        let of = |stage: &str| self.places.get(stage).map(|place| &values[place.1]);
+    pub(super) fn resampled(&self, metric: &NamedMetric, seeds: &Networks<'_>) -> Option<Resampled> {
+        let sets = self.sets_of(seeds)?;
+        let of = |stage: &str| {
+            let (set, place) = self.places.get(stage)?;
+            // Folds have other patients, who are drawn independently: each set's resamples begin at another one.
+            let first = sets.iter().position(|known| known == set)? % self.resamples.max(1);
+            let values = self.sets[*set].resampled.get(metric)?.get(*place)?.as_ref()?;
+            Some(values[first..].iter().chain(&values[..first]))
+        };
         let mut by_seed = Vec::with_capacity(seeds.len());
         for networks in seeds {
             let mut sum = vec![0.0; self.resamples];
@@ -140,8 +210,37 @@ impl TestResults {
             sum.iter_mut().for_each(|value| *value /= networks.len() as f64);
             by_seed.push(sum);
         }
-        let by_design = metric.rests().map_or(f64::INFINITY, |rests| set.sides.degrees(rests));
-        Some(Resampled { by_seed, patient_degrees: by_design.min(patients.degrees() as f64) })
+        let degrees = |set: &usize| {
+            let Set { sides, patients, .. } = &self.sets[*set];
+            let by_design = metric.rests().map_or(f64::INFINITY, |rests| sides.degrees(rests));
+            Some(by_design.min(patients.as_ref()?.degrees() as f64))
+        };
+        let patient_degrees = sets.iter().map(degrees).sum::<Option<f64>>()?;
+        Some(Resampled { by_seed, patient_degrees })
+    }
+
+    /// The sets that the networks were tested on, each network on that of what it is compared with: one, or one for each
+    /// fold. By their records, so that nothing else in the store changes their order. `None` where a network has no
+    /// predictions, or was not tested on the records of its baseline, or not every seed has the same sets.
+    fn sets_of(&self, seeds: &Networks<'_>) -> Option<Vec<usize>> {
+        let mut all: Option<BTreeSet<usize>> = None;
+        for networks in seeds {
+            let mut own = BTreeSet::new();
+            for (stage, base) in networks {
+                let set = self.places.get(*stage)?.0;
+                if base.is_some_and(|base| self.places.get(base).is_none_or(|place| place.0 != set)) {
+                    return None;
+                }
+                own.insert(set);
+            }
+            match &all {
+                Some(all) if *all != own => return None,
+                _ => all = Some(own),
+            }
+        }
+        let mut sets: Vec<usize> = all?.into_iter().collect();
+        sets.sort_by_key(|set| self.sets[*set].predictions.records.first());
+        (!sets.is_empty()).then_some(sets)
     }
 
     /// Probabilities averaged over networks that were tested on the same records.

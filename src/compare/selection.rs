@@ -1,8 +1,8 @@
 //! What is to be compared, and how people see it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::{Elsewhere, Key, Only, SignificanceTest, Sort, TestResults, usual_metrics};
+use super::{Baseline, Elsewhere, Key, Only, Planned, SignificanceTest, Sort, TestResults, usual_metrics};
 use crate::manifest::{choices, glob_matches};
 use crate::metrics::NamedMetric;
 use crate::store::{Run, TestSet};
@@ -17,6 +17,14 @@ pub struct Selection {
     pub test_sets: BTreeMap<String, TestSet>,
     /// Conditions that runs must all fulfil. Baselines that do not are still what differences are from.
     pub only: Vec<Only>,
+    /// What each arm is compared with.
+    pub baseline: Baseline,
+    /// Compare every two arms along this key in place of each with its baseline.
+    pub against: Option<Key>,
+    /// The experiments whose manifests planned comparisons.
+    pub has_plan: BTreeSet<String>,
+    /// Their plans, by experiment, where these are to be shown.
+    pub planned: BTreeMap<String, Planned>,
     /// What runs of one arm have in common; over the rest they are averaged, seed by seed.
     pub by: Vec<Key>,
     /// What is shown; the difference is that of the first.
@@ -41,7 +49,11 @@ impl Default for Selection {
             experiments: Vec::new(),
             test_sets: BTreeMap::new(),
             only: Vec::new(),
-            by: Key::ALL.into(),
+            baseline: Baseline::default(),
+            against: None,
+            has_plan: BTreeSet::new(),
+            planned: BTreeMap::new(),
+            by: Key::usual(std::iter::empty()),
             metrics: usual_metrics(),
             values: BTreeMap::new(),
             test: SignificanceTest::default(),
@@ -54,11 +66,16 @@ impl Default for Selection {
 }
 
 impl Selection {
-    /// That there is something elsewhere where it is asked for.
+    /// That there is something elsewhere, or a plan, where it is asked for.
     ///
     /// # Errors
     /// A user error that says how to have it.
     pub(super) fn has_what_is_asked(&self) -> Result<()> {
+        if self.shape.planned && self.planned.is_empty() {
+            return Err(Error::user(
+                "no comparison was planned; write [comparisons] in the manifest and run it again: nothing is trained anew",
+            ));
+        }
         if !self.shape.elsewhere || self.elsewhere.values().any(|found| !found.is_empty()) {
             return Ok(());
         }
@@ -78,6 +95,8 @@ pub struct Shape {
     pub ranks: bool,
     /// Whether the tables are of what networks are worth elsewhere, and of nothing else.
     pub elsewhere: bool,
+    /// Whether the tables are of the planned comparisons, and of nothing else.
+    pub planned: bool,
     /// One row for each value of some keys, one column for each of others.
     pub pivot: Option<Pivot>,
 }

@@ -28,14 +28,6 @@ pub enum SignificanceTest {
     McNemar,
 }
 
-/// A metric of a comparison.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Chosen<'a> {
-    /// Its number among those shown.
-    pub number: usize,
-    pub metric: &'a NamedMetric,
-}
-
 /// Networks of an arm with their baselines, seed by seed.
 pub(super) type Pairs<'a> = Vec<Vec<(&'a Run, &'a Run)>>;
 
@@ -53,6 +45,12 @@ impl SignificanceTest {
     /// What it is called on the command line.
     pub fn name(self) -> String {
         self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+    }
+
+    /// What a metric's differences are tested by where nothing else is asked for, whatever else there is to compare: the
+    /// bootstrap, or t where that cannot be done of the metric.
+    pub fn default_of(metric: &NamedMetric) -> Self {
+        if metric.tests(None).bootstrap { Self::Bootstrap } else { Self::T }
     }
 
     /// Whether it needs the predictions of records.
@@ -95,7 +93,7 @@ impl SignificanceTest {
     /// the pairs are not to be had the t test is done in place of the bootstrap.
     pub(super) fn difference(
         self,
-        chosen: Chosen<'_>,
+        metric: &NamedMetric,
         pairs: &Pairs<'_>,
         value: &dyn Fn(&Run) -> Option<f64>,
         results: &TestResults,
@@ -103,21 +101,21 @@ impl SignificanceTest {
         let paired = Paired::with_values(pairs, value);
         let by_seeds = Difference::from_pairs(&paired.observed)?;
         let (own, base) = paired.stages();
-        let known = results.known(chosen.metric, &own);
+        let known = results.known(metric, &own);
         let difference = match self {
             Self::T => by_seeds,
             Self::Wilcoxon => signed_ranks(by_seeds, &paired.observed),
-            Self::Bootstrap => bootstrap(by_seeds, chosen, &paired, results),
+            Self::Bootstrap => bootstrap(by_seeds, metric, &paired, results),
             Self::DeLong => {
-                let mean = results.value(chosen.metric, &own)? - results.value(chosen.metric, &base)?;
-                Difference { mean, ..by_seeds }.tested(results.delong(chosen.metric, &own, &base))
+                let mean = results.value(metric, &own)? - results.value(metric, &base)?;
+                Difference { mean, ..by_seeds }.tested(results.delong(metric, &own, &base))
             }
             Self::McNemar => {
                 let (mean, tested) = results.mcnemar(&own, &base)?;
                 Difference { mean, ..by_seeds }.tested(tested)
             }
         };
-        Some(difference.resting_on(known.support).cut_to(chosen.metric.range(known.labels)))
+        Some(difference.resting_on(known.support).cut_to(metric.range(known.labels)))
     }
 
     /// The 95% interval of an arm's mean, given its networks with a value, seed by seed, and these values: of the
@@ -127,23 +125,23 @@ impl SignificanceTest {
     /// Where it has none.
     pub(super) fn interval(
         self,
-        chosen: Chosen<'_>,
+        metric: &NamedMetric,
         networks: &[Vec<&Run>],
         observed: &[f64],
         results: &TestResults,
     ) -> std::result::Result<(f64, f64), Unmeasurable> {
         let stages: Vec<&str> = networks.iter().flatten().map(|run| run.stage_id.as_str()).collect();
-        let known = results.known(chosen.metric, &stages);
+        let known = results.known(metric, &stages);
         if let Some(support) = known.support.filter(|support| !support.suffices()) {
             return Err(Unmeasurable::Patients(support));
         }
-        let (low, high) = chosen.metric.range(known.labels);
+        let (low, high) = metric.range(known.labels);
         let resampled = || {
             let mut seeds: Networks<'_> = Vec::new();
             for seed in networks {
                 seeds.push(seed.iter().map(|run| (run.stage_id.as_str(), None)).collect());
             }
-            results.resampled(chosen, &seeds)
+            results.resampled(metric, &seeds)
         };
         match (self == Self::Bootstrap).then(resampled).flatten() {
             Some(found) => Ok(crossed(observed, &found.by_seed, found.patient_degrees, Some((low, high)))?.interval),
@@ -177,12 +175,12 @@ impl<'a> Paired<'a> {
 }
 
 /// The same difference with interval and p-value of the bootstrap, where the records are to be had.
-fn bootstrap(by_seeds: Difference, chosen: Chosen<'_>, paired: &Paired<'_>, results: &TestResults) -> Difference {
+fn bootstrap(by_seeds: Difference, metric: &NamedMetric, paired: &Paired<'_>, results: &TestResults) -> Difference {
     let mut seeds: Networks<'_> = Vec::new();
     for seed in &paired.pairs {
         seeds.push(seed.iter().map(|(run, base)| (&*run.stage_id, Some(&*base.stage_id))).collect());
     }
-    match results.resampled(chosen, &seeds) {
+    match results.resampled(metric, &seeds) {
         Some(found) => {
             let estimate = crossed(&paired.observed, &found.by_seed, found.patient_degrees, None);
             by_seeds.tested(estimate.map(|of| Tested { interval: Some(of.interval), p: of.p }))

@@ -18,6 +18,8 @@ pub enum Wanted<'a> {
     Targets(&'a [Target]),
     /// Its classes: one of these, or at least one of them.
     Classes(&'a [Class], Labels),
+    /// Nothing but its signal.
+    Signals,
 }
 
 impl<'a> Wanted<'a> {
@@ -25,7 +27,7 @@ impl<'a> Wanted<'a> {
     pub(super) fn targets(self) -> &'a [Target] {
         match self {
             Wanted::Targets(targets) => targets,
-            Wanted::Classes(..) => &[],
+            Wanted::Classes(..) | Wanted::Signals => &[],
         }
     }
 
@@ -34,6 +36,7 @@ impl<'a> Wanted<'a> {
         match *self {
             Wanted::Targets(targets) => targets.iter().any(|target| record.measurement(*target).is_some()),
             Wanted::Classes(classes, labels) => has_classes(record, classes, labels),
+            Wanted::Signals => true,
         }
     }
 
@@ -46,6 +49,7 @@ impl<'a> Wanted<'a> {
             }
             Wanted::Classes(_, Labels::Single) => "exactly one class".into(),
             Wanted::Classes(_, Labels::Multi) => "one of the classes".into(),
+            Wanted::Signals => "a signal".into(),
         }
     }
 
@@ -58,6 +62,7 @@ impl<'a> Wanted<'a> {
             }
             Wanted::Classes(_, Labels::Single) => "not exactly one class".into(),
             Wanted::Classes(_, Labels::Multi) => "none of the classes".into(),
+            Wanted::Signals => "no signal".into(),
         }
     }
 }

@@ -18,7 +18,7 @@ pub(crate) fn default_of<T: Table + DeserializeOwned>() -> T {
 fn filled(of: &Type, json: &Value, path: &dyn Fn(&str) -> Value) -> Value {
     match (of, json) {
         (Type::Path | Type::PathOrList(_), Value::String(text)) => path(text),
-        (Type::Table(keys) | Type::Short(keys), Value::Object(object)) => {
+        (Type::Table(keys) | Type::Short(keys) | Type::WordOrTable(_, keys), Value::Object(object)) => {
             Value::Object(filled_table(keys, object, path))
         }
         (Type::Kind(_), Value::String(word)) => filled(of, &json!({ "kind": word }), path),

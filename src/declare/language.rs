@@ -54,6 +54,8 @@ pub(crate) enum Type {
     Word(&'static Words),
     /// One of some words, or a list.
     WordOrList(&'static Words, &'static Type),
+    /// One of some words, or a table with these keys.
+    WordOrTable(&'static Words, &'static [Key]),
     /// A list of classes, or a table from their names to conditions: see [`crate::manifest::Class`].
     Classes(&'static Type),
     /// A name declared elsewhere in the manifest.
@@ -77,6 +79,10 @@ pub(crate) enum Type {
     Kind(&'static Kinds),
     /// A table from names of the user's choice to values of one type.
     Named(&'static Type),
+    /// A table of other keys of the manifest, that are said otherwise.
+    Overrides,
+    /// Values of any key, as a list or a range.
+    Choices,
 }
 
 /// What names can stand for.
@@ -86,20 +92,21 @@ pub(crate) enum Names {
     Mix,
     Architecture,
     Freeze,
+    Variant,
 }
 
 impl Names {
     /// All of them.
-    pub const ALL: [Names; 4] = [Names::Source, Names::Mix, Names::Architecture, Names::Freeze];
+    pub const ALL: [Names; 5] = [Names::Source, Names::Mix, Names::Architecture, Names::Freeze, Names::Variant];
 
     /// The word for one.
     pub fn word(self) -> &'static str {
-        ["source", "mix", "architecture", "freeze"][self as usize]
+        ["source", "mix", "architecture", "freeze", "variant"][self as usize]
     }
 
     /// The table that declares them.
     pub fn table(self) -> &'static str {
-        ["sources", "mixes", "architectures", "freezes"][self as usize]
+        ["sources", "mixes", "architectures", "freezes", "variants"][self as usize]
     }
 }
 

@@ -44,6 +44,9 @@ impl Measurement {
     /// The four that are built in, in the order used everywhere.
     pub const BUILT_IN: [Self; 4] = [Self::HR, Self::PR, Self::QT, Self::QRS];
 
+    /// Names that manifests have for what else a network can learn.
+    pub const RESERVED: &[&str] = &["classification", "masked", "contrastive"];
+
     /// The measurement called `name`, as manifests write it, in `unit`.
     pub const fn new(name: &'static str, unit: &'static str) -> Self {
         Self { name, unit }
@@ -121,8 +124,8 @@ impl Serialize for Measurement {
 impl<'de> Deserialize<'de> for Measurement {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = String::deserialize(deserializer)?;
-        if name == "classification" {
-            return Err(de::Error::custom("`classification` is no measurement"));
+        if Self::RESERVED.contains(&name.as_str()) {
+            return Err(de::Error::custom(format!("`{name}` is no measurement")));
         }
         Ok(Self::named(&name, ""))
     }

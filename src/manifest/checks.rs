@@ -25,6 +25,7 @@ pub(super) fn all(manifest: &Manifest, places: &Places) -> Vec<Problem> {
     checks.regression();
     checks.transfer();
     checks.pretraining();
+    checks.self_supervised();
     checks.problems
 }
 
@@ -122,11 +123,13 @@ impl Checks<'_> {
     fn stages_on_mixes(&self) -> Vec<(&'static str, usize)> {
         let manifest = self.manifest;
         let donors = || manifest.trials.from.iter().flatten();
-        let regression = donors().next().is_none() || donors().any(|donor| *donor != Donor::CLASSIFICATION);
-        let classification = donors().any(|donor| *donor == Donor::CLASSIFICATION);
+        let regression = donors().next().is_none() || donors().any(|donor| matches!(donor, Donor::Regression(_)));
+        let is_any = |wanted: Donor| donors().any(|donor| *donor == wanted);
         let stages = [
             regression.then_some(("regression", manifest.regression.epochs)),
-            classification.then_some(("classification", manifest.classification.training.epochs)),
+            is_any(Donor::Classification).then_some(("classification", manifest.classification.training.epochs)),
+            is_any(Donor::Masked).then_some(("masked", manifest.masked.training.epochs)),
+            is_any(Donor::Contrastive).then_some(("contrastive", manifest.contrastive.training.epochs)),
         ];
         stages.into_iter().flatten().collect()
     }
@@ -218,7 +221,7 @@ impl Checks<'_> {
 
     /// That there is something to measure in a part of a mix that is trained on.
     fn targets_of_part(&mut self, at: &[&str], name: &str, part: &MixPart, source: &dyn Source) {
-        let is_used = self.manifest.trials.mix.iter().any(|used| used == name);
+        let is_used = self.manifest.trials.mix.iter().any(|used| used == name) && self.is_measured(name);
         if !source.knows().measurements.is_empty() || !is_used || !self.places.is_sound(&["sources", &part.source]) {
             return;
         }
@@ -316,7 +319,7 @@ impl Checks<'_> {
         }
     }
 
-    fn shares(&mut self, stage: &str, validation: f64, test: f64) {
+    pub(super) fn shares(&mut self, stage: &str, validation: f64, test: f64) {
         if validation + test >= 1.0 && self.places.is_sound(&[stage, "test_share"]) {
             let message = format!(
                 "`validation_share` ({validation}) and `test_share` ({test}) leave no training records; together they must be below 1"
@@ -335,7 +338,7 @@ impl Checks<'_> {
         self.training(stage, &training.augment, &training.schedule, training.epochs);
     }
 
-    fn training(&mut self, stage: &str, augment: &[Augment], schedule: &Schedule, epochs: usize) {
+    pub(super) fn training(&mut self, stage: &str, augment: &[Augment], schedule: &Schedule, epochs: usize) {
         let signal = &self.manifest.signal;
         let (available, what) =
             (signal.input_duration(), if signal.window.is_some() { "window.length" } else { "duration" });

@@ -5,8 +5,12 @@
 
 mod checks;
 mod class;
+mod comparison_checks;
+mod comparisons;
 mod condition;
 mod diagnostic;
+mod document;
+mod donor_checks;
 mod freeze;
 mod glob;
 mod graft;
@@ -19,6 +23,8 @@ mod read;
 mod read_classes;
 mod reference;
 mod schema;
+mod search;
+mod self_supervised;
 mod signal;
 mod stage_types;
 mod task;
@@ -26,9 +32,12 @@ mod training;
 mod trial_checks;
 mod trials;
 mod types;
+mod variants;
+mod weights;
 mod window;
 
 pub use class::{Class, Rule};
+pub use comparisons::*;
 pub use condition::{Comparison, Condition, ConditionFault, ConditionName, Quantity};
 pub use diagnostic::Diagnostic;
 pub use freeze::{Freeze, FreezeStep, L2Sp};
@@ -38,12 +47,16 @@ pub use mixes::{Mix, MixPart};
 pub use protocol::Protocol;
 pub use reference::reference;
 pub use schema::schema;
+pub use search::{Choices, Search, SearchMethod, written};
+pub use self_supervised::{Contrastive, Masked, MaskedLeads, MaskedLoss, Masking, Views};
 pub use signal::{Compute, Normalize, Shorter, Signal, Storage};
 pub use stage_types::*;
 pub use task::Task;
 pub use training::{Augment, EarlyStopping, GradientClipping, Optimizer, Schedule, StoppingFrom, StoppingMetric};
 pub use trials::{Exclude, Trials};
 pub use types::*;
+pub use variants::BASE;
+pub use weights::WeightsFile;
 pub use window::{Join, TestWindows, TrainWindow, Window};
 
 pub use crate::nn::{Architecture, BatchNormMode, Fusion};
@@ -51,13 +64,15 @@ pub use crate::precision::Precision;
 
 pub(crate) use crate::declare::{choices, hint};
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use toml::de::DeTable;
+use toml::de::{DeTable, DeValue};
 use walkdir::WalkDir;
+
+use document::Text;
 
 use crate::declare::Problem;
 use crate::source::Source;
@@ -94,18 +109,19 @@ pub fn load_sound(paths: &[PathBuf]) -> (Vec<Manifest>, Option<Error>) {
                 let message = "not UTF-8; save the manifest as UTF-8 text";
                 problems.push(placed(Diagnostic::new(file, &text, valid..valid + 1, message)));
             }
-            Ok(Ok(text)) => match parse(file, &text, &|name| std::env::var(name).ok()) {
+            Ok(Ok(text)) => match parse_all(file, &text, &|name| std::env::var(name).ok()) {
                 Err(diagnostics) => problems.extend(diagnostics.into_iter().map(placed)),
-                Ok(manifest) => {
-                    if let Some(first) = manifests.iter().find(|first| first.name == manifest.name) {
+                Ok(variants) => {
+                    let taken = |first: &&Manifest| variants.iter().any(|variant| variant.name == first.name);
+                    if let Some(first) = manifests.iter().find(taken) {
                         let message = format!(
                             "the name `{}` is taken by {}; names are unique among manifests run together",
-                            manifest.name,
+                            first.name,
                             first.path.display()
                         );
                         problems.push(placed(Diagnostic::new(file, &text, name_span(&text), message)));
                     } else {
-                        manifests.push(manifest);
+                        manifests.extend(variants);
                     }
                 }
             },
@@ -160,11 +176,35 @@ fn files(paths: &[PathBuf]) -> (Vec<PathBuf>, Vec<String>) {
 
 /// Where the value of `name` stands in a manifest that was parsed.
 fn name_span(text: &str) -> std::ops::Range<usize> {
-    DeTable::parse(text).ok().and_then(|table| table.get_ref().get("name").map(toml::Spanned::span)).unwrap_or(0..0)
+    span_of(text, &["name"])
 }
 
-/// Parses and checks one manifest: `path` names it in messages, and relative paths in it start at its
-/// folder; `env` gives the values of environment variables.
+/// Where a value stands in a manifest that was parsed; the last written one on the way to it.
+fn span_of(text: &str, place: &[&str]) -> std::ops::Range<usize> {
+    DeTable::parse(text).map_or(0..0, |table| span_in(table.get_ref(), place))
+}
+
+/// The same in a document.
+fn span_in(table: &DeTable<'_>, place: &[&str]) -> std::ops::Range<usize> {
+    let Some((first, rest)) = place.split_first() else { return 0..0 };
+    let Some(mut value) = table.get(*first) else { return 0..0 };
+    for step in rest {
+        let next = match value.get_ref() {
+            DeValue::Table(table) => table.get(*step),
+            DeValue::Array(items) => step.parse::<usize>().ok().and_then(|index| items.get(index)),
+            _ => None,
+        };
+        match next {
+            Some(next) => value = next,
+            None => break,
+        }
+    }
+    value.span()
+}
+
+/// Parses and checks one manifest, as it stands: `path` names it in messages, and relative paths in it start at its
+/// folder; `env` gives the values of environment variables. Files that it includes are read; of what stands in its
+/// variants, only that they are tables is looked at.
 ///
 /// A variable that is not set is no error here: see [`Manifest::missing_variables`].
 ///
@@ -179,52 +219,130 @@ fn name_span(text: &str) -> std::ops::Range<usize> {
 /// assert_eq!((last.line, last.column), (3, 1));
 /// assert_eq!(last.message, "unknown key `epoch` in `regression`; did you mean `epochs`?");
 /// ```
-pub fn parse(
-    path: &Path,
-    text: &str,
-    env: &dyn Fn(&str) -> Option<String>,
-) -> std::result::Result<Manifest, Vec<Diagnostic>> {
-    let (document, errors) = DeTable::parse_recoverable(text);
-    let mut syntax: Vec<Problem> = Vec::new();
-    for error in &errors {
-        let span = error.span().unwrap_or(text.len()..text.len());
-        let message = error.message().trim_end_matches(", expected nothing").to_string();
-        // What follows on the same line is mostly a consequence of the first error in it.
-        let is_consequence = syntax
-            .last()
-            .is_some_and(|last| text.get(last.span.start..span.start).is_some_and(|gap| !gap.contains('\n')));
-        if !is_consequence {
-            syntax.push(Problem { span, message });
-        }
-    }
-    if !syntax.is_empty() {
-        return Err(diagnostics(path, text, syntax));
-    }
+pub fn parse(path: &Path, text: &str, env: Env<'_>) -> std::result::Result<Manifest, Vec<Diagnostic>> {
+    Parsed::of_text(path, text, env, |parsed| parsed.base())
+}
 
-    let folder = path.parent().unwrap_or(Path::new(""));
-    let mut read = read::manifest(text, &document, folder, env);
-    protocol::apply(text, &mut read);
-    trial_checks::complete(&mut read);
-    let mut problems = read.problems;
-    match typed(path, text, read.json) {
-        Ok(manifest) => {
-            problems.extend(checks::all(&manifest, &read.places));
-            problems.extend(trial_checks::all(&manifest, &read.places));
-            if problems.is_empty() { Ok(manifest) } else { Err(diagnostics(path, text, problems)) }
-        }
-        Err(error) => {
-            if problems.is_empty() {
-                let message = format!("ecgraft misreads this manifest, a fault of ecgraft: {error}");
-                problems.push(Problem { span: 0..0, message });
+/// Parses and checks one manifest: as [`parse`], in each of the variants and with each of the test folds that its trials
+/// name, in their order. Without any it is there once, as it stands.
+///
+/// # Errors
+/// All problems of it and of all its variants, in the order of the text.
+pub fn parse_all(path: &Path, text: &str, env: Env<'_>) -> std::result::Result<Vec<Manifest>, Vec<Diagnostic>> {
+    Parsed::of_text(path, text, env, |parsed| {
+        let base = parsed.base()?;
+        let mut variants = BTreeMap::from([(BASE.to_owned(), base.clone())]);
+        let mut problems = Vec::new();
+        for name in &base.variants {
+            match parsed.variant(name) {
+                Ok(variant) => drop(variants.insert(name.clone(), variant)),
+                Err(own) => problems.extend(own),
             }
-            Err(diagnostics(path, text, problems))
         }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let listed: Vec<Manifest> = match base.trials.variant.as_slice() {
+            [] => vec![base.clone()],
+            names => names.iter().filter_map(|name| variants.remove(name)).collect(),
+        };
+        Ok(listed.into_iter().flat_map(|manifest| each_fold(manifest, &base.trials.fold)).collect())
+    })
+}
+
+/// Parses and checks one manifest as it stands, with keys said otherwise: ways from the top, and values. Problems of these
+/// are told where `[search]` stands. It is the candidate called `name`: nothing that it trains is tested.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_candidate(
+    (path, text): (&Path, &str),
+    env: Env<'_>,
+    name: &str,
+    settings: &[(String, Value)],
+) -> std::result::Result<Manifest, Vec<Diagnostic>> {
+    let texts: Vec<(&str, String)> = settings.iter().map(|(key, value)| (&**key, written(value))).collect();
+    Parsed::of_text(path, text, env, |parsed| {
+        let document = variants::with_settings(&parsed.document, &texts)?;
+        let manifest = parsed.manifest(&document)?;
+        Ok(Manifest { variant: Some(name.to_owned()), is_candidate: true, ..manifest })
+    })
+}
+
+/// A manifest with each of these folds tested in turn; as it stands where there are none.
+fn each_fold(manifest: Manifest, folds: &[u8]) -> Vec<Manifest> {
+    match folds {
+        [] => vec![manifest],
+        folds => folds.iter().map(|fold| variants::rotated(&manifest, *fold)).collect(),
     }
 }
 
-fn diagnostics(path: &Path, text: &str, mut problems: Vec<Problem>) -> Vec<Diagnostic> {
-    problems.sort_by_key(|problem| problem.span.start);
-    problems.into_iter().map(|problem| Diagnostic::new(path, text, problem.span, problem.message)).collect()
+/// The values of environment variables.
+pub type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// A manifest's text and the document it comes to.
+struct Parsed<'t> {
+    path: &'t Path,
+    text: &'t Text,
+    document: DeTable<'t>,
+    env: Env<'t>,
+}
+
+impl Parsed<'_> {
+    /// What `read` gives of a text that is sound as such.
+    fn of_text<T>(
+        path: &Path,
+        text: &str,
+        env: Env<'_>,
+        read: impl FnOnce(&Parsed<'_>) -> std::result::Result<T, Vec<Problem>>,
+    ) -> std::result::Result<T, Vec<Diagnostic>> {
+        let (text, missing) = Text::gather(path, text);
+        let (document, mut problems) = text.document();
+        problems.extend(missing);
+        if !problems.is_empty() {
+            return Err(text.diagnostics(problems));
+        }
+        read(&Parsed { path, text: &text, document, env }).map_err(|problems| text.diagnostics(problems))
+    }
+
+    /// The manifest as it stands; it is the variant of that name where it has variants.
+    fn base(&self) -> std::result::Result<Manifest, Vec<Problem>> {
+        let mut manifest = self.manifest(&self.document)?;
+        manifest.variant = (!manifest.variants.is_empty()).then(|| BASE.to_owned());
+        Ok(manifest)
+    }
+
+    /// The variant of this name.
+    fn variant(&self, name: &str) -> std::result::Result<Manifest, Vec<Problem>> {
+        let (document, problems) = variants::document(&self.document, name);
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        Ok(Manifest { variant: Some(name.to_owned()), ..self.manifest(&document)? })
+    }
+
+    fn manifest(&self, document: &DeTable<'_>) -> std::result::Result<Manifest, Vec<Problem>> {
+        let text = &self.text.whole;
+        let mut read = read::manifest(self.text, document, self.env);
+        protocol::apply(text, &mut read);
+        trial_checks::complete(&mut read);
+        let mut problems = read.problems;
+        match typed(self.path, text, read.json) {
+            Ok(manifest) => {
+                problems.extend(checks::all(&manifest, &read.places));
+                problems.extend(trial_checks::all(&manifest, &read.places));
+                problems.extend(comparison_checks::all(&manifest, &read.places));
+                if problems.is_empty() { Ok(manifest) } else { Err(problems) }
+            }
+            Err(error) => {
+                if problems.is_empty() {
+                    let message = format!("ecgraft misreads this manifest, a fault of ecgraft: {error}");
+                    problems.push(Problem { span: 0..0, message });
+                }
+                Err(problems)
+            }
+        }
+    }
 }
 
 fn typed(path: &Path, text: &str, mut json: Value) -> serde_json::Result<Manifest> {
@@ -237,6 +355,9 @@ fn typed(path: &Path, text: &str, mut json: Value) -> serde_json::Result<Manifes
         text: text.to_string(),
         sha256: crate::seed::sha256_hex(text.as_bytes()),
         name: part(json, "name")?,
+        variants: json["variants"].as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect(),
+        variant: None,
+        fold: None,
         description: part(json, "description")?,
         allow_overlap: part(json, "allow_overlap")?,
         sources: part(json, "sources")?,
@@ -247,8 +368,14 @@ fn typed(path: &Path, text: &str, mut json: Value) -> serde_json::Result<Manifes
         regression: part(json, "regression")?,
         transfer: part(json, "transfer")?,
         classification: part(json, "classification")?,
+        masked: part(json, "masked")?,
+        contrastive: part(json, "contrastive")?,
+        weights: part(json, "weights")?,
         compute: part(json, "compute")?,
+        search: part(json, "search")?,
+        is_candidate: false,
         trials: part(json, "trials")?,
+        comparisons: part(json, "comparisons")?,
     };
     manifest.freezes.entry("none".into()).or_default();
     Ok(manifest)
@@ -270,6 +397,32 @@ impl Manifest {
         used
     }
 
+    /// The weights from elsewhere that trials graft, each once, by name.
+    pub fn used_weights(&self) -> impl Iterator<Item = (&String, &WeightsFile)> {
+        let is_used = |name: &str| {
+            let donors = self.trials.from.iter().flatten();
+            donors.into_iter().any(|donor| matches!(donor, Donor::Weights(used) if used == name))
+        };
+        self.weights.iter().filter(move |(name, _)| is_used(name))
+    }
+
+    /// What is wrong with the value at one place of the manifest, told with file, line and column: for checks of what only
+    /// later rooms know.
+    pub fn fault(&self, place: &[&str], message: impl Into<String>) -> Vec<Diagnostic> {
+        let (text, _) = Text::gather(&self.path, &self.text);
+        let span = span_in(&text.document().0, place);
+        text.diagnostics(vec![Problem { span, message: message.into() }])
+    }
+
+    /// What its data and people are known by: its name, with the variant and the test fold where it has them.
+    pub fn scope(&self) -> String {
+        let mut scope = self.name.clone();
+        self.variant.iter().for_each(|variant| scope.push_str(&format!(", variant {variant}")));
+        scope.push_str(if self.is_candidate { ", not tested" } else { "" });
+        self.fold.iter().for_each(|fold| scope.push_str(&format!(", fold {fold}")));
+        scope
+    }
+
     /// The names of those classes that are told by voltage.
     pub fn voltage_classes(&self) -> Vec<&'static str> {
         let classes = self.transfer.classes.iter();
@@ -286,7 +439,9 @@ impl Manifest {
         let sources = self.used_sources();
         let sources = sources.iter().filter_map(|name| self.sources.get(name));
         let mut missing: Vec<String> = Vec::new();
-        for variable in sources.flat_map(|source| source.all_paths()).filter_map(|path| path.resolved.as_ref().err()) {
+        let weights = self.used_weights().map(|(_, weights)| &weights.path);
+        let paths = sources.flat_map(|source| source.all_paths()).chain(weights);
+        for variable in paths.filter_map(|path| path.resolved.as_ref().err()) {
             if !missing.contains(variable) {
                 missing.push(variable.clone());
             }

@@ -118,6 +118,28 @@ impl Checks<'_> {
         self.problem(at, message);
     }
 
+    /// That one of the sources knows what a class is made of; else what the first of them says of it is told.
+    pub(super) fn names_of_any(&mut self, at: &[&str], class: &Class, sources: &[&str]) {
+        let knows = |name: &&str| {
+            let source = self.manifest.sources.get(*name).filter(|source| source.knows().classes());
+            source.is_some_and(|source| {
+                let (of_kind, own) = (source.kind().knows(), source.knows());
+                names_of(class).into_iter().all(|name| is_known(&of_kind, name) || is_known(&own, name))
+            })
+        };
+        let has_classes = |name: &&str| self.manifest.sources.get(*name).is_some_and(|source| source.knows().classes());
+        if sources.iter().any(knows) {
+            return;
+        }
+        // A mix of which no source has classes is told elsewhere.
+        let manifest = self.manifest;
+        let first =
+            sources.iter().find(|name| has_classes(name)).and_then(|name| manifest.sources.get_key_value(*name));
+        if let Some((name, source)) = first {
+            self.names(at, names_of(class), name, source.as_ref());
+        }
+    }
+
     /// That some source measures what networks are to learn.
     pub(super) fn targets(&mut self) {
         let manifest = self.manifest;

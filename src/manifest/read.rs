@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range as Span;
-use std::path::Path;
 
 use serde_json::{Map, Value};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Condition, keys, path};
+use super::document::Text;
+use super::{BASE, Choices, Condition, Env, keys, path};
 use crate::declare::{self, Default, Key, Kind, Kinds, Names, Places, Problem, Range, Type, Words};
 
 /// What was read: the whole manifest as JSON in the shape of its types.
@@ -22,17 +22,11 @@ pub(super) struct Read {
     pub problems: Vec<Problem>,
 }
 
-/// Reads `document`, a manifest in `folder` whose text is `text`.
-pub(super) fn manifest(
-    text: &str,
-    document: &Spanned<DeTable<'_>>,
-    folder: &Path,
-    env: &dyn Fn(&str) -> Option<String>,
-) -> Read {
-    let declared = Names::ALL.into_iter().map(|names| (names, declared(document.get_ref(), names))).collect();
-    let mut reader =
-        Reader { text, folder, env, declared, place: Vec::new(), places: Places::default(), problems: Vec::new() };
-    let json = reader.table("the manifest", keys::MANIFEST, document.get_ref(), 0..0, false);
+/// Reads `document`, which is that of `text`, or of a variant in it.
+pub(super) fn manifest(text: &Text, document: &DeTable<'_>, env: Env<'_>) -> Read {
+    let declared = Names::ALL.into_iter().map(|names| (names, declared(document, names))).collect();
+    let mut reader = Reader { text, env, declared, place: Vec::new(), places: Places::default(), problems: Vec::new() };
+    let json = reader.table("the manifest", keys::MANIFEST, document, 0..0, false);
     Read { json: Value::Object(json), places: reader.places, problems: reader.problems }
 }
 
@@ -41,16 +35,18 @@ fn declared(document: &DeTable<'_>, names: Names) -> Vec<String> {
     let table = document.get(names.table()).and_then(|value| value.get_ref().as_table());
     let mut declared: Vec<String> =
         table.into_iter().flat_map(|table| table.keys()).map(|key| key.get_ref().to_string()).collect();
-    if names == Names::Freeze && !declared.iter().any(|name| name == "none") {
-        declared.push("none".into());
-    }
+    let always = match names {
+        Names::Freeze => Some("none"),
+        Names::Variant if !declared.is_empty() => Some(BASE),
+        _ => None,
+    };
+    declared.extend(always.filter(|always| !declared.iter().any(|name| name == always)).map(str::to_owned));
     declared
 }
 
 pub(super) struct Reader<'a> {
-    text: &'a str,
-    folder: &'a Path,
-    env: &'a dyn Fn(&str) -> Option<String>,
+    text: &'a Text,
+    env: Env<'a>,
     declared: BTreeMap<Names, Vec<String>>,
     /// The way to the value being read.
     place: Vec<String>,
@@ -94,13 +90,13 @@ impl Reader<'_> {
     /// A condition, and where its names stand.
     pub(super) fn condition(&mut self, text: &str, span: Span<usize>) -> Option<Condition> {
         for (name, part) in Condition::places(text) {
-            let part = inside(self.text, span.clone(), text, part);
+            let part = inside(&self.text.whole, span.clone(), text, part);
             self.name_at(&name, part);
         }
         match Condition::parse(text) {
             Ok(condition) => Some(condition),
             Err(fault) => {
-                let span = inside(self.text, span, text, fault.span);
+                let span = inside(&self.text.whole, span, text, fault.span);
                 self.problem(span, format!("`{}`: {}", self.name(), fault.message));
                 None
             }
@@ -114,12 +110,7 @@ impl Reader<'_> {
             (Type::Bool, DeValue::Boolean(value)) => Some(Value::Bool(*value)),
             (Type::Text(min), DeValue::String(text)) => self.text(*min, text, span),
             (Type::PathOrList(list), DeValue::Array(_)) => self.value(list, value),
-            (Type::Path | Type::PathOrList(_), DeValue::String(text)) => {
-                match path::resolve(text, self.folder, self.env) {
-                    Ok(path) => serde_json::to_value(path).ok(),
-                    Err(message) => self.fault(span, message),
-                }
-            }
+            (Type::Path | Type::PathOrList(_), DeValue::String(text)) => self.path(text, span),
             (Type::Condition, DeValue::String(text)) => {
                 self.condition(text, span).and_then(|condition| serde_json::to_value(condition).ok())
             }
@@ -141,11 +132,13 @@ impl Reader<'_> {
                     self.fault(span, message)
                 }
             },
-            (Type::Word(words) | Type::WordOrList(words, _), DeValue::String(word)) => self.word(words, word, span),
+            (Type::Word(words) | Type::WordOrList(words, _) | Type::WordOrTable(words, _), DeValue::String(word)) => {
+                self.word(words, word, span)
+            }
             (Type::WordOrList(_, list), DeValue::Array(_)) => self.value(list, value),
             (Type::Name(names), DeValue::String(name)) => self.reference(*names, name, span),
             (Type::List { .. }, DeValue::Array(array)) => self.list(of, array, span),
-            (Type::Table(keys) | Type::Short(keys), DeValue::Table(table)) => {
+            (Type::Table(keys) | Type::Short(keys) | Type::WordOrTable(_, keys), DeValue::Table(table)) => {
                 let what = self.here();
                 Some(Value::Object(self.table(&what, keys, table, span, false)))
             }
@@ -160,9 +153,23 @@ impl Reader<'_> {
                 self.table_of_kind(kind, &DeTable::new(), span)
             }
             (Type::Named(of), DeValue::Table(table)) => Some(self.named(of, table)),
+            // What it says is read with the rest of the variant.
+            (Type::Choices, found) => match Choices::read(found) {
+                Ok(choices) => serde_json::to_value(choices).ok(),
+                Err(why) => self.fault(span, format!("`{}` {why}", self.name())),
+            },
+            (Type::Overrides, DeValue::Table(_)) => Some(Value::Object(Map::new())),
             (of, found) => {
                 self.fault(span, format!("`{}` must be {}, not {}", self.name(), expected(of), article(found)))
             }
+        }
+    }
+
+    /// A path, as seen from the file that it is written in.
+    fn path(&mut self, text: &str, span: Span<usize>) -> Option<Value> {
+        match path::resolve(text, self.text.folder_at(span.start), self.env) {
+            Ok(path) => serde_json::to_value(path).ok(),
+            Err(message) => self.fault(span, message),
         }
     }
 
@@ -349,7 +356,7 @@ impl Reader<'_> {
 
     /// What holds where a key is not written, or what it says is faulty.
     fn stand_in(&self, key: &Key) -> Value {
-        declare::stand_in(key, &|text| match path::resolve(text, self.folder, self.env) {
+        declare::stand_in(key, &|text| match path::resolve(text, self.text.folder_at(0), self.env) {
             Ok(path) => serde_json::to_value(path).unwrap_or(Value::Null),
             Err(_) => Value::Null,
         })
@@ -438,11 +445,13 @@ fn expected(of: &Type) -> &'static str {
         Type::Number(_) => "a number",
         Type::Word(_) => "a word in quotes",
         Type::WordOrList(..) => "a word in quotes or a list",
+        Type::WordOrTable(..) => "a word in quotes or a table",
         Type::Name(_) => "a name in quotes",
         Type::Classes(_) => "a list or a table",
         Type::List { .. } => "a list",
+        Type::Choices => "a list or a range",
         Type::Kind(_) => "a table or a word in quotes",
-        Type::Table(_) | Type::Short(_) | Type::Named(_) => "a table",
+        Type::Table(_) | Type::Short(_) | Type::Named(_) | Type::Overrides => "a table",
     }
 }
 

@@ -80,7 +80,7 @@ impl Page {
 /// The table in a value of this type, and its path.
 fn inner(of: &Type, path: String) -> Option<(Holds, String)> {
     match *of {
-        Type::Table(keys) | Type::Short(keys) => Some((Holds::Keys(keys), path)),
+        Type::Table(keys) | Type::Short(keys) | Type::WordOrTable(_, keys) => Some((Holds::Keys(keys), path)),
         Type::Kind(kinds) => Some((Holds::Kinds(kinds), path)),
         Type::Named(value) => inner(value, joined(&path, "NAME")),
         Type::List { of, .. } => inner(of, path),
@@ -151,7 +151,7 @@ fn later(names: &[&str]) -> String {
 /// The words with meanings, or too many for a cell, that a value of this type has.
 fn words(of: &Type) -> Option<&'static Words> {
     match *of {
-        Type::Word(words) | Type::WordOrList(words, _) => {
+        Type::Word(words) | Type::WordOrList(words, _) | Type::WordOrTable(words, _) => {
             words.known.iter().any(|(_, meaning)| !meaning.is_empty()).then_some(words)
         }
         Type::List { of, .. } | Type::Classes(of) => self::words(of),
@@ -175,6 +175,7 @@ fn in_words(of: &Type) -> String {
             known.join(" or ")
         }
         Type::WordOrList(words, list) => format!("{}, or {}", in_words(&Type::Word(words)), in_words(list)),
+        Type::WordOrTable(words, _) => format!("{}, or table", in_words(&Type::Word(words))),
         Type::Classes(list) => format!("{}, or a table from names to conditions", in_words(list)),
         Type::Name(names) => format!("name of one of the {}", names.table()),
         Type::List { of, min, max, unique } => {
@@ -193,6 +194,8 @@ fn in_words(of: &Type) -> String {
         }
         Type::Kind(kinds) => format!("{} of a kind", kinds.what),
         Type::Named(value) => format!("table from names to values, each: {}", in_words(value)),
+        Type::Choices => "list of values or range".into(),
+        Type::Overrides => "table of keys".into(),
     }
 }
 

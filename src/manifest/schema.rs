@@ -47,7 +47,7 @@ fn property(key: &Key) -> Value {
         description.push_str(&format!(" Unit: {}.", key.unit));
     }
     let words = match key.of {
-        Type::Word(words) => words.known,
+        Type::Word(words) | Type::WordOrTable(words, _) => words.known,
         Type::List { of: Type::Word(words) | Type::WordOrList(words, _), .. }
         | Type::Classes(Type::List { of: Type::Word(words), .. }) => words.known,
         _ => &[],
@@ -99,6 +99,9 @@ fn of_type(of: &Type) -> Map<String, Value> {
             json!({ "type": "string", "enum": known.iter().map(|(word, _)| *word).collect::<Vec<_>>() })
         }
         Type::WordOrList(words, list) => json!({ "oneOf": [of_type(&Type::Word(words)), of_type(list)] }),
+        Type::WordOrTable(words, keys) => {
+            json!({ "oneOf": [of_type(&Type::Word(words)), Value::Object(table(keys, None, false))] })
+        }
         Type::List { of: item, min, max, unique } => {
             let mut list = json!({ "type": "array", "items": of_type(item) });
             if *min > 0 {
@@ -120,6 +123,8 @@ fn of_type(of: &Type) -> Map<String, Value> {
         }
         Type::Kind(kinds) => json!({ "oneOf": variants(kinds) }),
         Type::Named(value) => json!({ "type": "object", "additionalProperties": of_type(value) }),
+        Type::Choices => json!({ "type": ["array", "object"] }),
+        Type::Overrides => json!({ "type": "object" }),
     };
     match value {
         Value::Object(object) => object,

@@ -169,6 +169,20 @@ table! {
         #[doc = meaning!(evaluate_on)]
         pub evaluate_on: Vec<String> = [] in list_of(&Type::Name(Names::Source), 0)
             => serde(default, skip_serializing_if = "Vec::is_empty");
+        /// What is taken of a grafted network. With `hidden`, freezes know the hidden layer as the block `hidden`: it must be
+        /// named, `*` does not mean it.
+        pub graft: GraftedPart = "backbone" => serde(default, skip_serializing_if = "is_default");
+    }
+}
+
+words! {
+    /// What is taken of a grafted network.
+    pub enum GraftedPart as "graft" {
+        /// its backbone, under a fresh head
+        Backbone = "backbone",
+        /// its backbone and the hidden layer of its head, with the batch norms before and after it, under fresh outputs; of
+        /// one network, which has a head
+        Hidden = "hidden",
     }
 }
 

@@ -7,7 +7,7 @@ use super::freeze::FreezeFaults;
 use super::read::Read;
 use super::task::{classes_of_task, labels_of_task};
 use super::*;
-use crate::declare::{Places, Problem, list};
+use crate::declare::{Places, Problem, hint, list};
 use crate::source::{Knowledge, kinds_that};
 
 /// Fills in the defaults that depend on what is declared: the transfer source, the mixes,
@@ -53,6 +53,7 @@ pub(super) fn complete(read: &mut Read) {
     if fusion.is_string() {
         *fusion = json!([fusion]);
     }
+    complete_variants(read);
     let mut training = read.json["transfer"].clone();
     let mut pretraining = json!({});
     for key in ["validation_share", "test_share"] {
@@ -72,6 +73,26 @@ pub(super) fn complete(read: &mut Read) {
     }
     pretraining["training"] = training;
     read.json["classification"] = pretraining;
+    self_supervised::complete(&mut read.json);
+}
+
+/// The variants of the trials, and their folds.
+fn complete_variants(read: &mut Read) {
+    let declared = read.json["variants"].as_object().into_iter().flatten().map(|(name, _)| json!(name));
+    let all: Vec<Value> = std::iter::once(json!(BASE)).chain(declared).collect();
+    if read.json["trials"]["variant"].is_null() {
+        read.json["trials"]["variant"] = if all.len() > 1 { json!(all) } else { json!([]) };
+    }
+    let folds = |key: &str| read.json["transfer"][key].as_array().cloned().unwrap_or_default();
+    let mut every = [folds("train_folds"), folds("validation_folds"), folds("test_folds")].concat();
+    every.sort_by_key(Value::as_u64);
+    every.dedup();
+    let fold = &mut read.json["trials"]["fold"];
+    if fold.is_null() {
+        *fold = json!([]);
+    } else if fold.is_string() {
+        *fold = json!(every);
+    }
 }
 
 /// All problems of the trials.
@@ -81,6 +102,8 @@ pub(super) fn all(manifest: &Manifest, places: &Places) -> Vec<Problem> {
     checks.grafts();
     checks.classified_mixes();
     checks.excludes();
+    checks.donors();
+    checks.rotation();
     for (name, freeze) in &manifest.freezes {
         let mut faults = FreezeFaults::new(manifest, places, name);
         freeze.check(&mut faults);
@@ -96,13 +119,14 @@ impl Checks<'_> {
             let message = "there is no architecture; declare one under [architectures]";
             self.problem(&["trials", "architecture"], message.into());
         }
+        let without_mix = |graft: &Vec<Donor>| !graft.iter().any(Donor::is_of_mix);
         if trials.mix.is_empty() && self.places.is_sound(&["mixes"]) {
-            if !trials.scratch {
+            if !trials.scratch && !trials.from.iter().any(without_mix) {
                 let message =
                     "nothing to run: without mixes there are only from-scratch trials, and `scratch` is false";
                 self.problem(&["trials", "scratch"], message.into());
             }
-            if !trials.from.is_empty() {
+            if !trials.from.iter().all(without_mix) {
                 let message =
                     "there is no mix to train these networks on; declare one under [mixes] and list it in trials.mix";
                 self.problem(&["trials", "from"], message.into());
@@ -142,6 +166,15 @@ impl Checks<'_> {
                 let known: Vec<String> = networks.iter().map(written).collect();
                 let message = format!("`{}` is not in regression.targets: {}", written(targets), list(&known));
                 self.problem(place, message);
+            } else if let Donor::Weights(name) = donor
+                && !self.manifest.weights.contains_key(name)
+                && self.places.is_sound(&["weights"])
+            {
+                let hint = hint(name, self.manifest.weights.keys().map(String::as_str));
+                self.problem(
+                    place,
+                    format!("no weights are called `{name}`{hint}; declare them under [weights.{name}]"),
+                );
             }
         }
     }
@@ -172,6 +205,25 @@ impl Checks<'_> {
         }
     }
 
+    /// Every fold that is tested in turn is one of the transfer's, and leaves some to train and to validate.
+    fn rotation(&mut self) {
+        if self.manifest.variants.iter().any(|name| name == BASE) {
+            let message = format!("`{BASE}` is the manifest as it stands; give the variant another name");
+            self.problem(&["variants", BASE], message);
+        }
+        let (trials, folds) = (&self.manifest.trials, variants::folds(&self.manifest.transfer));
+        if let Some(place) = trials.fold.iter().position(|fold| !folds.contains(fold)) {
+            let message = format!("fold {} is none of those that [transfer] names: {folds:?}", trials.fold[place]);
+            self.problem(&["trials", "fold", &place.to_string()], message);
+        }
+        let validating = self.manifest.transfer.validation_folds.len();
+        if !trials.fold.is_empty() && folds.len() < validating + 2 {
+            let message =
+                format!("of {} folds one is tested and {validating} validate, so that none trains", folds.len());
+            self.problem(&["trials", "fold"], message);
+        }
+    }
+
     fn excludes(&mut self) {
         let trials = &self.manifest.trials;
         for (index, exclude) in trials.exclude.iter().enumerate() {
@@ -199,6 +251,13 @@ impl Checks<'_> {
             {
                 let message = format!("{fraction} is not in trials.label_fraction: {:?}", trials.label_fraction);
                 self.problem(&["trials", "exclude", &step, "label_fraction"], message);
+            }
+            if let Some(fold) = exclude.fold
+                && !trials.fold.contains(&fold)
+                && self.places.is_sound(&["trials", "fold"])
+            {
+                let message = format!("{fold} is not in trials.fold: {:?}", trials.fold);
+                self.problem(&["trials", "exclude", &step, "fold"], message);
             }
             if let Some(seed) = exclude.seed
                 && !trials.seed.contains(&seed)

@@ -10,6 +10,7 @@
 
 pub mod decision;
 mod named;
+mod planned;
 mod predictions;
 pub mod registry;
 mod regression;
@@ -20,6 +21,7 @@ mod tests;
 mod traits;
 
 pub use named::NamedMetric;
+pub use planned::with_known_metrics;
 pub use predictions::Predictions;
 pub use registry::{CALIBRATION_BINS, classifier_metrics, expected_calibration_error, regression_metrics};
 pub use regression::{RegressionMetrics, bias, regression};

@@ -116,9 +116,14 @@ impl NamedMetric {
         if self.is_mean_auc() { self.heading() } else { format!("test {}", self.heading()) }
     }
 
-    /// The head of the column of its differences.
-    pub fn difference_heading(&self) -> String {
-        format!("Δ {} vs scratch", if self.is_mean_auc() { self.short_heading() } else { self.heading() })
+    /// What its differences are called: `Δ AUC`.
+    pub fn difference(&self) -> String {
+        format!("Δ {}", if self.is_mean_auc() { self.short_heading() } else { self.heading() })
+    }
+
+    /// The head of the column of its differences from a baseline.
+    pub fn difference_heading(&self, baseline: &str) -> String {
+        format!("{} vs {baseline}", self.difference())
     }
 
     /// Whether it is the mean of the classes' AUC, by which networks are chosen if nothing else is said.

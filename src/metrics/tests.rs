@@ -87,7 +87,7 @@ fn names_are_found_again() {
 fn headings_are_those_of_tables() {
     let said = |text: &str| {
         let metric = NamedMetric::parse(text);
-        [metric.heading(), metric.in_text(), metric.difference_heading(), metric.column()]
+        [metric.heading(), metric.in_text(), metric.difference_heading("scratch"), metric.column()]
     };
     assert_eq!(said("macro_auc"), ["test macro AUC", "test macro AUC", "Δ AUC vs scratch", "macro_auc"]);
     assert_eq!(said("auc:MI"), ["AUC MI", "test AUC MI", "Δ AUC MI vs scratch", "auc_MI"]);

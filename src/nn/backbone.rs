@@ -83,12 +83,20 @@ impl<D: Backend> Backbone<D> {
         self.freezes.iter().all(|freeze| freeze.frozen && freeze.batch_norm == BatchNormMode::Frozen)
     }
 
+    /// Features over time (batch, fewer or as many samples, features), before they are pooled.
+    ///
+    /// # Errors
+    /// Where the device fails.
+    pub(super) fn map(&mut self, x: &Var<D>, pass: &mut Pass<D>) -> Result<Var<D>> {
+        self.blocks.forward(x, &self.freezes, pass)
+    }
+
     /// Pooled features (batch, 1, 2 features): maximum and mean over time.
     ///
     /// # Errors
     /// Where the device fails.
     pub fn features(&mut self, x: &Var<D>, pass: &mut Pass<D>) -> Result<Var<D>> {
-        let y = self.blocks.forward(x, &self.freezes, pass)?; // (batch, samples, features)
+        let y = self.map(x, pass)?; // (batch, samples, features)
         pool::concat_pool(&mut pass.trace, &y) // (batch, 1, 2 features)
     }
 

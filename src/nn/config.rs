@@ -23,6 +23,11 @@ pub(crate) trait Config: Table {
     /// What it costs for one record.
     fn cost(&self, input: Input) -> Cost;
 
+    /// Whether a backbone that was trained on signals of one length takes those of another.
+    fn takes_any_length(&self) -> bool {
+        true
+    }
+
     /// What no range of a single key says; `signal` is `None` where that is faulty itself.
     fn check(&self, _faults: &mut Faults<'_>, _signal: Option<&Signal>) {}
 

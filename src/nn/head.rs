@@ -3,7 +3,7 @@
 
 use super::backbone::{FreezeState, Visit};
 use super::layer::{BatchNorm, Linear};
-use super::{HeadConfig, Init, Pass};
+use super::{HeadConfig, Init, Pass, Role};
 use crate::Result;
 use crate::ops::Backend;
 use crate::ops::layers::dropout::dropout;
@@ -17,6 +17,16 @@ pub(super) struct Head<D: DeviceStorage> {
     hidden_norm: BatchNorm<D>,
     output: Linear<D>,
     dropout: f64,
+    /// How all but the outputs hold still.
+    freeze: FreezeState,
+}
+
+/// The layers that are grafted as the hidden layer, by what their names begin with.
+const HIDDEN: [&str; 3] = ["head.1.", "head.3.", "head.5."];
+
+/// Whether a value of this name is of the hidden layer and the norms about it, and not of the outputs.
+pub(crate) fn is_of_hidden(name: &str) -> bool {
+    HIDDEN.iter().any(|layer| name.starts_with(layer))
 }
 
 impl<D: Backend> Head<D> {
@@ -29,6 +39,7 @@ impl<D: Backend> Head<D> {
             hidden_norm: BatchNorm::new(init.device, hidden, false)?,
             output: Linear::new(hidden, outputs, false, init)?,
             dropout,
+            freeze: FreezeState::default(),
         };
         Ok(if he_normal { head.he_normal(init) } else { head })
     }
@@ -43,12 +54,27 @@ impl<D: Backend> Head<D> {
         let drop = |x: Var<D>, p: f64, pass: &mut Pass<D>| {
             if pass.training { dropout(&mut pass.trace, x, p, &mut pass.random) } else { Ok(x) }
         };
-        let x = self.input_norm.forward(features, FreezeState::default(), pass)?; // (batch, 1, features)
+        let x = self.input_norm.forward(features, self.freeze, pass)?; // (batch, 1, features)
         let x = drop(x, self.dropout / 2.0, pass)?; // (batch, 1, features)
         let x = self.hidden.forward(&x, pass)?; // (batch, 1, hidden)
-        let x = self.hidden_norm.forward(&x, FreezeState::default(), pass)?; // (batch, 1, hidden)
+        let x = self.hidden_norm.forward(&x, self.freeze, pass)?; // (batch, 1, hidden)
         let x = drop(x, self.dropout, pass)?; // (batch, 1, hidden)
         self.output.forward(&x, pass) // (batch, 1, outputs)
+    }
+
+    /// Takes the hidden layer of another head of the same size, with the norms before and after it.
+    pub(super) fn graft_hidden(&mut self, donor: &Head<D>) {
+        self.input_norm = donor.input_norm.clone();
+        self.hidden = donor.hidden.clone();
+        self.hidden_norm = donor.hidden_norm.clone();
+    }
+
+    /// Sets whether the hidden layer holds still; the outputs never do.
+    pub(super) fn freeze(&mut self, hidden: FreezeState) {
+        self.freeze = hidden;
+        self.visit(&mut |name, role, param| {
+            param.trainable = role == Role::Parameter && !(hidden.frozen && is_of_hidden(name));
+        });
     }
 
     /// Names are those of PyTorch's `Sequential` with pooling, dropout and ReLU as layers.

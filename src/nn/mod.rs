@@ -2,11 +2,12 @@
 //!
 //! A file is a network: `cnn`, `inception1d` and so on hold a configuration with its keys and defaults, blocks, forward
 //! pass and cost; [`Architecture`] is one of them. What they have in common is in `layer` (layers with weights),
-//! `residual`, `head` and `fusion`.
+//! `residual`, `head`, `decoder` and `fusion`.
 
 mod backbone;
 mod cnn;
 mod config;
+mod decoder;
 mod fusion;
 mod head;
 mod inception1d;
@@ -27,10 +28,11 @@ mod xresnet1d;
 pub use backbone::{Backbone, BatchNormMode, FreezeState};
 pub use config::{Cost, Input};
 pub use fusion::Fusion;
-pub use network::{Network, Pass, Place, Role};
+pub use network::{HIDDEN, Network, Pass, Place, Role};
 
 pub(crate) use backbone::{BlockVisitor, Blocks};
 pub(crate) use config::{Config, HeadConfig, Init, Signal};
+pub(crate) use head::is_of_hidden;
 
 use crate::Result;
 use crate::declare::{Faults, Kind, Kinds, Table};

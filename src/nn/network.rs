@@ -4,10 +4,12 @@ use rand_chacha::ChaCha8Rng;
 
 use super::Architecture;
 use super::backbone::{Backbone, FreezeState};
-use super::config::{Init, Input};
+use super::config::{HeadConfig, Init, Input};
+use super::decoder::Decoder;
 use super::fusion::{Fuse, Fusion};
-use super::head::Head;
+use super::head::{Head, is_of_hidden};
 use crate::Result;
+use crate::error::Error;
 use crate::ops::Backend;
 use crate::ops::layers::combine;
 use crate::tensor::{DeviceStorage, Param, Trace, Var};
@@ -44,12 +46,15 @@ pub enum Role {
     Statistic,
 }
 
+/// The block of a hidden layer that was grafted, which freezes can name.
+pub const HIDDEN: &str = "hidden";
+
 /// Where a value in a network is.
 #[derive(Clone, Copy, Debug)]
 pub struct Place<'a> {
     /// Which backbone; `None` for the head.
     pub backbone: Option<usize>,
-    /// `stem`, `block1` ..., or `head`.
+    /// `stem`, `block1` ..., `hidden`, or `head`.
     pub block: &'a str,
     /// Name in the checkpoint, as PyTorch's `state_dict` would have it: `blocks.0.conv.weight`.
     pub name: &'a str,
@@ -57,12 +62,21 @@ pub struct Place<'a> {
     pub role: Role,
 }
 
-/// One or several backbones whose pooled features are joined, and a head.
+/// One or several backbones whose pooled features are joined, and a head; or one whose features over time are decoded.
 #[derive(Clone, Debug)]
 pub struct Network<D: Backend> {
     backbones: Vec<Backbone<D>>,
     fuse: Fuse<D>,
-    head: Head<D>,
+    top: Top<D>,
+    /// Whether the head's hidden layer is a block of its own, which was grafted.
+    has_hidden: bool,
+}
+
+/// What is on top of the backbones.
+#[derive(Clone, Debug)]
+enum Top<D: Backend> {
+    Head(Box<Head<D>>),
+    Decoder(Decoder<D>),
 }
 
 impl<D: Backend> Network<D> {
@@ -79,20 +93,69 @@ impl<D: Backend> Network<D> {
         outputs: usize,
         random: &mut ChaCha8Rng,
     ) -> Result<Self> {
+        let head = architecture.head();
+        Self::with_head(device, (architecture, head), signal, (backbones, fusion), outputs, random)
+    }
+
+    /// As [`Network::new`] of one backbone, whose head projects to `outputs` numbers, and drops nothing.
+    ///
+    /// # Errors
+    /// As [`Network::new`].
+    pub fn projecting(
+        device: &D,
+        architecture: &Architecture,
+        signal: (usize, usize),
+        outputs: usize,
+        random: &mut ChaCha8Rng,
+    ) -> Result<Self> {
+        let head = HeadConfig { dropout: 0.0, ..architecture.head() };
+        Self::with_head(device, (architecture, head), signal, (1, Fusion::Concat), outputs, random)
+    }
+
+    /// A fresh backbone with a decoder, whose outputs are a signal's samples again: see [`Network::pieces`].
+    ///
+    /// # Errors
+    /// As [`Network::new`].
+    pub fn reconstructing(
+        device: &D,
+        architecture: &Architecture,
+        signal: (usize, usize),
+        random: &mut ChaCha8Rng,
+    ) -> Result<Self> {
         let (leads, length) = signal;
+        let mut init = Init { device, random };
+        let mut backbone = Backbone::new(architecture, Input { leads, length }, &mut init)?;
+        let decoder = Decoder::new(&mut backbone, (leads, length), &mut init)?;
+        let fuse = Fuse::new(device, Fusion::Concat, 1, 2 * architecture.channels())?;
+        Ok(Self { backbones: vec![backbone], fuse, top: Top::Decoder(decoder), has_hidden: false })
+    }
+
+    fn with_head(
+        device: &D,
+        (architecture, head): (&Architecture, HeadConfig),
+        (leads, length): (usize, usize),
+        (backbones, fusion): (usize, Fusion),
+        outputs: usize,
+        random: &mut ChaCha8Rng,
+    ) -> Result<Self> {
         let mut init = Init { device, random };
         let fresh = (0..backbones).map(|_| Backbone::new(architecture, Input { leads, length }, &mut init));
         let fresh: Result<Vec<_>> = fresh.collect();
         // Concatenated pooling: a maximum and a mean of each channel.
         let width = 2 * architecture.channels();
         let fuse = Fuse::new(device, fusion, backbones, width)?;
-        let head = Head::new(&architecture.head(), fuse.features(backbones, width), outputs, &mut init)?;
-        Ok(Self { backbones: fresh?, fuse, head })
+        let head = Head::new(&head, fuse.features(backbones, width), outputs, &mut init)?;
+        Ok(Self { backbones: fresh?, fuse, top: Top::Head(Box::new(head)), has_hidden: false })
     }
 
     /// The backbones.
     pub fn backbones(&self) -> &[Backbone<D>] {
         &self.backbones
+    }
+
+    /// Whether the head's hidden layer is a block of its own: see [`Network::graft_hidden`].
+    pub fn has_hidden(&self) -> bool {
+        self.has_hidden
     }
 
     /// Sets which blocks hold still.
@@ -101,7 +164,11 @@ impl<D: Backend> Network<D> {
             backbone.freeze(&freeze);
         }
         self.fuse.visit(&mut |_, role, param| param.trainable = role == Role::Parameter);
-        self.head.visit(&mut |_, role, param| param.trainable = role == Role::Parameter);
+        match &mut self.top {
+            Top::Head(head) if self.has_hidden => head.freeze(freeze(HIDDEN)),
+            Top::Head(head) => head.freeze(FreezeState::default()),
+            Top::Decoder(decoder) => decoder.visit(&mut |_, role, param| param.trainable = role == Role::Parameter),
+        }
     }
 
     /// Whether every backbone is a fixed function of the input (see [`Backbone::is_fixed`]).
@@ -128,20 +195,37 @@ impl<D: Backend> Network<D> {
         }
     }
 
+    /// The pieces of a signal, as ranges of samples, that the decoder gives one after another;
+    /// none where there is no decoder.
+    pub(crate) fn pieces(&self) -> Option<&[std::ops::Range<usize>]> {
+        match &self.top {
+            Top::Decoder(decoder) => Some(decoder.pieces()),
+            Top::Head(_) => None,
+        }
+    }
+
     /// Outputs (batch, 1, outputs) from the pooled features of all backbones.
     ///
     /// # Errors
     /// Where the device fails.
     pub fn head(&mut self, features: &Var<D>, pass: &mut Pass<D>) -> Result<Var<D>> {
         let features = self.fuse.forward(features, self.backbones.len(), pass)?;
-        self.head.forward(&features, pass)
+        match &mut self.top {
+            Top::Head(head) => head.forward(&features, pass),
+            Top::Decoder(_) => Err(Error::internal("a network that decodes features over time was given pooled ones")),
+        }
     }
 
-    /// Outputs (batch, 1, outputs) from `x` (batch, length, leads): logits or standardised targets.
+    /// Outputs (batch, 1, outputs) from `x` (batch, length, leads): logits or standardised targets. Of a decoder (batch,
+    /// pieces, samples x leads), see [`Network::reconstructing`].
     ///
     /// # Errors
     /// Where the device fails.
     pub fn forward(&mut self, x: &Var<D>, pass: &mut Pass<D>) -> Result<Var<D>> {
+        if let (Top::Decoder(decoder), [backbone]) = (&mut self.top, &mut self.backbones[..]) {
+            let map = backbone.map(x, pass)?; // (batch, pieces, features)
+            return decoder.forward(&map, pass);
+        }
         let features = self.features(x, pass)?;
         self.head(&features, pass)
     }
@@ -157,11 +241,16 @@ impl<D: Backend> Network<D> {
                 f(Place { backbone: Some(number), block: &names[block], name: &full, role }, param);
             });
         }
+        let has_hidden = self.has_hidden;
         let mut show = |name: &str, role: Role, param: &mut Param<D>| {
-            f(Place { backbone: None, block: "head", name, role }, param);
+            let block = if has_hidden && is_of_hidden(name) { HIDDEN } else { "head" };
+            f(Place { backbone: None, block, name, role }, param);
         };
         self.fuse.visit(&mut show);
-        self.head.visit(&mut show);
+        match &mut self.top {
+            Top::Head(head) => head.visit(&mut show),
+            Top::Decoder(decoder) => decoder.visit(&mut show),
+        }
     }
 
     /// A copy that stays as it is when this one is trained.
@@ -180,6 +269,20 @@ impl<D: Backend> Network<D> {
     /// A copy of backbone `number` from another network of the same architecture, under this one's head.
     pub fn graft(&mut self, number: usize, donor: &Network<D>) {
         self.backbones[number] = donor.backbones[0].clone();
+    }
+
+    /// A copy of the hidden layer of another network of the same architecture, with the norms before and after it, under
+    /// this one's outputs. From now on it is the block [`HIDDEN`].
+    ///
+    /// # Errors
+    /// An internal one where one of the two has no head.
+    pub fn graft_hidden(&mut self, donor: &Network<D>) -> Result<()> {
+        let (Top::Head(own), Top::Head(other)) = (&mut self.top, &donor.top) else {
+            return Err(Error::internal("a hidden layer was to be grafted where there is none"));
+        };
+        own.graft_hidden(other);
+        self.has_hidden = true;
+        Ok(())
     }
 
     /// Number of trained values (running statistics not counted), whole and in each block of the

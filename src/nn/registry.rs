@@ -74,6 +74,13 @@ macro_rules! architectures {
                 }
             }
 
+            /// Whether a backbone that was trained on signals of one length takes those of another.
+            pub fn takes_any_length(&self) -> bool {
+                match self {
+                    $($(#[$attr])* Architecture::$Variant(config) => config.takes_any_length(),)*
+                }
+            }
+
             /// Channels of the backbone's output, before it is pooled over time.
             pub(crate) fn channels(&self) -> usize {
                 match self {

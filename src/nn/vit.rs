@@ -76,6 +76,11 @@ impl Config for VitConfig {
         cost
     }
 
+    /// Its positions are as many as a signal has patches.
+    fn takes_any_length(&self) -> bool {
+        false
+    }
+
     fn check(&self, faults: &mut Faults<'_>, signal: Option<&Signal>) {
         let VitConfig { dim, heads, patch, .. } = self;
         let key = if faults.is_written("heads") { "heads" } else { "dim" };

@@ -1,21 +1,22 @@
 //! Every combination of a manifest's lists, and the stages they need, each once.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::identity::{self, Common, Id};
-use super::{Fingerprints, Overlaps, Plan, Stage, StageKind, Trial, overlap};
+use super::{Fingerprints, Overlaps, Plan, Stage, StageKind, TaskKind, Trial, overlap};
 use serde_json::Value;
 
-use crate::manifest::{Donor, Exclude, Freeze, Fusion, Manifest, Trials};
+use crate::manifest::{Donor, Exclude, Freeze, Fusion, GraftedPart, Manifest, Transfer, Trials};
 use crate::{Error, Result};
 
 /// See [`super::expand`].
 pub(super) fn expand(manifests: Vec<Manifest>, fingerprints: &Fingerprints, overlaps: &Overlaps) -> Result<Plan> {
     let mut expansion = Expansion::default();
-    let mut names = HashSet::new();
+    let (mut scopes, mut files) = (HashSet::new(), HashMap::new());
     for (experiment, manifest) in manifests.iter().enumerate() {
-        if !names.insert(&manifest.name) {
+        let file = files.entry(&manifest.name).or_insert(&manifest.path);
+        if *file != &manifest.path || !scopes.insert(manifest.scope()) {
             return Err(Error::user(format!(
                 "{}: the experiment name {:?} is taken by another manifest; give each its own name",
                 manifest.path.display(),
@@ -44,6 +45,7 @@ struct Expansion {
 }
 
 /// What one trial is made of, borrowed from its manifest.
+#[derive(Clone, Copy)]
 struct Arm<'a> {
     experiment: usize,
     architecture: &'a str,
@@ -79,10 +81,20 @@ struct Experiment<'a> {
     common: Common,
     regression: Value,
     pretraining: Value,
+    masked: Value,
+    contrastive: Value,
     /// Of each of the trials' freezes.
     freezes: Vec<[u8; 32]>,
-    /// Of each of the trials' architectures.
-    classifiers: Vec<Common>,
+    /// Of each of the trials' architectures: where something is grafted, and from scratch.
+    classifiers: Vec<[Common; 2]>,
+}
+
+/// What the ids of the stages before the transfer are made of, of a mix and an architecture.
+struct Donors {
+    regressor: Common,
+    classifier: Common,
+    masked: Common,
+    contrastive: Common,
 }
 
 impl<'a> Experiment<'a> {
@@ -94,21 +106,30 @@ impl<'a> Experiment<'a> {
     ) -> Result<Self> {
         let trials = &manifest.trials;
         let common = Common::of(manifest)?;
-        let mut transfer = manifest.transfer.clone();
-        transfer.source = identity::fingerprint(manifest, &transfer.source, fingerprints)?.to_owned();
-        transfer.evaluate_on.clear();
+        let source = identity::fingerprint(manifest, &manifest.transfer.source, fingerprints)?.to_owned();
+        let transfer = |grafted| {
+            let own = identity::transfer_settings(&manifest.transfer, grafted);
+            Transfer { source: source.clone(), ..own }
+        };
+        let transfer = [true, false].map(transfer);
         let people = overlap::on_transfer(manifest, fingerprints, overlaps)?;
         let freeze =
             |name: &String| identity::freeze_digest(defined(manifest.freezes.get(name), "freeze", name, manifest)?);
         let classifier = |name: &String| {
             let settings = defined(manifest.architectures.get(name), "architecture", name, manifest)?;
-            common.clone().and(settings)?.and(&transfer)?.and_some(&people)
+            let [grafted, scratch] = transfer.each_ref().map(|transfer| -> Result<Common> {
+                let common = common.clone().and(settings)?.and(transfer)?.and_some(&people)?;
+                Ok(common.untested(manifest.is_candidate))
+            });
+            Ok([grafted?, scratch?])
         };
         Ok(Self {
             freezes: trials.freeze.iter().map(freeze).collect::<Result<_>>()?,
             classifiers: trials.architecture.iter().map(classifier).collect::<Result<_>>()?,
             regression: identity::regression_settings(manifest)?,
             pretraining: identity::pretraining_settings(&manifest.classification)?,
+            masked: identity::masked_settings(&manifest.masked)?,
+            contrastive: identity::contrastive_settings(&manifest.contrastive)?,
             number,
             manifest,
             fingerprints,
@@ -117,25 +138,52 @@ impl<'a> Experiment<'a> {
         })
     }
 
-    /// What the ids of the stages before the transfer are made of, of a mix: regressors and classifiers, by architecture.
-    fn donors(&self, mix_name: &str) -> Result<Vec<[Common; 2]>> {
+    /// What the ids of the stages before the transfer are made of, of a mix, by architecture.
+    fn donors(&self, mix_name: &str) -> Result<Vec<Donors>> {
         let (manifest, known) = (self.manifest, self.fingerprints);
         let mix = defined(manifest.mixes.get(mix_name), "mix", mix_name, manifest)?;
         let people = overlap::on_mix(manifest, mix_name, mix, known, self.overlaps)?;
         let of_epochs = |epochs| identity::anonymous_mix(manifest, mix, epochs, known);
-        let measured = of_epochs(manifest.regression.epochs)?;
-        let classified = of_epochs(manifest.classification.training.epochs)?;
         let of_architecture = |name| {
             let base = self.common.clone().and(&manifest.architectures[name])?;
-            let regressor = base.clone().and(&measured)?.and(&self.regression)?.and_some(&people)?;
-            Ok([regressor, base.and(&classified)?.and(&self.pretraining)?.and_some(&people)?])
+            let stage = |epochs, settings| base.clone().and(&of_epochs(epochs)?)?.and(settings)?.and_some(&people);
+            Ok(Donors {
+                regressor: stage(manifest.regression.epochs, &self.regression)?,
+                classifier: stage(manifest.classification.training.epochs, &self.pretraining)?,
+                masked: stage(manifest.masked.training.epochs, &self.masked)?,
+                contrastive: stage(manifest.contrastive.training.epochs, &self.contrastive)?,
+            })
         };
         manifest.trials.architecture.iter().map(of_architecture).collect()
     }
 
+    /// The id of weights from elsewhere, and what their stage is.
+    fn weights(&self, name: &str) -> Result<(Id, StageKind)> {
+        let manifest = self.manifest;
+        let weights = defined(manifest.weights.get(name), "weights", name, manifest)?;
+        let label = Donor::Weights(name.to_owned()).label();
+        let print = identity::fingerprint(manifest, &label, self.fingerprints)?;
+        let hidden = manifest.transfer.graft == GraftedPart::Hidden;
+        let settings = identity::weights_settings(weights, print, hidden);
+        let architecture = defined(manifest.architectures.get(&weights.architecture), "architecture", name, manifest)?;
+        let id = self.common.clone().and(architecture)?.value(&settings).weights();
+        Ok((id, StageKind::Weights { name: name.to_owned(), hidden }))
+    }
+
+    /// Whether all weights from elsewhere of a graft are of this architecture.
+    fn fits(&self, graft: &[Donor], architecture: &str) -> bool {
+        let is_of = |name: &String| self.manifest.weights.get(name).is_some_and(|own| own.architecture == architecture);
+        graft.iter().all(|donor| !matches!(donor, Donor::Weights(name) if !is_of(name)))
+    }
+
     /// Whether an entry of `exclude` leaves the trial out.
     fn excludes(&self, arm: &Arm<'_>) -> bool {
-        self.manifest.trials.exclude.iter().any(|exclude| arm.agrees(exclude))
+        let manifest = self.manifest;
+        let is_here = |exclude: &&Exclude| {
+            exclude.variant.as_ref().is_none_or(|variant| manifest.variant.as_ref() == Some(variant))
+                && exclude.fold.is_none_or(|fold| manifest.fold == Some(fold))
+        };
+        manifest.trials.exclude.iter().filter(is_here).any(|exclude| arm.agrees(exclude))
     }
 }
 
@@ -146,22 +194,28 @@ impl Expansion {
         for mix in &trials.mix {
             let donors = experiment.donors(mix)?;
             for (number, donors) in donors.iter().enumerate() {
-                self.grafts(experiment, mix, number, donors);
+                self.grafts(experiment, Some((mix, donors)), number)?;
             }
         }
-        for (backbones, fusion) in baselines(experiment.manifest) {
-            self.baselines(experiment, backbones, fusion)?;
+        for number in 0..trials.architecture.len() {
+            self.grafts(experiment, None, number)?;
+        }
+        for (backbones, fusion, freeze) in experiment.manifest.fresh_networks() {
+            self.baselines(experiment, (backbones, fusion), freeze)?;
         }
         Ok(())
     }
 
-    /// The trials of an architecture, by its number, that graft networks trained on a mix.
-    fn grafts(&mut self, experiment: &Experiment<'_>, mix: &str, number: usize, donors: &[Common; 2]) {
+    /// The trials of an architecture, by its number, that graft networks trained on a mix; or those that graft none but
+    /// weights from elsewhere.
+    fn grafts(&mut self, experiment: &Experiment<'_>, of: Option<(&str, &Donors)>, number: usize) -> Result<()> {
+        let architecture = &experiment.manifest.trials.architecture[number];
         let trials = &experiment.manifest.trials;
         // Index of the stage of each donor and seed, once it is needed.
         let mut grafted: Vec<BTreeMap<&Donor, usize>> = vec![BTreeMap::new(); trials.seed.len()];
         let several = &trials.fusion[..];
-        for graft in &trials.from {
+        let is_own = |graft: &&Vec<Donor>| graft.iter().any(Donor::is_of_mix) == of.is_some();
+        for graft in trials.from.iter().filter(is_own).filter(|graft| experiment.fits(graft, architecture)) {
             let fusions = if graft.len() > 1 { several } else { &[Fusion::Concat] };
             let freezes = || trials.freeze.iter().zip(&experiment.freezes);
             let schedules = fusions.iter().flat_map(|fusion| freezes().map(move |freeze| (*fusion, freeze)));
@@ -171,8 +225,8 @@ impl Expansion {
                 for (&seed, grafted) in trials.seed.iter().zip(&mut grafted) {
                     let arm = Arm {
                         experiment: experiment.number,
-                        architecture: &trials.architecture[number],
-                        mix: Some(mix),
+                        architecture,
+                        mix: of.map(|(mix, _)| mix),
                         graft,
                         backbones: graft.len(),
                         fusion,
@@ -183,34 +237,68 @@ impl Expansion {
                     if experiment.excludes(&arm) {
                         continue;
                     }
-                    let input = |donor| *grafted.entry(donor).or_insert_with(|| self.donor(donor, donors, mix, &arm));
-                    let inputs = graft.iter().map(input).collect();
-                    self.trial(experiment.manifest, arm, inputs, &experiment.classifiers[number], *freeze);
+                    let mut inputs = Vec::with_capacity(graft.len());
+                    for donor in graft {
+                        let known = grafted.get(donor).copied();
+                        let stage = known.map_or_else(|| self.donor(donor, experiment, of, &arm), Ok)?;
+                        grafted.insert(donor, stage);
+                        inputs.push(stage);
+                    }
+                    self.trial(experiment.manifest, arm, inputs, &experiment.classifiers[number][0], *freeze);
                 }
             }
         }
+        Ok(())
     }
 
     /// The stage that a graft comes out of.
-    fn donor(&mut self, donor: &Donor, [regressor, pretrained]: &[Common; 2], mix: &str, arm: &Arm<'_>) -> usize {
-        let mix = mix.to_owned();
-        match donor {
+    fn donor(
+        &mut self,
+        donor: &Donor,
+        experiment: &Experiment<'_>,
+        of: Option<(&str, &Donors)>,
+        arm: &Arm<'_>,
+    ) -> Result<usize> {
+        if let Donor::Weights(name) = donor {
+            let (id, kind) = experiment.weights(name)?;
+            return Ok(self.stage(id, &Arm { seed: 0, ..*arm }, || kind));
+        }
+        let (mix, donors) = of.ok_or_else(|| Error::internal("a network of a mix was asked for without one"))?;
+        let (mix, seed) = (mix.to_owned(), arm.seed);
+        Ok(match donor {
             Donor::Regression(targets) => {
                 let kind = || StageKind::Regression { mix, targets: targets.clone() };
-                self.stage(regressor.regression(targets, arm.seed), arm, kind)
+                self.stage(donors.regressor.regression(targets, seed), arm, kind)
             }
-            Donor::Classification(_) => {
-                self.stage(pretrained.classification(arm.seed), arm, || StageKind::Classification { mix })
+            Donor::Masked => {
+                let id = donors.masked.self_supervised(TaskKind::Masked, seed);
+                self.stage(id, arm, || StageKind::Masked { mix })
             }
-        }
+            Donor::Contrastive => {
+                let id = donors.contrastive.self_supervised(TaskKind::Contrastive, seed);
+                self.stage(id, arm, || StageKind::Contrastive { mix })
+            }
+            Donor::Classification | Donor::Weights(_) => {
+                self.stage(donors.classifier.classification(seed), arm, || StageKind::Classification { mix })
+            }
+        })
     }
 
-    /// The trials of so many fresh backbones.
-    fn baselines(&mut self, experiment: &Experiment<'_>, backbones: usize, fusion: Fusion) -> Result<()> {
+    /// The trials of so many fresh backbones, which are trained, or hold still by the `freeze` of this name.
+    fn baselines(
+        &mut self,
+        experiment: &Experiment<'_>,
+        (backbones, fusion): (usize, Fusion),
+        freeze: Option<&str>,
+    ) -> Result<()> {
         let trials = &experiment.manifest.trials;
-        let fine_tune = identity::freeze_digest(&Freeze::default())?;
-        for (architecture, classifier) in trials.architecture.iter().zip(&experiment.classifiers) {
-            if backbones > 1 && !has_graft(trials, architecture, backbones, fusion) {
+        let fresh = match freeze.and_then(|name| experiment.manifest.freezes.get(name)) {
+            Some(freeze) => freeze.of_fresh(),
+            None => Freeze::default(),
+        };
+        let digest = identity::freeze_digest(&fresh)?;
+        for (architecture, [_, classifier]) in trials.architecture.iter().zip(&experiment.classifiers) {
+            if (backbones > 1 || freeze.is_some()) && !has_graft(trials, architecture, (backbones, fusion), freeze) {
                 continue;
             }
             let settings =
@@ -223,12 +311,12 @@ impl Expansion {
                     graft: &[],
                     backbones,
                     fusion,
-                    freeze: None,
+                    freeze,
                     label_fraction,
                     seed,
                 };
                 if !experiment.excludes(&arm) {
-                    self.trial(experiment.manifest, arm, Vec::new(), classifier, fine_tune);
+                    self.trial(experiment.manifest, arm, Vec::new(), classifier, digest);
                 }
             }
         }
@@ -240,7 +328,7 @@ impl Expansion {
         let input_ids: Vec<Id> = inputs.iter().map(|&index| self.ids[index]).collect();
         let shape = (arm.backbones, arm.fusion);
         let id = classifier.transfer(&input_ids, shape, freeze, arm.label_fraction, arm.seed);
-        let run_id = identity::run_id(&manifest.name, id);
+        let run_id = identity::run_id(&manifest.name, manifest.variant.as_deref(), manifest.fold, id);
         if !self.run_ids.insert(run_id) {
             return;
         }
@@ -261,6 +349,8 @@ impl Expansion {
             fusion: arm.fusion,
             freeze: arm.freeze.map(str::to_owned),
             label_fraction: arm.label_fraction,
+            variant: manifest.variant.clone(),
+            fold: manifest.fold,
             seed: arm.seed,
             stage,
         });
@@ -283,25 +373,13 @@ impl Expansion {
     }
 }
 
-/// Backbones of the baselines and how they are joined: one, then as many as each graft has.
-fn baselines(manifest: &Manifest) -> Vec<(usize, Fusion)> {
-    let trials = &manifest.trials;
-    let mut all = Vec::new();
-    if trials.scratch {
-        all.push((1, Fusion::Concat));
-    }
-    if trials.matched_scratch && !trials.mix.is_empty() {
-        let sizes: BTreeSet<usize> = trials.from.iter().map(Vec::len).filter(|size| *size > 1).collect();
-        all.extend(sizes.into_iter().flat_map(|size| trials.fusion.iter().map(move |fusion| (size, *fusion))));
-    }
-    all
-}
-
-/// Whether the architecture has grafts of so many networks that are not left out altogether.
-fn has_graft(trials: &Trials, architecture: &str, networks: usize, fusion: Fusion) -> bool {
+/// Whether the architecture has grafts of so many networks, under this freeze if it is said, that are not left out
+/// altogether.
+fn has_graft(trials: &Trials, architecture: &str, (networks, fusion): (usize, Fusion), freeze: Option<&str>) -> bool {
     let is_left_out = |graft: &Vec<Donor>| {
         let (architecture, from) = (Some(architecture.to_owned()), Some(graft.clone()));
-        trials.leave_out(&Exclude { architecture, from, fusion: Some(fusion), ..Exclude::default() })
+        let (fusion, freeze) = ((networks > 1).then_some(fusion), freeze.map(str::to_owned));
+        trials.leave_out(&Exclude { architecture, from, fusion, freeze, ..Exclude::default() })
     };
     trials.from.iter().any(|graft| graft.len() == networks && !is_left_out(graft))
 }

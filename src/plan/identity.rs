@@ -7,8 +7,11 @@ use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use super::{Fingerprints, NUMERIC_VERSION};
-use crate::manifest::{BatchNormMode, Freeze, Fusion, Manifest, Mix, MixPart, Pretraining, Target, Targets};
+use super::{Fingerprints, NUMERIC_VERSION, TaskKind};
+use crate::manifest::{
+    BatchNormMode, Contrastive, Freeze, Fusion, GraftedPart, Manifest, Masked, Mix, MixPart, Pretraining, Regression,
+    Target, Targets, Transfer, WeightsFile,
+};
 use crate::{Error, Result, seed};
 
 /// The first 80 bits of a SHA-256: 20 hexadecimal digits.
@@ -33,12 +36,17 @@ pub(super) fn read(text: &str) -> Option<Id> {
     Some(id)
 }
 
-/// The id of a trial: the experiment's name and its transfer stage.
-pub(super) fn run_id(experiment: &str, stage: Id) -> Id {
+/// The id of a trial: the experiment's name with its variant and fold, where it has them, and its transfer stage.
+pub(super) fn run_id(experiment: &str, variant: Option<&str>, fold: Option<u8>, stage: Id) -> Id {
     let mut hash = Sha256::new();
     hash.update(b"run");
     hash.update(stage);
     hash.update(experiment.as_bytes());
+    if variant.is_some() || fold.is_some() {
+        // No name has this character.
+        hash.update(b"\0");
+        feed(&mut hash, &serde_json::json!([variant, fold]));
+    }
     shorten(hash)
 }
 
@@ -81,6 +89,11 @@ impl Common {
         }
     }
 
+    /// The same of stages that are not tested, where that is so.
+    pub(super) fn untested(self, untested: bool) -> Common {
+        if untested { self.value(&Value::from("untested")) } else { self }
+    }
+
     /// The id of one regression stage.
     pub(super) fn regression(&self, targets: &Targets, seed: u64) -> Id {
         let mut hash = self.0.clone();
@@ -104,6 +117,21 @@ impl Common {
         let mut hash = self.0.clone();
         hash.update(b"classification");
         hash.update(seed.to_le_bytes());
+        shorten(hash)
+    }
+
+    /// The id of one network that learns from the signals of a mix alone, as `what` says.
+    pub(super) fn self_supervised(&self, what: TaskKind, seed: u64) -> Id {
+        let mut hash = self.0.clone();
+        hash.update(what.name());
+        hash.update(seed.to_le_bytes());
+        shorten(hash)
+    }
+
+    /// The id of weights from elsewhere.
+    pub(super) fn weights(&self) -> Id {
+        let mut hash = self.0.clone();
+        hash.update(b"weights");
         shorten(hash)
     }
 
@@ -169,9 +197,43 @@ pub(super) fn pretraining_settings(settings: &Pretraining) -> Result<Value> {
     let mut value = without(settings, &[])?;
     value["training"] = without(
         &settings.training,
-        &["source", "train_folds", "validation_folds", "test_folds", "where", "evaluate_on"],
+        &["source", "train_folds", "validation_folds", "test_folds", "where", "evaluate_on", "graft"],
     )?;
     Ok(value)
+}
+
+/// The settings of `[masked]` that decide a network.
+pub(super) fn masked_settings(settings: &Masked) -> Result<Value> {
+    self_supervised(settings, &settings.training)
+}
+
+/// The settings of `[contrastive]` that decide a network.
+pub(super) fn contrastive_settings(settings: &Contrastive) -> Result<Value> {
+    self_supervised(settings, &settings.training)
+}
+
+/// Settings with a training that has neither targets nor a loss of its own.
+fn self_supervised(settings: &impl Serialize, training: &Regression) -> Result<Value> {
+    let mut value = without(settings, &[])?;
+    value["training"] = without(training, &["targets", "loss", "evaluate_on"])?;
+    Ok(value)
+}
+
+/// What of a file of weights decides a network, with its `fingerprint` for its path; `hidden` says whether its hidden layer
+/// is taken too.
+pub(super) fn weights_settings(weights: &WeightsFile, fingerprint: &str, hidden: bool) -> Value {
+    serde_json::json!({
+        "fingerprint": fingerprint,
+        "prefix": weights.prefix,
+        "names": weights.names,
+        "hidden": hidden,
+    })
+}
+
+/// The settings of `[transfer]` that decide a network, `grafted` or from scratch, which nothing is taken for.
+pub(super) fn transfer_settings(settings: &Transfer, grafted: bool) -> Transfer {
+    let graft = if grafted { settings.graft } else { GraftedPart::default() };
+    Transfer { evaluate_on: Vec::new(), graft, ..settings.clone() }
 }
 
 /// Settings as JSON, less some keys.
@@ -186,7 +248,13 @@ fn without(settings: &impl Serialize, keys: &[&str]) -> Result<Value> {
 
 /// The fingerprint of a manifest's source.
 pub(super) fn fingerprint<'a>(manifest: &Manifest, source: &str, known: &'a Fingerprints) -> Result<&'a str> {
-    known.get(&(manifest.name.clone(), source.to_owned())).map(String::as_str).ok_or_else(|| {
+    known.get(&(manifest.scope(), source.to_owned())).map(String::as_str).ok_or_else(|| {
+        if source.starts_with("weights:") {
+            let path = manifest.path.display();
+            return Error::user(format!(
+                "{path}: the file of {source} has not been fingerprinted; its stages have no name"
+            ));
+        }
         let what = manifest.sources.get(source).map_or("undefined", |source| source.kind().name());
         Error::user(format!(
             "{}: the data of the {what} source {source:?} have not been fingerprinted, so that stages which use it \

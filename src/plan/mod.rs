@@ -21,7 +21,7 @@ pub use task::TaskKind;
 /// Goes up when kernels, simulator, preprocessing or training change numbers; part of every stage id.
 pub const NUMERIC_VERSION: u32 = 5;
 
-/// Content hash of each source that is used, by (manifest's `name`, source name).
+/// Content hash of each source that is used, by ([`Manifest::scope`], source name).
 pub type Fingerprints = BTreeMap<(String, String), String>;
 
 /// What is to be done: trials in manifest order, and distinct stages, inputs before their users.
@@ -51,8 +51,12 @@ impl Plan {
     pub fn describe_overlaps(&self) -> String {
         let mut text = String::new();
         for manifest in &self.experiments {
-            for pair in self.overlaps.get(&manifest.name).into_iter().flat_map(|shared| &shared.pairs) {
-                text.push_str(&format!("{}: {}\n", manifest.name, pair.text(manifest.allow_overlap.is_some())));
+            for pair in self.overlaps.get(&manifest.scope()).into_iter().flat_map(|shared| &shared.pairs) {
+                let line = format!("{}: {}\n", manifest.name, pair.text(manifest.allow_overlap.is_some()));
+                // The same of several variants is told once.
+                if !text.contains(&line) {
+                    text.push_str(&line);
+                }
             }
         }
         text
@@ -96,6 +100,23 @@ pub enum StageKind {
         /// Mix name.
         mix: String,
     },
+    /// Masked reconstruction of the records of a mix.
+    Masked {
+        /// Mix name.
+        mix: String,
+    },
+    /// Contrastive learning on the records of a mix.
+    Contrastive {
+        /// Mix name.
+        mix: String,
+    },
+    /// Weights from elsewhere, brought here.
+    Weights {
+        /// Their name.
+        name: String,
+        /// Whether the hidden layer of the head is taken too.
+        hidden: bool,
+    },
     /// A classifier, grafted or from scratch.
     Transfer {
         /// Indices into [`Plan::stages`] of the grafted networks; empty from scratch.
@@ -104,7 +125,7 @@ pub enum StageKind {
         backbones: usize,
         /// How the features of several are joined.
         fusion: Fusion,
-        /// Freeze name; `None` from scratch.
+        /// Freeze name; `None` from scratch. With a freeze and without grafts fresh weights hold still.
         freeze: Option<String>,
         /// Share of the training records, in (0, 1].
         label_fraction: f64,
@@ -114,7 +135,7 @@ pub enum StageKind {
 /// One row of the study: an arm under one seed.
 #[derive(Clone, Debug)]
 pub struct Trial {
-    /// Hash of experiment name and transfer stage, 20 hexadecimal digits.
+    /// Hash of experiment name, variant and fold, and transfer stage, 20 hexadecimal digits.
     pub run_id: String,
     /// Index into [`Plan::experiments`].
     pub experiment: usize,
@@ -128,10 +149,14 @@ pub struct Trial {
     pub backbones: usize,
     /// How the features of several backbones are joined.
     pub fusion: Fusion,
-    /// Freeze name; `None` from scratch.
+    /// Freeze name; `None` from scratch. With a freeze and without grafts fresh weights hold still.
     pub freeze: Option<String>,
     /// Share of the training records, in (0, 1].
     pub label_fraction: f64,
+    /// Variant of the manifest; `None` where it has none.
+    pub variant: Option<String>,
+    /// Fold that is tested; `None` where the trials do not rotate them.
+    pub fold: Option<u8>,
     /// The seed.
     pub seed: u64,
     /// Index into [`Plan::stages`] of the transfer stage.
@@ -141,7 +166,7 @@ pub struct Trial {
 impl Trial {
     /// The graft as tables show it, see [`graft_label`].
     pub fn graft_label(&self) -> String {
-        graft_label(&self.graft, self.backbones, self.fusion)
+        graft_label(&self.graft, self.backbones, self.fusion, self.freeze.as_deref())
     }
 }
 
@@ -149,8 +174,11 @@ impl Trial {
 ///
 /// The trials of a manifest are every combination of its lists but those left out, the seed
 /// changing fastest, then its baselines from scratch: one for each architecture, label fraction and
-/// seed. Combinations that come to the same transfer stage, as when two freezes differ in name
+/// seed; then, where backbones hold still to the end, the same of frozen fresh weights. Combinations that come to the same transfer stage, as when two freezes differ in name
 /// only, are one trial, under the first of the names.
+///
+/// A manifest of several variants, or whose trials rotate the test folds, is there once for each, under one name (see
+/// [`crate::manifest::parse_all`]); what these do not touch is the same stage.
 ///
 /// A stage's id is a hash of what decides its result, and [`NUMERIC_VERSION`]:
 ///
@@ -158,6 +186,8 @@ impl Trial {
 ///   `[regression]` but for the list of targets, the network's targets, the seed, and, where the mix has people of the
 ///   transfer's data, whose they are: the fingerprint and the folds that are held out, or that overlap is allowed;
 /// * classification: the same with the settings of `[classification]` for those of `[regression]`;
+/// * masked and contrastive: the same with `[masked]` or `[contrastive]`;
+/// * weights from elsewhere: architecture, signal, precision, the content of the file, and how its names are mapped;
 /// * transfer: the ids of the grafted stages in order, how several are fused, architecture, signal, precision, the settings of
 ///   `[transfer]` (with the fingerprint for the source), freeze, label fraction, seed.
 ///
@@ -169,7 +199,7 @@ impl Trial {
 ///
 /// # Errors
 /// A user error where a fingerprint of a source that is used is missing, where trials name what is
-/// not defined, or where two manifests have one name.
+/// not defined, or where two manifests have one name, variant and fold.
 pub fn expand(manifests: Vec<Manifest>, fingerprints: &Fingerprints, overlaps: &Overlaps) -> Result<Plan> {
     expand::expand(manifests, fingerprints, overlaps)
 }

@@ -65,8 +65,8 @@ impl Overlap {
 
 /// Whether the sources called `a` and `b` have people in common.
 pub(super) fn share(manifest: &Manifest, a: &str, b: &str, known: &Fingerprints, overlaps: &Overlaps) -> bool {
-    let print = |source: &str| known.get(&(manifest.name.clone(), source.to_owned()));
-    let pairs = overlaps.get(&manifest.name).into_iter().flat_map(|shared| &shared.pairs);
+    let print = |source: &str| known.get(&(manifest.scope(), source.to_owned()));
+    let pairs = overlaps.get(&manifest.scope()).into_iter().flat_map(|shared| &shared.pairs);
     a == b
         || print(a).is_some() && print(a) == print(b) && data_set(manifest, a) == data_set(manifest, b)
         || pairs.into_iter().any(|pair| pair.sources == [a, b] || pair.sources == [b, a])
@@ -130,7 +130,7 @@ pub(super) fn on_transfer(manifest: &Manifest, known: &Fingerprints, overlaps: &
 
 /// The sources, beside its own, without which people of a stage were not known to be one: of a mix, or of the transfer.
 pub(super) fn linked_through<'o>(manifest: &Manifest, mix: Option<&str>, overlaps: &'o Overlaps) -> &'o [String] {
-    let shared = overlaps.get(&manifest.name);
+    let shared = overlaps.get(&manifest.scope());
     shared.and_then(|shared| shared.linked_through.get(&mix.map(str::to_owned))).map_or(&[], Vec::as_slice)
 }
 

@@ -45,15 +45,22 @@ pub fn id_of_settings(settings: &Value) -> std::result::Result<String, String> {
             let mix = mix(settings, &classification["training"]["epochs"])?;
             people(common.value(&mix).value(classification), settings).classification(seed)
         }
+        Some(task @ (TaskKind::Masked | TaskKind::Contrastive)) => {
+            let own = part(settings, task.name())?;
+            let mix = mix(settings, &own["training"]["epochs"])?;
+            people(common.value(&mix).value(own), settings).self_supervised(task, seed)
+        }
+        Some(TaskKind::Weights) => common.value(&without_name(part(settings, "weights")?)).weights(),
         Some(TaskKind::Transfer) => transfer(common, settings, seed)?,
         None => return Err("their kind is not known".into()),
     };
     Ok(identity::written(id))
 }
 
-/// The id of a run: of an experiment's trial whose transfer stage has this id. `None` for what is no stage's id.
-pub fn id_of_run(experiment: &str, stage_id: &str) -> Option<String> {
-    Some(identity::written(identity::run_id(experiment, identity::read(stage_id)?)))
+/// The id of a run: of an experiment's trial, in a variant and with a test fold where it has them, whose transfer stage
+/// has this id. `None` for what is no stage's id.
+pub fn id_of_run(experiment: &str, variant: Option<&str>, fold: Option<u8>, stage_id: &str) -> Option<String> {
+    Some(identity::written(identity::run_id(experiment, variant, fold, identity::read(stage_id)?)))
 }
 
 /// That the settings of a stage, as text, stand for its id.
@@ -92,7 +99,8 @@ fn transfer(common: Common, settings: &Value, seed: u64) -> std::result::Result<
         Err(_) => identity::freeze_digest(&Freeze::default()).map_err(|error| error.message)?,
     };
     let fraction = settings["label_fraction"].as_f64().ok_or("they have no label_fraction")?;
-    let common = people(common.value(&transfer), settings);
+    let untested = settings.get("untested").is_some_and(|untested| *untested == Value::Bool(true));
+    let common = people(common.value(&transfer), settings).untested(untested);
     Ok(common.transfer(&inputs, (backbones, fusion), freeze, fraction, seed))
 }
 

@@ -10,6 +10,12 @@ named! {
         Regression = "regression",
         /// To classify the records of a mix, before it is grafted.
         Classification = "classification",
+        /// To give what is masked of the records of a mix.
+        Masked = "masked",
+        /// To tell two views of a record of a mix from those of others.
+        Contrastive = "contrastive",
+        /// Not trained here: weights from elsewhere.
+        Weights = "weights",
         /// To classify the records of the study, grafted or from scratch.
         Transfer = "transfer",
     }
@@ -21,6 +27,9 @@ impl StageKind {
         match self {
             StageKind::Regression { .. } => TaskKind::Regression,
             StageKind::Classification { .. } => TaskKind::Classification,
+            StageKind::Masked { .. } => TaskKind::Masked,
+            StageKind::Contrastive { .. } => TaskKind::Contrastive,
+            StageKind::Weights { .. } => TaskKind::Weights,
             StageKind::Transfer { .. } => TaskKind::Transfer,
         }
     }

@@ -19,13 +19,24 @@ const EVALUATED: &str = "evaluated_records";
 
 /// The tables of an experiment, with their titles: of regressions, and of classifiers; those that have rows.
 pub(super) fn sheets(comparison: &Comparison, experiment: &Experiment) -> Vec<(String, Sheet)> {
+    if !is_shown(comparison) {
+        return Vec::new();
+    }
     let all = [("regressions", regressions(experiment)), ("classifiers", classifiers(comparison, experiment))];
     let titled = |(what, sheet)| (format!("{}: {what} on records that taught them nothing", experiment.name), sheet);
     all.map(titled).into_iter().filter(|(_, sheet)| !sheet.rows.is_empty()).collect()
 }
 
+/// Whether they are: not where tables of pairs alone are asked for.
+fn is_shown(comparison: &Comparison) -> bool {
+    comparison.shape.elsewhere || comparison.shows_arms()
+}
+
 /// What the tables are, where there are any.
 pub(super) fn legend(comparison: &Comparison) -> Option<String> {
+    if !is_shown(comparison) {
+        return None;
+    }
     let all = || comparison.experiments.iter().flat_map(|experiment| &experiment.elsewhere);
     let of = |kind: TaskKind| all().any(|one| one.network.kind == kind);
     all().next()?;
@@ -91,7 +102,11 @@ fn regressions(experiment: &Experiment) -> Sheet {
 /// A row for each arm and source.
 fn classifiers(comparison: &Comparison, experiment: &Experiment) -> Sheet {
     let metrics: Vec<&NamedMetric> = comparison.metrics.iter().filter(|metric| !metric.is_of_grafts()).collect();
-    let mut heads: Vec<Head> = Key::ALL.iter().map(|key| left(key.heading())).collect();
+    let variants = of_kind(experiment, TaskKind::Transfer).any(|one| one.network.variant.is_some());
+    let mut heads: Vec<Head> = Key::usual(std::iter::empty()).iter().map(|key| left(key.heading())).collect();
+    if variants {
+        heads.insert(4, left(Key::Variant.heading()));
+    }
     heads.push(left("tested on"));
     heads.extend(["seeds", "records"].map(right));
     heads.extend(metrics.iter().map(|metric| left(metric.heading().trim_start_matches("test "))));
@@ -106,6 +121,9 @@ fn classifiers(comparison: &Comparison, experiment: &Experiment) -> Sheet {
         ];
         let text = |key: Option<&String>| Cell::Text(key.cloned().unwrap_or_else(|| NONE.to_owned()));
         let mut cells: Vec<Cell> = keys.into_iter().map(text).collect();
+        if variants {
+            cells.insert(4, text(network.variant.as_ref()));
+        }
         cells.push(Cell::Text(one.source.clone()));
         cells.push(Cell::Text(one.seeds.len().to_string()));
         cells.push(Cell::Text(records(one.metric(None, EVALUATED))));

@@ -2,7 +2,7 @@
 
 use super::format::{EARLY, UNMEASURABLE};
 use super::{elsewhere, sheet};
-use crate::compare::{Arm, Comparison, Delta, Experiment, Ranks, SignificanceTest, rank};
+use crate::compare::{Arm, Comparison, Delta, Experiment, Key, Pair, Ranks, SignificanceTest, rank};
 use crate::metrics::NamedMetric;
 use crate::statistics::Unmeasurable;
 use crate::store::TestSet;
@@ -13,6 +13,15 @@ pub(super) struct Signs {
     pub best: &'static str,
     /// How an interval that excludes 0 is marked.
     pub apart: &'static str,
+}
+
+/// What titles of tables say where other comparisons were planned.
+pub(super) const EXPLORATORY: &str = "exploratory, not planned";
+
+/// The title of the table of an experiment's arms.
+pub(super) fn title(experiment: &Experiment) -> String {
+    let name = &experiment.name;
+    if experiment.has_plan { format!("{name} ({EXPLORATORY})") } else { name.clone() }
 }
 
 /// What is to be said of one table: how much of it is done, and what is missing.
@@ -38,20 +47,86 @@ pub(super) fn experiment(comparison: &Comparison, experiment: &Experiment) -> Ve
         ));
     }
     lines.extend(early_epochs(experiment));
-    if experiment.arms.iter().any(|arm| arm.delta == Delta::NoBaseline) {
-        lines.push("Δ is — where there is no baseline from scratch with the same architecture and labels.".to_owned());
-    }
+    lines.extend(no_baseline(comparison, experiment));
+    lines.extend(exploratory(comparison, experiment));
     if let Some(reason) = &experiment.allow_overlap {
         let reason = reason.trim_end_matches('.');
         lines.push(format!(
             "Overlap is allowed: people who validate or test may have trained the grafted networks ({reason})."
         ));
     }
+    lines.extend(taught_elsewhere(experiment));
     lines.extend(experiment.test_set.iter().map(test_set));
+    lines.extend(other_variants(experiment));
+    lines.extend(folds(comparison, experiment));
     lines.extend(experiment.test_set.iter().flat_map(|test| &test.left_out).map(|note| format!("{}.", sentence(note))));
     lines.extend(few_patients(comparison, experiment));
     lines.extend(experiment.notes.iter().cloned());
     lines
+}
+
+/// Which grafts come from elsewhere, so that nobody knows who taught them.
+fn taught_elsewhere(experiment: &Experiment) -> Option<String> {
+    let of_arm = |arm: &Arm| {
+        let inside = arm.graft.split_once('(').map_or(arm.graft.as_str(), |(_, inside)| inside.trim_end_matches(')'));
+        inside.split('+').filter(|donor| donor.starts_with("weights:")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let names: std::collections::BTreeSet<String> = experiment.arms.iter().flat_map(of_arm).collect();
+    let list = names.into_iter().collect::<Vec<_>>().join(" and ");
+    (!list.is_empty()).then(|| {
+        format!(
+            "{list}: the people who taught these weights are not known; that none of them is among the test records cannot be \
+             proved."
+        )
+    })
+}
+
+/// That some arms have no baseline.
+fn no_baseline(comparison: &Comparison, experiment: &Experiment) -> Option<String> {
+    let is_lacking = experiment.arms.iter().any(|arm| arm.delta == Delta::NoBaseline);
+    let baseline = &comparison.baseline;
+    (is_lacking && comparison.shows_arms()).then(|| match baseline.is_scratch() {
+        true => "Δ is — where there is no baseline from scratch with the same architecture and labels.".to_owned(),
+        false => format!("Δ is — where no arm with {baseline} is like it in all else."),
+    })
+}
+
+/// That the differences of a table are none that were planned.
+fn exploratory(comparison: &Comparison, experiment: &Experiment) -> Option<String> {
+    if !experiment.has_plan || comparison.shape.planned || comparison.shape.elsewhere {
+        return None;
+    }
+    Some(match experiment.planned.is_empty() {
+        true => format!(
+            "Exploratory: these differences were not planned; `ecgraft compare {}` shows those that were.",
+            experiment.name
+        ),
+        false => "Exploratory: these differences were not planned; those that were are in the tables above.".to_owned(),
+    })
+}
+
+/// Which variants were tested on other records than the first.
+fn other_variants(experiment: &Experiment) -> Option<String> {
+    let others = &experiment.test_set.as_ref()?.other_variants;
+    let (s, were) = if others.len() == 1 { ("", "was") } else { ("s", "were") };
+    let line = || {
+        let others = others.join(", ");
+        format!("These are of the first variant; variant{s} {others} {were} tested on other records or classes.")
+    };
+    (!others.is_empty()).then(line)
+}
+
+/// How test folds are pooled.
+fn folds(comparison: &Comparison, experiment: &Experiment) -> Option<String> {
+    let folds = &experiment.folds;
+    if folds.is_empty() || comparison.keys.contains(&Key::Fold) {
+        return None;
+    }
+    let list = folds.iter().map(u8::to_string).collect::<Vec<_>>().join(", ");
+    Some(format!(
+        "Folds {list} were tested in turn. Of each seed the mean over its folds counts, each fold's metric being of its own \
+         records; resamples draw the patients of each fold on their own. --by fold tells them apart."
+    ))
 }
 
 /// Which arms have runs whose weights are of an epoch before all that thaws had thawed.
@@ -97,7 +172,8 @@ fn test_set(test: &TestSet) -> String {
 /// What the signs mean, once for all tables: what was compared, how it was tested, and what was corrected for.
 pub(super) fn signs(comparison: &Comparison, signs: &Signs) -> Vec<String> {
     let of_elsewhere = elsewhere::legend(comparison);
-    if comparison.shape.elsewhere || arms(comparison).all(|arm| arm.seeds.done == 0) {
+    let is_done = |experiment: &Experiment| experiment.arms.iter().any(|arm| arm.seeds.done > 0);
+    if comparison.shape.elsewhere || !comparison.experiments.iter().any(is_done) {
         return of_elsewhere.into_iter().collect();
     }
     let Some(metric) = comparison.metrics.first() else { return Vec::new() };
@@ -115,8 +191,16 @@ pub(super) fn signs(comparison: &Comparison, signs: &Signs) -> Vec<String> {
     lines
 }
 
+/// The arms that are shown with a difference, or could be: those of the table of arms, and of pairs.
 fn arms(comparison: &Comparison) -> impl Iterator<Item = &Arm> {
-    comparison.experiments.iter().flat_map(|experiment| &experiment.arms)
+    comparison.experiments.iter().flat_map(|experiment| shown(comparison, experiment))
+}
+
+fn shown<'a>(comparison: &Comparison, experiment: &'a Experiment) -> impl Iterator<Item = &'a Arm> + use<'a> {
+    let shows_arms = comparison.shows_arms();
+    let arms = experiment.arms.iter().filter(move |_| shows_arms);
+    let planned = experiment.planned.iter().flat_map(|family| &family.pairs);
+    arms.chain(planned.chain(&experiment.pairs).map(|pair| &pair.arm))
 }
 
 /// What the numbers of a table are.
@@ -142,19 +226,54 @@ fn numbers(comparison: &Comparison, metric: &NamedMetric) -> Vec<String> {
     lines
 }
 
-/// What Δ is, where there is any.
-fn difference(comparison: &Comparison, metric: &NamedMetric) -> Option<String> {
-    arms(comparison).find_map(|arm| arm.delta.difference())?;
-    let from = "the network trained from scratch with the same architecture, labels and seed";
-    let delta = metric.difference_heading();
-    let delta = delta.trim_end_matches(" vs scratch");
-    let (what, test) = (metric.in_text(), test_in_words(comparison));
-    Some(match comparison.test {
-        SignificanceTest::DeLong | SignificanceTest::McNemar => {
-            format!("{delta} is the difference in {what} from {from}. {test}")
+/// What Δ is, where there is any: from the baseline in the table of arms, of two arms in others.
+fn difference(comparison: &Comparison, metric: &NamedMetric) -> Vec<String> {
+    let is_paired = !matches!(comparison.test, SignificanceTest::DeLong | SignificanceTest::McNemar);
+    let test = test_in_words(comparison);
+    let said = |what: String, from: &str, seeds: &str| match is_paired {
+        true => format!("{what} is the mean difference in {from} (paired by {seeds})."),
+        false => format!("{what} is the difference in {from}."),
+    };
+    let all = || comparison.experiments.iter();
+    let of_arms = all().flat_map(|experiment| &experiment.arms).any(|arm| arm.delta.difference().is_some());
+    let planned = all().flat_map(|experiment| &experiment.planned).flat_map(|family| &family.pairs);
+    let pairs: Vec<_> = planned.chain(all().flat_map(|experiment| &experiment.pairs)).collect();
+    let of_pairs = pairs.iter().any(|pair| pair.arm.delta.difference().is_some());
+    let mut lines = Vec::new();
+    if of_pairs {
+        let one = pairs.windows(2).all(|two| two[0].metric == two[1].metric);
+        let first = pairs.first().map(|pair| &pair.metric).filter(|_| one);
+        let what = first.map_or_else(|| "Δ".to_owned(), NamedMetric::difference);
+        let of = first.map_or_else(|| "the metric".to_owned(), NamedMetric::in_text);
+        let from = format!("{of} from the arm that it is compared with");
+        lines.push(said(
+            if comparison.shows_arms() { format!("{what} of a planned comparison") } else { what },
+            &from,
+            "seed",
+        ));
+    }
+    if of_arms && comparison.shows_arms() {
+        let from = format!("{} from {}", metric.in_text(), comparison.baseline.in_words(&comparison.keys));
+        lines.push(said(metric.difference(), &from, "seed"));
+    }
+    if let Some(last) = lines.last_mut() {
+        last.push_str(&format!(" {test}"));
+    }
+    lines.extend(other_tests(comparison, &pairs));
+    lines
+}
+
+/// Which planned comparisons are tested otherwise, as their metric is not of the predictions of records.
+fn other_tests(comparison: &Comparison, pairs: &[&Pair]) -> Option<String> {
+    let mut metrics: Vec<String> = Vec::new();
+    for metric in pairs.iter().filter(|pair| pair.comparison.is_some()).map(|pair| &pair.metric) {
+        let name = metric.in_text();
+        if SignificanceTest::default_of(metric) == SignificanceTest::T && !metrics.contains(&name) {
+            metrics.push(name);
         }
-        _ => format!("{delta} is the mean difference in {what} from {from} (paired by seed). {test}"),
-    })
+    }
+    let is_other = comparison.test != SignificanceTest::T && !metrics.is_empty();
+    is_other.then(|| format!("Differences in {} are tested by t, over seeds alone.", metrics.join(" and ")))
 }
 
 /// What is marked as best, and as significant.
@@ -162,7 +281,7 @@ fn marks(comparison: &Comparison, signs: &Signs) -> Vec<String> {
     let pivot = comparison.shape.pivot.as_ref();
     let mut marks = Vec::new();
     let any_best = |experiment| sheet::best(comparison, experiment).iter().any(Option::is_some);
-    if comparison.experiments.iter().any(any_best) {
+    if comparison.shows_arms() && comparison.experiments.iter().any(any_best) {
         let (which, of) = if comparison.metrics.iter().any(|metric| metric.is_error()) {
             ("best", " (the lowest, of errors)")
         } else {
@@ -171,12 +290,18 @@ fn marks(comparison: &Comparison, signs: &Signs) -> Vec<String> {
         let what = if pivot.is_some_and(|pivot| pivot.differences) { "difference" } else { "mean" };
         marks.push(format!("{}: {which} {what} of its column{of}.", signs.best));
     }
-    if comparison.family > 0 {
+    if comparison.family > 0 && !comparison.shape.planned {
         let family = match comparison.family {
             1 => "p is not corrected, being the only one shown".to_owned(),
+            family if comparison.shows_planned() => format!(
+                "In the other tables p is corrected by Holm's method for all {family} differences in them; intervals are not"
+            ),
             family => format!("p is corrected by Holm's method for all {family} differences shown; intervals are not"),
         };
-        let is_marked = arms(comparison).any(Arm::is_apart);
+        let all = || comparison.experiments.iter();
+        let own = all().flat_map(|experiment| &experiment.arms);
+        let is_marked =
+            own.chain(all().flat_map(|experiment| &experiment.pairs).map(|pair| &pair.arm)).any(Arm::is_apart);
         let marked = if is_marked { format!("{}: p below 0.05. ", signs.apart) } else { String::new() };
         marks.push(format!("{marked}{family}."));
     }
@@ -219,11 +344,11 @@ pub(super) fn why_not<'a>(reasons: impl Iterator<Item = &'a Unmeasurable>) -> Op
 
 /// That the intervals of a table rest on few patients.
 fn few_patients(comparison: &Comparison, experiment: &Experiment) -> Option<String> {
-    let differences = experiment.arms.iter().filter_map(|arm| {
+    let differences = shown(comparison, experiment).filter_map(|arm| {
         let difference = arm.delta.difference()?;
         difference.support.as_ref().filter(|_| difference.tested.is_ok())
     });
-    let means = experiment.arms.iter().flat_map(|arm| &arm.metrics).flatten();
+    let means = shown(comparison, experiment).flat_map(|arm| &arm.metrics).flatten();
     let means = means.filter(|summary| comparison.shape.intervals && summary.interval.is_ok());
     let mut few: Vec<String> = Vec::new();
     for support in differences.chain(means.filter_map(|summary| summary.support.as_ref())) {

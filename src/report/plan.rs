@@ -6,7 +6,7 @@ use std::path::Path;
 use super::layout;
 use crate::Result;
 use crate::manifest::Manifest;
-use crate::plan::{Plan, TaskKind};
+use crate::plan::{Plan, TaskKind, Trial};
 use crate::results::ResultsFolder;
 use crate::run::{self, Device};
 use crate::source::Excluded;
@@ -67,18 +67,21 @@ fn trials(plan: &Plan, done: &dyn Fn(usize) -> bool, columns: Option<usize>) -> 
         &["trials", "arms", "done", "to run"],
         false,
     );
-    for (experiment, manifest) in plan.experiments.iter().enumerate() {
-        let trials: Vec<_> = plan.trials.iter().filter(|trial| trial.experiment == experiment).collect();
+    let mut names: Vec<&str> = plan.experiments.iter().map(|manifest| manifest.name.as_str()).collect();
+    names.dedup();
+    for name in names {
+        let is_of = |trial: &&Trial| plan.experiments[trial.experiment].name == name;
+        let trials: Vec<_> = plan.trials.iter().filter(is_of).collect();
         let arms: std::collections::HashSet<_> = trials
             .iter()
             .map(|trial| {
                 let labels = trial.label_fraction.to_bits();
-                (&trial.architecture, &trial.mix, trial.graft_label(), &trial.freeze, labels)
+                (&trial.architecture, &trial.mix, trial.graft_label(), &trial.freeze, labels, &trial.variant)
             })
             .collect();
         let finished = trials.iter().filter(|trial| done(trial.stage)).count();
         let counts = [trials.len(), arms.len(), finished, trials.len() - finished].map(|count| count.to_string());
-        table.add_row(std::iter::once(manifest.name.clone()).chain(counts));
+        table.add_row(std::iter::once(name.to_owned()).chain(counts));
     }
     layout::shown(table, columns)
 }
@@ -86,9 +89,16 @@ fn trials(plan: &Plan, done: &dyn Fn(usize) -> bool, columns: Option<usize>) -> 
 /// How many distinct stages there are, by what they are trained for.
 fn counts(plan: &Plan, to_run: usize) -> String {
     let number = |task: TaskKind| plan.stages.iter().filter(|stage| stage.kind.task() == task).count();
-    let donors = [TaskKind::Regression, TaskKind::Classification].map(|task| (number(task), task));
-    let donors = donors.into_iter().filter(|(count, task)| *count > 0 || *task == TaskKind::Regression);
-    let donors: Vec<String> = donors.map(|(count, task)| counted(count, task.name())).collect();
+    let donors = TaskKind::ALL.iter().filter(|task| **task != TaskKind::Transfer).map(|task| (number(*task), *task));
+    let donors: Vec<_> = donors.collect();
+    let none = donors.iter().all(|(count, _)| *count == 0);
+    let donors = donors.into_iter().filter(|(count, task)| *count > 0 || none && *task == TaskKind::Regression);
+    let named = |count: usize, task: TaskKind| match task {
+        TaskKind::Masked | TaskKind::Contrastive => counted(count, &format!("{} network", task.name())),
+        TaskKind::Weights => counted(count, "file") + " of weights",
+        _ => counted(count, task.name()),
+    };
+    let donors: Vec<String> = donors.map(|(count, task)| named(count, task)).collect();
     let users: usize = plan.trials.iter().map(|trial| trial.graft.len()).sum();
     format!(
         "{} distinct stages: {} (grafted {users} times) and {}; {} done, {to_run} to run\n",

@@ -73,7 +73,7 @@ impl Sheet {
         let mut heads: Vec<Head> = comparison.keys.iter().map(key).collect();
         heads.push(right("seeds"));
         heads.extend(comparison.metrics.iter().map(|metric| left(metric.heading())));
-        heads.extend(comparison.tested().map(|metric| left(metric.difference_heading())));
+        heads.extend(comparison.difference_heading().map(left));
         let tested = has_p(experiment);
         heads.extend(tested.then(|| right("p")));
         let best = best(comparison, experiment);
@@ -168,8 +168,22 @@ fn best_of(metric: &NamedMetric, values: Vec<f64>) -> Option<f64> {
 
 /// Metric number `number` of an arm.
 pub(super) fn mean(comparison: &Comparison, arm: &Arm, number: usize, best: Option<f64>, apart: bool) -> Cell {
-    let (metric, summary) = (comparison.metrics.get(number), arm.metrics.get(number).and_then(Option::as_ref));
-    let Some((metric, summary)) = metric.zip(summary) else { return Cell::Text(NONE.to_owned()) };
+    match comparison.metrics.get(number) {
+        Some(metric) => mean_of(comparison, arm, (number, metric), best, apart),
+        None => Cell::Text(NONE.to_owned()),
+    }
+}
+
+/// A metric of an arm, and which of its metrics it is.
+pub(super) fn mean_of(
+    comparison: &Comparison,
+    arm: &Arm,
+    (number, metric): (usize, &NamedMetric),
+    best: Option<f64>,
+    apart: bool,
+) -> Cell {
+    let summary = arm.metrics.get(number).and_then(Option::as_ref);
+    let Some(summary) = summary else { return Cell::Text(NONE.to_owned()) };
     let Spread { mean, sd, .. } = summary.spread;
     let interval = comparison.shape.intervals.then(|| match &summary.interval {
         Ok(interval) => brackets(*interval, metric.digits()),

@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::manifest::{Architecture, Freeze, Signal};
+use crate::manifest::{Architecture, Contrastive, Freeze, Signal, Views};
 use crate::nn::Input;
 use crate::plan::{Plan, Stage, StageKind, TaskKind};
 
@@ -39,6 +39,10 @@ pub(super) fn of_stage(plan: &Plan, stage: &Stage) -> f64 {
     let (epochs, records, backbones) = match &stage.kind {
         StageKind::Regression { mix, .. } => (manifest.regression.epochs, records(mix), 1),
         StageKind::Classification { mix } => (manifest.classification.training.epochs, records(mix), 1),
+        StageKind::Masked { mix } => (manifest.masked.training.epochs, records(mix), 1),
+        // Two views of each record.
+        StageKind::Contrastive { mix } => (2 * manifest.contrastive.training.epochs, records(mix), 1),
+        StageKind::Weights { .. } => return 0.0,
         StageKind::Transfer { backbones, freeze, label_fraction, .. } => {
             let freeze = freeze.as_ref().and_then(|name| manifest.freezes.get(name));
             let epochs = if freeze.is_some_and(Freeze::freezes_all) { 1 } else { manifest.transfer.epochs };
@@ -46,7 +50,17 @@ pub(super) fn of_stage(plan: &Plan, stage: &Stage) -> f64 {
         }
     };
     let (leads, length) = manifest.signal.shape();
+    let length = match &stage.kind {
+        StageKind::Contrastive { .. } => seen(architecture, &manifest.contrastive, &manifest.signal),
+        _ => length,
+    };
     Work { architecture, leads, length, epochs, records, backbones }.cost()
+}
+
+/// Samples of a view that a network is given.
+fn seen(architecture: &Architecture, contrastive: &Contrastive, signal: &Signal) -> usize {
+    let (_, length) = signal.shape();
+    if architecture.takes_any_length() { contrastive.views.samples(signal.sampling_rate, length) } else { length }
 }
 
 /// The same, from the settings that the store keeps of a stage; `None` where they are not understood, as those of
@@ -65,6 +79,9 @@ pub(super) fn of_settings(settings: &Value) -> Option<f64> {
     let (epochs, records, backbones) = match settings["kind"].as_str()?.parse().unwrap_or(TaskKind::Transfer) {
         TaskKind::Regression => (count(&settings["regression"]["epochs"])?, records, 1),
         TaskKind::Classification => (count(&settings["classification"]["training"]["epochs"])?, records, 1),
+        TaskKind::Masked => (count(&settings["masked"]["training"]["epochs"])?, records, 1),
+        TaskKind::Contrastive => (2 * count(&settings["contrastive"]["training"]["epochs"])?, records, 1),
+        TaskKind::Weights => return Some(0.0),
         TaskKind::Transfer => {
             let freeze: Option<Freeze> = part(&settings["freeze"]);
             let epochs = count(&settings["transfer"]["epochs"])?;
@@ -73,7 +90,11 @@ pub(super) fn of_settings(settings: &Value) -> Option<f64> {
             (epochs, share * TYPICAL_RECORDS, count(&settings["backbones"]).unwrap_or(1))
         }
     };
-    let (leads, length) = signal.shape();
+    let (leads, mut length) = signal.shape();
+    if let Some(views) = settings["contrastive"].get("views") {
+        let views: Views = part(views)?;
+        length = if architecture.takes_any_length() { views.samples(signal.sampling_rate, length) } else { length };
+    }
     Some(Work { architecture: &architecture, leads, length, epochs, records, backbones }.cost())
 }
 
@@ -86,7 +107,7 @@ mod tests {
         let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
         let paths = ["experiments/sample.toml", "tests/manifests/contract.toml"].map(|path| root.join(path));
         for manifest in crate::manifest::load(&paths).unwrap() {
-            let print = |name: String| ((manifest.name.clone(), name.clone()), name);
+            let print = |name: String| ((manifest.scope(), name.clone()), name);
             let fingerprints = manifest.used_sources().into_iter().map(print).collect();
             let plan = crate::plan::expand(vec![manifest], &fingerprints, &crate::plan::Overlaps::new()).unwrap();
             for stage in &plan.stages {

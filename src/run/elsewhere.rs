@@ -101,10 +101,10 @@ fn tasks<'a>(plan: &'a Plan, store: &Store) -> Result<Vec<Task<'a>>> {
             let sources = match &stage.kind {
                 StageKind::Regression { .. } => &manifest.regression.evaluate_on,
                 StageKind::Transfer { .. } => &manifest.transfer.evaluate_on,
-                StageKind::Classification { .. } => continue,
+                _ => continue,
             };
             for source in sources {
-                let key = (manifest.name.clone(), source.clone());
+                let key = (manifest.scope(), source.clone());
                 let Some(fingerprint) = plan.fingerprints.get(&key) else { continue };
                 let is_known = evaluated.contains(&(stage.id.clone(), fingerprint.clone()));
                 if !is_known && planned.insert((index, fingerprint.as_str())) {
@@ -159,7 +159,9 @@ impl Teachers {
 /// Who taught the network of a task and all that is grafted in it; `None`, which is told, where that is not known.
 fn taught(shared: &Shared<'_>, store: &Store, teachers: &mut Teachers, task: &Task<'_>) -> Result<Option<Arc<Taught>>> {
     let plan = shared.plan;
-    let inputs = task.stage.inputs().iter().map(|&input| plan.stages[input].id.as_str());
+    let inputs = task.stage.inputs().iter().map(|&input| &plan.stages[input]);
+    // Of weights from elsewhere nobody knows who taught them.
+    let inputs = inputs.filter(|stage| !matches!(stage.kind, StageKind::Weights { .. })).map(|stage| stage.id.as_str());
     let ids: Vec<&str> = std::iter::once(task.stage.id.as_str()).chain(inputs).collect();
     let taught = teachers.of(store, &ids)?;
     if taught.is_none() {

@@ -61,7 +61,7 @@ pub(super) fn reckon(plan: &Plan, results: &Path, device: Device) -> Vec<Needs> 
         let (mut own, mut records) = (Needs::default(), 0);
         for name in source_names(plan, stage) {
             let Some((source, print)) =
-                manifest.source(&name).zip(plan.fingerprints.get(&(manifest.name.clone(), name.clone())))
+                manifest.source(&name).zip(plan.fingerprints.get(&(manifest.scope(), name.clone())))
             else {
                 continue;
             };
@@ -90,6 +90,9 @@ fn source_names(plan: &Plan, stage: &Stage) -> Vec<String> {
     let mix = stage.mix();
     let parts = mix.and_then(|mix| manifest.mixes.get(mix)).into_iter().flat_map(|mix| &mix.parts);
     let mut names: Vec<String> = parts.map(|part| part.source.clone()).collect();
+    if matches!(stage.kind, StageKind::Weights { .. }) {
+        return names;
+    }
     names.push(manifest.transfer.source.clone());
     names.extend_from_slice(plan.linked_through(stage.experiment, mix));
     names
@@ -123,6 +126,12 @@ fn network(
         StageKind::Classification { mix } => {
             (manifest.classification.training.batch_size, 1, false, records.min(mix_records(mix)))
         }
+        StageKind::Masked { mix } => (manifest.masked.training.batch_size, 1, false, records.min(mix_records(mix))),
+        // Two views of each record.
+        StageKind::Contrastive { mix } => {
+            (2 * manifest.contrastive.training.batch_size, 1, false, 2 * records.min(mix_records(mix)))
+        }
+        StageKind::Weights { .. } => return COPIES * NUMBER * values,
         StageKind::Transfer { backbones, freeze, label_fraction, .. } => {
             let freeze = freeze.as_ref().and_then(|name| manifest.freezes.get(name));
             let records = (records as f64 * label_fraction) as usize;

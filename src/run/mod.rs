@@ -31,6 +31,7 @@ mod overlap;
 mod planned;
 mod sources;
 mod stage;
+mod weights;
 mod worker;
 
 pub use device::Device;
@@ -45,6 +46,9 @@ pub use sources::{Fingerprinted, fingerprints};
 const WAIT: Duration = Duration::from_millis(100);
 /// Unfinished files of unknown processes that nobody has written to for so long are left over.
 const STALE: Duration = Duration::from_secs(86_400);
+
+/// How much time may pass until the progress of a stage is saved again, if nothing else is said.
+pub const SAVE_EVERY: Duration = Duration::from_secs(30);
 
 /// Version and commit of this build, as stored with every run.
 pub const VERSION: &str = env!("ECGRAFT_VERSION");

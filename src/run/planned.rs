@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::fingerprints;
 use crate::error::Error;
 use crate::manifest::{self, glob_matches};
+use crate::metrics::with_known_metrics;
 use crate::plan::{self, Plan};
 use crate::{Result, stop};
 
@@ -44,7 +45,8 @@ pub fn plan_manifests(
 ) -> Result<Planned> {
     let (mut sound, problems) = manifest::load_sound(paths);
     if let Some(only) = only {
-        let names: Vec<String> = sound.iter().map(|manifest| manifest.name.clone()).collect();
+        let mut names: Vec<String> = sound.iter().map(|manifest| manifest.name.clone()).collect();
+        names.dedup();
         sound.retain(|manifest| glob_matches(only, &manifest.name));
         if sound.is_empty() && !names.is_empty() {
             return Err(Error::user(format!(
@@ -56,11 +58,12 @@ pub fn plan_manifests(
     if sound.is_empty() {
         return problems.map_or(Ok(Planned::default()), Err);
     }
+    let (sound, unknown) = with_known_metrics(sound);
     let found = fingerprints(sound, results);
     stop::check()?;
     found.skipped.iter().chain(&found.notes).for_each(|line| tell(line));
     let mut broken = 0;
-    for error in problems.iter().chain(&found.errors) {
+    for error in problems.iter().chain(&unknown).chain(&found.errors) {
         tell(&format!("error: {error}"));
         broken += 1;
     }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
 use super::overlap::{Indexes, shared_people};
+use super::weights;
 use crate::Result;
 use crate::data::{self, Dataset, Datasets, Index, Print};
 use crate::error::Error;
@@ -65,7 +66,7 @@ impl Sources {
         let source = source(manifest, name)?;
         let key = json(&(source, &manifest.signal.as_prepared()))?;
         let planned = planned
-            .get(&(manifest.name.clone(), name.to_owned()))
+            .get(&(manifest.scope(), name.to_owned()))
             .ok_or_else(|| Error::internal(format!("source {name} was not planned")))?;
         let slot = super::lock(&self.slots).entry(key).or_default().clone();
         let read = || {
@@ -110,20 +111,32 @@ pub fn fingerprints(manifests: Vec<Manifest>, results: &Path) -> Fingerprinted {
         let missing = manifest.missing_variables();
         if !missing.is_empty() {
             let list = missing.iter().map(|name| format!("${name}")).collect::<Vec<_>>().join(", ");
-            all.skipped.push(format!("skipped {} ({}): {list} is not set", manifest.name, manifest.path.display()));
+            let line = format!("skipped {} ({}): {list} is not set", manifest.name, manifest.path.display());
+            // The same of several variants is told once, here and below.
+            if !all.skipped.contains(&line) {
+                all.skipped.push(line);
+            }
             continue;
         }
         let found = manifest.used_sources().into_iter().map(|name| Ok((name.clone(), looks.print(&manifest, &name)?)));
         let found =
             found.collect::<Result<Vec<_>>>().and_then(|prints| Ok((looks.shared(&manifest, &prints)?, prints)));
+        let found = found.and_then(|found| Ok((found, weights::fingerprints(&manifest)?)));
         match found {
-            Ok((shared, prints)) => {
-                let prints = prints.into_iter().map(|(name, print)| ((manifest.name.clone(), name), print));
+            Ok(((shared, prints), weights)) => {
+                let of_manifest = |(name, print)| ((manifest.scope(), name), print);
+                all.fingerprints.extend(weights.into_iter().map(of_manifest));
+                let prints = prints.into_iter().map(|(name, print)| ((manifest.scope(), name), print));
                 all.fingerprints.extend(prints.map(|(source, print)| (source, print.fingerprint.clone())));
-                all.overlaps.insert(manifest.name.clone(), shared);
+                all.overlaps.insert(manifest.scope(), shared);
                 all.manifests.push(manifest);
             }
-            Err(error) => all.errors.push(error.at(manifest.path.display())),
+            Err(error) => {
+                let error = error.at(manifest.path.display());
+                if all.errors.iter().all(|told| told.message != error.message) {
+                    all.errors.push(error);
+                }
+            }
         }
     }
     let told = looks.prints.into_values().filter_map(|print| print.told.clone());

@@ -1,6 +1,6 @@
 //! One stage: its data, its network, its checkpoint.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 
 use crate::data::{self, Datasets, Members, MixTask, Shares, Split, Subset, Wanted};
@@ -16,7 +16,7 @@ use crate::train::checkpoint::{self, Checkpoint};
 use crate::train::{self, Graft, Outcome, Randomness, Saving, Trained, Training, Watch};
 use crate::{Result, durable, stop};
 
-use super::{Held, Shared, donors, lock};
+use super::{Held, Shared, donors, lock, weights};
 
 /// Shows a stage's epochs, and stops it when the user asks to, or when another worker has taken it over.
 struct Follow<'a> {
@@ -83,12 +83,15 @@ fn train_once<D: Backend>(device: &D, shared: &Shared<'_>, index: usize, held: &
     let randomness = match &stage.kind {
         StageKind::Regression { targets, .. } => Randomness::regression(targets.list(), stage.seed),
         StageKind::Classification { .. } => Randomness::classification(stage.seed),
+        StageKind::Masked { .. } => Randomness::masked(stage.seed),
+        StageKind::Contrastive { .. } => Randomness::contrastive(stage.seed),
+        StageKind::Weights { name, hidden } => return weights::bring(device, shared, stage, (name, *hidden)),
         StageKind::Transfer { .. } => Randomness::transfer(stage.seed),
     };
     let (datasets, split) = data(shared, manifest, stage)?;
     let (signal, mut follow) = (&manifest.signal, Follow { shared, index, held });
     let training = Training { device, signal, architecture, randomness, split: &split, datasets: &datasets };
-    let Trained { mut network, mut outcome, mut metadata } = match &stage.kind {
+    let Trained { mut network, mut outcome, metadata } = match &stage.kind {
         StageKind::Regression { targets, .. } => {
             train::regression(&training, &manifest.regression, targets.list(), &mut follow)?
         }
@@ -98,6 +101,9 @@ fn train_once<D: Backend>(device: &D, shared: &Shared<'_>, index: usize, held: &
             trained.outcome.notes.push(note(&trained.outcome));
             trained
         }
+        StageKind::Masked { .. } => train::masked(&training, &manifest.masked, &mut follow)?,
+        StageKind::Contrastive { .. } => train::contrastive(&training, &manifest.contrastive, &mut follow)?,
+        StageKind::Weights { .. } => return Err(Error::internal("weights from elsewhere are not trained")),
         StageKind::Transfer { grafts, backbones, fusion, freeze, .. } => {
             let donor = |&donor: &usize| {
                 let sha256 = lock(&shared.checksums).get(&donor).cloned();
@@ -105,38 +111,59 @@ fn train_once<D: Backend>(device: &D, shared: &Shared<'_>, index: usize, held: &
             };
             let donors = grafts.iter().map(donor).collect::<Result<Vec<_>>>()?;
             let freeze = freeze.as_ref().and_then(|name| manifest.freezes.get(name));
-            let graft = Graft { donors: &donors, backbones: *backbones, fusion: *fusion, freeze };
+            let freeze = freeze.map(|freeze| if grafts.is_empty() { freeze.of_fresh() } else { freeze.clone() });
+            let graft = Graft { donors: &donors, backbones: *backbones, fusion: *fusion, freeze: freeze.as_ref() };
             train::transfer(&training, &manifest.transfer, &graft, &mut follow)?
         }
     };
     outcome.members = Some(Members { datasets, picks: [split.train, split.validation, split.test] });
+    let note = note(&outcome);
+    let weights = saved(shared, stage, &mut network, metadata)?;
+    Ok(Finished { outcome, weights, note })
+}
 
+/// Saves the weights of `stage` beside their place.
+pub(super) fn saved<D: Backend>(
+    shared: &Shared<'_>,
+    stage: &Stage,
+    network: &mut Network<D>,
+    mut metadata: BTreeMap<String, String>,
+) -> Result<Weights> {
+    let architecture = architecture_of(&shared.plan.experiments[stage.experiment], stage)?;
     let architecture = serde_json::to_string(architecture).map_err(|error| Error::internal(error.to_string()))?;
     metadata.insert(checkpoint::STAGE.into(), stage.id.clone());
     metadata.insert("ecgraft".into(), super::VERSION.into());
     metadata.insert("architecture".into(), architecture);
     let path = shared.options.results.checkpoint(&stage.id);
     let unfinished = durable::unfinished(&path);
-    let sha256 = checkpoint::save(&mut network, &metadata, &unfinished)?;
-    let note = note(&outcome);
-    Ok(Finished { outcome, weights: Weights { sha256, unfinished, path }, note })
+    let sha256 = checkpoint::save(network, &metadata, &unfinished)?;
+    Ok(Weights { sha256, unfinished, path })
 }
 
 /// The records that a stage trains on, is validated and tested on.
 fn data(shared: &Shared<'_>, manifest: &Manifest, stage: &Stage) -> Result<(Datasets, Split)> {
     match &stage.kind {
         StageKind::Regression { mix, targets } => {
-            let Regression { validation_share, test_share, epochs, .. } = manifest.regression;
-            let shares = Shares { validation: validation_share, test: test_share, epochs };
-            mix_data(shared, stage, mix, Wanted::Targets(targets.list()), shares)
+            mix_data(shared, stage, mix, Wanted::Targets(targets.list()), shares(&manifest.regression))
         }
         StageKind::Classification { mix } => {
             let Pretraining { training, validation_share, test_share } = &manifest.classification;
             let shares = Shares { validation: *validation_share, test: *test_share, epochs: training.epochs };
             mix_data(shared, stage, mix, Wanted::Classes(&training.classes, training.labels), shares)
         }
+        StageKind::Masked { mix } => mix_data(shared, stage, mix, Wanted::Signals, shares(&manifest.masked.training)),
+        StageKind::Contrastive { mix } => {
+            mix_data(shared, stage, mix, Wanted::Signals, shares(&manifest.contrastive.training))
+        }
+        StageKind::Weights { .. } => Err(Error::internal("weights from elsewhere have no records")),
         StageKind::Transfer { label_fraction, .. } => transfer_data(shared, manifest, *label_fraction, stage),
     }
+}
+
+/// What is held back of a mix where a network is trained by these settings.
+fn shares(training: &Regression) -> Shares {
+    let &Regression { validation_share, test_share, epochs, .. } = training;
+    Shares { validation: validation_share, test: test_share, epochs }
 }
 
 /// The records of the mix called `name`.
@@ -177,6 +204,9 @@ fn transfer_data(
     let datasets = shared.sources.load(manifest, &names, &shared.plan.fingerprints, shared.progress)?;
     let mut split = data::transfer_split(&manifest.transfer, &datasets, label_fraction, stage.seed)?;
     split.notes.extend(warnings(&datasets, [&*manifest.transfer.source]));
+    if manifest.is_candidate {
+        split.test.clear();
+    }
     Ok((datasets, split))
 }
 
@@ -199,21 +229,28 @@ pub(super) fn trained<D: Backend>(
 ) -> Result<(Network<D>, Checkpoint)> {
     let stage = &shared.plan.stages[index];
     let manifest = &shared.plan.experiments[stage.experiment];
+    let one = (1, Fusion::Concat);
+    let (architecture, signal) = (architecture_of(manifest, stage)?, manifest.signal.shape());
+    let random = &mut crate::seed::stream(0, "overwritten", 0);
     let (outputs, backbones) = match &stage.kind {
-        StageKind::Regression { targets, .. } => (targets.list().len(), (1, Fusion::Concat)),
-        StageKind::Classification { .. } => (manifest.classification.training.classes.len(), (1, Fusion::Concat)),
+        StageKind::Regression { targets, .. } => (targets.list().len(), one),
+        StageKind::Classification { .. } => (manifest.classification.training.classes.len(), one),
+        StageKind::Contrastive { .. } => (manifest.contrastive.views.projection, one),
+        // See `weights::bring`; the decoder is of no use to others.
+        StageKind::Weights { .. } | StageKind::Masked { .. } => (1, one),
         StageKind::Transfer { backbones, fusion, .. } => (manifest.transfer.classes.len(), (*backbones, *fusion)),
     };
-    let (architecture, signal) = (architecture_of(manifest, stage)?, manifest.signal.shape());
-    let mut random = crate::seed::stream(0, "overwritten", 0);
-    let mut network = Network::new(device, architecture, signal, backbones, outputs, &mut random)?;
+    let mut network = match &stage.kind {
+        StageKind::Masked { .. } => Network::reconstructing(device, architecture, signal, random)?,
+        _ => Network::new(device, architecture, signal, backbones, outputs, random)?,
+    };
     let checkpoint = donors::read(&shared.options.results, stage, sha256)?;
     checkpoint.fill(&mut network)?;
     Ok((network, checkpoint))
 }
 
 /// The architecture of a stage that `manifest` asked for first.
-fn architecture_of<'m>(manifest: &'m Manifest, stage: &Stage) -> Result<&'m Architecture> {
+pub(super) fn architecture_of<'m>(manifest: &'m Manifest, stage: &Stage) -> Result<&'m Architecture> {
     let found = manifest.architectures.get(&stage.architecture);
     found.ok_or_else(|| Error::internal(format!("no architecture {}", stage.architecture)))
 }
@@ -229,10 +266,20 @@ fn note(outcome: &Outcome) -> String {
         });
         return format!("{} MAE {}", last.split, errors.collect::<Vec<_>>().join(", "));
     }
+    let of_test =
+        |metric: &str| outcome.scores.iter().find(|score| score.split == test && score.metric == metric)?.value;
+    if let Some(r2) = of_test("r2") {
+        return format!("test R2 of what was masked {r2:.3}");
+    }
+    if let Some(top1) = of_test("top1") {
+        return format!("{:.0}% of the test records' views found", 100.0 * top1);
+    }
     let macro_auc = NamedMetric::overall(&Auc).name;
-    let of_test = outcome
-        .scores
-        .iter()
-        .find(|score| score.split == test && score.metric == macro_auc.as_str() && score.class.is_none());
-    of_test.and_then(|score| score.value).map_or_else(|| "no AUC".to_owned(), |auc| format!("test macro AUC {auc:.3}"))
+    let of = |split: Subset| {
+        let is_it = |score: &&train::Score| score.split == split && score.metric == macro_auc && score.class.is_none();
+        outcome.scores.iter().find(is_it)
+    };
+    // Candidates of a search are not tested.
+    let (split, found) = of(test).map_or((Subset::Validation, of(Subset::Validation)), |found| (test, Some(found)));
+    found.and_then(|score| score.value).map_or_else(|| "no AUC".to_owned(), |auc| format!("{split} macro AUC {auc:.3}"))
 }

@@ -1,6 +1,6 @@
 //! What networks are worth on records of other sources.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use rusqlite::{Connection, params};
 
@@ -38,13 +38,22 @@ pub(super) fn register(connection: &Connection, plan: &Plan) -> rusqlite::Result
     let mut insert = connection.prepare(
         "INSERT INTO elsewhere (experiment, kind, position, source, fingerprint) VALUES (?1, ?2, ?3, ?4, ?5)",
     )?;
+    // Variants of one manifest may differ in it: each is told once.
+    let mut told: HashSet<(&str, &str, &str, Option<&String>)> = HashSet::new();
+    let mut positions: HashMap<(&str, &str), i64> = HashMap::new();
     for manifest in &plan.experiments {
         forget.execute([&manifest.name])?;
+    }
+    for manifest in &plan.experiments {
         let stages = [("regression", &manifest.regression.evaluate_on), ("transfer", &manifest.transfer.evaluate_on)];
         for (kind, sources) in stages {
-            for (position, source) in sources.iter().enumerate() {
-                let fingerprint = plan.fingerprints.get(&(manifest.name.clone(), source.clone()));
-                insert.execute(params![manifest.name, kind, position as i64, source, fingerprint])?;
+            for source in sources {
+                let fingerprint = plan.fingerprints.get(&(manifest.scope(), source.clone()));
+                if told.insert((&manifest.name, kind, source, fingerprint)) {
+                    let position = positions.entry((&manifest.name, kind)).or_default();
+                    insert.execute(params![manifest.name, kind, *position, source, fingerprint])?;
+                    *position += 1;
+                }
             }
         }
     }

@@ -49,7 +49,8 @@ impl Store {
             let mut select = connection.prepare(
                 "SELECT DISTINCT metric || CASE WHEN class = '' THEN '' ELSE ':' || class END AS name FROM score
                  WHERE split = 'test' AND metric NOT LIKE 'confusion:%' AND metric NOT LIKE '%counted'
-                   AND metric NOT IN ('records', 'positives', 'tn', 'fp', 'fn', 'tp')",
+                   AND metric NOT IN ('records', 'positives', 'tn', 'fp', 'fn', 'tp')
+                   AND stage_id NOT IN (SELECT stage_id FROM stage WHERE kind IN ('masked', 'contrastive'))",
             )?;
             for name in select.query_map([], |row| row.get::<_, String>("name"))? {
                 metrics.insert(name?, Found::Scores);

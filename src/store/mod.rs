@@ -16,6 +16,7 @@ mod finish;
 mod members;
 mod metrics;
 mod open;
+mod planned;
 mod predictions;
 mod proof;
 mod query;

@@ -223,7 +223,7 @@ struct Read {
     probabilities: Vec<f64>,
 }
 
-/// Reads a stage's predictions. With `like`, its records and truth are compared with these instead of being kept.
+/// Reads a stage's predictions. With `like`, its records are compared with these instead of being kept, and so is its truth.
 /// `None` where they differ, where there are none, or a record lacks a class.
 fn read(
     reader: &mut Reader<'_>,
@@ -251,7 +251,8 @@ fn read(
             row.iter_mut().enumerate().for_each(|(class, has)| *has = Some(class) == first);
         }
     }
-    Ok(Some(found))
+    // Classes of the same names may be of other rules.
+    Ok(Some(found).filter(|found| like.is_none_or(|set| set.truth == found.truth)))
 }
 
 impl Read {
@@ -272,23 +273,18 @@ impl Read {
         }
         if at.is_multiple_of(count) {
             self.probabilities.resize((record + 1) * count, 0.0);
+            self.truth.resize((record + 1) * count, false);
             match like {
                 Some(set) if set.records.get(record).is_none_or(|known| known != said.record) => return None,
                 Some(_) => {}
-                None => {
-                    self.records.push(said.record.to_owned());
-                    self.truth.resize((record + 1) * count, false);
-                }
+                None => self.records.push(said.record.to_owned()),
             }
         }
         self.probabilities[record * count + class] = said.probability;
-        match like {
-            // With one class for a record, of several labels the first is meant.
-            Some(set) if labels == Labels::Multi && set.truth[record * count + class] != said.label => return None,
-            Some(_) => {}
-            None => self.truth[record * count + class] = said.label,
-        }
-        Some(())
+        self.truth[record * count + class] = said.label;
+        // With one class for a record, of several labels the first is meant: that is known when all are read.
+        let differs = |set: &TestPredictions| set.truth[record * count + class] != said.label;
+        (!(labels == Labels::Multi && like.is_some_and(differs))).then_some(())
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use rusqlite::{Connection, params};
 
 use super::connection::now;
-use super::{Store, evaluation};
+use super::{Store, evaluation, planned};
 use crate::Result;
 use crate::plan::{Plan, StageKind, check_settings};
 
@@ -28,8 +28,8 @@ impl Store {
 
 fn manifests(connection: &Connection, plan: &Plan) -> rusqlite::Result<()> {
     let mut insert = connection.prepare(
-        "INSERT INTO manifest (sha256, name, path, text, first_seen_at) VALUES (?1, ?2, ?3, ?4, ?5)
-         ON CONFLICT (sha256) DO UPDATE SET path = excluded.path",
+        "INSERT INTO manifest (sha256, name, path, text, first_seen_at, comparisons) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT (sha256) DO UPDATE SET path = excluded.path, comparisons = excluded.comparisons",
     )?;
     for manifest in &plan.experiments {
         insert.execute(params![
@@ -37,7 +37,8 @@ fn manifests(connection: &Connection, plan: &Plan) -> rusqlite::Result<()> {
             manifest.name,
             manifest.path.to_string_lossy(),
             manifest.text,
-            now()
+            now(),
+            planned::written(&manifest.comparisons)
         ])?;
     }
     Ok(())
@@ -57,7 +58,8 @@ fn stages(connection: &Connection, plan: &Plan) -> rusqlite::Result<()> {
     for stage in plan.stages.iter().filter(|stage| !known.contains(&stage.id)) {
         let target = match &stage.kind {
             StageKind::Regression { targets, .. } => Some(targets.label()),
-            StageKind::Classification { .. } | StageKind::Transfer { .. } => None,
+            StageKind::Weights { name, .. } => Some(format!("weights:{name}")),
+            _ => None,
         };
         let settings = stage.settings(plan).to_string();
         check_settings(plan, stage, &settings)
@@ -87,8 +89,8 @@ fn trials(connection: &Connection, plan: &Plan) -> rusqlite::Result<()> {
     }
     let mut upsert = connection.prepare(
         "INSERT INTO trial (run_id, experiment, manifest_sha256, architecture, mix, graft, freeze, label_fraction, seed,
-                            stage_id, position, allow_overlap, current)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 1)
+                            stage_id, position, allow_overlap, variant, fold, current)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, 1)
          ON CONFLICT (run_id) DO UPDATE SET manifest_sha256 = excluded.manifest_sha256, architecture = excluded.architecture,
              mix = excluded.mix, graft = excluded.graft, freeze = excluded.freeze, position = excluded.position,
              allow_overlap = excluded.allow_overlap, current = 1",
@@ -107,7 +109,9 @@ fn trials(connection: &Connection, plan: &Plan) -> rusqlite::Result<()> {
             trial.seed as i64,
             plan.stages[trial.stage].id,
             position as i64,
-            manifest.allow_overlap
+            manifest.allow_overlap,
+            trial.variant,
+            trial.fold
         ])?;
     }
     connection.execute(

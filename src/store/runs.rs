@@ -22,6 +22,8 @@ pub struct TestSet {
     pub classes: Vec<TestClass>,
     /// How many records of which sources its stages left out, as they could not be read or a list names them: sentences.
     pub left_out: Vec<String>,
+    /// Variants that were tested on others, where there are any: this is that of the first.
+    pub other_variants: Vec<String>,
 }
 
 /// One class of a test set.
@@ -89,28 +91,37 @@ impl Store {
     /// Where the store cannot be read.
     pub fn test_sets(&self) -> Result<BTreeMap<String, TestSet>> {
         self.read(|connection| {
-            // One run of each experiment speaks for all: they share the transfer's settings.
+            // One run of each experiment, variant and fold speaks for all: they share the transfer's settings.
             let mut select = connection.prepare(
-                "WITH one AS (SELECT experiment, stage_id, settings FROM trial t JOIN stage s USING (stage_id)
-                              WHERE current = 1 AND s.status = 'done' GROUP BY experiment),
-                      class AS (SELECT one.experiment, key, iif(type = 'object', json_extract(value, '$.name'), value) AS name
+                "WITH one AS (SELECT experiment, variant, fold, stage_id, settings, min(position) AS position
+                              FROM trial t JOIN stage s USING (stage_id)
+                              WHERE current = 1 AND s.status = 'done' GROUP BY experiment, variant, fold),
+                      class AS (SELECT one.stage_id, key, iif(type = 'object', json_extract(value, '$.name'), value) AS name
                                 FROM one, json_each(one.settings, '$.transfer.classes'))
-                 SELECT one.experiment AS experiment, r.value AS records, c.name AS class, p.value AS positives,
-                        a.value IS NOT NULL AS has_auc
-                 FROM one JOIN class c ON c.experiment = one.experiment
+                 SELECT DISTINCT one.experiment AS experiment, one.variant AS variant, one.fold AS fold, one.position,
+                        r.value AS records, c.name AS class, c.key, p.value AS positives, a.value IS NOT NULL AS has_auc
+                 FROM one JOIN class c ON c.stage_id = one.stage_id
                  JOIN score r ON r.stage_id = one.stage_id AND r.split = 'test' AND r.metric = 'records' AND r.class = ''
                  JOIN score p ON p.stage_id = one.stage_id AND p.split = 'test' AND p.metric = 'positives' AND p.class = c.name
                  LEFT JOIN score a ON a.stage_id = one.stage_id AND a.split = 'test' AND a.metric = 'auc' AND a.class = c.name
-                 ORDER BY one.experiment, c.key",
+                 ORDER BY one.experiment, one.position, c.key",
             )?;
-            let mut sets: BTreeMap<String, TestSet> = BTreeMap::new();
+            let mut folds: Vec<(String, Option<String>, Option<u8>, TestSet)> = Vec::new();
             let mut rows = select.query([])?;
             while let Some(row) = rows.next()? {
-                let set = sets.entry(row.get("experiment")?).or_default();
-                set.records = row.get::<_, f64>("records")? as usize;
+                let (experiment, variant, fold) = (row.get("experiment")?, row.get("variant")?, row.get("fold")?);
+                let records = row.get::<_, f64>("records")? as usize;
                 let positives = row.get::<_, f64>("positives")? as usize;
-                set.classes.push(TestClass { name: row.get("class")?, positives, has_auc: row.get("has_auc")? });
+                let class = TestClass { name: row.get("class")?, positives, has_auc: row.get("has_auc")? };
+                match folds.last_mut().filter(|last| last.0 == experiment && last.1 == variant && last.2 == fold) {
+                    Some((.., set)) => set.classes.push(class),
+                    None => {
+                        let set = TestSet { records, classes: vec![class], ..TestSet::default() };
+                        folds.push((experiment, variant, fold, set));
+                    }
+                }
             }
+            let mut sets = by_experiment(folds);
             for (experiment, set) in &mut sets {
                 set.left_out = left_out(connection, experiment)?;
             }
@@ -153,6 +164,42 @@ impl Store {
     /// Where the store cannot be read, or has none.
     pub fn manifest(&self, sha256: &str) -> Result<StoredManifest> {
         self.read(|connection| manifest(connection, sha256))
+    }
+}
+
+/// Test sets of experiments from those of their variants and folds: folds are added up, and the first variant's is told.
+fn by_experiment(folds: Vec<(String, Option<String>, Option<u8>, TestSet)>) -> BTreeMap<String, TestSet> {
+    let mut variants: Vec<(String, Option<String>, TestSet)> = Vec::new();
+    for (experiment, variant, _, set) in folds {
+        match variants.iter_mut().find(|known| known.0 == experiment && known.1 == variant) {
+            Some((.., whole)) => whole.add(set),
+            None => variants.push((experiment, variant, set)),
+        }
+    }
+    let mut sets: BTreeMap<String, TestSet> = BTreeMap::new();
+    for (experiment, variant, set) in variants {
+        match sets.get_mut(&experiment) {
+            None => drop(sets.insert(experiment, set)),
+            Some(first) if first.records == set.records && first.classes == set.classes => {}
+            Some(first) => first.other_variants.extend(variant),
+        }
+    }
+    sets
+}
+
+impl TestSet {
+    /// Adds the records of another fold.
+    fn add(&mut self, other: TestSet) {
+        self.records += other.records;
+        for class in other.classes {
+            match self.classes.iter_mut().find(|known| known.name == class.name) {
+                Some(known) => {
+                    known.positives += class.positives;
+                    known.has_auc &= class.has_auc;
+                }
+                None => self.classes.push(class),
+            }
+        }
     }
 }
 

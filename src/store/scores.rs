@@ -1,10 +1,11 @@
 //! Scores of stages: of classifiers by class, of regressions by target and source.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 
 use super::rows::{self, TableRow};
 use super::{ClassScore, MeasuredRecord, MeasuredSource, MeasuredTarget, Store};
 use crate::Result;
+use crate::metrics::NamedMetric;
 
 impl Store {
     /// The scores of a classifier on its test records, by metric and class.
@@ -18,6 +19,23 @@ impl Store {
                  WHERE stage_id = ?1 AND split = 'test' ORDER BY metric, score.class",
             )?;
             rows::all(&mut select, [stage])
+        })
+    }
+
+    /// A metric of a classifier on its validation records, at the epoch that is kept; `None` where it is not defined, or the
+    /// stage is not done.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn validation_score(&self, stage: &str, metric: &NamedMetric) -> Result<Option<f64>> {
+        let class = metric.of.as_deref().unwrap_or_default();
+        self.read(|connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT value FROM score JOIN stage USING (stage_id)
+                 WHERE stage_id = ?1 AND status = 'done' AND split = 'validation' AND metric = ?2 AND class = ?3",
+            )?;
+            let value = select.query_row([stage, &metric.name, class], |row| row.get("value")).optional()?;
+            Ok(value.flatten())
         })
     }
 

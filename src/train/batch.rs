@@ -18,6 +18,8 @@ use super::gradients::each_trained;
 pub(super) struct Batch<'a, D: Backend> {
     /// (batch, length, leads), or (batch, 1, features).
     pub x: &'a Var<D>,
+    /// How many records it is of.
+    pub records: usize,
     /// Whether x are features.
     pub of_features: bool,
     pub target: &'a Loss,
@@ -40,7 +42,7 @@ impl<D: Backend> Batch<'_, D> {
         if micro_batches > 1 && !self.of_features {
             return self.in_micro_batches(device, net, micro_batches, sum);
         }
-        let batch = self.x.dims().0 as f64;
+        let batch = self.records as f64;
         let mut pass = Pass::training((self.random)(0));
         let output = if self.of_features { net.head(self.x, &mut pass)? } else { net.forward(self.x, &mut pass)? }; // (batch, 1, outputs)
         let scalar = loss(&mut pass.trace, &output, self.target, 1.0, batch, sum)?; // (1, 1, 1)
@@ -67,7 +69,7 @@ impl<D: Backend> Batch<'_, D> {
         // The head over the whole batch, back to the features.
         let mut pass = Pass::training((self.random)(0));
         let output = net.head(&features, &mut pass)?; // (batch, 1, outputs)
-        let scalar = loss(&mut pass.trace, &output, self.target, 1.0, batch as f64, sum)?;
+        let scalar = loss(&mut pass.trace, &output, self.target, 1.0, self.records as f64, sum)?;
         let (mut gradients, of_features) = pass.trace.backward_to_start(scalar, &features)?;
         drop(features);
         // The backbones once more, from the gradients of their features.

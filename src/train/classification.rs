@@ -11,7 +11,9 @@ use super::{Outcome, Prediction, Score, Trained, Training, Watch};
 use crate::Result;
 use crate::data::{Datasets, Pick, Record, Split, Subset, classes_of};
 use crate::error::Error;
-use crate::manifest::{Class, ClassWeights, Freeze, Fusion, Labels, StoppingMetric, Transfer, TransferLoss};
+use crate::manifest::{
+    Class, ClassWeights, Freeze, Fusion, GraftedPart, Labels, StoppingMetric, Transfer, TransferLoss,
+};
 use crate::metrics::registry::{Accuracy, Auc, F1};
 use crate::metrics::{ClassifierMetric, Predictions};
 use crate::nn::Network;
@@ -29,6 +31,19 @@ pub struct Graft<'a, D: Backend> {
     pub fusion: Fusion,
     /// Which blocks hold still; `None` from scratch.
     pub freeze: Option<&'a Freeze>,
+}
+
+impl<D: Backend> Graft<'_, D> {
+    /// Puts what `part` says of the donors into `network`.
+    fn into(&self, network: &mut Network<D>, part: GraftedPart) -> Result<()> {
+        for (number, donor) in self.donors.iter().enumerate() {
+            network.graft(number, donor);
+        }
+        match (part, self.donors) {
+            (GraftedPart::Hidden, [donor]) => network.graft_hidden(donor),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Trains a classifier as `settings` say, and tests the best epoch once, unless there is nobody to test it on.
@@ -61,9 +76,7 @@ pub fn transfer<D: Backend>(
     let (backbones, outputs) = ((graft.backbones, graft.fusion), settings.classes.len());
     let random = &mut randomness.weights();
     let mut network = Network::new(*device, architecture, signal.shape(), backbones, outputs, random)?;
-    for (number, donor) in graft.donors.iter().enumerate() {
-        network.graft(number, donor);
-    }
+    graft.into(&mut network, settings.graft)?;
     train_task(training, &task, &configuration, network, watch)
 }
 

@@ -16,6 +16,8 @@ pub(super) enum Curve {
     LearningRate,
     /// The mean norm of the gradients before they were clipped.
     GradientNorm,
+    /// Something that learning from signals alone is measured by.
+    Own(&'static str),
     /// A metric of all classes, or of all that is measured or one target of several.
     Metric(NamedMetric),
 }
@@ -37,6 +39,7 @@ impl Curve {
             Curve::Loss => StoppingMetric::Loss.name().into(),
             Curve::LearningRate => "learning_rate".into(),
             Curve::GradientNorm => "gradient_norm".into(),
+            Curve::Own(name) => (*name).into(),
             Curve::Metric(metric) => metric.column().into(),
         }
     }

@@ -10,10 +10,12 @@ use crate::error::{Blame, Error};
 use crate::nn::{Network, Pass};
 use crate::ops::Backend;
 use crate::ops::step::gather::{gather, keep};
+use crate::ops::step::loss::Loss;
 use crate::tensor::{Var, device_error};
 
 use super::Watch;
-use super::examples::{Augments, Examples};
+use super::examples::{Augments, Examples, Prepared};
+use super::pretext::Pretext;
 
 /// Examples in one pass where nothing is trained.
 const INFERENCE_BATCH: usize = 64;
@@ -80,9 +82,9 @@ impl<'a, D: Backend> DataLoader<'a, D> {
         let examples = self.examples;
         scope.spawn(move || {
             // Nobody listens any more where training ended early.
-            let _ = batches.iter().try_for_each(|batch| sender.send(examples.signals(batch, augments)));
+            let _ = batches.iter().try_for_each(|batch| sender.send(examples.prepared(batch, augments)));
         });
-        Batches::Prepared { shape, ready }
+        Batches::Prepared(ready)
     }
 
     /// Outputs of `net` for all examples, (examples, outputs), in order: those of several windows of a record joined. Waits for
@@ -91,12 +93,38 @@ impl<'a, D: Backend> DataLoader<'a, D> {
     /// # Errors
     /// Where the device fails, and where the watch says stop.
     pub(super) fn predict(&self, device: &D, net: &mut Network<D>, watch: &dyn Watch) -> Result<Vec<f32>> {
+        if let Some(pretext) = self.examples.pretext() {
+            return self.worth(device, net, pretext, watch);
+        }
         let of_features = self.features.is_some();
         let mut pass = |x: &Var<D>| match of_features {
             true => net.head(x, &mut Pass::inference()),
             false => net.forward(x, &mut Pass::inference()),
         };
         Ok(self.examples.joined(self.infer(device, &mut pass, watch)?.into_values(device)?))
+    }
+
+    /// What outputs are worth where labels do not say it, (rows, numbers): see [`Pretext::worth`].
+    fn worth(&self, device: &D, net: &mut Network<D>, pretext: &Pretext, watch: &dyn Watch) -> Result<Vec<f32>> {
+        let order: Vec<usize> = (0..self.examples.rows()).collect();
+        let batches = super::setup::batches(&order, pretext.batch(INFERENCE_BATCH));
+        std::thread::scope(|scope| {
+            let mut loaded = self.batches(scope, &batches, None);
+            let mut worth = Vec::new();
+            for batch in &batches {
+                if watch.stopped() {
+                    return Err(Error::interrupted());
+                }
+                let (x, target) = loaded.next(device, batch)?;
+                let target = target.ok_or_else(|| Error::internal("a batch came without what it is measured by"))?;
+                let outputs = net.forward(&x, &mut Pass::inference())?.values()?;
+                if outputs.iter().any(|output| !output.is_finite()) {
+                    return Ok(vec![f32::NAN]);
+                }
+                worth.extend(pretext.worth(batch.len(), &outputs, &target));
+            }
+            Ok(worth)
+        })
     }
 
     /// What `pass` gives for all rows, in order; fewer at a time where there is no memory for more.
@@ -121,7 +149,7 @@ impl<'a, D: Backend> DataLoader<'a, D> {
                 if watch.stopped() {
                     return Err(Error::interrupted());
                 }
-                let x = loaded.next(device, batch)?; // (batch, length, leads) or (batch, 1, features)
+                let (x, _) = loaded.next(device, batch)?; // (batch, length, leads) or (batch, 1, features)
                 let y = pass(&x)?; // (batch, 1, width)
                 if number == 0 {
                     rows = Rows::new(device, order.len(), y.dims().2)?;
@@ -154,7 +182,7 @@ fn upload<D: Backend>(device: &D, table: &mut D::Table, examples: &Examples<'_>)
 /// Batches of one epoch.
 pub(super) enum Batches<'a, D: Backend> {
     /// Signals that a thread prepares.
-    Prepared { shape: (usize, usize), ready: Receiver<Result<Vec<f32>>> },
+    Prepared(Receiver<Result<Prepared>>),
     /// Signals on the device.
     Resident { shape: (usize, usize), table: &'a D::Table, augments: Option<&'a Augments<'a>> },
     /// Features.
@@ -162,17 +190,19 @@ pub(super) enum Batches<'a, D: Backend> {
 }
 
 impl<D: Backend> Batches<'_, D> {
-    /// The next batch, (batch, length, leads) or (batch, 1, features).
-    pub(super) fn next(&mut self, device: &D, batch: &[usize]) -> Result<Var<D>> {
+    /// The next batch, (batch, length, leads) or (batch, 1, features), and what it is measured by where its labels do not
+    /// say it.
+    pub(super) fn next(&mut self, device: &D, batch: &[usize]) -> Result<(Var<D>, Option<Loss>)> {
         match self {
-            Batches::Features(features) => features.batch(device, batch),
+            Batches::Features(features) => Ok((features.batch(device, batch)?, None)),
             Batches::Resident { shape: (leads, length), table, augments } => {
                 let changes = augments.map(|augments| augments.draw(batch, (*leads, *length)));
-                gather(device, table, batch, (*length, *leads), changes.as_deref())
+                Ok((gather(device, table, batch, (*length, *leads), changes.as_deref())?, None))
             }
-            Batches::Prepared { shape: (leads, length), ready } => {
-                let values = ready.recv().map_err(|_| Error::internal("batches are no longer prepared"))??;
-                Var::input(device, values, (batch.len(), *length, *leads))
+            Batches::Prepared(ready) => {
+                let Prepared { values, shape, target } =
+                    ready.recv().map_err(|_| Error::internal("batches are no longer prepared"))??;
+                Ok((Var::input(device, values, shape)?, target))
             }
         }
     }

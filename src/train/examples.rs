@@ -8,8 +8,11 @@ use crate::data::{Dataset, Datasets, Pick};
 use crate::error::Error;
 use crate::manifest::{Augment, Normalize, Signal};
 use crate::ops::step::gather::Change;
+use crate::ops::step::loss::Loss;
+use crate::tensor::Shape3;
 
 use super::labels::ExampleLabels;
+use super::pretext::Pretext;
 use super::windows::{self, Windows};
 use super::{Randomness, augment};
 
@@ -20,6 +23,8 @@ pub(super) struct Examples<'a> {
     picks: &'a [Pick],
     scaling: Option<&'a Scaling>,
     windows: Windows,
+    /// What is learned of them where it is not their labels.
+    pretext: Option<&'a Pretext>,
     /// What they are measured against.
     pub labels: &'a ExampleLabels,
     /// (leads, length) of what a network sees at once.
@@ -118,13 +123,23 @@ impl<'a> Examples<'a> {
         labels: &'a ExampleLabels,
     ) -> Self {
         let windows = Windows::of_evaluation(signal, samples(datasets, picks));
-        Self { datasets, picks, scaling, windows, labels, shape: signal.shape() }
+        Self { datasets, picks, scaling, windows, pretext: None, labels, shape: signal.shape() }
     }
 
     /// The same examples to be trained on: with the windows that are for that.
     pub(super) fn trained_on(self, signal: &Signal) -> Self {
         let windows = Windows::of_training(signal, samples(self.datasets, self.picks));
         Self { windows, ..self }
+    }
+
+    /// The same examples, of which `pretext` is learned.
+    pub(super) fn taught_by(self, pretext: Option<&'a Pretext>) -> Self {
+        Self { pretext, ..self }
+    }
+
+    /// What is learned of them where it is not their labels.
+    pub(super) fn pretext(&self) -> Option<&'a Pretext> {
+        self.pretext
     }
 
     /// Records.
@@ -139,7 +154,27 @@ impl<'a> Examples<'a> {
 
     /// Whether rows are the same in each epoch, but for what `augments` changes.
     pub(super) fn are_fixed(&self) -> bool {
-        self.windows != Windows::Drawn
+        self.windows != Windows::Drawn && self.pretext.is_none()
+    }
+
+    /// Samples of what a row shows that were recorded, and are no padding.
+    pub(super) fn recorded(&self, row: usize) -> usize {
+        let (example, start) = match &self.windows {
+            Windows::Whole | Windows::Drawn => (row, 0),
+            Windows::Fixed { rows, .. } => (rows[row].0 as usize, rows[row].1 as usize),
+        };
+        let pick = &self.picks[example];
+        let samples = self.datasets.get(&*pick.source).map_or(0, |dataset| dataset.samples_of(pick.record));
+        samples.saturating_sub(start).min(self.shape.1)
+    }
+
+    /// A batch of `rows`, and what its outputs are measured by where that is not the labels.
+    pub(super) fn prepared(&self, rows: &[usize], augments: Option<&Augments<'_>>) -> Result<Prepared> {
+        if let Some(pretext) = self.pretext {
+            return pretext.prepared(self, rows, augments);
+        }
+        let (leads, length) = self.shape;
+        Ok(Prepared { values: self.signals(rows, augments)?, shape: (rows.len(), length, leads), target: None })
     }
 
     /// What `outputs` (rows, outputs) say of the records, (records, outputs).
@@ -200,6 +235,17 @@ impl<'a> Examples<'a> {
     }
 }
 
+/// A batch on the host.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    /// As `shape` says.
+    pub values: Vec<f32>,
+    /// (batch, length, leads).
+    pub shape: Shape3,
+    /// What the outputs are measured by; none where the labels of the batch say it.
+    pub target: Option<Loss>,
+}
+
 /// How many samples the records of `picks` have.
 fn samples<'a>(datasets: &'a Datasets, picks: &'a [Pick]) -> impl Iterator<Item = usize> + 'a {
     // Whose records are not loaded is told when they are read.
@@ -207,7 +253,7 @@ fn samples<'a>(datasets: &'a Datasets, picks: &'a [Pick]) -> impl Iterator<Item 
 }
 
 /// Which random changes, and from which stream; windows are drawn from the same epoch's.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Augments<'a> {
     pub list: &'a [Augment],
     pub sampling_rate: f64,

@@ -208,6 +208,9 @@ impl<'a, D: Backend> Fit<'a, D> {
             return Err(setup.diverged("a validation output is not a finite number", state.epoch));
         }
         let examples = validation.examples();
+        if let Some(pretext) = examples.pretext() {
+            return Ok(pretext.metrics(&outputs));
+        }
         let every: Vec<usize> = (0..examples.len()).collect();
         let (loss, _) = setup.configuration.objective.loss(examples.labels, &every)?.evaluate(&outputs);
         task.evaluate(loss, &outputs)

@@ -3,7 +3,7 @@
 use super::gradients::each_trained;
 use crate::Result;
 use crate::manifest::L2Sp;
-use crate::nn::{Network, Role};
+use crate::nn::{HIDDEN, Network, Place, Role};
 use crate::ops::Backend;
 use crate::tensor::upstream::Storage;
 use crate::tensor::{Flat, Gradients, Param, device_error};
@@ -30,7 +30,7 @@ impl<D: Backend> L2SpAnchor<D> {
         let mut weights = Vec::new();
         net.copied()?.visit(|place, param| {
             if place.role == Role::Parameter {
-                let grafted = place.backbone.is_some() && is_weight(param);
+                let grafted = is_grafted(&place) && is_weight(param);
                 weights.push(grafted.then(|| param.value.clone()));
             }
         });
@@ -44,7 +44,7 @@ impl<D: Backend> L2SpAnchor<D> {
     pub(super) fn pull(&self, device: &D, net: &mut Network<D>, gradients: &mut Gradients<D>) -> Result<()> {
         let L2Sp { alpha, beta } = self.strengths;
         each_trained(net, |number, place, param| {
-            let strength = if place.backbone.is_some() { alpha } else { beta };
+            let strength = if is_grafted(&place) { alpha } else { beta };
             if strength == 0.0 || !is_weight(param) {
                 return Ok(());
             }
@@ -53,6 +53,11 @@ impl<D: Backend> L2SpAnchor<D> {
             device.pull(gradient, strength as f32, &param.value, origin).map_err(device_error)
         })
     }
+}
+
+/// Whether it is of what was grafted.
+fn is_grafted(place: &Place<'_>) -> bool {
+    place.backbone.is_some() || place.block == HIDDEN
 }
 
 /// Whether it is a matrix or kernel, not a bias, scale or shift.

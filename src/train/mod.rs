@@ -29,16 +29,19 @@
 //!
 //! # The rest
 //!
-//! - *What is learned*: `regression` and `classification` are the two tasks, `labels` what examples are measured
+//! - *What is learned*: `regression` and `classification` are the two tasks with labels, `self_supervised` those without, whose
+//!   batches `pretext` makes, `labels` what examples are measured
 //!   against, `objective` the losses, `by_source` scores apart by source, `elsewhere` what a trained network is worth on
 //!   records of other sources.
 //! - *What is seen*: `examples` are records as a network sees them, `windows` which part of each it sees and how several are
 //!   joined, `augment` their random changes, `curriculum` which of them take part when, `randomness` every random stream.
 //! - *How it is moved*: `schedule` is the learning rate over time, `gradients` clipping, `l2_sp` the pull to what was
 //!   grafted, `optimizer` the update, `timeline` when something changes as planned.
+//! - *Where it comes from*: `foreign` puts weights of other programs into a network.
 //! - *How it goes on*: `state` is all that decides how a training goes on, `saving` its file.
 
 pub mod checkpoint;
+pub mod foreign;
 
 mod augment;
 mod batch;
@@ -57,10 +60,12 @@ mod l2_sp;
 mod labels;
 mod objective;
 mod optimizer;
+mod pretext;
 mod randomness;
 mod regression;
 mod saving;
 mod schedule;
+mod self_supervised;
 mod setup;
 mod state;
 mod task;
@@ -79,4 +84,5 @@ pub use optimizer::Optimizer as Stepper;
 pub use randomness::Randomness;
 pub use regression::regression;
 pub use saving::Saving;
+pub use self_supervised::{contrastive, masked};
 pub use training::{Trained, Training, Watch};

@@ -28,6 +28,21 @@ impl Randomness {
         Self { seed, stage: "classification".to_owned() }
     }
 
+    /// Of masked reconstruction.
+    pub fn masked(seed: u64) -> Self {
+        Self { seed, stage: "masked".to_owned() }
+    }
+
+    /// Of contrastive learning.
+    pub fn contrastive(seed: u64) -> Self {
+        Self { seed, stage: "contrastive".to_owned() }
+    }
+
+    /// Of the views `number` of a stage of two views: what changes one has no part in the other.
+    pub(super) fn of_view(&self, number: usize) -> Self {
+        Self { seed: self.seed, stage: format!("{}, view {number}", self.stage) }
+    }
+
     /// Of a transfer stage.
     pub fn transfer(seed: u64) -> Self {
         Self { seed, stage: "transfer".to_owned() }
@@ -61,6 +76,26 @@ impl Randomness {
         self.stream("window", ((epoch as u64) << 32) + index as u64)
     }
 
+    /// What is masked of example `index` in `epoch`, from 0.
+    pub(super) fn mask(&self, epoch: usize, index: usize) -> ChaCha8Rng {
+        self.stream("mask", ((epoch as u64) << 32) + index as u64)
+    }
+
+    /// What is masked of example `index` where nothing is trained.
+    pub(super) fn mask_of_evaluation(&self, index: usize) -> ChaCha8Rng {
+        self.stream("mask of evaluation", index as u64)
+    }
+
+    /// Where a view of example `index` lies in `epoch`, from 0.
+    pub(super) fn view(&self, epoch: usize, index: usize) -> ChaCha8Rng {
+        self.stream("view", ((epoch as u64) << 32) + index as u64)
+    }
+
+    /// Where a view of example `index` lies where nothing is trained.
+    pub(super) fn view_of_evaluation(&self, index: usize) -> ChaCha8Rng {
+        self.stream("view of evaluation", index as u64)
+    }
+
     fn stream(&self, what: &str, index: u64) -> ChaCha8Rng {
         seed::stream(self.seed, &format!("{what} of {}", self.stage), index)
     }
@@ -80,7 +115,9 @@ mod tests {
     fn stages(seed: u64) -> Vec<Randomness> {
         let regressions = [&[Target::HR][..], &[Target::PR], &[Target::QT], &[Target::QRS], &[Target::HR, Target::QRS]];
         let regressions = regressions.map(|targets| Randomness::regression(targets, seed));
-        regressions.into_iter().chain([Randomness::classification(seed), Randomness::transfer(seed)]).collect()
+        let alone = [Randomness::masked(seed), Randomness::contrastive(seed), Randomness::contrastive(seed).of_view(1)];
+        let classifiers = [Randomness::classification(seed), Randomness::transfer(seed)];
+        regressions.into_iter().chain(classifiers).chain(alone).collect()
     }
 
     /// The weights that are drawn, tensor by tensor: those that a norm starts with are the same in all networks.
@@ -137,11 +174,20 @@ mod tests {
             let streams = [stage.weights(), stage.order(0), stage.order(1), stage.dropout(0, 0), stage.dropout(0, 1)];
             let more = [stage.dropout(1, 0), stage.augment(0, 0), stage.augment(0, 1), stage.augment(1, 0)];
             let windows = [stage.window(0, 0), stage.window(0, 1), stage.window(1, 0)];
-            streams.into_iter().chain(more).chain(windows).map(|mut stream| stream.next_u64()).collect::<Vec<_>>()
+            let masks = [stage.mask(0, 0), stage.mask(1, 0), stage.mask_of_evaluation(0)];
+            let views = [stage.view(0, 0), stage.view(1, 0), stage.view_of_evaluation(0)];
+            streams
+                .into_iter()
+                .chain(more)
+                .chain(windows)
+                .chain(masks)
+                .chain(views)
+                .map(|mut stream| stream.next_u64())
+                .collect::<Vec<_>>()
         };
         let all: Vec<u64> = [stages(3), stages(4)].concat().iter().flat_map(&draws).collect();
         let different: std::collections::BTreeSet<&u64> = all.iter().collect();
-        assert_eq!(different.len(), 2 * 7 * 12);
+        assert_eq!(different.len(), 2 * 10 * 18);
         assert_eq!(all, [stages(3), stages(4)].concat().iter().flat_map(&draws).collect::<Vec<_>>());
         // Reading one to the end moves no other.
         let mut stage = stages(3).remove(0).order(0);

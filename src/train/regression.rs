@@ -37,7 +37,20 @@ pub fn regression<D: Backend>(
     let Training { device, signal, architecture, randomness, split, datasets } = training;
     let task = RegressionTask::new(split, datasets, targets)?;
     let nothing_frozen = Freeze::default();
-    let configuration = TrainingConfiguration {
+    let configuration = configuration(training, settings, &nothing_frozen);
+    let one = (1, Fusion::Concat);
+    let random = &mut randomness.weights();
+    let network = Network::new(*device, architecture, signal.shape(), one, targets.len(), random)?;
+    train_task(training, &task, &configuration, network, watch)
+}
+
+/// How a network is trained as `settings` say.
+pub(super) fn configuration<'a, D>(
+    training: &'a Training<'_, D>,
+    settings: &'a Regression,
+    freeze: &'a Freeze,
+) -> TrainingConfiguration<'a> {
+    TrainingConfiguration {
         epochs: settings.epochs,
         batch_size: settings.batch_size,
         optimizer: &settings.optimizer,
@@ -49,16 +62,12 @@ pub fn regression<D: Backend>(
             RegressionLoss::Mse => Objective::Mse,
             RegressionLoss::Huber { delta } => Objective::Huber(delta),
         },
-        freeze: &nothing_frozen,
-        curriculum: &split.epochs,
+        freeze,
+        curriculum: &training.split.epochs,
         augment: &settings.augment,
-        sampling_rate: signal.sampling_rate,
-        randomness,
-    };
-    let one = (1, Fusion::Concat);
-    let random = &mut randomness.weights();
-    let network = Network::new(*device, architecture, signal.shape(), one, targets.len(), random)?;
-    train_task(training, &task, &configuration, network, watch)
+        sampling_rate: training.signal.sampling_rate,
+        randomness: &training.randomness,
+    }
 }
 
 /// Means and standard deviations of the targets, in the metadata of a checkpoint.

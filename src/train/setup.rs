@@ -13,7 +13,7 @@ use super::state::State;
 use super::timeline::Timeline;
 use crate::Result;
 use crate::error::{Blame, Error};
-use crate::nn::{FreezeState, Network};
+use crate::nn::{FreezeState, HIDDEN, Network};
 use crate::ops::Backend;
 use crate::tensor::Gradients;
 
@@ -93,10 +93,14 @@ impl<'a, D: Backend> Setup<'a, D> {
     fn gradients(&self, state: &mut State<D>, loaded: &mut Batches<'_, D>, batch: &[usize]) -> Result<Gradients<D>> {
         let State { epoch, step, .. } = *state;
         let number = (epoch * self.most_steps + step) as u64;
-        let x = loaded.next(self.device, batch)?; // (batch, length, leads) or (batch, 1, features)
-        let target = self.configuration.objective.loss(self.examples.labels, batch)?;
+        let (x, target) = loaded.next(self.device, batch)?; // (batch, length, leads) or (batch, 1, features)
+        let target = match target {
+            Some(target) => target,
+            None => self.configuration.objective.loss(self.examples.labels, batch)?,
+        };
         let random = |micro_batch: usize| self.configuration.randomness.dropout(number, micro_batch);
-        let task = Batch { x: &x, of_features: loaded.gives_features(), target: &target, random: &random };
+        let records = batch.len();
+        let task = Batch { x: &x, records, of_features: loaded.gives_features(), target: &target, random: &random };
         loop {
             match task.gradients(self.device, &mut state.net, state.micro_batches, &mut state.losses) {
                 Err(error) if error.blame == Blame::Memory => {
@@ -115,7 +119,9 @@ impl<'a, D: Backend> Setup<'a, D> {
 
     /// Which blocks hold still in `epoch` (from 0), and how, from the input up.
     pub(super) fn freeze_states(&self, epoch: usize) -> Vec<FreezeState> {
-        self.blocks.iter().map(|block| self.freeze_state(epoch, block)).collect()
+        let hidden = self.grafted.has_hidden().then_some(HIDDEN);
+        let blocks = self.blocks.iter().map(String::as_str).chain(hidden);
+        blocks.map(|block| self.freeze_state(epoch, block)).collect()
     }
 
     /// Holds the blocks of `net` as the freeze does in `epoch`.
@@ -164,6 +170,13 @@ impl<'a, D: Backend> Setup<'a, D> {
 
 /// How many micro-batches to work on a batch of `batch` records in, where `count` need too much memory.
 fn more_micro_batches<D: Backend>(count: usize, batch: usize, net: &mut Network<D>, error: &Error) -> Result<usize> {
+    if net.pieces().is_some() {
+        let what = format!(
+            "a batch of {batch} records: {}; masked reconstruction does not work on parts of it",
+            error.message
+        );
+        return Err(Error::memory(format!("{what}: lower masked.batch_size")));
+    }
     if !net.knows_no_batch() {
         return Err(Error::memory(format!(
             "a batch of {batch} records: {}; it cannot be worked on in parts, because batch norms use the statistics \

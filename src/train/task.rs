@@ -7,6 +7,7 @@ use super::curves::ValidationMetrics;
 use super::examples::{Examples, Scaling};
 use super::fit::Fit;
 use super::labels::{ExampleLabels, picks};
+use super::pretext::Pretext;
 use super::{Outcome, Trained, Training, Watch};
 use crate::Result;
 use crate::data::Subset;
@@ -18,13 +19,18 @@ pub(super) trait Task {
     /// What the records of a part of the split are measured against.
     fn labels(&self, subset: Subset) -> &ExampleLabels;
 
+    /// What is learned where it is not the labels; these say nothing then, nor does [`Task::evaluate`].
+    fn pretext(&self) -> Option<&Pretext> {
+        None
+    }
+
     /// How good `outputs` (records, outputs) on the validation records are; `loss` is their loss.
     ///
     /// # Errors
     /// Where a metric cannot be computed.
     fn evaluate(&self, loss: f64, outputs: &[f32]) -> Result<ValidationMetrics>;
 
-    /// Adds to `outcome` what `outputs` (records, outputs) of the best epoch on a part of the split are worth.
+    /// Adds to `outcome` what `outputs` (records, outputs), or what they are worth, of the best epoch on a part of the split are worth.
     ///
     /// # Errors
     /// As [`Task::evaluate`].
@@ -50,6 +56,7 @@ pub(super) fn train_task<D: Backend>(
     let scaling = Scaling::from_training_records(signal, datasets, &split.train)?;
     let examples =
         |subset| Examples::new(signal, datasets, picks(split, subset), scaling.as_ref(), task.labels(subset));
+    let examples = |subset| examples(subset).taught_by(task.pretext());
     let [train, validation, test] = Subset::ALL.map(examples);
     let train = train.trained_on(signal);
 

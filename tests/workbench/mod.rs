@@ -143,6 +143,7 @@ labels = "multi"
 epochs = 2
 {more}
 [trials]
+random_probe = false
 mix = ["half"]
 architecture = ["tiny"]
 from = [["hr"]]

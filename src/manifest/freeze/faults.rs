@@ -1,7 +1,8 @@
 //! What is wrong with a freeze, and what a rule has to know to say so.
 
 use crate::declare::{Faults, Places, Problem, hint, list};
-use crate::manifest::{Exclude, Manifest, glob_matches};
+use crate::manifest::{Donor, Exclude, GraftedPart, Manifest, glob_matches};
+use crate::nn::HIDDEN;
 
 /// What is wrong with one freeze, told key by key; a value that was already faulty gets no second problem.
 #[derive(Debug)]
@@ -38,7 +39,8 @@ impl<'a> FreezeFaults<'a> {
     /// other lists say are not among them.
     pub fn architectures(&self) -> Vec<(&'a str, Vec<String>)> {
         let Manifest { trials, architectures, .. } = self.manifest;
-        if !self.is_used() || trials.mix.is_empty() {
+        let grafts_some = |graft: &Vec<Donor>| !trials.mix.is_empty() || !graft.iter().any(Donor::is_of_mix);
+        if !self.is_used() || !trials.from.iter().any(grafts_some) {
             return Vec::new();
         }
         let is_excluded = |architecture: &String| {
@@ -52,7 +54,8 @@ impl<'a> FreezeFaults<'a> {
     /// Tells of a block name at `key` that stands for no block of an architecture it is combined with, nor for one of
     /// `others`.
     pub fn pattern(&mut self, pattern: &str, key: &[&str], others: &[&str]) {
-        if others.iter().any(|other| glob_matches(pattern, other)) {
+        let is_hidden = pattern == HIDDEN && self.manifest.transfer.graft == GraftedPart::Hidden;
+        if is_hidden || others.iter().any(|other| glob_matches(pattern, other)) {
             return;
         }
         for (architecture, blocks) in self.architectures() {

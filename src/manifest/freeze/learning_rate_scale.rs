@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{FreezeFaults, FreezeKey, FreezeRule};
 use crate::declare::{Key, Range, Type};
 use crate::manifest::glob_matches;
+use crate::nn::HIDDEN;
 
 impl FreezeKey for BTreeMap<String, f64> {
     const KEY: Key = Key::new(
@@ -20,6 +21,8 @@ impl FreezeRule for BTreeMap<String, f64> {
     /// That of the matching name with the most letters beside `*` and `?` (of equal ones the first in alphabetical
     /// order), 1 where none matches.
     fn learning_rate(&self, block: &str) -> f64 {
+        // A hidden layer that is grafted is the head's, where it is not named itself.
+        let block = if block == HIDDEN && !self.contains_key(HIDDEN) { "head" } else { block };
         let matching = self.iter().filter(|(pattern, _)| glob_matches(pattern, block));
         matching
             .rev()

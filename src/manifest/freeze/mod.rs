@@ -45,6 +45,11 @@ impl Freeze {
         self.rules().any(FreezeRule::freezes_all)
     }
 
+    /// The same of a network with fresh weights, whose batch norms have no statistics that could hold still.
+    pub fn of_fresh(&self) -> Freeze {
+        Freeze { batch_norm: BatchNormMode::Adapt, ..self.clone() }
+    }
+
     /// Whether `block` holds still in `epoch` (from 0); `blocks` are all of the backbone's, from the input up.
     pub fn freezes(&self, epoch: usize, block: &str, blocks: &[String]) -> bool {
         self.rules().any(|rule| rule.freezes(epoch, block, blocks))

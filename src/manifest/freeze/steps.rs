@@ -4,12 +4,14 @@ use super::{FreezeFaults, FreezeKey, FreezeRule};
 use crate::declare::Type;
 use crate::declare::{Key, Value as _, count, list_of, sequence, table};
 use crate::manifest::glob_matches;
+use crate::nn::HIDDEN;
 
 table! {
     /// One step of a freeze schedule.
     pub struct FreezeStep {
         /// Blocks that hold still (`*` and `?` as in globs); `ecgraft architectures KIND` lists their names. `stem` is known
-        /// to every kind: the layers before the first block, if it has any.
+        /// to every kind: the layers before the first block, if it has any. `hidden` is the head's hidden layer, where
+        /// `transfer.graft` takes it along.
         pub blocks: Vec<String> = ["*"] in list_of(&Type::Text(1), 1);
         /// How many epochs.
         pub epochs: Option<usize> = none in count(1.0, 1e6), absent "to the end; only in the last step", example "4";
@@ -36,7 +38,8 @@ impl FreezeRule for Vec<FreezeStep> {
 
     fn freezes(&self, epoch: usize, block: &str, _blocks: &[String]) -> bool {
         let ruling = self.get(ends(self).take_while(|end| *end <= epoch).count());
-        ruling.is_some_and(|step| step.blocks.iter().any(|pattern| glob_matches(pattern, block)))
+        let means = |pattern: &String| if block == HIDDEN { pattern == block } else { glob_matches(pattern, block) };
+        ruling.is_some_and(|step| step.blocks.iter().any(means))
     }
 
     fn thaws(&self, _blocks: &[String]) -> Vec<usize> {

@@ -1,13 +1,14 @@
 //! Words of the two stages.
 
 use crate::declare::{Type, Words, known as words, list_of as list, open};
+use crate::manifest::Target;
 
 pub(in crate::manifest) const TARGET: Words = open(
     words(
         "target",
         &[("hr", "heart rate, bpm"), ("pr", "PR interval, ms"), ("qt", "QT interval, ms"), ("qrs", "QRS duration, ms")],
     ),
-    &["classification"],
+    Target::RESERVED,
 );
 
 /// Targets of one network.
@@ -22,6 +23,9 @@ const DONOR_WORDS: Words = open(
             ("qt", "QT interval"),
             ("qrs", "QRS duration"),
             ("classification", "a classifier trained on the mix, see [classification]"),
+            ("masked", "masked reconstruction of the mix's records, see [masked]"),
+            ("contrastive", "two views of a record told from those of others, see [contrastive]"),
+            ("weights:NAME", "weights from elsewhere, see [weights.NAME]"),
         ],
     ),
     &[],

@@ -3,11 +3,12 @@
 use super::chart::axis::Axis;
 use super::chart::svg::{Svg, fitted, width};
 use super::{Drawing, Figure, Input, Scope, Section};
-use crate::compare::{Arm, Experiment, SignificanceTest};
-use crate::report::legend;
+use crate::compare::{Arm, Comparison, Delta, Experiment, Key, SignificanceTest};
+use crate::report::{legend, pairs};
 use crate::words::number::percent;
 
-/// Test macro AUC less the baseline's, an arm a line, those of one architecture and share of the labels together.
+/// Test macro AUC less the baseline's, an arm a line, those of one architecture and share of the labels together; or, where
+/// every two arms along a key are compared, a line for each two, those of one place together.
 pub(super) struct Forest;
 
 impl Figure for Forest {
@@ -16,7 +17,7 @@ impl Figure for Forest {
     }
 
     fn about(&self) -> &'static str {
-        "Differences from the network trained from scratch, with their intervals"
+        "Differences from the network trained from scratch, or from what --baseline or --against names, with their intervals"
     }
 
     fn scope(&self) -> Scope {
@@ -32,9 +33,57 @@ impl Figure for Forest {
     }
 
     fn draw(&self, input: &Input<'_>) -> Result<Drawing, String> {
-        let (test, resamples) = input.results.test;
-        forest(input.results.experiment, test, resamples)
+        let (experiment, comparison) = (input.results.experiment, input.results.comparison);
+        match comparison.against {
+            Some(axis) => along(experiment, comparison, axis),
+            None => forest(experiment, comparison),
+        }
     }
+}
+
+/// The arms of an experiment beside their baselines.
+fn forest(experiment: &Experiment, comparison: &Comparison) -> Result<Drawing, String> {
+    let row = |arm| Row { group: heading(experiment, arm), name: arm.name(), arm };
+    let from = match comparison.baseline.is_scratch() {
+        true => "the network trained from scratch".to_owned(),
+        false => format!("the arm with {}", comparison.baseline),
+    };
+    let words = Words {
+        title: format!("{}: difference in test macro AUC from {from}", experiment.name),
+        axis: "difference in test macro AUC from the baseline".to_owned(),
+        none: "no arm has a difference from a baseline yet: that needs a seed that is done in both",
+    };
+    rows_drawn(&experiment.arms.iter().map(row).collect::<Vec<_>>(), &words, comparison)
+}
+
+/// Every two arms along a key.
+fn along(experiment: &Experiment, comparison: &Comparison, axis: Key) -> Result<Drawing, String> {
+    let row = |pair| Row { group: pairs::place(pair), name: pairs::name(pair), arm: &pair.arm };
+    let mut rows: Vec<Row<'_>> = experiment.pairs.iter().map(row).collect();
+    let places: Vec<String> = rows.iter().map(|row| row.group.clone()).collect();
+    rows.sort_by_key(|row| places.iter().position(|place| *place == row.group));
+    let words = Words {
+        title: format!("{}: differences in test macro AUC, every two of {}", experiment.name, axis.heading()),
+        axis: "difference in test macro AUC".to_owned(),
+        none: "no two arms have a seed that is done in both yet",
+    };
+    rows_drawn(&rows, &words, comparison)
+}
+
+/// What the figure says beside its lines.
+pub(super) struct Words {
+    pub title: String,
+    /// Of the axis.
+    pub axis: String,
+    /// Why there is nothing to draw, if there is nothing.
+    pub none: &'static str,
+}
+
+/// A line, and what it is drawn under.
+pub(super) struct Row<'a> {
+    pub group: String,
+    pub name: String,
+    pub arm: &'a Arm,
 }
 
 /// What the intervals cover, in words for the reader.
@@ -77,18 +126,17 @@ fn estimate(arm: &Arm) -> Option<Estimate> {
     Some(Estimate { mean: difference.mean, interval: difference.interval(), pairs: difference.pairs })
 }
 
-/// Differences are those of `test`, with so many resamples of the patients.
-fn forest(experiment: &Experiment, test: SignificanceTest, resamples: usize) -> Result<Drawing, String> {
-    let rows: Vec<(&Arm, Estimate)> = experiment.arms.iter().filter_map(|arm| Some((arm, estimate(arm)?))).collect();
+/// These rows, those without a difference left out.
+pub(super) fn rows_drawn(rows: &[Row<'_>], words: &Words, comparison: &Comparison) -> Result<Drawing, String> {
+    let rows: Vec<(&Row<'_>, Estimate)> = rows.iter().filter_map(|row| Some((row, estimate(row.arm)?))).collect();
     let ends = rows.iter().flat_map(|(_, estimate)| {
         let (low, high) = estimate.interval.unwrap_or((estimate.mean, estimate.mean));
         [low, high, 0.0]
     });
-    let why = "no arm has a difference from a baseline yet: that needs a seed that is done in both";
-    let x = Axis::linear(ends, WIDTH).ok_or(why)?;
-    let names = rows.iter().map(|(arm, _)| width(&arm.name())).fold(0.0, f64::max).min(WIDEST);
+    let x = Axis::linear(ends, WIDTH).ok_or(words.none)?;
+    let names = rows.iter().map(|(row, _)| width(&row.name)).fold(0.0, f64::max).min(WIDEST);
     let left = names + 24.0;
-    let groups = rows.chunk_by(|(a, _), (b, _)| group(a) == group(b));
+    let groups = rows.chunk_by(|(a, _), (b, _)| a.group == b.group);
     let lines = rows.len() + groups.clone().count();
     let height = LINE * lines as f64;
     let mut svg = Svg::default();
@@ -96,42 +144,46 @@ fn forest(experiment: &Experiment, test: SignificanceTest, resamples: usize) -> 
     for &tick in &x.ticks {
         svg.text("small", "middle", x.place(tick), height + 18.0, &x.text(tick));
     }
-    svg.text("small", "middle", WIDTH / 2.0, height + 35.0, "difference in test macro AUC from the baseline");
+    svg.text("small", "middle", WIDTH / 2.0, height + 35.0, &words.axis);
     let mut line = 0.0;
     for rows in groups {
-        if let Some((arm, _)) = rows.first() {
-            svg.text("title", "start", 8.0 - left, LINE * (line + 0.7), &heading(experiment, arm));
+        if let Some((row, _)) = rows.first() {
+            svg.text("title", "start", 8.0 - left, LINE * (line + 0.7), &row.group);
             line += 1.0;
         }
         frame(&mut svg, &x, LINE * line, LINE * rows.len() as f64);
-        for (arm, estimate) in rows {
+        for (row, estimate) in rows {
             let y = LINE * (line + 0.5);
-            svg.text("small", "end", -10.0, y + 4.0, &fitted(&arm.name(), left - 24.0));
+            svg.text("small", "end", -10.0, y + 4.0, &fitted(&row.name, left - 24.0));
             draw(&mut svg, &x, y, estimate);
             line += 1.0;
         }
     }
     svg.end();
-    let title = format!("{}: difference in test macro AUC from the network trained from scratch", experiment.name);
     let size = [left + WIDTH + NUMBERS, 8.0 + height + 46.0];
-    Ok(Drawing::new(title, description(&rows), size, svg, &note(&rows, test, resamples)))
+    Ok(Drawing::new(words.title.clone(), description(&rows), size, svg, &note(&rows, comparison)))
 }
 
-/// What the arms of one group are, and the macro AUC of their baseline.
+/// What the arms of one group are, and the macro AUC of their baseline, where they have one in common.
 fn heading(experiment: &Experiment, arm: &Arm) -> String {
-    let baseline = experiment.arms.iter().find(|other| other.is_baseline() && group(other) == group(arm));
+    let is_baseline = |other: &&Arm| other.delta == Delta::Baseline && group(other) == group(arm);
+    let mut baselines = experiment.arms.iter().filter(is_baseline);
+    let baseline = baselines.next().filter(|_| baselines.next().is_none());
     let auc = baseline.and_then(|arm| arm.macro_auc).map(|auc| format!(" (baseline {:.3})", auc.mean));
     let (architecture, labels) = group(arm);
     format!("{architecture}, {} of the labels{}", percent(labels), auc.unwrap_or_default())
 }
 
 /// What n and bars are, and why some have none.
-fn note(rows: &[(&Arm, Estimate)], test: SignificanceTest, resamples: usize) -> String {
+fn note(rows: &[(&Row<'_>, Estimate)], comparison: &Comparison) -> String {
     let note = match rows.iter().any(|(_, estimate)| estimate.interval.is_some()) {
-        true => format!("n is the number of seeds. Filled: the interval excludes 0. {}", covers(test, resamples)),
+        true => {
+            let covers = covers(comparison.test, comparison.resamples);
+            format!("n is the number of seeds. Filled: the interval excludes 0. {covers}")
+        }
         false => "n is the number of seeds.".to_owned(),
     };
-    match legend::why_not(rows.iter().filter_map(|(arm, _)| arm.delta.difference()?.why_not())) {
+    match legend::why_not(rows.iter().filter_map(|(row, _)| row.arm.delta.difference()?.why_not())) {
         Some(why) => format!("{note} Without a bar: no interval, as {why}."),
         None => note,
     }
@@ -177,17 +229,14 @@ fn numbers(estimate: &Estimate) -> String {
     format!("{:+.3}{interval}", estimate.mean)
 }
 
-fn description(rows: &[(&Arm, Estimate)]) -> String {
-    let rows = rows.iter().map(|(arm, estimate)| {
-        format!("{}, {}, {} labels: {}.", arm.architecture, arm.name(), percent(arm.label_fraction), numbers(estimate))
-    });
+fn description(rows: &[(&Row<'_>, Estimate)]) -> String {
+    let rows = rows.iter().map(|(row, estimate)| format!("{}, {}: {}.", row.group, row.name, numbers(estimate)));
     format!("Forest plot. {}", rows.collect::<Vec<_>>().join(" "))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compare::Delta;
     use crate::statistics::{Difference, Tested, Unmeasurable};
 
     fn arm(graft: &str, delta: Delta) -> Arm {
@@ -210,14 +259,15 @@ mod tests {
             arm("not apart", paired(3, 0.02, Some((-0.01, 0.05)))),
             arm("one", paired(1, 0.04, None)),
         ];
-        let svg = forest(&experiment(arms), SignificanceTest::Bootstrap, 2000).unwrap().svg();
+        let comparison = Comparison { test: SignificanceTest::Bootstrap, resamples: 2000, ..Comparison::default() };
+        let svg = forest(&experiment(arms), &comparison).unwrap().svg();
         let count = |what: &str| svg.matches(what).count();
         assert_eq!((count("class=\"dot\""), count("class=\"hollow\""), count("class=\"bar\"")), (1, 2, 2));
         assert!(svg.contains("-0.020 [-0.030, -0.010], n = 3<") && svg.contains("+0.040, n = 1<"));
         assert!(svg.contains("cnn&lt;, 30% of the labels") && svg.contains("a &amp; b"));
         // The axis goes from -0.03 to 0.05 and 5% of that further on both sides: 0 lies at (0.03 + 0.004) / 0.088 of it.
         assert!(svg.contains(&format!("class=\"reference\" d=\"M{:.1} ", 400.0 * 0.034 / 0.088)), "{svg}");
-        let none = forest(&experiment(vec![arm("scratch", Delta::Baseline)]), SignificanceTest::T, 0).unwrap_err();
+        let none = forest(&experiment(vec![arm("scratch", Delta::Baseline)]), &comparison).unwrap_err();
         assert!(none.contains("no arm has a difference"));
     }
 }

@@ -59,6 +59,8 @@ pub enum Section {
     LabelEfficiency,
     /// Of all arms, beside their baselines.
     Differences,
+    /// Of the comparisons that the manifest planned.
+    Planned,
     /// Of one arm and one run, in detail.
     Detail,
     /// Of the runs by epoch; drawn for the arms of each architecture and share of the labels apart.

@@ -40,6 +40,7 @@ macro_rules! figures {
 figures! {
     label_efficiency::LabelEfficiency,
     forest::Forest,
+    planned::Planned,
     learning_curves::LearningCurves,
     loss::Loss,
     regression_loss::RegressionLoss,

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::{Drawing, ExperimentResults, Figure, Scope, examples, names_of};
-use crate::compare::{Question, compare, select};
+use super::{Drawing, ExperimentResults, Figure, Scope, Section, examples, names_of};
+use crate::compare::{Key, Question, compare, select};
 use crate::store::Store;
 use crate::{Error, Result};
 
@@ -16,6 +16,10 @@ pub struct Subject<'a> {
     pub run: Option<&'a str>,
     /// The test record; without it the one that the run judges best.
     pub record: Option<&'a str>,
+    /// What each arm is compared with, as [`Question::baseline`] has it.
+    pub baseline: &'a [String],
+    /// The key along which every two arms are compared, as [`Question::against`] has it.
+    pub against: Option<Key>,
 }
 
 impl Subject<'_> {
@@ -27,6 +31,11 @@ impl Subject<'_> {
         if self.record.is_some() && figure.scope() != Scope::Record {
             let names = names_of(|figure| figure.scope() == Scope::Record);
             return Err(Error::user(format!("--record is for `ecgraft plot {names}`")));
+        }
+        let names_other = !self.baseline.is_empty() || self.against.is_some();
+        if names_other && figure.section() != Some(Section::Differences) {
+            let names = names_of(|figure| figure.section() == Some(Section::Differences));
+            return Err(Error::user(format!("--baseline and --against are for `ecgraft plot {names}`")));
         }
         match (self.run, figure.scope()) {
             (Some(_), Scope::Experiment(what)) => Err(Error::user(format!(
@@ -52,7 +61,9 @@ pub fn plot(results: &Path, figure: &dyn Figure, subject: &Subject<'_>) -> Resul
         let names = experiments.join(", ");
         return Err(Error::user(format!("a figure is of one experiment; there are {names}: name one")));
     }
-    let (runs, selection) = Question { experiments, ..Question::default() }.selection(&store)?;
+    let (baseline, against) = (subject.baseline.to_vec(), subject.against);
+    let question = Question { experiments, baseline, against, ..Question::default() };
+    let (runs, selection) = question.selection(&store)?;
     let comparison = compare(&runs, &selection);
     let experiment = comparison.experiments.first();
     let experiment = experiment.ok_or_else(|| Error::internal("a selected experiment is not there"))?;

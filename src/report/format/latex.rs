@@ -2,7 +2,7 @@
 
 use super::{Format, captioned};
 use crate::compare::Comparison;
-use crate::report::legend::{self, Signs};
+use crate::report::legend::Signs;
 use crate::report::sheet::{Cell, Mean, Sheet, Shown};
 
 /// LaTeX with the booktabs package.
@@ -11,7 +11,7 @@ pub struct Latex;
 
 impl Format for Latex {
     fn write(&self, comparison: &Comparison) -> String {
-        let signs = legend::signs(comparison, &Signs { best: "Bold", apart: "†" });
+        let signs = Signs { best: "Bold", apart: "†" };
         let tables = captioned(comparison, &signs).into_iter().map(|(caption, sheet)| {
             let caption: String = caption.iter().map(|line| format!("% {}\n", escape(line))).collect();
             format!("% \\caption{{\n{caption}% }}\n{}", tabular(sheet))

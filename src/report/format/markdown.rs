@@ -2,9 +2,10 @@
 
 use super::Format;
 use crate::compare::Comparison;
-use crate::report::elsewhere;
 use crate::report::legend::{self, Signs};
+use crate::report::pairs::Titled;
 use crate::report::sheet::{Cell, Head, Mean, Sheet, Shown};
+use crate::report::{elsewhere, pairs};
 
 /// GitHub's Markdown.
 #[derive(Clone, Copy, Debug, Default)]
@@ -13,19 +14,27 @@ pub struct Markdown;
 impl Format for Markdown {
     fn write(&self, comparison: &Comparison) -> String {
         let mut text = String::new();
+        let signs = Signs { best: "**Bold**", apart: "†" };
+        let mut push = |title: &str, sheet, lines: Vec<String>| {
+            text.push_str(&format!("### {}\n\n{}\n", escape(title), table(sheet)));
+            text.extend(lines.iter().map(|line| format!("{}\n\n", escape(line))));
+        };
         for experiment in &comparison.experiments {
-            if !comparison.shape.elsewhere {
-                let sheet = Sheet::from_experiment(comparison, experiment);
-                text.push_str(&format!("### {}\n\n{}\n", escape(&experiment.name), table(sheet)));
-                for line in legend::experiment(comparison, experiment) {
-                    text.push_str(&format!("{}\n\n", escape(&line)));
-                }
+            let own = || legend::experiment(comparison, experiment);
+            for Titled { title, sheet, mut notes } in pairs::planned(comparison, experiment, &signs) {
+                notes.extend(own().into_iter().filter(|_| comparison.shape.planned));
+                push(&title, sheet, notes);
+            }
+            if comparison.shows_arms() {
+                push(&legend::title(experiment), Sheet::from_experiment(comparison, experiment), own());
+            }
+            if let Some(Titled { title, sheet, .. }) = pairs::along(comparison, experiment) {
+                push(&title, sheet, own());
             }
             for (title, sheet) in elsewhere::sheets(comparison, experiment) {
-                text.push_str(&format!("### {}\n\n{}\n", escape(&title), table(sheet)));
+                push(&title, sheet, Vec::new());
             }
         }
-        let signs = Signs { best: "**Bold**", apart: "†" };
         let lines = legend::signs(comparison, &signs);
         text.push_str(&lines.iter().map(|line| format!("- {line}\n")).collect::<String>());
         text

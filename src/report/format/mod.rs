@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
+use super::legend::Signs;
 use super::sheet::Sheet;
-use super::{elsewhere, legend};
+use super::{elsewhere, legend, pairs};
 use crate::compare::{Arm, Comparison, Experiment, Key};
 use crate::statistics::{Difference, Unmeasurable};
 
@@ -31,18 +32,28 @@ pub trait Format {
     fn write(&self, comparison: &Comparison) -> String;
 }
 
-/// The tables of a comparison, each with the lines of its caption; `signs` say what the signs in that of arms mean.
-fn captioned(comparison: &Comparison, signs: &[String]) -> Vec<(Vec<String>, Sheet)> {
+/// The tables of a comparison, each with the lines of its caption; `signs` are the signs in them.
+fn captioned(comparison: &Comparison, signs: &Signs) -> Vec<(Vec<String>, Sheet)> {
+    let meanings = legend::signs(comparison, signs);
     let mut tables = Vec::new();
+    let mut push = |title: String, lines: Vec<String>, sheet| {
+        tables.push((std::iter::once(format!("{title}.")).chain(lines).collect(), sheet));
+    };
     for experiment in &comparison.experiments {
-        if !comparison.shape.elsewhere {
-            let lines = legend::experiment(comparison, experiment).into_iter().chain(signs.iter().cloned());
-            let caption = std::iter::once(format!("{}.", experiment.name)).chain(lines).collect();
-            tables.push((caption, Sheet::from_experiment(comparison, experiment)));
+        let own = || legend::experiment(comparison, experiment).into_iter().chain(meanings.iter().cloned());
+        for pairs::Titled { title, sheet, notes } in pairs::planned(comparison, experiment, signs) {
+            let own = own().filter(|_| comparison.shape.planned);
+            push(title, notes.into_iter().chain(own).collect(), sheet);
+        }
+        if comparison.shows_arms() {
+            let title = legend::title(experiment);
+            push(title, own().collect(), Sheet::from_experiment(comparison, experiment));
+        }
+        if let Some(pairs::Titled { title, sheet, .. }) = pairs::along(comparison, experiment) {
+            push(title, own().collect(), sheet);
         }
         for (title, sheet) in elsewhere::sheets(comparison, experiment) {
-            let caption = std::iter::once(format!("{title}.")).chain(elsewhere::legend(comparison)).collect();
-            tables.push((caption, sheet));
+            push(title, elsewhere::legend(comparison).into_iter().collect(), sheet);
         }
     }
     tables
@@ -74,6 +85,9 @@ fn rows(comparison: &Comparison) -> Box<dyn Iterator<Item = Row> + '_> {
     if comparison.shape.elsewhere {
         return Box::new(elsewhere::rows(comparison));
     }
+    if comparison.shape.planned || comparison.against.is_some() {
+        return Box::new(pairs::rows(comparison));
+    }
     let arms = |experiment| std::iter::repeat(experiment);
     let all = comparison.experiments.iter().flat_map(move |experiment| arms(experiment).zip(&experiment.arms));
     Box::new(all.map(|(experiment, arm)| row(comparison, experiment, arm)))
@@ -84,6 +98,9 @@ fn columns(comparison: &Comparison) -> Vec<String> {
     if comparison.shape.elsewhere {
         let first = elsewhere::rows(comparison).next();
         return first.into_iter().flatten().map(|(name, _)| name).collect();
+    }
+    if comparison.shape.planned || comparison.against.is_some() {
+        return pairs::columns();
     }
     let empty = Arm { metrics: vec![None; comparison.metrics.len()], ..Arm::default() };
     row(comparison, &Experiment::default(), &empty).into_iter().map(|(name, _)| name).collect()
@@ -129,7 +146,13 @@ fn row(comparison: &Comparison, experiment: &Experiment, arm: &Arm) -> Row {
     row.push(("delta_fewest_patients".into(), json!(support.map(|support| support.patients))));
     let why_not = difference.and_then(Difference::why_not);
     row.push(("delta_unmeasurable".into(), json!(why_not.map(Unmeasurable::to_string))));
-    // A column that tables without it have not: what it says must not be overlooked.
+    // Columns that tables without them have not: what they say must not be overlooked.
+    if !comparison.baseline.is_scratch() {
+        row.push(("baseline".into(), json!(comparison.baseline.to_string())));
+    }
+    if comparison.experiments.iter().any(|experiment| experiment.has_plan) {
+        row.push(("exploratory".into(), json!(experiment.has_plan)));
+    }
     if comparison.experiments.iter().any(|experiment| experiment.allow_overlap.is_some()) {
         row.push(("allow_overlap".into(), json!(experiment.allow_overlap)));
     }

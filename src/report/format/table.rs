@@ -6,6 +6,7 @@ use crate::metrics::NamedMetric;
 use crate::report::elsewhere;
 use crate::report::layout::{self, coloured, fitting, squeezed};
 use crate::report::legend::{self, Signs};
+use crate::report::pairs::{self, Titled};
 use crate::report::sheet::{self, Cell, Mean, Shown};
 use crate::words::text::wrapped;
 
@@ -34,32 +35,44 @@ impl Format for Table {
     fn write(&self, comparison: &Comparison) -> String {
         let columns = self.columns.map(|columns| columns.max(NARROWEST));
         let mut text = String::new();
+        let signs = Signs { best: "*", apart: "†" };
+        let in_colour = |table: String| if self.colour { coloured(&table) } else { table };
+        let of_pairs = |Titled { title, sheet, .. }: &Titled| {
+            format!("{}{}", wrapped(title, columns), in_colour(laid_out(sheet, columns)))
+        };
+        let told = |lines: Vec<String>| lines.iter().map(|line| wrapped(line, columns)).collect::<String>();
         for experiment in &comparison.experiments {
-            if !comparison.shape.elsewhere {
+            let own = || legend::experiment(comparison, experiment);
+            for mut found in pairs::planned(comparison, experiment, &signs) {
+                found.notes.extend(own().into_iter().filter(|_| comparison.shape.planned));
+                text.push_str(&format!("{}{}\n", of_pairs(&found), told(found.notes)));
+            }
+            if comparison.shows_arms() {
                 let table = match comparison.shape.pivot {
                     Some(_) => pivoted(comparison, experiment, columns),
                     None => Sheet::new(comparison, experiment).text(columns),
                 };
-                text.push_str(&if self.colour { coloured(&table) } else { table });
-                for line in legend::experiment(comparison, experiment) {
-                    text.push_str(&wrapped(&line, columns));
-                }
-                text.push('\n');
+                text.push_str(&format!("{}{}\n", in_colour(table), told(own())));
+            }
+            if let Some(found) = pairs::along(comparison, experiment) {
+                text.push_str(&format!("{}{}\n", of_pairs(&found), told(own())));
             }
             for (title, sheet) in elsewhere::sheets(comparison, experiment) {
                 text.push_str(&format!("{}{}\n", wrapped(&title, columns), laid_out(&sheet, columns)));
             }
         }
-        for line in legend::signs(comparison, &Signs { best: "*", apart: "†" }) {
-            text.push_str(&wrapped(&line, columns));
-        }
+        text.push_str(&told(legend::signs(comparison, &signs)));
         text.trim_end().to_owned() + "\n"
     }
 }
 
 /// Title and table by keys: cells on several lines where they do not fit.
 fn pivoted(comparison: &Comparison, experiment: &Experiment, columns: Option<usize>) -> String {
-    format!("{}\n{}", experiment.name, laid_out(&sheet::Sheet::from_experiment(comparison, experiment), columns))
+    format!(
+        "{}\n{}",
+        legend::title(experiment),
+        laid_out(&sheet::Sheet::from_experiment(comparison, experiment), columns)
+    )
 }
 
 /// A sheet as it is: cells on several lines where they do not fit.
@@ -98,7 +111,7 @@ impl<'a> Sheet<'a> {
         let keys: Vec<Vec<String>> = experiment.arms.iter().map(|arm| sheet::keys(comparison, arm)).collect();
         let heads: Vec<&str> = comparison.keys.iter().map(|key| key.heading()).chain(["seeds"]).collect();
         let differ = (0..heads.len()).map(|index| common(&heads, &keys, &experiment.arms, index).is_none()).collect();
-        let difference = comparison.tested().map(|metric| metric.difference_heading());
+        let difference = comparison.difference_heading();
         let metrics = comparison.metrics.iter().map(|metric| metric.heading()).chain(difference).collect();
         let (best, has_p) = (sheet::best(comparison, experiment), sheet::has_p(experiment));
         Self { comparison, experiment, best, heads, keys, differ, metrics, has_p }
@@ -112,7 +125,7 @@ impl<'a> Sheet<'a> {
     /// 4. Arm and metrics on two lines each, in few columns.
     /// 5. A list.
     fn text(&self, columns: Option<usize>) -> String {
-        let name = &self.experiment.name;
+        let name = legend::title(self.experiment);
         if let Some(table) = fitting(&self.table(&vec![true; self.heads.len()], false), columns) {
             return format!("{name}\n{table}");
         }
@@ -133,8 +146,8 @@ impl<'a> Sheet<'a> {
             Some(format!("{head} {}", common(&self.heads, &self.keys, &self.experiment.arms, index)?))
         };
         let same: Vec<String> = same.filter_map(text).collect();
-        let name = &self.experiment.name;
-        if same.is_empty() { name.clone() } else { format!("{name} ({})", same.join(", ")) }
+        let name = legend::title(self.experiment);
+        if same.is_empty() { name } else { format!("{name} ({})", same.join(", ")) }
     }
 
     fn arms(&self) -> impl Iterator<Item = (&Arm, &Vec<String>)> {
@@ -199,17 +212,23 @@ impl<'a> Sheet<'a> {
         let labels = if labels.is_empty() { labels } else { format!("{labels} labels") };
         let line = |parts: [&str; 2]| parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ");
         let first = line([&part(&[Key::Architecture, Key::Graft]), &labels]);
-        let lines = [first, line([&part(&[Key::Mix]), &part(&[Key::Freeze])])];
+        let lines = [
+            first,
+            line([&part(&[Key::Mix]), &part(&[Key::Freeze])]),
+            line([&part(&[Key::Variant]), &part(&[Key::Fold])]),
+        ];
         lines.join("\n").trim().to_owned()
     }
 
     /// No table: a few lines for each arm.
     fn list(&self, columns: Option<usize>) -> String {
         let mut text = String::new();
-        let delta = |metric: &NamedMetric| metric.difference_heading().trim_end_matches(" vs scratch").to_owned();
         let Comparison { metrics, .. } = self.comparison;
-        let heads: Vec<String> =
-            metrics.iter().map(NamedMetric::short_heading).chain(self.comparison.tested().map(delta)).collect();
+        let heads: Vec<String> = metrics
+            .iter()
+            .map(NamedMetric::short_heading)
+            .chain(self.comparison.tested().map(NamedMetric::difference))
+            .collect();
         let width = heads.iter().map(|head| head.chars().count()).max().unwrap_or(0) + 2;
         for (arm, keys) in self.arms() {
             let name = self.name(keys).replace('\n', ", ");

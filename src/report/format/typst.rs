@@ -2,7 +2,7 @@
 
 use super::{Format, captioned};
 use crate::compare::Comparison;
-use crate::report::legend::{self, Signs};
+use crate::report::legend::Signs;
 use crate::report::sheet::{Cell, Mean, Sheet, Shown};
 
 /// Typst markup.
@@ -11,7 +11,7 @@ pub struct Typst;
 
 impl Format for Typst {
     fn write(&self, comparison: &Comparison) -> String {
-        let signs = legend::signs(comparison, &Signs { best: "Bold", apart: "†" });
+        let signs = Signs { best: "Bold", apart: "†" };
         let figure = |(caption, sheet): (Vec<String>, Sheet)| {
             let caption = caption.iter().map(|line| escape(line)).collect::<Vec<_>>().join("\n    ");
             format!("#figure(\n{}  caption: [\n    {caption}\n  ],\n)\n", table(sheet))

@@ -4,28 +4,53 @@ use std::path::Path;
 
 use super::grafted::grafted;
 use super::html::Html;
-use crate::compare::{Comparison, Experiment};
+use crate::compare::{Arm, Comparison, Delta, Experiment};
 use crate::report::elsewhere;
 use crate::report::figure::{ExperimentResults, Figure, Input, Scope, Section, examples, names_of};
 use crate::report::format::NONE;
-use crate::report::legend;
+use crate::report::legend::{self, Signs};
+use crate::report::pairs::{self, Titled};
 use crate::report::sheet::{Cell, Sheet};
 use crate::store::Store;
 
 /// Writes what is under a heading; ids begin with the text.
 type Write = fn(&mut Html, &str, &Origin<'_>, &ExperimentResults<'_>);
 
-/// The headings of an experiment, in order: what their ids end with, their words, and what is under them.
-pub(super) const HEADINGS: [(&str, &str, Write); 6] = [
+/// A heading of an experiment: what its id ends with, its words, and what is under it.
+type Heading = (&'static str, &'static str, Write);
+
+/// All headings, in order.
+const HEADINGS: [Heading; 8] = [
+    (PLANNED, "Planned comparisons", planned),
+    (PAIRS, "Every two arms", pairs_along),
     ("arms", "Arms", arms),
     ("labels", "Label efficiency", |html, id, _, found| figures(html, id, Section::LabelEfficiency, &found.input())),
-    ("forest", "Differences from the baseline", |html, id, _, found| {
+    (FOREST, "Differences from the baseline", |html, id, _, found| {
         figures(html, id, Section::Differences, &found.input());
     }),
     ("detail", "One arm in detail", detail),
     ("curves", "Learning curves", by_epoch),
     ("examples", "Example ECGs", example_records),
 ];
+
+/// The signs in tables.
+pub(super) const SIGNS: Signs = Signs { best: "*", apart: "†" };
+
+const PLANNED: &str = "planned";
+const PAIRS: &str = "pairs";
+const FOREST: &str = "forest";
+
+/// The headings that an experiment has: those of planned comparisons where there are any, and those of every two arms along a
+/// key in place of differences from baselines where that is asked for.
+pub(super) fn headings(comparison: &Comparison, experiment: &Experiment) -> impl Iterator<Item = Heading> {
+    let (is_planned, is_against) = (!experiment.planned.is_empty(), comparison.against.is_some());
+    HEADINGS.into_iter().filter(move |(id, ..)| match *id {
+        PLANNED => is_planned,
+        PAIRS => is_against,
+        FOREST => !is_against,
+        _ => true,
+    })
+}
 
 /// Where the page comes from.
 pub(super) struct Origin<'a> {
@@ -38,7 +63,7 @@ pub(super) struct Origin<'a> {
 /// All of one experiment; ids of its parts begin with `id`.
 pub(super) fn experiment(html: &mut Html, id: &str, origin: &Origin<'_>, found: &ExperimentResults<'_>) {
     html.heading(2, id, &found.experiment.name);
-    for (end, title, write) in HEADINGS {
+    for (end, title, write) in headings(origin.comparison, found.experiment) {
         html.heading(3, &format!("{id}-{end}"), title);
         write(html, id, origin, found);
     }
@@ -54,16 +79,44 @@ pub(super) fn figures(html: &mut Html, id: &str, section: Section, input: &Input
     }
 }
 
+/// The tables of what was planned, and the differences drawn.
+fn planned(html: &mut Html, id: &str, origin: &Origin<'_>, found: &ExperimentResults<'_>) {
+    for titled in pairs::planned(origin.comparison, found.experiment, &SIGNS) {
+        table_of_pairs(html, titled);
+    }
+    figures(html, id, Section::Planned, &found.input());
+}
+
+/// The table of every two arms along a key, and the differences drawn.
+fn pairs_along(html: &mut Html, id: &str, origin: &Origin<'_>, found: &ExperimentResults<'_>) {
+    if let Some(titled) = pairs::along(origin.comparison, found.experiment) {
+        table_of_pairs(html, titled);
+    }
+    figures(html, id, Section::Differences, &found.input());
+}
+
+/// A table with its title above and its notes below.
+fn table_of_pairs(html: &mut Html, Titled { title, sheet, notes }: Titled) {
+    html.paragraph(&format!("{title}:"));
+    plain_table(html, &title, sheet);
+    notes.iter().for_each(|note| html.paragraph(note));
+}
+
+/// A table whose numbers begin with the seeds.
+fn plain_table(html: &mut Html, title: &str, Sheet { heads, rows }: Sheet) {
+    let first = heads.iter().position(|head| head.text == "seeds").unwrap_or(heads.len());
+    let texts: Vec<&str> = heads.iter().map(|head| head.text.as_str()).collect();
+    let rows: Vec<_> = rows.into_iter().map(|row| ("", row.into_iter().map(cell).collect())).collect();
+    html.table(title, &texts, first, &rows);
+}
+
 /// The comparison table and its legend.
 fn arms(html: &mut Html, _: &str, origin: &Origin<'_>, found: &ExperimentResults<'_>) {
     table(html, origin.comparison, found.experiment);
     legend::experiment(origin.comparison, found.experiment).iter().for_each(|line| html.paragraph(line));
-    for (title, Sheet { heads, rows }) in elsewhere::sheets(origin.comparison, found.experiment) {
+    for (title, sheet) in elsewhere::sheets(origin.comparison, found.experiment) {
         html.paragraph(&format!("{title}:"));
-        let first = heads.iter().position(|head| head.text == "seeds").unwrap_or(heads.len());
-        let texts: Vec<&str> = heads.iter().map(|head| head.text.as_str()).collect();
-        let rows: Vec<_> = rows.into_iter().map(|row| ("", row.into_iter().map(cell).collect())).collect();
-        html.table(&title, &texts, first, &rows);
+        plain_table(html, &title, sheet);
     }
 }
 
@@ -82,6 +135,11 @@ fn cell(cell: Cell) -> String {
     }
 }
 
+/// Whether others are compared with it.
+fn is_base(arm: &Arm) -> bool {
+    arm.delta == Delta::Baseline
+}
+
 fn table(html: &mut Html, comparison: &Comparison, experiment: &Experiment) {
     let Sheet { heads, rows } = Sheet::from_experiment(comparison, experiment);
     let first = heads.iter().position(|head| head.text == "labels").unwrap_or(heads.len());
@@ -89,8 +147,11 @@ fn table(html: &mut Html, comparison: &Comparison, experiment: &Experiment) {
     let rows: Vec<_> = rows
         .into_iter()
         .zip(&experiment.arms)
-        .map(|(row, arm)| (if arm.is_baseline() { "base" } else { "" }, row.into_iter().map(cell).collect()))
+        .map(|(row, arm)| (if is_base(arm) { "base" } else { "" }, row.into_iter().map(cell).collect()))
         .collect();
+    if experiment.has_plan {
+        html.paragraph(&format!("{}:", legend::title(experiment)));
+    }
     html.table(&format!("Arms of {}", experiment.name), &texts, first, &rows);
 }
 

@@ -1,10 +1,11 @@
 //! What there is of each experiment, a line each.
 
+use super::experiment::SIGNS;
 use super::html::Html;
-use crate::compare::{Comparison, Experiment};
+use crate::compare::{Arm, Comparison, Experiment};
 use crate::report::figure::ExperimentResults;
 use crate::report::format::NONE;
-use crate::report::legend::{self, Signs};
+use crate::report::legend;
 use crate::words::number::{decimals, percent};
 
 /// The summary of all experiments.
@@ -24,25 +25,17 @@ pub(super) fn summary(html: &mut Html, comparison: &Comparison, found: &[Experim
         "The highest arm is the one with the highest mean over its seeds. It was found with the same test records that its \
          number is of, so that the number flatters it.",
     );
-    for line in legend::signs(comparison, &Signs { best: "*", apart: "†" }) {
+    for line in legend::signs(comparison, &SIGNS) {
         html.paragraph(&line);
     }
 }
 
 fn summary_row(found: &ExperimentResults<'_>) -> Vec<String> {
-    let Experiment { name, arms, runs, test_set, .. } = found.experiment;
+    let Experiment { name, arms, pairs, planned, runs, test_set, .. } = found.experiment;
     let baselines = arms.iter().filter(|arm| arm.is_baseline()).filter_map(|arm| Some((arm, arm.macro_auc?)));
     let baselines = baselines
         .map(|(arm, auc)| format!("{} ({}, {})", decimals(auc.mean, 3), arm.architecture, percent(arm.label_fraction)));
-    let differences = || arms.iter().filter_map(|arm| arm.delta.difference());
-    let apart = |up: bool| {
-        arms.iter()
-            .filter(|arm| arm.is_apart())
-            .filter_map(|arm| arm.delta.difference())
-            .filter(|of| (of.mean > 0.0) == up)
-            .count()
-    };
-    let tested = differences().filter(|of| of.p().is_some()).count();
+    let own: Vec<&Arm> = arms.iter().chain(pairs.iter().map(|pair| &pair.arm)).collect();
     let highest = found.shown.as_ref().and_then(|shown| Some((shown.name(), shown.arm.macro_auc?)));
     vec![
         name.clone(),
@@ -55,8 +48,26 @@ fn summary_row(found: &ExperimentResults<'_>) -> Vec<String> {
         test_set.as_ref().map_or_else(|| NONE.to_owned(), |test| test.records.to_string()),
         some_of(&baselines.collect::<Vec<_>>()),
         highest.map_or_else(|| NONE.to_owned(), |(name, auc)| format!("{} ({name})", decimals(auc.mean, 3))),
-        format!("{} higher, {} lower, of {tested}", apart(true), apart(false)),
+        if planned.is_empty() {
+            beyond_chance(&own)
+        } else {
+            let planned = planned.iter().map(|family| {
+                let arms: Vec<&Arm> = family.pairs.iter().map(|pair| &pair.arm).collect();
+                format!("{}: {}", family.name, beyond_chance(&arms))
+            });
+            planned.chain([format!("exploratory: {}", beyond_chance(&own))]).collect::<Vec<_>>().join("; ")
+        },
     ]
+}
+
+/// How many differences remain after correction.
+fn beyond_chance(arms: &[&Arm]) -> String {
+    let tested = arms.iter().filter(|arm| arm.holm.is_some()).count();
+    let apart = |up: bool| {
+        let apart = arms.iter().filter(|arm| arm.is_apart()).filter_map(|arm| arm.delta.difference());
+        apart.filter(|of| (of.mean > 0.0) == up).count()
+    };
+    format!("{} higher, {} lower, of {tested}", apart(true), apart(false))
 }
 
 /// The first few of a list.

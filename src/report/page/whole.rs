@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::experiment::{HEADINGS, Origin, experiment};
+use super::experiment::{Origin, experiment, headings};
 use super::html::Html;
 use super::runs;
 use super::summary::summary;
 use crate::Result;
-use crate::compare::{Question, compare};
+use crate::compare::{Comparison, Question, compare};
 use crate::report::figure::svg::escaped;
 use crate::report::figure::{ExperimentResults, style};
 use crate::store::{Store, StoredManifest};
@@ -22,13 +22,12 @@ const DARK: &str = "--link: #7cb8f2; --muted: #a8a8a8; --shade: #222428;";
 
 /// The report of experiments in the store of `results`, as HTML: summary, figures, runs, manifests.
 ///
-/// `experiments` are names, or globs; all experiments where there are none. `made_at` is written at its head.
+/// `question` says of which experiments, and what their arms are compared with. `made_at` is written at its head.
 ///
 /// # Errors
-/// A user error where there is no store, or no experiment has such a name.
-pub fn page(results: &Path, experiments: &[String], made_at: &str) -> Result<String> {
+/// A user error where there is no store, or no experiment or baseline that is asked for.
+pub fn page(results: &Path, question: &Question, made_at: &str) -> Result<String> {
     let store = Store::open_read_only(results)?;
-    let question = Question { experiments: experiments.to_vec(), ..Question::default() };
     let (runs, selection) = question.selection(&store).map_err(|error| error.at(results.display()))?;
     let comparison = compare(&runs, &selection);
     let found = comparison
@@ -47,7 +46,7 @@ pub fn page(results: &Path, experiments: &[String], made_at: &str) -> Result<Str
         env!("CARGO_PKG_VERSION"),
         escaped(made_at)
     ));
-    contents(&mut html, &names);
+    contents(&mut html, &comparison);
     html.push(format_args!("<main id=\"main\">"));
     summary(&mut html, &comparison, &found);
     let origin = Origin { results, store: &store, comparison: &comparison };
@@ -98,11 +97,11 @@ fn head(html: &mut Html, names: &str) {
     ));
 }
 
-fn contents(html: &mut Html, names: &[&str]) {
+fn contents(html: &mut Html, comparison: &Comparison) {
     html.push(format_args!("<nav aria-label=\"Contents\"><ul><li><a href=\"#summary\">Summary</a></li>"));
-    for (number, name) in (1..).zip(names) {
-        html.push(format_args!("<li><a href=\"#e{number}\">{}</a><ul>", escaped(name)));
-        for (id, title, _) in HEADINGS {
+    for (number, experiment) in (1..).zip(&comparison.experiments) {
+        html.push(format_args!("<li><a href=\"#e{number}\">{}</a><ul>", escaped(&experiment.name)));
+        for (id, title, _) in headings(comparison, experiment) {
             html.push(format_args!("<li><a href=\"#e{number}-{id}\">{title}</a></li>"));
         }
         html.push(format_args!("</ul></li>"));

@@ -31,7 +31,7 @@ macro_rules! plain {
         )*
     };
 }
-plain!(String, f64, bool, i64, StageStatus, Subset, TaskKind);
+plain!(String, f64, bool, i64, u8, StageStatus, Subset, TaskKind);
 
 /// Seeds: SQLite's integers are signed, and have the same bits.
 impl Column for u64 {

@@ -18,6 +18,10 @@ table_row! {
         /// `None` from scratch.
         pub freeze: Option<String>,
         pub label_fraction: f64,
+        /// `None` where its manifest has no variants.
+        pub variant: Option<String>,
+        /// The fold that it was tested on; `None` where the manifest does not rotate them.
+        pub fold: Option<u8>,
         pub seed: u64,
         pub device: Option<String>,
         /// That of its transfer stage; failed too where what it is grafted from has.

@@ -11,6 +11,8 @@ table_row! {
         pub experiment: String,
         pub stage_id: String,
         pub label_fraction: f64,
+        pub variant: Option<String>,
+        pub fold: Option<u8>,
         pub seed: u64,
     }
 }

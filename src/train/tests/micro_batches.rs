@@ -21,7 +21,7 @@ fn after(architecture: &Architecture, parts: usize) -> (f64, Vec<(String, Vec<f3
     let x = Var::input(&device, values, (7, 100, 2)).unwrap();
     let target = Loss::CrossEntropy { classes: vec![0, 1, 2, 3, 4, 0, 1], weights: vec![1.0; 5], form: Form::Plain };
     let random = |part: usize| crate::seed::stream(4, "dropout", if part == 0 { 0 } else { part as u64 });
-    let step = Batch { x: &x, of_features: false, target: &target, random: &random };
+    let step = Batch { x: &x, records: x.dims().0, of_features: false, target: &target, random: &random };
     let mut sum = device.sum().unwrap();
     let mut gradients: Gradients<Cpu> = step.gradients(&device, &mut net, parts, &mut sum).unwrap();
     let mut found = Vec::new();

@@ -18,6 +18,7 @@ use crate::ops::Backend;
 mod controls;
 #[cfg(feature = "cuda")]
 mod cuda;
+mod donors;
 mod micro_batches;
 mod resume;
 mod scaling;

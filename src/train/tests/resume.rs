@@ -57,7 +57,7 @@ fn found(mut trained: Trained<Cpu>) -> impl PartialEq + std::fmt::Debug {
 }
 
 /// How a stage is trained.
-type Train<'a> = dyn Fn(&mut dyn Watch) -> Result<Trained<Cpu>> + Sync + 'a;
+pub(super) type Train<'a> = dyn Fn(&mut dyn Watch) -> Result<Trained<Cpu>> + Sync + 'a;
 
 fn on<T: Send>(threads: usize, act: impl FnOnce() -> T + Send) -> T {
     rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(act)
@@ -67,7 +67,7 @@ fn on<T: Send>(threads: usize, act: impl FnOnce() -> T + Send) -> T {
 const LATE: &str = "thawing";
 
 /// Compares a stage with one that is stopped again and again, after at most `most` steps, on one thread and on two.
-fn goes_on(name: &str, most: usize, train: &Train<'_>) {
+pub(super) fn goes_on(name: &str, most: usize, train: &Train<'_>) {
     let expected = on(2, || found(train(&mut Silent).unwrap()));
     for killed in [false, true] {
         let file = path(&format!("{name}-{killed}"));

@@ -1,6 +1,6 @@
 //! Losses on the CPU: value and gradient in one pass, in f64.
 
-use super::{Form, Kernel, Loss};
+use super::{Form, Kernel, Loss, nt_xent};
 use crate::tensor::memory::Buffer;
 use crate::tensor::{Cpu, Done, View};
 
@@ -33,6 +33,7 @@ impl Loss {
             Loss::Huber { truth, delta } => residuals(outputs, truth, &mut gradient, |d| {
                 if d.abs() <= *delta { (0.5 * d * d, d) } else { (delta * (d.abs() - 0.5 * delta), delta * d.signum()) }
             }),
+            Loss::NtXent { views, temperature } => nt_xent::evaluate(outputs, *views, *temperature, &mut gradient),
         };
         (value, gradient)
     }

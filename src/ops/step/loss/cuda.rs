@@ -64,6 +64,25 @@ impl Kernel for Cuda {
             Loss::Mae(truth) => residuals(truth, 0, 0.0)?,
             Loss::Mse(truth) => residuals(truth, 1, 0.0)?,
             Loss::Huber { truth, delta } => residuals(truth, 2, *delta)?,
+            Loss::NtXent { views, temperature } => {
+                debug_assert!(*views == records);
+                // Doubles, each of two words: lengths, slopes by pair of views, and sums by feature.
+                let norms = Buffer::stale(2 * records)?;
+                let slopes = Buffer::stale(2 * records * records)?;
+                let along = Buffer::stale(2 * count)?;
+                let (rows, columns) = (int(records)?, int(width)?);
+                let warps = Grid::new(records.div_ceil(4), 128);
+                launch!("nt_xent_norms", warps; from, norms.address(), rows, columns)?;
+                launch!(
+                    "nt_xent_slopes", warps;
+                    from, norms.address(), slopes.address(), parts, rows, columns, *temperature
+                )?;
+                launch!(
+                    "nt_xent_gradient", warps;
+                    from, norms.address(), slopes.address(), along.address(), to, rows, columns, *temperature, share
+                )?;
+                records
+            }
         };
         launch!("loss_sum", Grid::new(1, 256); parts, int(parts_of_sum)?, weight, sum.address())?;
         Ok(gradient)
@@ -138,6 +157,16 @@ mod tests {
             compare(&outputs, 3, &Loss::Huber { truth: truth.clone(), delta });
         }
         compare(&outputs, 3, &Loss::Mse(vec![f32::NAN; 300]));
+    }
+
+    #[test]
+    fn nt_xent_is_the_cpus() {
+        for (views, width, temperature) in [(2, 3, 0.1), (10, 1, 0.5), (38, 45, 0.1), (64, 128, 1.0)] {
+            compare(&drawn(views * width), width, &Loss::NtXent { views, temperature });
+        }
+        let mut outputs = drawn(6 * 5);
+        outputs[5..10].fill(0.0);
+        compare(&outputs, 5, &Loss::NtXent { views: 6, temperature: 0.2 });
     }
 
     #[test]

@@ -99,6 +99,68 @@ KERNEL loss_residuals(const float *__restrict__ outputs, const float *__restrict
     gradient[i] = (float)(share * (slope / known));
 }
 
+// NT-Xent, a warp for each view: lengths of the outputs, as in PyTorch's `normalize` at least 1e-12.
+KERNEL nt_xent_norms(const float *__restrict__ outputs, double *__restrict__ norms, int views, int width) {
+    int view = (blockIdx.x * blockDim.x + threadIdx.x) / 32, lane = threadIdx.x % 32;
+    if (view >= views) return;
+    const float *row = outputs + (long long)view * width;
+    double sum = 0.;
+    for (int k = lane; k < width; k += 32) sum += (double)row[k] * (double)row[k];
+    sum = warp_sum(sum);
+    if (lane == 0) norms[view] = fmax(sqrt(sum), 1e-12);
+}
+
+// The loss of each view, and by pair of views the softmax of similarities less 1 for the other view of its record. Each
+// lane writes the pairs that it reads again.
+KERNEL nt_xent_slopes(const float *__restrict__ outputs, const double *__restrict__ norms, double *__restrict__ slopes, double *__restrict__ values, int views, int width, double temperature) {
+    int view = (blockIdx.x * blockDim.x + threadIdx.x) / 32, lane = threadIdx.x % 32;
+    if (view >= views) return;
+    const float *row = outputs + (long long)view * width;
+    double *own = slopes + (long long)view * views;
+    int partner = (view + views / 2) % views;
+    float nearest = __int_as_float(0xff800000);
+    for (int other = lane; other < views; other += 32) {
+        const float *column = outputs + (long long)other * width;
+        double sum = 0.;
+        for (int k = 0; k < width; k++) sum += ((double)row[k] / norms[view]) * ((double)column[k] / norms[other]);
+        own[other] = sum / temperature;
+        if (other != view) nearest = fmaxf(nearest, (float)own[other]);
+    }
+    double top = warp_max(nearest), sum = 0., of_partner = 0.;
+    for (int other = lane; other < views; other += 32) {
+        if (other != view) sum += exp(own[other] - top);
+        if (other == partner) of_partner = own[other];
+    }
+    double log_sum = log(warp_sum(sum)) + top;
+    of_partner = warp_sum(of_partner);
+    for (int other = lane; other < views; other += 32)
+        own[other] = (other == view ? 0. : exp(own[other] - log_sum)) - (other == partner ? 1. : 0.);
+    if (lane == 0) values[view] = (log_sum - of_partner) / views;
+}
+
+KERNEL nt_xent_gradient(const float *__restrict__ outputs, const double *__restrict__ norms, const double *__restrict__ slopes, double *__restrict__ along, float *__restrict__ gradient, int views, int width, double temperature, double share) {
+    int view = (blockIdx.x * blockDim.x + threadIdx.x) / 32, lane = threadIdx.x % 32;
+    if (view >= views) return;
+    const float *row = outputs + (long long)view * width;
+    along += (long long)view * width;
+    gradient += (long long)view * width;
+    double outwards = 0., norm = norms[view];
+    for (int k = lane; k < width; k += 32) {
+        double sum = 0.;
+        for (int other = 0; other < views; other++) {
+            double slope = slopes[(long long)view * views + other] + slopes[(long long)other * views + view];
+            sum += slope * ((double)outputs[(long long)other * width + k] / norms[other]);
+        }
+        sum /= views * temperature;
+        along[k] = sum;
+        outwards += sum * ((double)row[k] / norm);
+    }
+    // What only makes the output longer changes nothing.
+    outwards = warp_sum(outwards);
+    for (int k = lane; k < width; k += 32)
+        gradient[k] = (float)(share * ((along[k] - outwards * ((double)row[k] / norm)) / norm));
+}
+
 // sum += weight times the sum of the values, by one block.
 KERNEL loss_sum(const double *__restrict__ values, int count, double weight, double *sum) {
     double part = 0.;

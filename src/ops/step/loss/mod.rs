@@ -7,11 +7,14 @@ use crate::tensor::upstream::{Rank0, Tensor};
 use crate::tensor::{Done, Trace, Var, View, device_error};
 
 mod cpu;
+mod nt_xent;
 #[cfg(test)]
 mod tests;
 
 #[cfg(feature = "cuda")]
 pub(in crate::ops) mod cuda;
+
+pub use nt_xent::{Found, found};
 
 /// A loss with what it is measured against.
 #[derive(Clone, Debug)]
@@ -45,6 +48,15 @@ pub enum Loss {
         truth: Vec<f32>,
         /// Where it turns from a square into a line.
         delta: f64,
+    },
+    /// NT-Xent, the normalised temperature-scaled cross entropy of SimCLR (Chen 2020, equation 1): outputs are those of
+    /// two views of each record, the first views of all and then the second ones, and each is to be nearest to the other
+    /// view of its record by the cosine; the mean over all views.
+    NtXent {
+        /// Views: twice the records.
+        views: usize,
+        /// What similarities are divided by.
+        temperature: f64,
     },
 }
 
@@ -82,7 +94,7 @@ pub trait Kernel: sum::Kernel {
     ) -> Done<Self::Buffer, Self>;
 }
 
-/// The loss of `outputs` (batch, 1, outputs): gives a scalar that starts the backward pass, and adds `weight` times
+/// The loss of `outputs` (batch, 1, outputs), or of (batch, length, channels), which are measured one after another: gives a scalar that starts the backward pass, and adds `weight` times
 /// its value to `sum`. Gradients are those of the loss times `share`: 1, but where a batch is worked on in parts.
 ///
 /// # Errors
@@ -96,7 +108,9 @@ pub fn loss<D: Backend>(
     sum: &mut D::Sum,
 ) -> Result<Tensor<Rank0, f32, D>> {
     let device = outputs.device.clone();
-    let gradient = device.loss(outputs.view(), loss, share, weight, sum).map_err(device_error)?;
+    let (batch, length, channels) = outputs.dims();
+    let view = View { shape: (batch, 1, length * channels), ..outputs.view() };
+    let gradient = device.loss(view, loss, share, weight, sum).map_err(device_error)?;
     if trace.wants(&[outputs.traced]) {
         trace.start(outputs, gradient);
     }

@@ -18,6 +18,7 @@ fn gradients_match_finite_differences() {
     let truth = vec![0.1f32, 0.4, -2.0, 0.3, 0.7, 1.9];
     let mut losses = vec![Loss::Mae(truth.clone()), Loss::Mse(truth.clone())];
     losses.extend([0.5, 1.0, 3.0].map(|delta| Loss::Huber { truth: truth.clone(), delta }));
+    losses.extend([0.3, 1.0].map(|temperature| Loss::NtXent { views: 2, temperature }));
     for form in FORMS {
         losses.push(softmax(vec![2, 0], form));
         losses.push(sigmoids(vec![true, false, true, false, false, true], form));
@@ -105,4 +106,46 @@ fn large_outputs_do_not_overflow() {
     assert!((value - 1000.0 / 3.0).abs() < 1e-9);
     let (value, _) = softmax(vec![1], Form::Plain).evaluate(&[1000.0, 0.0, 0.0]);
     assert!((value - 1000.0).abs() < 1e-9);
+}
+
+#[test]
+fn nt_xent_equals_pytorch() {
+    let reference = reference("nt_xent");
+    let tensor = |name: &str| values(&reference, name).1;
+    for (name, temperature) in [("warm", 0.5), ("cold", 0.1)] {
+        let (outputs, views) = (tensor("outputs"), 8);
+        let (value, gradient) = Loss::NtXent { views, temperature }.evaluate(&outputs);
+        assert_close(name, &[value as f32], &tensor(&format!("{name}.value")), 1e-6);
+        assert_close(name, &gradient, &tensor(&format!("{name}.gradient")), 1e-6);
+        let found = found(&outputs, views, temperature);
+        let mean = found.iter().map(|view| view.loss).sum::<f64>() / views as f64;
+        assert!((mean - value).abs() < 1e-12);
+        let nearest: Vec<f32> = found.iter().map(|view| if view.is_nearest { 1.0 } else { 0.0 }).collect();
+        assert_eq!(nearest, tensor("nearest"));
+    }
+}
+
+#[test]
+fn gradients_of_nt_xent_match_finite_differences() {
+    let outputs: Vec<f32> = (0..18).map(|i| ((i * 7 % 11) as f32 - 5.0) / 4.0).collect();
+    let loss = Loss::NtXent { views: 6, temperature: 0.4 };
+    let (_, gradient) = loss.evaluate(&outputs);
+    for i in 0..outputs.len() {
+        let at = |step: f32| {
+            let mut moved = outputs.clone();
+            moved[i] += step;
+            loss.evaluate(&moved).0
+        };
+        let difference = (at(1e-3) - at(-1e-3)) / f64::from(outputs[i] + 1e-3 - (outputs[i] - 1e-3));
+        assert!((difference - f64::from(gradient[i])).abs() < 1e-4, "{i}: {difference} and {}", gradient[i]);
+    }
+}
+
+#[test]
+fn an_only_pair_and_outputs_of_no_length_are_no_trouble() {
+    let (value, gradient) = Loss::NtXent { views: 2, temperature: 0.1 }.evaluate(&[1.0, 2.0, -3.0, 0.5]);
+    assert!(value.abs() < 1e-12 && gradient.iter().all(|g| g.abs() < 1e-6), "{value} {gradient:?}");
+    let (value, gradient) =
+        Loss::NtXent { views: 4, temperature: 0.1 }.evaluate(&[0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 1.0, 1.0]);
+    assert!(value.is_finite() && gradient.iter().all(|g| g.is_finite()), "{value} {gradient:?}");
 }

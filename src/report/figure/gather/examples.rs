@@ -90,8 +90,10 @@ pub(in crate::report) fn examples(
 /// The manifest that `run` was planned from, as it was then.
 fn manifest_of(store: &Store, run: &Run) -> Result<Manifest, String> {
     let stored = store.manifest(&run.manifest_sha256).map_err(|error| error.message)?;
-    manifest::parse(Path::new(&stored.path), &stored.text, &|name| std::env::var(name).ok())
-        .map_err(|_| "this version of ecgraft does not read the run's manifest".to_owned())
+    let variants = manifest::parse_all(Path::new(&stored.path), &stored.text, &|name| std::env::var(name).ok());
+    let is_its = |manifest: &Manifest| manifest.variant == run.variant && manifest.fold == run.fold;
+    let found = variants.ok().and_then(|variants| variants.into_iter().find(is_its));
+    found.ok_or_else(|| "this version of ecgraft does not read the run's manifest".to_owned())
 }
 
 /// Says why the records of `source`, called `name`, are not those that `run` was tested on.

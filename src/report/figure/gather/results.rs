@@ -2,7 +2,7 @@
 
 use super::{Input, Measured, Shown, measured};
 use crate::Result;
-use crate::compare::{Arm, Comparison, Experiment, SignificanceTest};
+use crate::compare::{Arm, Comparison, Experiment};
 use crate::plan::TaskKind;
 use crate::store::{LearningCurves, Run, StageRow, Store, TrainedStages};
 use crate::words::number::percent;
@@ -12,8 +12,8 @@ use crate::words::number::percent;
 pub struct ExperimentResults<'a> {
     /// Its arms, compared.
     pub experiment: &'a Experiment,
-    /// How differences were tested, and with how many resamples of the patients.
-    pub test: (SignificanceTest, usize),
+    /// What its arms were compared with, and how differences were tested.
+    pub comparison: &'a Comparison,
     /// Its runs, in the order of the plan.
     pub runs: Vec<&'a Run>,
     /// Learning curves of all stages.
@@ -36,7 +36,7 @@ impl<'a> ExperimentResults<'a> {
     /// Where the store cannot be read; a user error where no tested run of the experiment has such an id.
     pub fn read(
         store: &Store,
-        comparison: &Comparison,
+        comparison: &'a Comparison,
         experiment: &'a Experiment,
         all: &'a [Run],
         run: Option<&str>,
@@ -47,8 +47,7 @@ impl<'a> ExperimentResults<'a> {
         let shown = Shown::read(store, experiment, &runs, run)?;
         let measured = measured::measured((store, &experiment.name), &stages, shown.as_ref())?;
         let asked = run.and_then(|_| shown.as_ref()?.best()).map(|(run, _)| run);
-        let test = (comparison.test, comparison.resamples);
-        Ok(Self { experiment, test, runs, curves, stages, shown, asked, measured })
+        Ok(Self { experiment, comparison, runs, curves, stages, shown, asked, measured })
     }
 
     /// What figures of all of it are drawn from.

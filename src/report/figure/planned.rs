@@ -1,0 +1,58 @@
+//! The planned comparisons, with their intervals, one below the other.
+
+use super::forest::{Row, Words, rows_drawn};
+use super::{Drawing, Figure, Input, Scope, Section};
+use crate::compare::Pair;
+use crate::report::pairs;
+
+/// The difference of each planned comparison, those of one family together.
+pub(super) struct Planned;
+
+impl Figure for Planned {
+    fn name(&self) -> &'static str {
+        "planned"
+    }
+
+    fn about(&self) -> &'static str {
+        "Differences that the manifest planned to look at, with their intervals"
+    }
+
+    fn scope(&self) -> Scope {
+        Scope::Experiment("the planned comparisons of all arms")
+    }
+
+    fn section(&self) -> Option<Section> {
+        Some(Section::Planned)
+    }
+
+    fn anchor(&self) -> &'static str {
+        "planned-differences"
+    }
+
+    fn draw(&self, input: &Input<'_>) -> Result<Drawing, String> {
+        let experiment = input.results.experiment;
+        let all: Vec<&Pair> = experiment.planned.iter().flat_map(|family| &family.pairs).collect();
+        if experiment.planned.is_empty() {
+            return Err("its manifest planned no comparison".to_owned());
+        }
+        let one = all.windows(2).all(|two| two[0].metric == two[1].metric);
+        let metric = all.first().filter(|_| one).map(|pair| pair.metric.in_text());
+        let name = |pair: &Pair| {
+            let comparison = pair.comparison.as_deref().unwrap_or_default();
+            let of = if one { String::new() } else { format!(", {}", pair.metric.in_text()) };
+            format!("{comparison}{of} ({})", pairs::place(pair))
+        };
+        let mut rows = Vec::new();
+        for family in &experiment.planned {
+            let group = format!("{} comparisons", family.name);
+            rows.extend(family.pairs.iter().map(|pair| Row { group: group.clone(), name: name(pair), arm: &pair.arm }));
+        }
+        let axis = metric.map_or_else(|| "difference".to_owned(), |metric| format!("difference in {metric}"));
+        let words = Words {
+            title: format!("{}: planned comparisons, {axis}", experiment.name),
+            axis,
+            none: "no planned comparison has a seed that is done in both arms yet",
+        };
+        rows_drawn(&rows, &words, input.results.comparison)
+    }
+}
