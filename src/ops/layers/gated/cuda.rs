@@ -100,7 +100,7 @@ mod tests {
     use crate::ops::layers::gated::gated;
     use crate::tensor::{Trace, Var};
 
-    fn run<D: Backend>(
+    fn layer_of<D: Backend>(
         trace: &mut Trace<D>,
         x: &Var<D>,
         beside: &Var<D>,
@@ -111,14 +111,14 @@ mod tests {
         gated(trace, x, beside, [&layer[0].param, &layer[1].param], dropping)
     }
 
-    twin!(gated_layer, [[2, 19, 5], [2, 19, 5], [10, 5, 1], [10]], |trace, inputs| run(
+    twin!(gated_layer, [[2, 19, 5], [2, 19, 5], [10, 5, 1], [10]], |trace, inputs| layer_of(
         trace,
         &inputs[0].var,
         &inputs[1].var,
         &inputs[2..],
         0.0
     ));
-    twin!(gated_layer_with_dropout, [[3, 40, 24], [3, 40, 24], [48, 24, 1], [48]], |trace, inputs| run(
+    twin!(gated_layer_with_dropout, [[3, 40, 24], [3, 40, 24], [48, 24, 1], [48]], |trace, inputs| layer_of(
         trace,
         &inputs[0].var,
         &inputs[1].var,
@@ -127,16 +127,18 @@ mod tests {
     ));
     twin!(gated_layer_beside_a_norm, [[2, 9, 16], [16], [16], [2, 9, 16], [32, 16, 1], [32]], |trace, inputs| {
         let beside = normalized(trace, inputs)?;
-        run(trace, &inputs[3].var, &beside, &inputs[4..], 0.2)
+        layer_of(trace, &inputs[3].var, &beside, &inputs[4..], 0.2)
     });
     twin!(gated_layer_twice, [[2, 9, 16], [32, 16, 1], [32]], |trace, inputs| {
         // The gradient of what is beside has parts of both.
-        let x = run(trace, &inputs[0].var.clone(), &doubled(trace, &inputs[0].var)?, &inputs[1..], 0.0)?;
-        run(trace, &doubled(trace, &x)?, &x, &inputs[1..], 0.0)
+        let beside = again(trace, &inputs[0].var)?;
+        let x = layer_of(trace, &inputs[0].var, &beside, &inputs[1..], 0.0)?;
+        let seen = again(trace, &x)?;
+        layer_of(trace, &seen, &x, &inputs[1..], 0.0)
     });
 
-    /// The mean of each sample alone: another activation of the same values.
-    fn doubled<D: Backend>(trace: &mut Trace<D>, x: &Var<D>) -> Result<Var<D>> {
+    /// Means of single samples: another activation with the same values.
+    fn again<D: Backend>(trace: &mut Trace<D>, x: &Var<D>) -> Result<Var<D>> {
         crate::ops::layers::average_pool::average_pool(trace, x, 1)
     }
 }

@@ -101,27 +101,27 @@ mod tests {
     use crate::ops::layers::state_space::{Weights, state_space};
     use crate::tensor::{Trace, Var};
 
-    fn run<D: Backend>(trace: &mut Trace<D>, x: &Var<D>, inputs: &[Input<D>]) -> Result<Var<D>> {
+    fn space_of<D: Backend>(trace: &mut Trace<D>, x: &Var<D>, inputs: &[Input<D>]) -> Result<Var<D>> {
         let [log_dt, log_a_real, a_imag, c, d] = [0, 1, 2, 3, 4].map(|i| &inputs[i].param);
         state_space(trace, x, &Weights { log_dt, log_a_real, a_imag, c, d })
     }
 
-    twin!(state_space_of_one_direction, [[2, 19, 5], [5], [5, 3], [5, 3], [1, 5, 3, 2], [5]], |trace, inputs| run(
-        trace,
-        &inputs[0].var,
-        &inputs[1..]
-    ));
+    twin!(
+        state_space_of_one_direction,
+        [[2, 19, 5], [5], [5, 3], [5, 3], [1, 5, 3, 2], [5]],
+        |trace, inputs| space_of(trace, &inputs[0].var, &inputs[1..])
+    );
     twin!(
         state_space_of_two_directions,
         [[3, 40, 17], [17], [17, 2], [17, 2], [2, 17, 2, 2], [17]],
-        |trace, inputs| run(trace, &inputs[0].var, &inputs[1..])
+        |trace, inputs| space_of(trace, &inputs[0].var, &inputs[1..])
     );
     twin!(
         state_space_through_norms,
         [[2, 9, 16], [16], [16], [16], [16, 1], [16, 1], [2, 16, 1, 2], [16]],
         |trace, inputs| {
             let x = normalized(trace, inputs)?;
-            run(trace, &x, &inputs[3..])
+            space_of(trace, &x, &inputs[3..])
         }
     );
 }
