@@ -11,6 +11,7 @@ fn settings(kind: &str) -> &'static str {
         "cnn" => "channels = [4, 6]\nkernels = [5, 3]",
         "inception1d" => "depth = 3\nfilters = 2\nbottleneck = 2\nkernel = 12",
         "rnn" | "lstm" | "gru" => "hidden = 4\nlayers = 2",
+        "s4" => "layers = 2\nwidth = 6\nstate = 4",
         "vit" => "patch = 10\ndim = 8\ndepth = 2\nheads = 2",
         "resnet1d" => "width = 4",
         "xresnet1d" => "depth = 18\nwidth = 2",

@@ -4,6 +4,7 @@ A backbone takes (batch, leads, samples) to (batch, `width`, samples or fewer) t
 manifests call block1, block2 ... (recurrent layers are one module). A `Network` is one backbone or several under a
 head. To add an architecture, write a function like `cnn` and list it in `ARCHITECTURES`.
 """
+import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
@@ -212,6 +213,66 @@ class Recurrent(nn.Module):
         return self.rnn(x.transpose(1, 2))[0].transpose(1, 2)
 
 
+class StateSpace(nn.Module):
+    """A diagonal state space of each channel in both directions (S4D: Gu 2022), as one long convolution by `torch.fft`.
+
+    The kernels are made in one product of all powers, as the authors' minimal module makes them.
+    """
+
+    def __init__(self, width: int, states: int, dt: tuple[float, float] = (0.001, 0.1)):
+        super().__init__()
+        low, high = (math.log(step) for step in dt)
+        self.log_dt = nn.Parameter(torch.rand(width) * (high - low) + low)
+        self.log_a_real = nn.Parameter(torch.full((width, states), math.log(0.5)))
+        self.a_imag = nn.Parameter((math.pi * torch.arange(states)).repeat(width, 1))
+        self.c = nn.Parameter(torch.randn(2, width, states, 2) * math.sqrt(0.5))
+        self.d = nn.Parameter(torch.randn(width))
+
+    def kernels(self, length: int) -> Tensor:
+        """(directions, channels, length)."""
+        poles = torch.complex(-self.log_a_real.exp(), self.a_imag)
+        steps = poles * self.log_dt.exp()[:, None]
+        weights = torch.view_as_complex(self.c) * (steps.exp() - 1) / poles
+        powers = torch.exp(steps[..., None] * torch.arange(length, device=steps.device))
+        return 2 * torch.einsum("dcn,cnl->dcl", weights, powers).real
+
+    def forward(self, x: Tensor) -> Tensor:
+        length = x.shape[-1]
+        forth, back = self.kernels(length)
+        kernel = nn.functional.pad(forth, (0, length)) + nn.functional.pad(back.flip(-1), (length, 0))
+        spectrum = torch.fft.rfft(x, n=2 * length) * torch.fft.rfft(kernel)
+        return torch.fft.irfft(spectrum, n=2 * length)[..., :length] + self.d[:, None] * x
+
+
+class S4Block(nn.Module):
+    """A state space, GELU, a linear layer with a gate, and a layer norm behind the sum."""
+
+    def __init__(self, width: int, states: int, dropout: float):
+        super().__init__()
+        self.space = StateSpace(width, states)
+        self.dropout = nn.Dropout1d(dropout)
+        self.output = nn.Sequential(nn.Conv1d(width, 2 * width, 1), nn.GLU(dim=1))
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.output(self.dropout(nn.functional.gelu(self.space(x))))
+        return self.norm((x + self.dropout(y)).transpose(1, 2)).transpose(1, 2)
+
+
+class S4(nn.Module):
+    """Mehari and Strodthoff 2022, at ecgraft's default sizes."""
+
+    def __init__(self, leads: int, width: int = 128, depth: int = 4, state: int = 64, dropout: float = 0.2):
+        super().__init__()
+        self.width = width
+        self.stages = nn.Sequential(nn.Conv1d(leads, width, 1))
+        for _ in range(depth):
+            self.stages.append(S4Block(width, state // 2, dropout))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.stages(x)
+
+
 def cnn(leads: int, length: int, outputs: int) -> nn.Module:
     return Network([Cnn(leads)], outputs)
 
@@ -249,6 +310,10 @@ def gru(leads: int, length: int, outputs: int) -> nn.Module:
     return Network([Recurrent(nn.GRU, leads)], outputs)
 
 
+def s4(leads: int, length: int, outputs: int) -> nn.Module:
+    return Network([S4(leads)], outputs)
+
+
 # By ecgraft's names; each is called with leads, samples per lead and outputs.
 ARCHITECTURES: dict[str, Callable[[int, int, int], nn.Module]] = {
     "cnn": cnn,
@@ -259,4 +324,5 @@ ARCHITECTURES: dict[str, Callable[[int, int, int], nn.Module]] = {
     "rnn": rnn,
     "lstm": lstm,
     "gru": gru,
+    "s4": s4,
 }

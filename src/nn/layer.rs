@@ -9,7 +9,7 @@ use super::{Init, Pass, Role};
 use crate::Result;
 use crate::ops::Backend;
 use crate::ops::layers::norm::{Normalizer, batch_norm};
-use crate::ops::layers::{conv1d, linear};
+use crate::ops::layers::{conv1d, linear, transformer};
 use crate::tensor::{DeviceStorage, Param, Var};
 use crate::tensor::{Mode, Statistics};
 
@@ -126,6 +126,30 @@ impl<D: Backend> BatchNorm<D> {
         f(&format!("{prefix}.bias"), Role::Parameter, &mut self.bias);
         f(&format!("{prefix}.running_mean"), Role::Statistic, &mut self.running_mean);
         f(&format!("{prefix}.running_var"), Role::Statistic, &mut self.running_var);
+    }
+}
+
+/// A layer norm over channels.
+#[derive(Clone, Debug)]
+pub(super) struct LayerNorm<D: DeviceStorage> {
+    pub weight: Param<D>,
+    pub bias: Param<D>,
+}
+
+impl<D: Backend> LayerNorm<D> {
+    pub(super) fn new(device: &D, channels: usize) -> Result<Self> {
+        let all = |value: f32| Param::new(device, vec![channels], vec![value; channels]);
+        Ok(Self { weight: all(1.0)?, bias: all(0.0)? })
+    }
+
+    /// (batch, length, channels) to the same shape.
+    pub(super) fn forward(&self, x: &Var<D>, pass: &mut Pass<D>) -> Result<Var<D>> {
+        transformer::layer_norm(&mut pass.trace, x, &self.weight, &self.bias)
+    }
+
+    pub(super) fn visit(&mut self, prefix: &str, f: &mut Visit<'_, D>) {
+        f(&format!("{prefix}.weight"), Role::Parameter, &mut self.weight);
+        f(&format!("{prefix}.bias"), Role::Parameter, &mut self.bias);
     }
 }
 

@@ -17,6 +17,7 @@ mod recurrent;
 mod registry;
 mod residual;
 mod resnet1d;
+mod s4;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -48,6 +49,7 @@ registry::architectures! {
     "rnn" = Rnn(recurrent::RnnConfig),
     "lstm" = Lstm(recurrent::LstmConfig),
     "gru" = Gru(recurrent::GruConfig),
+    "s4" = S4(s4::S4Config),
     #[cfg(test)]
     "toy" = Toy(toy::ToyConfig),
 }

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::backbone::{BlockVisitor, FreezeState, Visit};
 use super::config::{block_names, whole};
-use super::layer::Linear;
+use super::layer::{LayerNorm, Linear};
 use super::{Blocks, Config, Cost, HeadConfig, Init, Input, Pass, Role, Signal};
 use crate::declare::{Faults, count, fraction, table};
 use crate::ops::Backend;
@@ -114,25 +114,6 @@ impl Config for VitConfig {
     }
 }
 
-/// A layer norm over channels.
-#[derive(Clone, Debug)]
-struct LayerNorm<D: DeviceStorage> {
-    weight: Param<D>,
-    bias: Param<D>,
-}
-
-impl<D: Backend> LayerNorm<D> {
-    fn new(device: &D, dim: usize) -> Result<Self> {
-        let all = |value: f32| Param::new(device, vec![dim], vec![value; dim]);
-        Ok(Self { weight: all(1.0)?, bias: all(0.0)? })
-    }
-
-    fn visit(&mut self, prefix: &str, f: &mut Visit<'_, D>) {
-        f(&format!("{prefix}.weight"), Role::Parameter, &mut self.weight);
-        f(&format!("{prefix}.bias"), Role::Parameter, &mut self.bias);
-    }
-}
-
 /// A residual branch: layer norm, two layers with a core between them.
 #[derive(Clone, Debug)]
 struct Branch<D: DeviceStorage> {
@@ -219,7 +200,7 @@ impl<D: Backend> Blocks<D> for Vit<D> {
             x = block.attention.forward(&x, dropout, pass)?; // (batch, patches, dim)
             x = block.mlp.forward(&x, dropout, pass)?; // (batch, patches, dim)
         }
-        transformer::layer_norm(&mut pass.trace, &x, &self.norm.weight, &self.norm.bias) // (batch, patches, dim)
+        self.norm.forward(&x, pass) // (batch, patches, dim)
     }
 
     fn visit(&mut self, f: &mut BlockVisitor<'_, D>) {

@@ -67,6 +67,42 @@ impl<D: DeviceStorage + Device<f32>> Trace<D> {
         });
     }
 
+    /// Records an operation with parameters on x whose output is added to what is `beside`: `backward` gets what it gets in
+    /// [`Self::record`], but keeps the gradient of y, whose memory goes to what is beside unless that has a gradient, to
+    /// which `add` then adds it.
+    pub(crate) fn record_beside<A, F>(
+        &mut self,
+        y: &Var<D>,
+        (x, beside): (&Var<D>, &Var<D>),
+        params: &[&Param<D>],
+        add: A,
+        backward: F,
+    ) where
+        A: 'static + FnOnce(&D::Buffer, &mut Gradient<D>) -> Done<(), D>,
+        F: 'static + FnOnce(&D::Buffer, WantedGradients<'_, D>) -> Done<(), D>,
+    {
+        if self.tape.is_none() {
+            return;
+        }
+        debug_assert!(x.slot().id != beside.slot().id, "the two have gradients of their own");
+        let (edges, beside) = (self.edges.clone(), beside.traced.then(|| beside.slot()));
+        self.record(y, x, params, move |gy, wanted| {
+            backward(&gy, wanted)?;
+            let Some(beside) = beside else { return Ok(()) };
+            let mut gradient = if edges.contains(&beside) {
+                edges.take_or_new(&beside)?
+            } else {
+                // Sums that a batch norm left are of another gradient.
+                beside.norm.iter().for_each(|norm| norm.forget_sums());
+                edges.put(&beside, Gradient { values: gy, fresh: false });
+                return Ok(());
+            };
+            add(&gy, &mut gradient)?;
+            edges.put(&beside, gradient);
+            Ok(())
+        });
+    }
+
     /// Records an operation without parameters on several inputs: `backward` gets the gradient of y and, one
     /// after another, the number and the gradient of each input that is traced.
     pub(crate) fn record_each<F>(&mut self, y: &Var<D>, inputs: &[&Var<D>], backward: F)

@@ -1,6 +1,7 @@
-//! What all operations share on the CPU: vectors in the widest form the machine has, matrix products, random numbers
-//! by their place, and how activations are read.
+//! What all operations share on the CPU: vectors in the widest form the machine has, matrix products, GELU, random
+//! numbers by their place, and how activations are read.
 
+pub(super) mod gelu;
 mod isa;
 pub(super) mod matmul;
 pub(super) mod philox;

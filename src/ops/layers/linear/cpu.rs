@@ -1,10 +1,17 @@
 //! The fully connected layer on the CPU: matrix products.
 
+use std::borrow::Cow;
+
+use rayon::prelude::*;
+
 use super::Kernel;
 use crate::ops::cpu::Isa;
 use crate::ops::cpu::matmul::{Packed, Right, Rows, accumulate, multiply, summed};
 use crate::tensor::memory::Buffer;
 use crate::tensor::{Cpu, DeviceStorage, Done, Flat, Gradient, View, WantedGradients, flat};
+
+/// Samples that a thread takes at once.
+const TOGETHER: usize = 240;
 
 /// All samples as rows.
 fn rows(values: &[f32], inner: usize) -> Rows<'_> {
@@ -17,13 +24,14 @@ impl Kernel for Cpu {
         let (w, bias, x) = (flat(w), flat(bias), self.read_view(x)?);
         let outputs = bias.len();
         let packed = &Packed::new(isa, inputs, outputs, |i, o| w[o * inputs + i]);
-        let rows = rows(&x, inputs);
-        let mut y = Buffer::stale(rows.count * outputs);
-        multiply(isa, rows, packed, false, &mut y, outputs);
+        let mut y = Buffer::stale(x.len() / inputs * outputs);
         let floor = if relu { 0.0 } else { f32::NEG_INFINITY };
-        for y in y.chunks_exact_mut(outputs) {
-            y.iter_mut().zip(bias).for_each(|(y, bias)| *y = (*y + bias).max(floor));
-        }
+        y.par_chunks_mut(TOGETHER * outputs).zip(x.par_chunks(TOGETHER * inputs)).for_each(|(y, x)| {
+            multiply(isa, rows(x, inputs), packed, false, y, outputs);
+            for y in y.chunks_exact_mut(outputs) {
+                y.iter_mut().zip(bias).for_each(|(y, bias)| *y = (*y + bias).max(floor));
+            }
+        });
         Ok(y)
     }
 
@@ -38,13 +46,16 @@ impl Kernel for Cpu {
         let WantedGradients { x: gx, params: gparams } = wanted;
         let (isa, inputs, w) = (Isa::best(), x.shape.2, flat(w));
         let outputs = w.len() / inputs;
-        let mut g = gy.to_vec();
-        if let Some(y) = y {
-            g.iter_mut().zip(&**y).for_each(|(g, y)| *g = if *y > 0.0 { *g } else { 0.0 });
-        }
+        let g: Cow<'_, [f32]> = match y {
+            Some(y) => gy.iter().zip(&**y).map(|(g, y)| if *y > 0.0 { *g } else { 0.0 }).collect(),
+            None => Cow::Borrowed(gy),
+        };
         if let Some(Gradient { values, fresh }) = gx {
             let packed = &Packed::new(isa, outputs, inputs, |o, i| w[o * inputs + i]);
-            multiply(isa, rows(&g, outputs), packed, !*fresh, values, inputs);
+            let add = !*fresh;
+            values.par_chunks_mut(TOGETHER * inputs).zip(g.par_chunks(TOGETHER * outputs)).for_each(|(values, g)| {
+                multiply(isa, rows(g, outputs), packed, add, values, inputs);
+            });
         }
         if let Some(Some(gw)) = gparams.first_mut() {
             let mut x = self.read_view(x)?;

@@ -3,8 +3,8 @@
 //! Probabilities lie with queries side by side, (keys, queries): the softmax over keys works on vectors of queries
 //! and needs no sums within a vector. They are kept for the backward pass, those that dropout zeroed with a minus.
 
-use super::gelu::exp;
 use crate::ops::cpu::Isa;
+use crate::ops::cpu::gelu::exp;
 use crate::ops::cpu::matmul::{Packed, Right, Rows, accumulate, multiply, summed};
 use crate::ops::cpu::philox::{Dropping, factors};
 use crate::ops::cpu::simd::{Simd, dispatch};

@@ -3,10 +3,11 @@
 use rayon::prelude::*;
 
 use super::attention::{self, Heads};
-use super::gelu::{gelu, gelu_gradient};
+
 use super::layer_norm::{self, normalize, standardize};
 use super::{add_rows, add_weight_gradient, record, rows};
 use crate::ops::cpu::Isa;
+use crate::ops::cpu::gelu::{gelu, gelu_gradient};
 use crate::ops::cpu::matmul::{Packed, multiply};
 use crate::ops::cpu::philox::factors;
 use crate::ops::cpu::simd::{Simd, dispatch};

@@ -13,7 +13,6 @@ use crate::tensor::{Cpu, Done, Flat, View, WantedGradients, flat};
 
 pub(in crate::ops::layers::transformer) mod attention;
 pub(in crate::ops::layers::transformer) mod branch;
-pub(in crate::ops::layers::transformer) mod gelu;
 pub(in crate::ops::layers::transformer) mod layer_norm;
 pub(in crate::ops::layers::transformer) mod patches;
 

@@ -6,7 +6,7 @@ use crate::ops::cpu::simd::{Portable, Simd, dispatch};
 
 /// a b + c, in one rounding where the machine has that.
 #[inline(always)]
-fn mul_add<S: Simd>(a: f32, b: f32, c: f32) -> f32 {
+pub(in crate::ops) fn mul_add<S: Simd>(a: f32, b: f32, c: f32) -> f32 {
     if S::LANES > Portable::LANES { a.mul_add(b, c) } else { a * b + c }
 }
 
@@ -14,7 +14,7 @@ fn mul_add<S: Simd>(a: f32, b: f32, c: f32) -> f32 {
 ///
 /// e^x = 2^n e^r with n = x / ln 2 rounded, so that r is at most ln 2 / 2; of e^r the terms up to r^7 / 7!.
 #[inline(always)]
-pub(in crate::ops::layers::transformer) fn exp<S: Simd>(x: f32) -> f32 {
+pub(in crate::ops) fn exp<S: Simd>(x: f32) -> f32 {
     /// Added to a small number, rounds it to a whole one, which is then in the last bits.
     const ROUNDING: f32 = 12_582_912.0;
     /// ln 2 in two parts: the product of n and the first is exact.
@@ -37,7 +37,7 @@ pub(in crate::ops::layers::transformer) fn exp<S: Simd>(x: f32) -> f32 {
 /// and Stegun 7.1.26) with one term more, fitted by weighted least squares (Lawson 1961) so that the largest error of
 /// x Phi(x) is least; that of the sum, without rounding, is 1.3e-8.
 #[inline(always)]
-fn normal<S: Simd>(x: f32) -> (f32, f32) {
+pub(in crate::ops) fn normal<S: Simd>(x: f32) -> (f32, f32) {
     const P: f32 = 0.39;
     const A: [f32; 6] = [-0.226_477_03, 0.882_385_2, -0.628_538_4, 0.644_096_8, 0.093_546_8, 0.234_986_67];
     let a = x.abs() * std::f32::consts::FRAC_1_SQRT_2;
@@ -52,7 +52,7 @@ fn normal<S: Simd>(x: f32) -> (f32, f32) {
 }
 
 /// z = gelu(h), each times its factor.
-pub(in crate::ops::layers::transformer) fn gelu(isa: Isa, h: &[f32], factors: &[f32], z: &mut [f32]) {
+pub(in crate::ops) fn gelu(isa: Isa, h: &[f32], factors: &[f32], z: &mut [f32]) {
     dispatch!(isa => forward(h: &[f32], factors: &[f32], z: &mut [f32]));
 }
 
@@ -64,7 +64,7 @@ fn forward<S: Simd>(h: &[f32], factors: &[f32], z: &mut [f32]) {
 }
 
 /// In place of h its gradient, and in place of the gradient of z (see [`gelu`]) z.
-pub(in crate::ops::layers::transformer) fn gelu_gradient(isa: Isa, h: &mut [f32], factors: &[f32], z: &mut [f32]) {
+pub(in crate::ops) fn gelu_gradient(isa: Isa, h: &mut [f32], factors: &[f32], z: &mut [f32]) {
     dispatch!(isa => backward(h: &mut [f32], factors: &[f32], z: &mut [f32]));
 }
 
