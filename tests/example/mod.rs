@@ -36,10 +36,6 @@ pub fn manifest(name: &str) -> Manifest {
         class_weights: ClassWeights::None,
         augment: vec![],
         evaluate_on: vec![],
-<<<<<<< HEAD
-=======
-        budget: Budget::Train,
->>>>>>> w16-metrics
         graft: GraftedPart::Backbone,
         budget: Budget::Train,
     };
