@@ -28,6 +28,8 @@ pub struct Outcome {
     pub scores: Vec<Score>,
     /// Transfer stages: probabilities on the test records.
     pub predictions: Vec<Prediction>,
+    /// Transfer stages: probabilities on the validation records, record by record, class by class.
+    pub validation_predictions: Vec<Prediction>,
     /// What the user should know (dropped records, absent classes), in plain sentences.
     pub notes: Vec<String>,
     /// Seconds of training and testing.
@@ -59,7 +61,7 @@ pub struct EpochValue {
 pub struct RegressionScore {
     /// `hr`, `pr`, `qt`, `qrs`.
     pub target: &'static str,
-    /// `validation` or `test`.
+    /// `train`, `validation` or `test`.
     pub split: Subset,
     /// Number of records.
     pub records: usize,
@@ -72,7 +74,7 @@ pub struct RegressionScore {
 pub struct SourceScore {
     /// `hr`, `pr`, `qt`, `qrs`.
     pub target: &'static str,
-    /// `validation` or `test`.
+    /// `train`, `validation` or `test`.
     pub split: Subset,
     /// The source's name in the manifest.
     pub source: String,
@@ -106,7 +108,7 @@ pub struct MeasuredValue {
 /// One classification metric.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Score {
-    /// `validation` or `test`.
+    /// `train`, `validation` or `test`.
     pub split: Subset,
     /// `macro_auc`, `auc`, `f1`, `accuracy` ...
     pub metric: Cow<'static, str>,
@@ -116,7 +118,7 @@ pub struct Score {
     pub value: Option<f64>,
 }
 
-/// The network's probability for one class of one test record.
+/// The network's probability for one class of one record.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prediction {
     /// The record.

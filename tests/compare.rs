@@ -305,6 +305,7 @@ fn records_and_seeds_are_in_the_interval() {
         records: names.clone(),
         patients: names,
         patients_known: true,
+        facts: Vec::new(),
         stages: runs.iter().map(stage).collect(),
         truth: truth.clone(),
     };

@@ -32,10 +32,8 @@ fn donors_without_labels_run_are_proved_and_found_done() {
     assert!(verified.contains("20 of 20 stages are done"), "{verified}");
     let audit = bench.run(&["audit"]).ok();
     assert!(audit.contains("alone: 14 of 14 done runs proved"), "{audit}");
-    assert!(
-        audit.contains("masked on half, seed 0: train") && audit.contains("contrastive on half, seed 1: train"),
-        "{audit}"
-    );
+    // Contrastive networks have the masked ones' records, and so their proof.
+    assert!(audit.contains("4 runs") && audit.contains("masked on half, seed 0: train"), "{audit}");
     for (kind, metrics) in [("masked", ["mae", "r2", "rmse"]), ("contrastive", ["loss", "top1", "top1_by_chance"])] {
         for metric in metrics {
             let of = format!("FROM score JOIN stage USING (stage_id) WHERE kind = '{kind}' AND metric = '{metric}'");

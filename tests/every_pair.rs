@@ -82,8 +82,9 @@ fn every_pair_trains_and_what_is_frozen_keeps_its_bits() {
         bench.write(&format!("experiments/{kind}.toml"), &manifest(kind));
     }
     bench.run(&["run"]).ok();
-    // Three grafts of one network, one of three in three fusions; four freezes; baselines of one and three.
-    let runs = (3 + 3) * 4 + 1 + 3;
+    // Three grafts of one network, one of three in three fusions; four freezes; baselines of one and three; as many whose
+    // fresh weights hold still, which are the same under both freezes that hold to the end.
+    let runs = (3 + 3) * 4 + (1 + 3) + (1 + 3);
     for kind in &kinds {
         let done = format!("SELECT count(*) FROM runs WHERE experiment = '{kind}' AND status = 'done'");
         assert_eq!(bench.number(&done), f64::from(runs), "{kind}");

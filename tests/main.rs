@@ -28,6 +28,7 @@ mod metrics;
 mod on_disk;
 mod page;
 mod pairs;
+mod parts;
 mod people;
 mod plan;
 mod plausible;

@@ -679,6 +679,7 @@ fn every_key_of_the_schema_is_read() {
         assert_eq!(sample.remove("protocol"), Some(json!("ptb-xl-benchmark")));
         // Of a file that is not there; variants and includes have tests of their own.
         assert_eq!(sample.remove("include"), Some(json!("base.toml")));
+        sample["search"]["over"] = json!({ "transfer.batch_size": [16, 32], "transfer.epochs": { "from": 1, "to": 3 } });
         sample.insert("variants".into(), json!({ "lead-ii": { "signal.leads": ["II"] } }));
         good(&toml::to_string(&*sample).unwrap());
     }

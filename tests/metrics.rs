@@ -1,15 +1,50 @@
 //! Metrics against scikit-learn's (`fixtures/metrics/make.py`), and properties that hold for any data.
 
 use ecgraft::manifest::Labels;
-use ecgraft::metrics::{ClassScore, Confusion, NamedMetric, Over, Predictions, classifier_metrics, regression};
+use ecgraft::metrics::{
+    ClassScore, Confusion, NamedMetric, Predictions, ThresholdRule, classifier_metrics, regression,
+};
 use ecgraft::statistics::auc;
+use ecgraft::statistics::bootstrap::LANES;
 use rand::RngExt;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
 
-const TOLERANCE: f64 = 1e-9;
+const TOLERANCE: f64 = 1e-12;
+/// What the fixtures have of each class, and, but for the last, as a mean over classes.
+const OF_CLASSES: [&str; 13] = [
+    "auc",
+    "auprc",
+    "f1",
+    "f2",
+    "f0.5",
+    "precision",
+    "recall",
+    "specificity",
+    "ppv",
+    "npv",
+    "sensitivity_at_0.95",
+    "sensitivity_at_0.8",
+    "mcc",
+];
+/// What they have of all classes at once, whatever weights records have.
+const OF_ALL: [&str; 3] = ["mcc", "f_max", "challenge_f2"];
+
+/// Every metric of a fixture with what is expected of it.
+fn expected_of<'c>(case: &'c Value, of_all: &[&str]) -> Vec<(String, &'c Value)> {
+    let expected = &case["expected"];
+    let mut all: Vec<(String, &Value)> =
+        of_all.iter().map(|metric| ((*metric).to_owned(), &expected[*metric])).collect();
+    for metric in &OF_CLASSES[..OF_CLASSES.len() - 1] {
+        all.push((format!("macro_{metric}"), &expected[format!("macro_{metric}")]));
+    }
+    for (class, of_class) in expected["per_class"].as_array().unwrap().iter().enumerate() {
+        all.extend(OF_CLASSES.iter().map(|metric| (format!("{metric}:{class}"), &of_class[*metric])));
+    }
+    all
+}
 
 fn cases(file: &str) -> Vec<Value> {
     let path = format!("{}/tests/fixtures/metrics/{file}", env!("CARGO_MANIFEST_DIR"));
@@ -67,20 +102,15 @@ fn classification_is_scikit_learns() {
         let (name, expected) = (case["name"].as_str().unwrap(), &case["expected"]);
         let (classes, found) = measured(&case);
         assert_eq!(Some(found.records() as u64), expected["records"].as_u64());
-        for metric in
-            ["macro_auc", "accuracy", "subset_accuracy", "macro_f1", "macro_precision", "macro_recall", "brier"]
-        {
-            assert_close(&format!("{name}: {metric}"), value(&found, metric), &expected[metric]);
+        let of_all = [&OF_ALL[..], &["accuracy", "subset_accuracy", "brier"]].concat();
+        for (metric, expected) in expected_of(&case, &of_all) {
+            assert_close(&format!("{name}: {metric}"), value(&found, &metric), expected);
         }
         assert_close(&format!("{name}: ece"), value(&found, "ece"), &expected["expected_calibration_error"]);
         assert_eq!(found.classes(), 0..classes);
         for class in found.classes() {
             let expected = &expected["per_class"][class];
             assert_close(name, Some(found.positives(class) as f64), &expected["positives"]);
-            for metric in ["auc", "f1", "precision", "recall"] {
-                let what = format!("{name}: {metric} of class {class}");
-                assert_close(&what, value(&found, &format!("{metric}:{class}")), &expected[metric]);
-            }
         }
         let confusion = match found.confusion() {
             Confusion::Single(counts) => serde_json::json!(counts),
@@ -94,6 +124,57 @@ fn classification_is_scikit_learns() {
         let scores = found.scores(&names(classes));
         let counted = ["classes_counted", "auc_classes_counted"].map(|metric| score(&scores, metric, None).unwrap());
         assert_eq!(counted, [known("f1") as f64, known("auc") as f64], "{name}");
+    }
+}
+
+/// What the bootstrap computes is scikit-learn's with sample weights, which are 0 for who is not drawn.
+#[test]
+fn weighted_records_are_scikit_learns() {
+    for case in cases("weighted.json") {
+        let (name, (classes, found)) = (case["name"].as_str().unwrap(), measured(&case));
+        let places = names(classes);
+        let weights: Vec<[f32; LANES]> =
+            numbers(&case["weights"]).iter().map(|weight| [*weight as f32; LANES]).collect();
+        for (metric, expected) in expected_of(&case, &OF_ALL) {
+            let measure = NamedMetric::parse(&metric).measure(&found, &places).unwrap();
+            let value = Some(measure.on(&weights)[LANES - 1]).filter(|value| !value.is_nan());
+            assert_close(&format!("{name}: {metric}"), value, expected);
+        }
+    }
+}
+
+/// The highest of those that are best, by scikit-learn's curves.
+#[test]
+fn thresholds_are_the_best_of_scikit_learns_curves() {
+    let mut chosen = 0;
+    for case in cases("classification.json") {
+        let (_, found) = measured(&case);
+        for class in found.classes() {
+            let expected = &case["expected"]["thresholds"][class];
+            for (rule, name) in [(ThresholdRule::Youden, "youden"), (ThresholdRule::F1, "f1")] {
+                let threshold = rule.choose(&found.probabilities_of(class), &found.truth_of(class));
+                assert_eq!(threshold, expected[name].as_f64(), "{}: {name} of class {class}", case["name"]);
+                chosen += usize::from(threshold.is_some());
+            }
+        }
+    }
+    assert!(chosen > 80, "{chosen}");
+}
+
+#[test]
+fn names_with_a_parameter_are_as_people_write_numbers() {
+    for name in ["f3", "f0.5", "sensitivity_at_0.99"] {
+        let (mean, of_class) =
+            (NamedMetric::parse(&format!("macro_{name}")), NamedMetric::parse(&format!("{name}:MI")));
+        assert_eq!(mean.classifier().unwrap().name(), name);
+        assert_eq!(of_class.classifier().unwrap().name(), name);
+        assert!(NamedMetric::parse(name).classifier().is_none(), "{name} of nothing");
+    }
+    assert_eq!(NamedMetric::parse("f0.5:MI").heading(), "F0.5 MI");
+    let wrong =
+        ["f", "f0", "f-1", "f01", "f2.0", "f1e3", "finf", "fNaN", "f_beta", "sensitivity_at_1", "sensitivity_at_"];
+    for name in wrong {
+        assert!(NamedMetric::parse(&format!("macro_{name}")).classifier().is_none(), "{name}");
     }
 }
 
@@ -216,7 +297,7 @@ fn score(scores: &[ClassScore], metric: &str, class: Option<&str>) -> Option<f64
 /// metrics there are at least eight, four of them of classes.
 fn rows() -> usize {
     let (all, of_classes) =
-        (classifier_metrics().count(), classifier_metrics().filter(|metric| metric.over() == Over::Classes).count());
+        (classifier_metrics().count(), classifier_metrics().filter(|metric| metric.over().has_classes()).count());
     assert!(all >= 8 && of_classes >= 4, "{all}, {of_classes}");
     3 + all + 4 * (1 + of_classes) + 4 * 4
 }
@@ -274,11 +355,9 @@ fn measures_of_the_bootstrap_are_the_metrics() {
             if !metric.tests(None).bootstrap {
                 continue;
             }
-            match metric.over() {
-                Over::Classes if named.of.is_some() => {
-                    places.iter().for_each(|class| check(&format!("{}:{class}", named.name)));
-                }
-                _ => check(&named.name),
+            match named.of {
+                Some(_) => places.iter().for_each(|class| check(&format!("{}:{class}", named.name))),
+                None => check(&named.name),
             }
         }
     }

@@ -200,6 +200,7 @@ fn what_cannot_be_resampled_says_nothing_of_others() {
         records: names.clone(),
         patients: names.clone(),
         patients_known: true,
+        facts: Vec::new(),
         truth: truth.clone(),
         stages,
     };

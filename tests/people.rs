@@ -38,6 +38,7 @@ epochs = 1
 from = [["classification"]]
 freeze = ["probe"]
 scratch = false
+random_probe = false
 "#
     )
 }

@@ -98,7 +98,23 @@ const CHANGES: &[Change] = &[
          (SELECT stage_id, epoch, split, metric FROM epoch WHERE value < 1 LIMIT 1)",
         &["curves, scores, predictions or compositions are not those it found"],
     ),
-    ("UPDATE score SET value = 0.5 WHERE split = 'validation' AND metric = 'macro_auc'", &["not those it found"]),
+    ("UPDATE score SET value = 0.5 WHERE split = 'train' AND metric = 'macro_auc'", &["not those it found"]),
+    ("UPDATE regression_score SET mae = mae + 1 WHERE split = 'train'", &["not those it found"]),
+    // Of validation records predictions are kept.
+    (
+        "UPDATE score SET value = 0.5 WHERE split = 'validation' AND metric = 'macro_auc'",
+        &["validation macro_auc is stored as 0.5"],
+    ),
+    ("UPDATE validation_record SET patient = 'nobody' WHERE number = 0", &["not those it found"]),
+    (
+        "UPDATE validation_record SET labels = '00000'",
+        &["validation ", "more disagree"],
+    ),
+    (
+        "UPDATE epoch SET value = 0.25 WHERE split = 'validation' AND metric = 'macro_auc'",
+        &["its learning curve has a validation macro_auc of 0.25 in the kept epoch"],
+    ),
+    ("DELETE FROM validation", &["not those it found"]),
     ("UPDATE mix_part SET train = train + 1 WHERE part = 1", &["not those it found"]),
     ("UPDATE source_score SET bias = bias + 1e-9 WHERE split = 'validation'", &["not those it found"]),
     // The last bit of one of a network's numbers from 0.5 to 1, and one that no network's number has.

@@ -4,7 +4,8 @@ use clap::{Args, ValueEnum};
 
 use super::{Reference, Results};
 use crate::Result;
-use crate::compare::{Key, Pivot, Question, Shape, SignificanceTest, metrics_in_words};
+use crate::compare::{By, Key, Pivot, Question, Shape, SignificanceTest, metrics_in_words};
+use crate::metrics::ThresholdRule;
 use crate::report::{self, format};
 use crate::words::text::filled;
 
@@ -23,9 +24,13 @@ pub struct Options {
     metrics: Vec<String>,
     #[command(flatten)]
     reference: Reference,
-    /// What a row is [default: architecture,graft,mix,freeze,label_fraction]; over the rest runs are averaged, seed by seed
+    /// What a row is [default: architecture,graft,mix,freeze,label_fraction]; over the rest runs are averaged, seed by seed.
+    /// sex, age:YEARS, site or class: the first metric within each part of the test records, or of each class, too
     #[arg(long, value_name = "KEY", value_delimiter = ',', conflicts_with_all = ["rows", "columns", "against"])]
-    by: Vec<Key>,
+    by: Vec<By>,
+    /// From which probability on a class is predicted: chosen for each network on its validation records
+    #[arg(long, value_enum, default_value = "half")]
+    thresholds: ThresholdRule,
     /// A row for each value of these keys, with --columns
     #[arg(long, value_name = "KEY", value_delimiter = ',', requires = "columns", conflicts_with = "against")]
     rows: Vec<Key>,
@@ -134,7 +139,9 @@ pub fn run(options: Options) -> Result<()> {
         experiments: options.experiments,
         only: options.only,
         metrics: options.metrics,
-        by: options.by,
+        by: options.by.iter().filter_map(|by| if let By::Key(key) = by { Some(*key) } else { None }).collect(),
+        groupings: options.by.iter().filter_map(|by| if let By::Group(of) = by { Some(*of) } else { None }).collect(),
+        thresholds: options.thresholds,
         baseline: options.reference.baseline,
         against: options.reference.against,
         test: options.test,

@@ -1,11 +1,12 @@
 //! What came of experiments.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use super::arms::{arms, sort_arms};
 use super::notes::notes;
 use super::pairs::{along, correct, planned};
-use super::{Arm, Baseline, Elsewhere, Family, Key, Pair, Selection, Shape, SignificanceTest};
+use super::{Arm, Baseline, Elsewhere, Family, Key, Pair, Selection, Shape, SignificanceTest, Subgroup, Thresholds};
 use crate::manifest::Correction;
 use crate::metrics::NamedMetric;
 use crate::store::{Run, StageStatus, TestSet};
@@ -27,6 +28,8 @@ pub struct Comparison {
     pub test: SignificanceTest,
     /// Number of resamples of the patients; 0 where there were none.
     pub resamples: usize,
+    /// From which probability on classes were predicted.
+    pub thresholds: Arc<Thresholds>,
     /// Number of p-values that are corrected together.
     pub family: usize,
     /// How people see it.
@@ -81,6 +84,8 @@ pub struct Experiment {
     pub test_set: Option<TestSet>,
     /// Whether the done runs are from different versions, devices or data, in plain sentences.
     pub notes: Vec<String>,
+    /// Its arms on parts of the test records, or by class.
+    pub subgroups: Vec<Subgroup>,
     /// What its networks are worth on the records of other sources.
     pub elsewhere: Vec<Elsewhere>,
     /// The folds that its runs were tested on in turn; none where they are not rotated.
@@ -135,6 +140,7 @@ pub fn compare(runs: &[Run], selection: &Selection) -> Comparison {
         Experiment {
             name: name.clone(),
             arms,
+            subgroups: selection.subgroups.iter().filter_map(|part| part.compared(&meant, &all)).collect(),
             pairs: selection.against.map_or_else(Vec::new, |axis| along(axis, &meant, selection)),
             has_plan: selection.has_plan.contains(name),
             planned: plan.map_or_else(Vec::new, |plan| planned(plan, &all, selection)),
@@ -149,7 +155,8 @@ pub fn compare(runs: &[Run], selection: &Selection) -> Comparison {
     let mut experiments: Vec<Experiment> = selection.experiments.iter().map(experiment).collect();
     let is_against = selection.against.is_some();
     let shown = experiments.iter_mut().flat_map(|experiment| {
-        let arms = experiment.arms.iter_mut().filter(|_| !is_against);
+        let parts = experiment.subgroups.iter_mut().flat_map(|part| &mut part.arms);
+        let arms = experiment.arms.iter_mut().chain(parts).filter(|_| !is_against);
         arms.chain(experiment.pairs.iter_mut().map(|pair| &mut pair.arm))
     });
     let family = correct(shown, Correction::Holm);
@@ -161,6 +168,7 @@ pub fn compare(runs: &[Run], selection: &Selection) -> Comparison {
         against: selection.against,
         test: selection.test,
         resamples: selection.test_results.resamples,
+        thresholds: Arc::clone(&selection.test_results.thresholds),
         family,
         shape: selection.shape.clone(),
     }

@@ -23,6 +23,8 @@ mod ranks;
 mod results;
 mod selection;
 mod significance;
+mod subgroups;
+mod thresholds;
 mod values;
 
 pub use arm::{Arm, Delta, LEVEL, Summary};
@@ -38,4 +40,6 @@ pub use ranks::{Ranks, rank};
 pub use results::TestResults;
 pub use selection::{Pivot, Selection, Shape, select};
 pub use significance::SignificanceTest;
+pub use subgroups::{By, Grouping, Subgroup};
+pub use thresholds::Thresholds;
 pub use values::{metrics_in_words, usual_metrics};

@@ -1,15 +1,18 @@
 //! What is asked of a comparison, and what of the store it takes to answer.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use super::elsewhere::elsewhere;
 use super::pairs::has_pairs;
+use super::subgroups::parts;
 use super::{
-    Baseline, Key, Only, Planned, Selection, Shape, SignificanceTest, Sort, TestResults, select, usual_metrics,
+    Baseline, Grouping, Key, Only, Planned, Selection, Shape, SignificanceTest, Sort, TestResults, Thresholds, select,
+    usual_metrics,
 };
-use crate::manifest::{Labels, choices};
-use crate::metrics::NamedMetric;
-use crate::store::{Run, StageStatus, Store};
+use crate::manifest::{Labels, Subset, choices};
+use crate::metrics::{NamedMetric, ThresholdRule};
+use crate::store::{Found, Run, StageStatus, Store};
 use crate::{Error, Result};
 
 /// Resamples of the patients, if nothing else is asked for.
@@ -28,6 +31,10 @@ pub struct Question {
     pub metrics: Vec<String>,
     /// What arms are known by; [`Key::usual`] where there are none.
     pub by: Vec<Key>,
+    /// What the test records are parted by, for a comparison within each part.
+    pub groupings: Vec<Grouping>,
+    /// From which probability on classes are predicted.
+    pub thresholds: ThresholdRule,
     /// What each arm is compared with, `graft=qrs,mix=simulated`; the network trained from scratch where there is nothing.
     pub baseline: Vec<String>,
     /// Compare every two arms along this key instead.
@@ -70,21 +77,26 @@ impl Question {
                 all_metrics.push(metric)
             }
         });
-        let values = values(store, &all_metrics)?;
         // Baselines are needed whatever the conditions say.
         let is_needed = |run: &&Run| {
             let is_done = run.status == StageStatus::Done && experiments.contains(&run.experiment);
             is_done && (baseline.has(run) || only.iter().all(|only| only.admits(run)))
         };
         let needed: Vec<&Run> = runs.iter().filter(is_needed).collect();
-        let (test, test_results) = self.test_results(store, &needed, &metrics, &all_metrics)?;
+        let (known, stages) = (store.metrics()?, stages_of(&needed));
+        let thresholds = Arc::new(Thresholds::choose(self.thresholds, store, &stages)?);
+        self.check_thresholds(&metrics, &thresholds, stages.len())?;
+        let (test, test_results) = self.test_results(store, &needed, (&metrics, &all_metrics), &thresholds)?;
+        let all = || read(store, &stages, TestResults::at_thresholds(Arc::clone(&thresholds), 0), &all_metrics);
+        let all = self.reads_all(&all_metrics, test, &known).then(all).transpose()?;
+        let values = self.values(store, &all_metrics, (&known, all.as_ref().unwrap_or(&test_results)))?;
         planned.values_mut().for_each(|planned| planned.reads_records = test.reads_records());
         let (by, shape) = (self.keys(&runs, &experiments), self.shape.clone());
         let test_sets = store.test_sets()?;
         let of = |name: &String| Ok((name.clone(), elsewhere(store, &runs, name, &only)?));
         let elsewhere = experiments.iter().map(of).collect::<Result<_>>()?;
         let against = self.against;
-        let selection = Selection {
+        let mut selection = Selection {
             experiments,
             test_sets,
             only,
@@ -97,19 +109,23 @@ impl Question {
             values,
             test,
             test_results,
+            subgroups: Vec::new(),
+            is_of_part: false,
             elsewhere,
             sort,
             shape,
         };
         selection.has_what_is_asked()?;
+        selection.subgroups = parts(&self.groupings, &selection, all.as_ref(), self.resamples.unwrap_or(RESAMPLES))?;
         Ok((runs, selection))
     }
 
     /// Whether nothing is asked but what came of experiments: what was planned is shown then.
     fn is_plain(&self) -> bool {
-        let Self { only, metrics, by, baseline, against, test, shape, .. } = self;
-        let is_of_all = only.is_empty() && metrics.is_empty() && by.is_empty();
-        let is_as_usual = baseline.is_empty() && against.is_none() && test.is_none();
+        let Self { only, metrics, by, groupings, baseline, against, test, shape, .. } = self;
+        let is_of_all = only.is_empty() && metrics.is_empty() && by.is_empty() && groupings.is_empty();
+        let is_as_usual =
+            baseline.is_empty() && against.is_none() && test.is_none() && self.thresholds == ThresholdRule::Half;
         is_of_all && is_as_usual && !shape.ranks && !shape.elsewhere && shape.pivot.is_none()
     }
 
@@ -119,8 +135,8 @@ impl Question {
         &self,
         store: &Store,
         needed: &[&Run],
-        metrics: &[NamedMetric],
-        resampled: &[NamedMetric],
+        (metrics, resampled): (&[NamedMetric], &[NamedMetric]),
+        thresholds: &Arc<Thresholds>,
     ) -> Result<(SignificanceTest, TestResults)> {
         let first = metrics.first();
         let usual = first.map_or(SignificanceTest::Bootstrap, SignificanceTest::default_of);
@@ -137,15 +153,10 @@ impl Question {
         if !test.reads_records() {
             return Ok((test, records_of(store, needed)?));
         }
-        let mut stages: Vec<String> = needed.iter().map(|run| run.stage_id.clone()).collect();
-        stages.sort();
-        stages.dedup();
         let is_bootstrap = test == SignificanceTest::Bootstrap;
         let resamples = if is_bootstrap { self.resamples.unwrap_or(RESAMPLES) } else { 0 };
-        let mut results = TestResults::new(Vec::new(), resampled, resamples);
-        for stages in stages.chunks(CHUNK) {
-            results.extend(store.predictions(stages)?, resampled);
-        }
+        let results = TestResults::at_thresholds(Arc::clone(thresholds), resamples);
+        let results = read(store, &stages_of(needed), results, resampled)?;
         if results.is_empty() && self.test.is_none() {
             return Ok((SignificanceTest::T, TestResults::default()));
         }
@@ -153,6 +164,73 @@ impl Question {
             check_several(test, metrics)?;
         }
         Ok((test, results))
+    }
+
+    /// Whether all predictions are to be had besides what the `test` needs of them: for parts of the test records, and for
+    /// metrics that are computed, which a test that reads records has read them for.
+    fn reads_all(&self, metrics: &[NamedMetric], test: SignificanceTest, known: &Known) -> bool {
+        let any_computed = || metrics.iter().any(|metric| self.is_computed(metric, known));
+        !self.groupings.is_empty() || !test.reads_records() && any_computed()
+    }
+
+    /// Whether a metric is computed from predictions: one that is of decisions at other thresholds, and one that is not
+    /// stored, of a name with a parameter or of a newer version.
+    fn is_computed(&self, metric: &NamedMetric, known: &Known) -> bool {
+        let at_thresholds = self.thresholds != ThresholdRule::Half && metric.is_of_decisions(Labels::Multi);
+        let is_of_predictions = metric.split == Subset::Test && metric.classifier().is_some();
+        is_of_predictions && (at_thresholds || !known.contains_key(&metric.to_string()))
+    }
+
+    /// Values by stage of the metrics that runs do not have with them.
+    fn values(
+        &self,
+        store: &Store,
+        metrics: &[NamedMetric],
+        (known, results): (&Known, &TestResults),
+    ) -> Result<BTreeMap<NamedMetric, HashMap<String, f64>>> {
+        let usual = usual_metrics();
+        let mut values = BTreeMap::new();
+        for metric in metrics {
+            let found = match known.get(&metric.to_string()) {
+                _ if self.is_computed(metric, known) => results.values(metric),
+                Some(_) if usual.contains(metric) => continue,
+                Some(&found) => store.metric(found, metric)?,
+                None => HashMap::new(),
+            };
+            let is_unknown = found.is_empty() && !known.contains_key(&metric.to_string());
+            if is_unknown && !usual.contains(metric) {
+                let names = choices(&metric.to_string(), known.keys().map(String::as_str));
+                return Err(Error::user(format!("no metric is called `{metric}`{names}")));
+            }
+            values.insert(metric.clone(), found);
+        }
+        Ok(values)
+    }
+
+    /// That there is something for thresholds to change, and that they are known.
+    fn check_thresholds(&self, metrics: &[NamedMetric], thresholds: &Thresholds, stages: usize) -> Result<()> {
+        if self.thresholds == ThresholdRule::Half {
+            return Ok(());
+        }
+        let option = format!("--thresholds {}", self.thresholds.name());
+        if self.test == Some(SignificanceTest::McNemar) {
+            return Err(Error::user(format!(
+                "{option}: --test mcnemar is of the networks' mean probabilities, which have no threshold; choose another test"
+            )));
+        }
+        if !metrics.iter().any(|metric| metric.is_of_decisions(Labels::Multi)) {
+            return Err(Error::user(format!(
+                "{option}: none of the metrics is of decisions, which thresholds change; add one with --metric, such as \
+                 macro_f1, specificity:CLASS or ppv:CLASS"
+            )));
+        }
+        if stages > 0 && thresholds.without == stages {
+            return Err(Error::user(format!(
+                "{option}: the store has no predictions on validation records, as all of these runs were trained before they \
+                 were kept"
+            )));
+        }
+        Ok(())
     }
 
     /// What arms are known by.
@@ -193,6 +271,25 @@ impl Question {
             self.metrics.iter().map(|name| NamedMetric::parse(name)).collect()
         }
     }
+}
+
+/// The metrics that are stored, by name.
+type Known = BTreeMap<String, Found>;
+
+/// The stages of runs, each once.
+fn stages_of(runs: &[&Run]) -> Vec<String> {
+    let mut stages: Vec<String> = runs.iter().map(|run| run.stage_id.clone()).collect();
+    stages.sort();
+    stages.dedup();
+    stages
+}
+
+/// Adds what these stages predicted to `results`, some at a time.
+fn read(store: &Store, stages: &[String], mut results: TestResults, metrics: &[NamedMetric]) -> Result<TestResults> {
+    for stages in stages.chunks(CHUNK) {
+        results.extend(store.predictions(stages)?, metrics);
+    }
+    Ok(results)
 }
 
 /// Refuses McNemar's test of what is right in part where a record has several labels.
@@ -251,25 +348,6 @@ fn records_of(store: &Store, needed: &[&Run]) -> Result<TestResults> {
         }
     }
     Ok(results)
-}
-
-/// Values by stage of the metrics that runs do not have with them.
-fn values(store: &Store, metrics: &[NamedMetric]) -> Result<BTreeMap<NamedMetric, HashMap<String, f64>>> {
-    let usual = usual_metrics();
-    let unusual: Vec<&NamedMetric> = metrics.iter().filter(|metric| !usual.contains(metric)).collect();
-    if unusual.is_empty() {
-        return Ok(BTreeMap::new());
-    }
-    let known = store.metrics()?;
-    let mut values = BTreeMap::new();
-    for metric in unusual {
-        let Some(&found) = known.get(&metric.to_string()) else {
-            let names = choices(&metric.to_string(), known.keys().map(String::as_str));
-            return Err(Error::user(format!("no metric is called `{metric}`{names}")));
-        };
-        values.insert(metric.clone(), store.metric(found, &metric.name, metric.of.as_deref())?);
-    }
-    Ok(values)
 }
 
 fn sort(text: &str, metrics: &[NamedMetric]) -> Result<Sort> {

@@ -1,10 +1,12 @@
 //! What test predictions say beyond the metrics that are stored of them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use super::significance::Networks;
+use super::thresholds::Thresholds;
 use crate::manifest::Labels;
-use crate::metrics::{NamedMetric, Predictions, decision};
+use crate::metrics::{NamedMetric, Predictions, ThresholdRule, decision};
 use crate::statistics::bootstrap::{Measure, Patients, resampled};
 use crate::statistics::delong::{Area, area_by_patient, delong};
 use crate::statistics::mcnemar::mcnemar;
@@ -22,6 +24,8 @@ pub struct TestResults {
     places: HashMap<String, (usize, usize)>,
     /// Resamples of each set; 0 where none were asked for.
     pub resamples: usize,
+    /// From which probability on networks predict their classes.
+    pub thresholds: Arc<Thresholds>,
 }
 
 /// Stages that were tested on the same records.
@@ -35,6 +39,8 @@ struct Set {
     patients: Option<Patients>,
     /// Of each metric, for each stage: its values on the resamples; `None` for what cannot be resampled.
     resampled: BTreeMap<NamedMetric, Vec<Option<Vec<f64>>>>,
+    /// Of each metric, for each stage: its value on all records; `None` where it has none.
+    values: BTreeMap<NamedMetric, Vec<Option<f64>>>,
 }
 
 impl Set {
@@ -43,7 +49,7 @@ impl Set {
         let predictions = TestPredictions { stages: Vec::new(), ..predictions.clone() };
         let patients = Patients::new(&predictions.patients, &predictions.truth, predictions.classes.len());
         let sides = Sides::new(&predictions.patients, &predictions.classes, &predictions.truth);
-        Self { predictions, sides, patients, resampled: BTreeMap::new() }
+        Self { predictions, sides, patients, resampled: BTreeMap::new(), values: BTreeMap::new() }
     }
 
     /// Whether these are of the same records, of which the same is known.
@@ -54,31 +60,38 @@ impl Set {
             && own.records == other.records
             && own.patients == other.patients
             && own.truth == other.truth
+            && own.facts == other.facts
     }
 
     /// Adds stages, of which the metrics are resampled where that is asked for. What cannot be resampled of one says nothing
     /// of the others.
-    fn add(&mut self, stages: Vec<(String, Vec<f64>)>, metrics: &[NamedMetric], resamples: usize) {
-        for metric in metrics.iter().filter(|_| resamples > 0) {
-            let found = self.resampled_of(metric, &stages, resamples);
-            self.resampled.entry(metric.clone()).or_default().extend(found);
+    fn add(
+        &mut self,
+        stages: Vec<(String, Vec<f64>)>,
+        metrics: &[NamedMetric],
+        resamples: usize,
+        thresholds: &Thresholds,
+    ) {
+        for metric in metrics {
+            let measure = |stage| measure_of_stage(metric, &self.predictions, stage, thresholds);
+            let measures: Vec<Option<Box<dyn Measure>>> = stages.iter().map(measure).collect();
+            let values = measures.iter().map(|measure| measure.as_ref()?.value());
+            self.values.entry(metric.clone()).or_default().extend(values);
+            if resamples > 0 {
+                let found = self.resampled_of(measures, resamples);
+                self.resampled.entry(metric.clone()).or_default().extend(found);
+            }
         }
         let kept = |(stage, said)| (stage, if resamples > 0 { Vec::new() } else { said });
         self.predictions.stages.extend(stages.into_iter().map(kept));
     }
 
-    /// A metric of each of these stages on the resamples.
-    fn resampled_of(
-        &self,
-        metric: &NamedMetric,
-        stages: &[(String, Vec<f64>)],
-        resamples: usize,
-    ) -> Vec<Option<Vec<f64>>> {
-        let Some(patients) = &self.patients else { return vec![None; stages.len()] };
+    /// A metric of several stages on the resamples.
+    fn resampled_of(&self, of_stages: Vec<Option<Box<dyn Measure>>>, resamples: usize) -> Vec<Option<Vec<f64>>> {
+        let Some(patients) = &self.patients else { return vec![None; of_stages.len()] };
         let mut measures: Vec<Box<dyn Measure>> = Vec::new();
         let mut places: Vec<Option<usize>> = Vec::new();
-        for (_, said) in stages {
-            let measure = measure(metric, &self.predictions, said);
+        for measure in of_stages {
             places.push(measure.as_ref().map(|_| measures.len()));
             measures.extend(measure);
         }
@@ -86,6 +99,21 @@ impl Set {
             resampled(&measures, patients, resamples, SEED).into_iter().map(Some).collect();
         places.into_iter().map(|place| values.get_mut(place?)?.take()).collect()
     }
+}
+
+/// A metric of what a stage says of a set's records, at its own thresholds; `None` where it lacks these.
+fn measure_of_stage(
+    metric: &NamedMetric,
+    set: &TestPredictions,
+    (stage, probabilities): &(String, Vec<f64>),
+    thresholds: &Thresholds,
+) -> Option<Box<dyn Measure>> {
+    let TestPredictions { labels, classes, truth, .. } = set;
+    if thresholds.rule == ThresholdRule::Half || !metric.is_of_decisions(*labels) {
+        return measure(metric, set, probabilities);
+    }
+    let predictions = Predictions::of_scores(*labels, classes.len(), probabilities, truth)?;
+    metric.measure(&predictions.at_thresholds(thresholds.of(stage)?)?, classes)
 }
 
 /// A metric of these `probabilities` of a set's records.
@@ -111,9 +139,30 @@ pub(super) struct Known {
 impl TestResults {
     /// Predictions as the store gives them, with the metrics on so many resamples of the patients.
     pub fn new(predictions: Vec<TestPredictions>, metrics: &[NamedMetric], resamples: usize) -> Self {
-        let mut results = Self { resamples, ..Self::default() };
+        let mut results = Self::at_thresholds(Arc::default(), resamples);
         results.extend(predictions, metrics);
         results
+    }
+
+    /// None, with classes predicted at these thresholds.
+    pub(super) fn at_thresholds(thresholds: Arc<Thresholds>, resamples: usize) -> Self {
+        Self { resamples, thresholds, ..Self::default() }
+    }
+
+    /// What every stage has of a metric that it was added with, computed from its predictions; nothing of those of which it is
+    /// not defined.
+    pub(super) fn values(&self, metric: &NamedMetric) -> HashMap<String, f64> {
+        let of_set = |set: &Set| {
+            let values = set.values.get(metric).into_iter().flatten();
+            let stages = set.predictions.stages.iter().zip(values);
+            stages.filter_map(|((stage, _), value)| Some((stage.clone(), (*value)?))).collect::<Vec<_>>()
+        };
+        self.sets.iter().flat_map(of_set).collect()
+    }
+
+    /// The predictions, set by set.
+    pub(super) fn predictions(&self) -> impl Iterator<Item = &TestPredictions> {
+        self.sets.iter().map(|set| &set.predictions)
     }
 
     /// Adds predictions of more stages: where they are resampled, their probabilities are not kept. The same whatever is there
@@ -129,7 +178,7 @@ impl TestResults {
             for (place, (stage, _)) in stages.iter().enumerate() {
                 self.places.insert(stage.clone(), (set, first + place));
             }
-            self.sets[set].add(stages, metrics, self.resamples);
+            self.sets[set].add(stages, metrics, self.resamples, &self.thresholds);
         }
     }
 

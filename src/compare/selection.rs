@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::subgroups::Part;
 use super::{Baseline, Elsewhere, Key, Only, Planned, SignificanceTest, Sort, TestResults, usual_metrics};
 use crate::manifest::{choices, glob_matches};
 use crate::metrics::NamedMetric;
@@ -35,6 +36,10 @@ pub struct Selection {
     pub test: SignificanceTest,
     /// Test predictions, for tests that need them.
     pub test_results: TestResults,
+    /// Parts of the test records, or classes, that the arms are compared on besides.
+    pub subgroups: Vec<Part>,
+    /// Whether it is of a part of the test records, so that what runs have with them is of others.
+    pub is_of_part: bool,
     /// What networks are worth on the records of other sources, by experiment.
     pub elsewhere: BTreeMap<String, Vec<Elsewhere>>,
     /// The order of the arms; that of the plan where `None`.
@@ -58,6 +63,8 @@ impl Default for Selection {
             values: BTreeMap::new(),
             test: SignificanceTest::default(),
             test_results: TestResults::default(),
+            subgroups: Vec::new(),
+            is_of_part: false,
             elsewhere: BTreeMap::new(),
             sort: None,
             shape: Shape::default(),

@@ -1,7 +1,8 @@
 //! What runs have of metrics.
 
 use super::Selection;
-use crate::metrics::{Metric, NamedMetric, regression_metrics};
+use crate::manifest::Labels;
+use crate::metrics::{Metric, NamedMetric, ThresholdRule, regression_metrics};
 use crate::store::Run;
 
 /// Where a run has a metric with it.
@@ -40,9 +41,11 @@ pub fn metrics_in_words() -> String {
 
 /// What a run has of a metric.
 pub(super) fn value(run: &Run, metric: &NamedMetric, selection: &Selection) -> Option<f64> {
-    let column = COLUMNS.iter().find(|(name, _)| metric.of.is_none() && metric.name == *name);
-    match column {
-        Some((_, column)) => column(run),
-        None => selection.values.get(metric)?.get(&run.stage_id).copied(),
+    let usual = COLUMNS.iter().zip(usual_metrics()).find(|(_, usual)| usual == metric);
+    let rule = selection.test_results.thresholds.rule;
+    let as_trained = rule == ThresholdRule::Half || !metric.is_of_decisions(Labels::Multi);
+    match usual {
+        Some(((_, column), _)) if as_trained && !selection.is_of_part => column(run),
+        _ => selection.values.get(metric)?.get(&run.stage_id).copied(),
     }
 }

@@ -24,7 +24,6 @@ pub mod signal;
 mod simulated;
 mod size;
 mod split;
-mod subset;
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -44,8 +43,8 @@ pub use recording::recordings;
 pub use simulated::write_simulated;
 pub use size::{Size, size};
 pub use split::{MixTask, Shares, mix_split, transfer_split};
-pub use subset::Subset;
 
+pub use crate::manifest::Subset;
 pub use crate::source::{Record, Recording, simulator};
 
 /// All records of one source, preprocessed: leads chosen, resampled, cropped, filtered, normalised

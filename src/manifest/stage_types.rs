@@ -172,6 +172,8 @@ table! {
         /// What is taken of a grafted network. With `hidden`, freezes know the hidden layer as the block `hidden`: it must be
         /// named, `*` does not mean it.
         pub graft: GraftedPart = "backbone" => serde(default, skip_serializing_if = "is_default");
+        /// Which records a `label_fraction` of the trials is a share of. Test records are always all.
+        pub budget: Budget = "train" => serde(default, skip_serializing_if = "is_default");
     }
 }
 
@@ -183,6 +185,16 @@ words! {
         /// its backbone and the hidden layer of its head, with the batch norms before and after it, under fresh outputs; of
         /// one network, which has a head
         Hidden = "hidden",
+    }
+}
+
+words! {
+    /// Which labels there are a share of.
+    pub enum Budget as "label budget" {
+        /// the training records; all validation records choose the epoch
+        Train = "train",
+        /// training and validation records, the same share of both, as of somebody who has so many labels and no more
+        All = "all",
     }
 }
 

@@ -18,12 +18,16 @@ mod resampled;
 mod score;
 #[cfg(test)]
 mod tests;
+mod threshold;
 mod traits;
 
-pub use named::NamedMetric;
+pub use named::{LOSS, NamedMetric};
 pub use planned::with_known_metrics;
 pub use predictions::Predictions;
-pub use registry::{CALIBRATION_BINS, classifier_metrics, expected_calibration_error, regression_metrics};
+pub use registry::{
+    CALIBRATION_BINS, classifier_metric, classifier_metrics, expected_calibration_error, regression_metrics,
+};
 pub use regression::{RegressionMetrics, bias, regression};
 pub use score::{ClassScore, Confusion};
+pub use threshold::ThresholdRule;
 pub use traits::{ClassifierMetric, Direction, Metric, Over, RegressionMetric, Rests, Tests, Unit};

@@ -3,21 +3,27 @@
 use std::fmt;
 
 use super::{
-    ClassifierMetric, Direction, Metric, Over, Predictions, RegressionMetric, Rests, Tests, classifier_metrics,
-    regression_metrics,
+    ClassifierMetric, Direction, Metric, Over, Predictions, RegressionMetric, Rests, Tests, classifier_metric,
+    classifier_metrics, regression_metrics,
 };
-use crate::manifest::Labels;
+use crate::manifest::{Labels, Subset};
 use crate::statistics;
 use crate::statistics::bootstrap::Measure;
 
 /// The mean of classes is called so.
 const MACRO: &str = "macro_";
 
-/// A test metric: `macro_auc`; `auc:MI`, of a class; `mae:hr`, of the networks that were grafted.
+/// The loss, which training has and the store keeps of the training records, is no metric of predictions.
+pub const LOSS: &str = "loss";
+
+/// A metric of the test records: `macro_auc`; `auc:MI`, of a class; `mae:hr`, of the networks that were grafted. Or of the
+/// records that trained or validated the network that was kept: `train:macro_auc`, `validation:auc:MI`, `train:loss`.
 ///
 /// The store may have metrics of other versions, which are shown as what they are called.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct NamedMetric {
+    /// Which records it is of.
+    pub split: Subset,
     /// The store's name.
     pub name: String,
     /// The class, or the target, it is of.
@@ -31,24 +37,29 @@ enum Known {
 }
 
 impl NamedMetric {
-    /// The metric that is written so: `NAME` or `NAME:CLASS`.
+    /// The metric that is written so: `NAME` or `NAME:CLASS`, behind `train:` or `validation:` if it is not of the test
+    /// records.
     pub fn parse(text: &str) -> Self {
+        let split = text.split_once(':').and_then(|(split, rest)| Some((split.parse().ok()?, rest)));
+        let (split, text) = split.unwrap_or((Subset::Test, text));
         match text.split_once(':') {
-            Some((name, of)) => Self { name: name.to_owned(), of: Some(of.to_owned()) },
-            None => Self { name: text.to_owned(), of: None },
+            Some((name, of)) => Self { split, name: name.to_owned(), of: Some(of.to_owned()) },
+            None => Self { split, name: text.to_owned(), of: None },
         }
+    }
+
+    /// A metric of the test records.
+    fn tested(name: String, of: Option<&str>) -> Self {
+        Self { split: Subset::Test, name, of: of.map(str::to_owned) }
     }
 
     /// Every metric of class probabilities as it is written: `macro_auc`, `auc:CLASS`.
     pub fn of_classifiers() -> Vec<(Self, &'static dyn ClassifierMetric)> {
         let mut all = Vec::new();
         for metric in classifier_metrics() {
-            let own = metric.name().to_owned();
-            if metric.over() == Over::Classes {
-                all.push((Self { name: format!("{MACRO}{own}"), of: None }, metric));
-                all.push((Self { name: own, of: Some("CLASS".to_owned()) }, metric));
-            } else {
-                all.push((Self { name: own, of: None }, metric));
+            all.push((Self::overall(metric), metric));
+            if metric.over().has_classes() {
+                all.push((Self::tested(metric.name().to_owned(), Some("CLASS")), metric));
             }
         }
         all
@@ -57,7 +68,7 @@ impl NamedMetric {
     /// A metric of all classes.
     pub fn overall(metric: &dyn ClassifierMetric) -> Self {
         let of_classes = metric.over() == Over::Classes;
-        Self { name: format!("{}{}", if of_classes { MACRO } else { "" }, metric.name()), of: None }
+        Self::tested(format!("{}{}", if of_classes { MACRO } else { "" }, metric.name()), None)
     }
 
     fn known(&self) -> Option<Known> {
@@ -69,12 +80,12 @@ impl NamedMetric {
 
     /// The metric of class probabilities that it is, if it is one.
     pub fn classifier(&self) -> Option<&'static dyn ClassifierMetric> {
-        let (name, over) = match (self.name.strip_prefix(MACRO), &self.of) {
-            (Some(own), None) => (own, Over::Classes),
-            (None, None) => (self.name.as_str(), Over::Records),
-            (_, Some(_)) => (self.name.as_str(), Over::Classes),
+        let (name, fits): (_, fn(Over) -> bool) = match (self.name.strip_prefix(MACRO), &self.of) {
+            (Some(own), None) => (own, |over| over == Over::Classes),
+            (None, None) => (self.name.as_str(), |over| over != Over::Classes),
+            (_, Some(_)) => (self.name.as_str(), Over::has_classes),
         };
-        classifier_metrics().find(|metric| metric.name() == name && metric.over() == over)
+        classifier_metric(name).filter(|metric| fits(metric.over()))
     }
 
     fn metric(&self) -> Option<&'static dyn Metric> {
@@ -92,11 +103,11 @@ impl NamedMetric {
     }
 
     /// The head of its column: `accuracy`, `AUC MI`, `MAE of hr`. That of the mean AUC, which is the first of most tables,
-    /// says what the numbers of all columns are of: `test macro AUC`.
+    /// says what the numbers of all columns are of: `test macro AUC`. So does one of other records: `train accuracy`.
     pub fn heading(&self) -> String {
         let own = self.own_heading();
+        let own = if self.is_mean_auc() || self.split != Subset::Test { format!("{} {own}", self.split) } else { own };
         match &self.of {
-            None if self.is_mean_auc() => format!("test {own}"),
             None => own,
             Some(of) if self.is_of_grafts() => format!("{own} of {of}"),
             Some(of) => format!("{own} {of}"),
@@ -106,14 +117,15 @@ impl NamedMetric {
     /// The same without what goes without saying: `AUC`, `accuracy`, `AUC MI`.
     pub fn short_heading(&self) -> String {
         match self.metric() {
-            Some(metric) if self.of.is_none() => metric.heading().to_owned(),
+            Some(metric) if self.of.is_none() && self.split == Subset::Test => metric.heading().to_owned(),
             _ => self.heading(),
         }
     }
 
     /// As it is called in a sentence.
     pub fn in_text(&self) -> String {
-        if self.is_mean_auc() { self.heading() } else { format!("test {}", self.heading()) }
+        let says = self.is_mean_auc() || self.split != Subset::Test;
+        if says { self.heading() } else { format!("{} {}", self.split, self.heading()) }
     }
 
     /// What its differences are called: `Δ AUC`.
@@ -131,9 +143,21 @@ impl NamedMetric {
         *self == Self::overall(&super::registry::Auc)
     }
 
-    /// What its columns for machines are called.
+    /// What its columns for machines are called: `auc_MI`, `train_auc_MI`.
     pub fn column(&self) -> String {
-        self.of.as_ref().map_or_else(|| self.name.clone(), |of| format!("{}_{of}", self.name))
+        let own = self.of.as_ref().map_or_else(|| self.name.clone(), |of| format!("{}_{of}", self.name));
+        if self.split == Subset::Test { own } else { format!("{}_{own}", self.split) }
+    }
+
+    /// The same, which says of which records it is whichever they are: `test_auc_MI`.
+    pub fn full_column(&self) -> String {
+        let own = self.column();
+        if self.split == Subset::Test { format!("{}_{own}", self.split) } else { own }
+    }
+
+    /// Whether it is the loss, which is of training.
+    fn is_loss(&self) -> bool {
+        self.name == LOSS && self.of.is_none()
     }
 
     /// Whether networks have it before they are grafted, so that there is no difference from a baseline.
@@ -143,7 +167,7 @@ impl NamedMetric {
 
     /// Whether less is better.
     pub fn is_error(&self) -> bool {
-        self.metric().is_some_and(|metric| metric.direction() == Direction::Lower)
+        self.is_loss() || self.metric().is_some_and(|metric| metric.direction() == Direction::Lower)
     }
 
     /// The better of two values.
@@ -158,11 +182,15 @@ impl NamedMetric {
 
     /// The ends of what its values can be; where it is not known what `labels` a record has, the wider range.
     pub fn range(&self, labels: Option<Labels>) -> (f64, f64) {
-        self.metric().map_or((0.0, 1.0), |metric| metric.range(labels))
+        let unknown = if self.is_loss() { (0.0, f64::INFINITY) } else { (0.0, 1.0) };
+        self.metric().map_or(unknown, |metric| metric.range(labels))
     }
 
-    /// Which test records it rests on; `None` of what is not of the classifier.
+    /// Which test records it rests on; `None` of what is not of the classifier, and of other records.
     pub fn rests(&self) -> Option<statistics::Rests<'_>> {
+        if self.split != Subset::Test {
+            return None;
+        }
         let class = self.of.as_deref();
         match self.known() {
             Some(Known::Regression(_)) => None,
@@ -171,15 +199,24 @@ impl NamedMetric {
                 Rests::Records => statistics::Rests::Records,
                 Rests::Both => statistics::Rests::Both(class),
                 Rests::With => statistics::Rests::With(class),
+                Rests::Without => statistics::Rests::Without(class),
             }),
         }
     }
 
-    /// Which significance tests can be done of it. What is not of the classifier has no records to resample: the test over
-    /// seeds takes the bootstrap's place.
+    /// Which significance tests can be done of it. What is not of the classifier, or not of the test records, has no records to
+    /// resample: the test over seeds takes the bootstrap's place.
     pub fn tests(&self, labels: Option<Labels>) -> Tests {
         let over_seeds = Tests { bootstrap: true, delong: false, mcnemar: false };
-        self.classifier().map_or(over_seeds, |metric| metric.tests(labels))
+        let resampled = self.classifier().filter(|_| self.split == Subset::Test);
+        resampled.map_or(over_seeds, |metric| metric.tests(labels))
+    }
+
+    /// Whether it is of decisions that a threshold other than one half changes, where records have such `labels`: a class is
+    /// one among others, or a yes or no of its own.
+    pub fn is_of_decisions(&self, labels: Labels) -> bool {
+        let labels = if self.of.is_some() { Labels::Multi } else { labels };
+        self.split == Subset::Test && self.classifier().is_some_and(|metric| metric.is_of_decisions(labels))
     }
 
     /// Its value; `classes` are the names of all, in the order of the probabilities. `None` where it is not defined, or not
@@ -190,7 +227,7 @@ impl NamedMetric {
 
     /// The same, made ready to be resampled.
     pub fn measure<C: AsRef<str>>(&self, predictions: &Predictions, classes: &[C]) -> Option<Box<dyn Measure>> {
-        predictions.measure(self.classifier()?, self.place(classes)?)
+        predictions.measure(self.classifier().filter(|_| self.split == Subset::Test)?, self.place(classes)?)
     }
 
     /// The place of the class it is of, if it is of one; `None` where there is no such class.
@@ -204,6 +241,9 @@ impl NamedMetric {
 
 impl fmt::Display for NamedMetric {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.split != Subset::Test {
+            write!(f, "{}:", self.split)?;
+        }
         match &self.of {
             Some(of) => write!(f, "{}:{of}", self.name),
             None => f.write_str(&self.name),

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{ClassifierMetric, Over, decision};
+use super::{ClassifierMetric, decision};
 use crate::manifest::Labels;
 use crate::statistics::bootstrap::Measure;
 
@@ -68,6 +68,14 @@ impl Predictions {
         Self { labels, classes, probabilities, truth, predicted }
     }
 
+    /// The same, with a class predicted wherever its probability is at least its threshold, whatever the others' are; `None`
+    /// where there is not one threshold for each class.
+    pub fn at_thresholds(self, thresholds: &[f64]) -> Option<Self> {
+        let rows = self.probabilities.chunks_exact(self.classes);
+        let predicted = rows.flat_map(|row| row.iter().zip(thresholds).map(|(p, threshold)| p >= threshold)).collect();
+        (thresholds.len() == self.classes).then_some(Self { predicted, ..self })
+    }
+
     /// Whether a record has one class or any number.
     pub fn labels(&self) -> Labels {
         self.labels
@@ -131,7 +139,7 @@ impl Predictions {
     fn meant(&self, metric: &dyn ClassifierMetric, class: Option<usize>) -> Option<Vec<usize>> {
         match class {
             None => Some(self.classes().collect()),
-            Some(class) => (class < self.classes && metric.over() == Over::Classes).then(|| vec![class]),
+            Some(class) => (class < self.classes && metric.over().has_classes()).then(|| vec![class]),
         }
     }
 }

@@ -17,43 +17,53 @@ pub(super) struct Counts {
     pub neither: f64,
 }
 
-/// A metric of one class's counts; it is asked of classes that some record has.
-pub(super) type OfCounts = fn(Counts) -> f64;
+/// A share, NaN of nothing.
+pub(super) fn quotient(part: f64, whole: f64) -> f64 {
+    if whole > 0.0 { part / whole } else { f64::NAN }
+}
 
-/// The mean over these classes, without those that no record has; `None` where that leaves none.
-pub(super) fn mean_over_classes(predictions: &Predictions, classes: &[usize], of_counts: OfCounts) -> Option<f64> {
+/// The mean of a metric over these classes; `of_counts` gives that of one class, and is asked of classes that some record
+/// has. Those that none has, and of which it is NaN, are left out; `None` where that leaves none.
+pub(super) fn mean_over_classes(
+    predictions: &Predictions,
+    classes: &[usize],
+    of_counts: impl Fn(Counts) -> f64,
+) -> Option<f64> {
     mean(classes.iter().filter_map(|&class| {
         let [[tn, fp], [fn_, tp]] = predictions.table(class).map(|row| row.map(|count| count as f64));
         let counts = Counts { right: tp, missed: fn_, wrong: fp, neither: tn };
-        (tp + fn_ > 0.0).then(|| of_counts(counts))
+        (tp + fn_ > 0.0).then(|| of_counts(counts)).filter(|value| !value.is_nan())
     }))
 }
 
 /// The same on weighted records, of a metric that is not of [`Counts::neither`].
-pub(super) fn measure_of_counts(predictions: &Predictions, classes: &[usize], of_counts: OfCounts) -> Box<dyn Measure> {
+pub(super) fn measure_of_counts(
+    predictions: &Predictions,
+    classes: &[usize],
+    of_counts: impl Fn(Counts) -> f64 + Send + Sync + 'static,
+) -> Box<dyn Measure> {
     let of_classes = classes.iter().filter_map(|&class| Records::new(predictions, class)).collect();
     Box::new(WeightedCounts { records: predictions.records(), of_classes, of_counts, has_neither: false })
 }
 
 /// The same of a metric of all counts: several times the work, as most records have not most classes.
-#[cfg_attr(not(test), allow(dead_code, reason = "for metrics of classes that no record has; a test's is the first"))]
 pub(super) fn measure_of_all_counts(
     predictions: &Predictions,
     classes: &[usize],
-    of_counts: OfCounts,
+    of_counts: impl Fn(Counts) -> f64 + Send + Sync + 'static,
 ) -> Box<dyn Measure> {
     let of_classes = classes.iter().filter_map(|&class| Records::new(predictions, class)).collect();
     Box::new(WeightedCounts { records: predictions.records(), of_classes, of_counts, has_neither: true })
 }
 
-struct WeightedCounts {
+struct WeightedCounts<F> {
     records: usize,
     of_classes: Vec<Records>,
-    of_counts: OfCounts,
+    of_counts: F,
     has_neither: bool,
 }
 
-impl Measure for WeightedCounts {
+impl<F: Fn(Counts) -> f64 + Send + Sync> Measure for WeightedCounts<F> {
     fn records(&self) -> usize {
         self.records
     }
@@ -63,7 +73,7 @@ impl Measure for WeightedCounts {
     }
 }
 
-impl WeightedCounts {
+impl<F: Fn(Counts) -> f64> WeightedCounts<F> {
     fn on_class(&self, of: &Records, weights: &[Lanes<f32>]) -> Lanes<f64> {
         let sum = |records: &[u32]| {
             let mut sum = [0f32; LANES];

@@ -62,14 +62,14 @@ impl Predictions {
         }
         for metric in classifier_metrics() {
             let name = match metric.over() {
-                Over::Records => Cow::Borrowed(metric.name()),
+                Over::Records | Over::RecordsAndClasses => Cow::Borrowed(metric.name()),
                 Over::Classes => format!("macro_{}", metric.name()).into(),
             };
             add(None, name, self.value(metric, None));
         }
         for class in self.classes() {
             add(Some(class), "positives".into(), Some(positives[class] as f64));
-            for metric in classifier_metrics().filter(|metric| metric.over() == Over::Classes) {
+            for metric in classifier_metrics().filter(|metric| metric.over().has_classes()) {
                 add(Some(class), metric.name().into(), self.value(metric, Some(class)));
             }
         }

@@ -12,7 +12,7 @@ const CLASSES: usize = 4;
 fn resampled_metrics() -> Vec<(&'static dyn ClassifierMetric, Option<usize>)> {
     let all = classifier_metrics().filter(|metric| metric.tests(None).bootstrap);
     all.flat_map(|metric| {
-        let one = (metric.over() == Over::Classes).then_some((metric, Some(1)));
+        let one = metric.over().has_classes().then_some((metric, Some(1)));
         std::iter::once((metric, None)).chain(one)
     })
     .collect()

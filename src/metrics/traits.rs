@@ -54,6 +54,11 @@ pub trait ClassifierMetric: Metric {
         true
     }
 
+    /// Whether it is of decisions that are made class by class, which a threshold other than one half changes.
+    fn is_of_decisions(&self, _labels: Labels) -> bool {
+        false
+    }
+
     /// Which significance tests can be done of it; where it is not known what `labels` a record has, those that can be done
     /// of some.
     fn tests(&self, _labels: Option<Labels>) -> Tests {
@@ -98,6 +103,15 @@ pub enum Over {
     Records,
     /// One class: a number for each class, `NAME:CLASS`, and their mean, `macro_NAME`.
     Classes,
+    /// All records and classes at once, `NAME`, or one class, `NAME:CLASS`.
+    RecordsAndClasses,
+}
+
+impl Over {
+    /// Whether there is a number for each class.
+    pub fn has_classes(self) -> bool {
+        self != Over::Records
+    }
 }
 
 /// Which test records a metric rests on.
@@ -109,6 +123,8 @@ pub enum Rests {
     Both,
     /// Those with the class: recall.
     With,
+    /// Those without the class: specificity.
+    Without,
 }
 
 /// Which significance tests can be done of a metric, beside those over seeds, which can be done of any number.

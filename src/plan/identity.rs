@@ -197,7 +197,7 @@ pub(super) fn pretraining_settings(settings: &Pretraining) -> Result<Value> {
     let mut value = without(settings, &[])?;
     value["training"] = without(
         &settings.training,
-        &["source", "train_folds", "validation_folds", "test_folds", "where", "evaluate_on", "graft"],
+        &["source", "train_folds", "validation_folds", "test_folds", "where", "evaluate_on", "graft", "budget"],
     )?;
     Ok(value)
 }

@@ -1,9 +1,10 @@
 //! What the signs in a table mean, in plain English.
 
 use super::format::{EARLY, UNMEASURABLE};
-use super::{elsewhere, sheet};
+use super::{elsewhere, sheet, subgroups};
 use crate::compare::{Arm, Comparison, Delta, Experiment, Key, Pair, Ranks, SignificanceTest, rank};
-use crate::metrics::NamedMetric;
+use crate::manifest::{Labels, Subset};
+use crate::metrics::{NamedMetric, ThresholdRule};
 use crate::statistics::Unmeasurable;
 use crate::store::TestSet;
 
@@ -179,6 +180,8 @@ pub(super) fn signs(comparison: &Comparison, signs: &Signs) -> Vec<String> {
     let Some(metric) = comparison.metrics.first() else { return Vec::new() };
     let mut lines = numbers(comparison, metric);
     lines.extend(difference(comparison, metric));
+    lines.extend(thresholds(comparison));
+    lines.extend(subgroups::legend(comparison));
     let marks = marks(comparison, signs);
     if !marks.is_empty() {
         lines.push(marks.join(" "));
@@ -213,8 +216,12 @@ fn numbers(comparison: &Comparison, metric: &NamedMetric) -> Vec<String> {
     }
     if pivot.is_none_or(|pivot| !pivot.differences) {
         let mut line = "± is the standard deviation over seeds, with n - 1 in its denominator (— for a single seed). \
-                        The numbers are of the test folds."
+                        The numbers are of the test folds"
             .to_owned();
+        if comparison.metrics.iter().any(|metric| metric.split != Subset::Test) {
+            line.push_str(" but for those that are said to be of train or validation records");
+        }
+        line.push('.');
         if comparison.shape.intervals {
             line.push_str(" In brackets behind it is the 95% interval of the mean.");
         }
@@ -224,6 +231,40 @@ fn numbers(comparison: &Comparison, metric: &NamedMetric) -> Vec<String> {
         lines.push("Runs of one row and seed are averaged first; its seeds are what is counted.".to_owned());
     }
     lines
+}
+
+/// From which probability on classes are predicted, where that is not one half.
+fn thresholds(comparison: &Comparison) -> Option<String> {
+    let thresholds = &comparison.thresholds;
+    let how = match thresholds.rule {
+        ThresholdRule::Half => return None,
+        ThresholdRule::Youden => "the highest sensitivity + specificity - 1 (Youden's J)",
+        ThresholdRule::F1 => "the highest F1",
+    };
+    let of: Vec<String> = comparison
+        .metrics
+        .iter()
+        .filter(|metric| metric.is_of_decisions(Labels::Multi))
+        .map(NamedMetric::short_heading)
+        .collect();
+    let mut line = format!(
+        "{}: classes are predicted from the probability on that gave {how} on the validation records, for each network and class          its own. Accuracies and the MCC of one label a record are of the most probable class.",
+        of.join(", ")
+    );
+    if !thresholds.unknown.is_empty() {
+        let names: Vec<&str> = thresholds.unknown.iter().map(String::as_str).collect();
+        line.push_str(&format!(
+            " {} can have no threshold of its own on these, which all have it or none has: it is 0.5.",
+            names.join(" and ")
+        ));
+    }
+    if thresholds.without > 0 {
+        line.push_str(&format!(
+            " {} of the runs have no predictions on validation records, and so no such number: they were trained before these              were kept.",
+            thresholds.without
+        ));
+    }
+    Some(line)
 }
 
 /// What Δ is, where there is any: from the baseline in the table of arms, of two arms in others.
@@ -310,10 +351,17 @@ fn marks(comparison: &Comparison, signs: &Signs) -> Vec<String> {
 
 /// What has no interval and no p-value, and why.
 fn unmeasurable(comparison: &Comparison) -> Option<String> {
-    let arms = || arms(comparison);
-    let differences = arms().filter_map(|arm| arm.delta.difference()?.why_not());
-    let means = arms().flat_map(|arm| &arm.metrics).filter_map(|summary| summary.as_ref()?.interval.as_ref().err());
-    let (differences, means) = (why_not(differences), why_not(means).filter(|_| comparison.shape.intervals));
+    // Parts of the test records have the intervals of their means in any case.
+    let parts = || {
+        let parts = comparison.experiments.iter().flat_map(|experiment| &experiment.subgroups);
+        // Those without a number say why themselves.
+        parts.flat_map(|part| &part.arms).filter(|arm| subgroups::few(arm).is_none())
+    };
+    let of_all = || arms(comparison).filter(|_| comparison.shape.intervals);
+    let differences = arms(comparison).chain(parts()).filter_map(|arm| arm.delta.difference()?.why_not());
+    let means = of_all().chain(parts()).flat_map(|arm| &arm.metrics);
+    let means = means.filter_map(|summary| summary.as_ref()?.interval.as_ref().err());
+    let (differences, means) = (why_not(differences), why_not(means));
     let line = match (differences, means) {
         (Some(why), None) => format!("no interval and no p, as {why}"),
         (None, Some(why)) => format!("no interval, as {why}"),

@@ -22,6 +22,7 @@ pub mod search;
 mod sheet;
 pub mod show;
 pub mod status;
+mod subgroups;
 
 pub use format::{Format, ListFormat};
 pub use page::page;

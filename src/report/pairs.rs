@@ -6,7 +6,7 @@ use super::format::{NONE, Row, seeds};
 use super::legend::{self, Signs};
 use super::sheet::{self, Cell, Head, Sheet};
 use crate::compare::{Arm, Comparison, Experiment, Family, Key, Pair};
-use crate::manifest::Correction;
+use crate::manifest::{Correction, Subset};
 use crate::metrics::NamedMetric;
 use crate::statistics::{Difference, Unmeasurable};
 
@@ -138,7 +138,7 @@ pub(super) fn rows(comparison: &Comparison) -> impl Iterator<Item = Row> {
 
 /// The names of the columns.
 pub(super) fn columns() -> Vec<String> {
-    let metric = NamedMetric { name: String::new(), of: None };
+    let metric = NamedMetric { split: Subset::Test, name: String::new(), of: None };
     let pair = Pair { comparison: None, metric, arm: Arm::default(), against: Arm::default() };
     row("", None, &pair).into_iter().map(|(name, _)| name).collect()
 }

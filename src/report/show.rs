@@ -6,9 +6,10 @@ use super::layout;
 use crate::compare::ArmName;
 use crate::data::Subset;
 use crate::manifest::Class;
-use crate::metrics::{NamedMetric, Over};
+use crate::metrics::{ClassifierMetric, LOSS, NamedMetric, Over};
 use crate::plan::TaskKind;
 use crate::store::{ClassScore, MeasuredSource, MeasuredTarget, MixTargetDetail, RunDetail, StageDetail};
+use crate::words::text::wrapped;
 
 /// Everything that made a run, and what came of it, in lines of at most `columns` characters where that is said.
 pub fn describe(detail: &RunDetail, columns: Option<usize>) -> String {
@@ -86,11 +87,12 @@ fn write_measured(text: &mut String, stage: &StageDetail) -> std::fmt::Result {
         let unit = unit(&measured.target);
         writeln!(
             text,
-            "  {} on {} {} records: MAE {:.2} {unit}, RMSE {:.2} {unit}, R2 {}, r {}",
+            "  {} on {} {} records: MAE {:.2} {unit}{}, RMSE {:.2} {unit}, R2 {}, r {}",
             measured.target,
             measured.records,
             measured.split,
             measured.mae,
+            bias(stage, measured),
             measured.rmse,
             optional(measured.r2),
             optional(measured.pearson_r)
@@ -111,6 +113,15 @@ fn write_measured(text: &mut String, stage: &StageDetail) -> std::fmt::Result {
         }
     }
     Ok(())
+}
+
+/// The bias, where all records are of one source: of several it is that of each.
+fn bias(stage: &StageDetail, measured: &MeasuredTarget) -> String {
+    let is_own = |own: &&MeasuredSource| (&own.target, &own.split) == (&measured.target, &measured.split);
+    match stage.of_sources.iter().filter(is_own).collect::<Vec<_>>()[..] {
+        [only] => format!(", bias {:+.2} {}", only.bias, unit(&measured.target)),
+        _ => String::new(),
+    }
 }
 
 /// What was measured within each source, where there are several.
@@ -184,18 +195,42 @@ fn scores(detail: &RunDetail, columns: Option<usize>) -> String {
     // A run of another version may lack some.
     let stored = NamedMetric::of_classifiers().into_iter();
     let stored = stored.filter(|(named, _)| named.of.is_none() && find(detail, &named.name, None).is_some());
-    let (by_class, overall): (Vec<_>, Vec<_>) = stored.partition(|(_, metric)| metric.over() == Over::Classes);
+    let (by_class, mut overall): (Vec<_>, Vec<_>) = stored.partition(|(_, metric)| metric.over().has_classes());
+    // A number of each class and one of all, which is no mean of these.
+    overall.extend(by_class.iter().filter(|(_, metric)| metric.over() == Over::RecordsAndClasses).cloned());
     let heads: Vec<&str> = by_class.iter().map(|(_, metric)| metric.heading()).collect();
     let mut table = layout::table(&[&[Subset::Test.name()], &heads[..]].concat(), &heads, false);
     for class in classes(detail) {
         let row = by_class.iter().map(|(_, metric)| show(metric.name(), Some(&class)));
         table.add_row(std::iter::once(class.clone()).chain(row));
     }
-    let means = by_class.iter().map(|(mean, _)| show(&mean.name, None));
+    let mean = |(mean, metric): &(NamedMetric, &'static dyn ClassifierMetric)| match metric.over() {
+        Over::Classes => show(&mean.name, None),
+        _ => String::new(),
+    };
+    let means = by_class.iter().map(mean);
     table.add_row(std::iter::once("macro".to_owned()).chain(means));
     let overall = overall.into_iter().filter(|(_, metric)| metric.is_in_summaries());
     let overall = overall.map(|(named, metric)| format!("{} {}", metric.full_name(), show(&named.name, None)));
-    format!("{}{}\n", layout::shown(table, columns), overall.collect::<Vec<_>>().join(", "))
+    let mut text = wrapped(&overall.collect::<Vec<_>>().join(", "), columns);
+    text.extend([Subset::Train, Subset::Validation].into_iter().filter_map(|split| others(detail, split, columns)));
+    format!("{}{text}", layout::shown(table, columns))
+}
+
+/// Metrics of all classes on the records that trained or validated the kept epoch, in a sentence; `None` where they are not
+/// stored.
+fn others(detail: &RunDetail, split: Subset, columns: Option<usize>) -> Option<String> {
+    let all = NamedMetric::of_classifiers()
+        .into_iter()
+        .filter(|(named, metric)| named.of.is_none() && metric.is_in_summaries());
+    let names = all.map(|(named, _)| (named.short_heading(), named.name));
+    let told = std::iter::once((LOSS.to_owned(), LOSS.to_owned())).chain(names).filter_map(|(heading, name)| {
+        let is_it = |score: &&ClassScore| score.split == split && score.metric == name && score.class.is_none();
+        let value = detail.scores.iter().find(is_it)?.value?;
+        Some(format!("{heading} {value:.4}"))
+    });
+    let told: Vec<String> = told.collect();
+    (!told.is_empty()).then(|| wrapped(&format!("on {split} records: {}", told.join(", ")), columns))
 }
 
 /// Counts of true against predicted.

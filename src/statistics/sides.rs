@@ -28,6 +28,8 @@ pub enum Rests<'a> {
     Both(Option<&'a str>),
     /// Records with a class, or all of those that some records have: recall.
     With(Option<&'a str>),
+    /// Records without a class, or without each of those that some records have: specificity.
+    Without(Option<&'a str>),
 }
 
 impl Sides {
@@ -73,6 +75,7 @@ impl Sides {
             Rests::Records => all(),
             Rests::Both(class) => self.classes(class).flat_map(|class| [class.positive(), class.negative()]).collect(),
             Rests::With(class) => self.classes(class).map(Class::positive).collect(),
+            Rests::Without(class) => self.classes(class).map(Class::negative).collect(),
         };
         sides.into_iter().filter(|side| side.patients > 0).min_by_key(|side| side.patients)
     }
@@ -90,6 +93,7 @@ impl Sides {
             Rests::Records => vec![self.patients],
             Rests::Both(class) => self.classes(class).flat_map(|class| [class.with, class.without]).collect(),
             Rests::With(class) => self.classes(class).map(|class| class.with).collect(),
+            Rests::Without(class) => self.classes(class).map(|class| class.without).collect(),
         };
         let (mut sum, mut squares) = (0.0, 0.0);
         for n in sides.into_iter().filter(|n| *n >= LEAST_PATIENTS).map(|n| n as f64) {

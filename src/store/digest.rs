@@ -1,7 +1,7 @@
 //! A SHA-256 of everything that a stage found, so that no row of it changes, comes or goes without a trace.
 
-use rusqlite::Connection;
 use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OptionalExtension, Params};
 use sha2::{Digest, Sha256};
 
 /// What is hashed: tables, and their columns without the stage's id. Columns that are added later are not: checksums
@@ -23,17 +23,37 @@ pub(super) fn findings(connection: &Connection, stage: &str) -> rusqlite::Result
     for (table, columns) in HASHED {
         hash.update(format!("{table} ({columns})\n"));
         let sql = format!("SELECT {columns} FROM {table} WHERE stage_id = ?1 ORDER BY {columns}");
-        let mut select = connection.prepare_cached(&sql)?;
-        let count = select.column_count();
-        let mut rows = select.query([stage])?;
-        while let Some(row) = rows.next()? {
-            (0..count).try_for_each(|column| {
-                cell(&mut hash, row.get_ref(column)?);
-                Ok::<_, rusqlite::Error>(())
-            })?;
+        rows(connection, &sql, [stage], &mut hash)?;
+    }
+    validation(connection, stage, &mut hash)?;
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// What a stage said of its validation records, and these; nothing where it is not there, as in stores that were written
+/// before it was kept.
+fn validation(connection: &Connection, stage: &str, hash: &mut Sha256) -> rusqlite::Result<()> {
+    let ids = "SELECT validation_id, set_id FROM validation WHERE stage_id = ?1";
+    let found = connection.prepare_cached(ids)?.query_row([stage], |row| Ok([row.get(0)?, row.get(1)?])).optional()?;
+    let Some([validation_id, set_id]): Option<[i64; 2]> = found else { return Ok(()) };
+    hash.update("validation\n");
+    rows(connection, "SELECT classes FROM validation_set WHERE set_id = ?1", [set_id], hash)?;
+    let records = "SELECT number, record_id, patient, labels FROM validation_record WHERE set_id = ?1 ORDER BY number";
+    rows(connection, records, [set_id], hash)?;
+    let said = "SELECT place, probability FROM validation_probability WHERE validation_id = ?1 ORDER BY place";
+    rows(connection, said, [validation_id], hash)
+}
+
+/// Every cell of the rows of a statement.
+fn rows(connection: &Connection, sql: &str, params: impl Params, hash: &mut Sha256) -> rusqlite::Result<()> {
+    let mut select = connection.prepare_cached(sql)?;
+    let count = select.column_count();
+    let mut rows = select.query(params)?;
+    while let Some(row) = rows.next()? {
+        for column in 0..count {
+            cell(hash, row.get_ref(column)?);
         }
     }
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(())
 }
 
 /// Type, length and bits, so that no two rows look alike.

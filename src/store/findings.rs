@@ -2,10 +2,12 @@
 
 use rusqlite::{Connection, params};
 
-use super::{Outcome, members};
+use super::{Outcome, members, validation};
+use crate::data::{Record, Subset};
+use crate::ecg::Sex;
 
 /// What [`Store::finish`] fills, and [`Store::forget`] empties.
-pub(super) const TABLES_OF_FINDINGS: [&str; 9] = [
+pub(super) const TABLES_OF_FINDINGS: [&str; 10] = [
     "epoch",
     "mix_part",
     "mix_target",
@@ -14,6 +16,7 @@ pub(super) const TABLES_OF_FINDINGS: [&str; 9] = [
     "regression_prediction",
     "score",
     "prediction",
+    "validation",
     "stage_set",
 ];
 
@@ -26,7 +29,9 @@ pub(super) fn write(connection: &Connection, id: &str, outcome: &Outcome) -> rus
     source_scores(connection, id, outcome)?;
     regression_predictions(connection, id, outcome)?;
     scores(connection, id, outcome)?;
-    predictions(connection, id, outcome)
+    predictions(connection, id, outcome)?;
+    facts(connection, id, outcome)?;
+    validation::write(connection, id, outcome)
 }
 
 fn epochs(connection: &Connection, id: &str, outcome: &Outcome) -> rusqlite::Result<()> {
@@ -133,6 +138,25 @@ fn predictions(connection: &Connection, id: &str, outcome: &Outcome) -> rusqlite
     }
     Ok(())
 }
+
+/// What is known of those whose records a classifier was tested on.
+fn facts(connection: &Connection, id: &str, outcome: &Outcome) -> rusqlite::Result<()> {
+    let Some(members) = outcome.members.as_ref().filter(|_| !outcome.predictions.is_empty()) else { return Ok(()) };
+    let mut update = connection.prepare(
+        "UPDATE patient SET sex = ?3, age = ?4, site = ?5
+         WHERE record_id = ?2 AND data_fingerprint = (SELECT data_fingerprint FROM stage WHERE stage_id = ?1)",
+    )?;
+    for pick in &members.picks[Subset::Test as usize] {
+        let record = members.datasets.get(&*pick.source).and_then(|dataset| dataset.records.get(pick.record));
+        let Some(Record { id: record_id, sex, age, labels, .. }) = record else { continue };
+        let site = labels.iter().find(|label| label.vocabulary().name() == SITE).map(|label| label.name());
+        update.execute(params![id, record_id, sex.map(Sex::name), age.map(f64::from), site])?;
+    }
+    Ok(())
+}
+
+/// The vocabulary of sites, which a table's column of them is read as.
+const SITE: &str = "site";
 
 fn composition(connection: &Connection, id: &str, outcome: &Outcome) -> rusqlite::Result<()> {
     let mut insert = connection.prepare(

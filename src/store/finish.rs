@@ -8,7 +8,7 @@ use rusqlite::{Connection, params};
 use super::connection::{now, timestamp};
 use super::evaluation::TABLES_OF_EVALUATIONS;
 use super::findings::{self, TABLES_OF_FINDINGS};
-use super::{Outcome, Store, digest, members};
+use super::{Outcome, Store, digest, members, validation};
 use crate::error::Error;
 use crate::{Result, durable};
 
@@ -65,6 +65,7 @@ impl Store {
                 connection.execute(&format!("DELETE FROM {table} WHERE stage_id = ?1"), [id])?;
             }
             members::sweep(connection)?;
+            validation::sweep(connection)?;
             connection.execute(
                 "UPDATE stage SET status = 'pending', checkpoint = NULL, weights_sha256 = NULL, findings_sha256 = NULL
                  WHERE stage_id = ?1 AND status = 'done'",

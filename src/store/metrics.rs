@@ -1,10 +1,11 @@
-//! Test metrics by name.
+//! Metrics by name.
 
 use std::collections::{BTreeMap, HashMap};
 
 use super::{Store, rows};
 use crate::Result;
-use crate::metrics::{Metric, regression_metrics};
+use crate::data::Subset;
+use crate::metrics::{Metric, NamedMetric, regression_metrics};
 
 /// Where a metric is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,30 +17,32 @@ pub enum Found {
 }
 
 impl Store {
-    /// A test metric of every transfer stage that has it: of the classes together, or of class or target `of`. A stage
+    /// A metric of every transfer stage that has it: of the classes together, or of one class or target. A stage
     /// grafted from several networks that measure a target has the mean of theirs.
     ///
     /// # Errors
     /// Where the store cannot be read.
-    pub fn metric(&self, found: Found, name: &str, of: Option<&str>) -> Result<HashMap<String, f64>> {
+    pub fn metric(&self, found: Found, metric: &NamedMetric) -> Result<HashMap<String, f64>> {
+        let NamedMetric { split, name, of } = metric;
         let column = regression_metrics().map(Metric::name).find(|known| *known == name).unwrap_or("mae");
         let sql = match found {
-            Found::Scores => "SELECT stage_id, value FROM score WHERE split = 'test' AND metric = ?1 AND class = ?2
+            Found::Scores => "SELECT stage_id, value FROM score WHERE split = ?3 AND metric = ?1 AND class = ?2
                  AND value IS NOT NULL"
                 .to_owned(),
             Found::Regression => format!(
                 "SELECT i.stage_id, avg(g.{column}) AS value FROM stage_input i JOIN regression_score g ON g.stage_id = i.input_id
-                 WHERE g.split = 'test' AND ?1 <> '' AND g.target = ?2 AND g.{column} IS NOT NULL GROUP BY i.stage_id"
+                 WHERE g.split = ?3 AND ?1 <> '' AND g.target = ?2 AND g.{column} IS NOT NULL GROUP BY i.stage_id"
             ),
         };
         self.read(|connection| {
             let mut select = connection.prepare(&sql)?;
             let [id, value] = rows::places(&select, ["stage_id", "value"])?;
-            select.query_map([name, of.unwrap_or("")], |row| Ok((row.get(id)?, row.get(value)?)))?.collect()
+            let of = of.as_deref().unwrap_or_default();
+            select.query_map((name, of, split), |row| Ok((row.get(id)?, row.get(value)?)))?.collect()
         })
     }
 
-    /// Names of the test metrics there are, as `ecgraft compare --metric` takes them, with where each is found.
+    /// Names of the metrics there are, as `ecgraft compare --metric` takes them, with where each is found.
     ///
     /// # Errors
     /// Where the store cannot be read.
@@ -47,19 +50,22 @@ impl Store {
         self.read(|connection| {
             let mut metrics = BTreeMap::new();
             let mut select = connection.prepare(
-                "SELECT DISTINCT metric || CASE WHEN class = '' THEN '' ELSE ':' || class END AS name FROM score
-                 WHERE split = 'test' AND metric NOT LIKE 'confusion:%' AND metric NOT LIKE '%counted'
+                "SELECT DISTINCT CASE split WHEN 'test' THEN '' ELSE split || ':' END || metric
+                        || CASE WHEN class = '' THEN '' ELSE ':' || class END AS name FROM score
+                 WHERE metric NOT LIKE 'confusion:%' AND metric NOT LIKE '%counted'
                    AND metric NOT IN ('records', 'positives', 'tn', 'fp', 'fn', 'tp')
                    AND stage_id NOT IN (SELECT stage_id FROM stage WHERE kind IN ('masked', 'contrastive'))",
             )?;
             for name in select.query_map([], |row| row.get::<_, String>("name"))? {
                 metrics.insert(name?, Found::Scores);
             }
-            let mut select = connection.prepare("SELECT DISTINCT target FROM regression_score WHERE split = 'test'")?;
-            for target in select.query_map([], |row| row.get::<_, String>("target"))? {
-                let target = target?;
+            let mut select = connection.prepare("SELECT DISTINCT split, target FROM regression_score")?;
+            let found = select.query_map([], |row| Ok((row.get::<_, Subset>("split")?, row.get("target")?)))?;
+            for found in found {
+                let (split, target): (_, String) = found?;
                 for name in regression_metrics().map(Metric::name) {
-                    metrics.insert(format!("{name}:{target}"), Found::Regression);
+                    let metric = NamedMetric { split, name: name.to_owned(), of: Some(target.clone()) };
+                    metrics.insert(metric.to_string(), Found::Regression);
                 }
             }
             Ok(metrics)

@@ -26,6 +26,7 @@ mod runs;
 mod scores;
 mod stages;
 mod status;
+mod validation;
 mod views;
 
 pub use crate::outcome::{EpochValue, MeasuredValue, Outcome, Prediction, RegressionScore, Score, SourceScore};
@@ -36,7 +37,7 @@ pub use evaluation::{Evaluated, EvaluatedMetric};
 pub use finish::{Finish, Weights};
 pub use members::{Member, RecordSet, StageSets};
 pub use metrics::Found;
-pub use predictions::{PredictionsOfRun, TestPredictions, TestedRecord};
+pub use predictions::{Facts, PredictionsOfRun, TestPredictions, TestedRecord};
 pub use proof::StoredStage;
 pub use query::{Cell, Rows};
 pub use rows::{
@@ -46,4 +47,5 @@ pub use rows::{
 pub use runs::{RunDetail, StageDetail, TestClass, TestSet};
 pub use stages::{PlannedStage, TrainedStages};
 pub use status::StageStatus;
+pub use validation::{Validation, ValidationSet};
 pub use views::{Column, ColumnKind, Views};

@@ -47,10 +47,47 @@ pub struct TestPredictions {
     pub patients: Vec<String>,
     /// Whether the store knows whose each record is.
     pub patients_known: bool,
+    /// What is known of whom each record is of; nothing is where there are fewer of these.
+    pub facts: Vec<Facts>,
     /// Which record has which class: (records, classes), record by record.
     pub truth: Vec<bool>,
     /// Stage ids and their probabilities, like `truth`.
     pub stages: Vec<(String, Vec<f64>)>,
+}
+
+/// What is known of whom a test record is of.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Facts {
+    /// `male` or `female`.
+    pub sex: Option<String>,
+    /// At the recording, years; 90 for all above 89.
+    pub age: Option<f64>,
+    /// Where it was recorded, as the source calls it.
+    pub site: Option<String>,
+}
+
+impl TestPredictions {
+    /// Those of the records that `keep` says, each in its place; `None` where there are none.
+    pub fn only(&self, keep: &[bool]) -> Option<Self> {
+        let kept: Vec<usize> = (0..self.records.len()).filter(|&record| keep.get(record) == Some(&true)).collect();
+        let classes = self.classes.len();
+        let of_classes = |record: &usize| record * classes..(record + 1) * classes;
+        let text = |from: &[String]| kept.iter().filter_map(|&record| from.get(record).cloned()).collect();
+        let said = |(stage, all): &(String, Vec<f64>)| {
+            let own = kept.iter().flat_map(|record| all[of_classes(record)].iter().copied()).collect();
+            (stage.clone(), own)
+        };
+        (!kept.is_empty()).then(|| Self {
+            labels: self.labels,
+            classes: self.classes.clone(),
+            records: text(&self.records),
+            patients: text(&self.patients),
+            patients_known: self.patients_known,
+            facts: kept.iter().filter_map(|&record| self.facts.get(record).cloned()).collect(),
+            truth: kept.iter().flat_map(|record| self.truth[of_classes(record)].iter().copied()).collect(),
+            stages: self.stages.iter().map(said).collect(),
+        })
+    }
 }
 
 /// The one reader of the table `prediction`, stage by stage.
@@ -168,11 +205,22 @@ impl Store {
                     Some((set, read)) => set.stages.push((stage.clone(), read.probabilities)),
                     None => {
                         let Some(read) = read(&mut reader, stage, labels, &classes, None)? else { continue };
-                        let (patients, patients_known) = patients(connection, &fingerprint, &read.records)?;
+                        let (patients, patients_known, facts) = patients(connection, &fingerprint, &read.records)?;
                         let Read { records, truth, probabilities } = read;
                         let stages = vec![(stage.clone(), probabilities)];
-                        let set = TestPredictions { labels, classes, records, patients, patients_known, truth, stages };
-                        sets.push((fingerprint, set));
+                        sets.push((
+                            fingerprint,
+                            TestPredictions {
+                                labels,
+                                classes,
+                                records,
+                                patients,
+                                patients_known,
+                                facts,
+                                truth,
+                                stages,
+                            },
+                        ));
                     }
                 }
             }
@@ -288,17 +336,29 @@ impl Read {
     }
 }
 
-/// Whose each record is, and whether that is known of all; a record of its own where it is not.
-fn patients(connection: &Connection, fingerprint: &str, records: &[String]) -> rusqlite::Result<(Vec<String>, bool)> {
-    let mut select =
-        connection.prepare_cached("SELECT patient FROM patient WHERE data_fingerprint = ?1 AND record_id = ?2")?;
-    let mut known = Vec::with_capacity(records.len());
+/// Whose each record is, whether that is known of all, and what is known of whom it is; a record of its own where it is
+/// not.
+fn patients(
+    connection: &Connection,
+    fingerprint: &str,
+    records: &[String],
+) -> rusqlite::Result<(Vec<String>, bool, Vec<Facts>)> {
+    let mut select = connection
+        .prepare_cached("SELECT patient, sex, age, site FROM patient WHERE data_fingerprint = ?1 AND record_id = ?2")?;
+    let [patient, sex, age, site] = rows::places(&select, ["patient", "sex", "age", "site"])?;
+    let (mut known, mut facts) = (Vec::with_capacity(records.len()), Vec::with_capacity(records.len()));
     for record in records {
-        let patient: Option<String> = select.query_row([fingerprint, record], |row| row.get("patient")).optional()?;
-        match patient {
-            Some(patient) => known.push(patient),
-            None => return Ok((records.to_vec(), false)),
+        let found = select.query_row([fingerprint, record], |row| {
+            let facts = Facts { sex: row.get(sex)?, age: row.get(age)?, site: row.get(site)? };
+            Ok((row.get(patient)?, facts))
+        });
+        match found.optional()? {
+            Some((patient, of)) => {
+                known.push(patient);
+                facts.push(of);
+            }
+            None => return Ok((records.to_vec(), false, Vec::new())),
         }
     }
-    Ok((known, true))
+    Ok((known, true, facts))
 }

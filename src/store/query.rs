@@ -90,7 +90,7 @@ impl Store {
 }
 
 /// What users read.
-pub(super) const VIEWS: [&str; 13] = [
+pub(super) const VIEWS: [&str; 14] = [
     "runs",
     "stages",
     "run_stages",
@@ -104,6 +104,7 @@ pub(super) const VIEWS: [&str; 13] = [
     "members",
     "scores",
     "predictions",
+    "validation_predictions",
 ];
 
 #[cfg(test)]

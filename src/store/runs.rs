@@ -48,7 +48,7 @@ pub struct RunDetail {
     pub manifest_text: String,
     /// Its stages: those it was grafted from in order, then its transfer.
     pub stages: Vec<StageDetail>,
-    /// Test and validation metrics of the transfer.
+    /// Metrics of the transfer on its training, validation and test records.
     pub scores: Vec<ClassScore>,
 }
 
@@ -61,7 +61,7 @@ pub struct StageDetail {
     pub epochs: usize,
     /// The parts of the stage's mix, in order; none of a stage trained before they were kept.
     pub composition: Vec<MixPartDetail>,
-    /// How well it measured each target, the validation records first.
+    /// How well it measured each target, the training records first, the test records last.
     pub measured: Vec<MeasuredTarget>,
     /// The same within each source; none of a stage trained before they were kept.
     pub of_sources: Vec<MeasuredSource>,

@@ -1,4 +1,5 @@
--- Version 11: variants of a manifest, test folds in turn, and what manifests plan to compare.
+-- Version 11: variants of a manifest, test folds in turn, what manifests plan to compare, validation predictions, and who was
+-- tested.
 
 ALTER TABLE trial ADD COLUMN variant TEXT;                      -- NULL where the manifest has none
 ALTER TABLE trial ADD COLUMN fold INTEGER;                      -- the one that is tested; NULL where they are not rotated
@@ -61,3 +62,56 @@ INSERT INTO new_stage SELECT * FROM stage;
 DROP TABLE stage;
 ALTER TABLE new_stage RENAME TO stage;
 PRAGMA legacy_alter_table = OFF;
+
+-- What classifiers said of the records that validated them, and the sex, the age and the site of who was tested. Stages
+-- trained before have neither.
+
+CREATE TABLE validation_set (
+    set_id  INTEGER PRIMARY KEY,
+    sha256  TEXT NOT NULL UNIQUE,                   -- of its classes, records and labels: equal sets are kept once
+    classes TEXT NOT NULL                           -- JSON array of names, in the order of the network's outputs
+) STRICT;
+
+CREATE TABLE validation_record (
+    set_id    INTEGER NOT NULL REFERENCES validation_set ON DELETE CASCADE,
+    number    INTEGER NOT NULL,                     -- from 0
+    record_id TEXT NOT NULL,
+    patient   TEXT NOT NULL,
+    labels    TEXT NOT NULL,                        -- of each class 1 where the record has it, else 0
+    PRIMARY KEY (set_id, number)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE validation (
+    validation_id INTEGER PRIMARY KEY,
+    stage_id      TEXT NOT NULL UNIQUE REFERENCES stage,
+    set_id        INTEGER NOT NULL REFERENCES validation_set
+) STRICT;
+CREATE INDEX validation_by_set ON validation (set_id);
+
+-- Numbers where the test predictions have texts: less than half the room.
+CREATE TABLE validation_probability (
+    validation_id INTEGER NOT NULL REFERENCES validation ON DELETE CASCADE,
+    place         INTEGER NOT NULL,                 -- number of the record times classes, and place of the class
+    probability   REAL NOT NULL,
+    PRIMARY KEY (validation_id, place)
+) STRICT, WITHOUT ROWID;
+
+CREATE VIEW validation_predictions AS
+SELECT t.run_id, r.record_id, c.value AS class, p.probability, substr(r.labels, c.key + 1, 1) = '1' AS label, r.patient
+FROM trial t
+JOIN validation v USING (stage_id)
+JOIN validation_set s USING (set_id)
+JOIN validation_record r USING (set_id)
+JOIN json_each(s.classes) c
+JOIN validation_probability p
+    ON p.validation_id = v.validation_id AND p.place = r.number * json_array_length(s.classes) + c.key;
+
+ALTER TABLE patient ADD COLUMN sex TEXT;            -- male or female; NULL where it is not known, as with the next two
+ALTER TABLE patient ADD COLUMN age REAL;            -- at the recording, years; 90 for all above 89
+ALTER TABLE patient ADD COLUMN site TEXT;           -- the record's label of the vocabulary `site`
+
+DROP VIEW predictions;
+CREATE VIEW predictions AS
+SELECT t.run_id, p.record_id, p.class, p.probability, p.label, w.patient, w.sex, w.age, w.site
+FROM trial t JOIN stage s USING (stage_id) JOIN prediction p USING (stage_id)
+LEFT JOIN patient w ON w.data_fingerprint = s.data_fingerprint AND w.record_id = p.record_id;

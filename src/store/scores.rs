@@ -5,20 +5,35 @@ use rusqlite::{Connection, OptionalExtension};
 use super::rows::{self, TableRow};
 use super::{ClassScore, MeasuredRecord, MeasuredSource, MeasuredTarget, Store};
 use crate::Result;
+use crate::data::Subset;
 use crate::metrics::NamedMetric;
 
 impl Store {
-    /// The scores of a classifier on its test records, by metric and class.
+    /// The scores of a classifier on its records of a part of its split, by metric and class.
     ///
     /// # Errors
     /// Where the store cannot be read.
-    pub fn test_scores(&self, stage: &str) -> Result<Vec<ClassScore>> {
+    pub fn scores_on(&self, stage: &str, split: Subset) -> Result<Vec<ClassScore>> {
         self.read(|connection| {
             let mut select = connection.prepare_cached(
                 "SELECT split, metric, nullif(class, '') AS class, value FROM score
-                 WHERE stage_id = ?1 AND split = 'test' ORDER BY metric, score.class",
+                 WHERE stage_id = ?1 AND split = ?2 ORDER BY metric, score.class",
             )?;
-            rows::all(&mut select, [stage])
+            rows::all(&mut select, (stage, split))
+        })
+    }
+
+    /// A validation metric of a stage in the epoch that was kept, by its learning curve; `None` where it is not known.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn kept_epoch(&self, stage: &str, metric: &str) -> Result<Option<f64>> {
+        self.read(|connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT e.value FROM epoch e JOIN stage s ON s.stage_id = e.stage_id AND s.best_epoch = e.epoch
+                 WHERE e.stage_id = ?1 AND e.split = 'validation' AND e.metric = ?2",
+            )?;
+            Ok(select.query_row((stage, metric), |row| row.get("value")).optional()?.flatten())
         })
     }
 
@@ -87,10 +102,10 @@ pub(super) fn of_classes(connection: &Connection, stage: &str) -> rusqlite::Resu
     rows::all(&mut select, [stage])
 }
 
-/// How well a regression measured each target, the validation records first.
+/// How well a regression measured each target, the training records first, the test records last.
 pub(super) fn by_target(connection: &Connection, stage: &str) -> rusqlite::Result<Vec<MeasuredTarget>> {
     let mut select = connection.prepare_cached(&format!(
-        "SELECT {} FROM regression_score WHERE stage_id = ?1 ORDER BY split DESC",
+        "SELECT {} FROM regression_score WHERE stage_id = ?1 ORDER BY split = 'test', split",
         MeasuredTarget::select()
     ))?;
     rows::all(&mut select, [stage])

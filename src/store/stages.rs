@@ -27,6 +27,8 @@ pub struct TrainedStages {
     pub grafts: BTreeMap<String, Vec<String>>,
     /// The test errors of the regressions, by target, by the id of the stage.
     pub test_errors: BTreeMap<String, Vec<MeasuredTarget>>,
+    /// Metrics of all classes on the training records, by name, by the id of the stage.
+    pub train_scores: BTreeMap<String, BTreeMap<String, f64>>,
 }
 
 impl TrainedStages {
@@ -129,8 +131,16 @@ impl Store {
             while let Some(row) = rows.next()? {
                 grafts.entry(row.get(stage_id)?).or_default().push(row.get(input_id)?);
             }
+            let mut select = connection.prepare(
+                "SELECT metric, value FROM score WHERE stage_id = ?1 AND split = 'train' AND class = '' AND value IS NOT NULL",
+            )?;
+            let mut train_scores = BTreeMap::new();
+            for stage in stages.iter().filter(|stage| stage.kind == TaskKind::Transfer) {
+                let scores = select.query_map([&stage.stage_id], |row| Ok((row.get("metric")?, row.get("value")?)))?;
+                train_scores.insert(stage.stage_id.clone(), scores.collect::<rusqlite::Result<_>>()?);
+            }
             let by_id = stages.into_iter().map(|stage| (stage.stage_id.clone(), stage)).collect();
-            Ok(TrainedStages { by_id, grafts, test_errors })
+            Ok(TrainedStages { by_id, grafts, test_errors, train_scores })
         })
     }
 }

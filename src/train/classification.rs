@@ -219,10 +219,15 @@ impl Task for ClassificationTask<'_> {
             class: score.class.map(name),
             value: score.value,
         }));
+        if subset == Subset::Train {
+            return Ok(());
+        }
+        let said = listed((self.datasets, picks(self.split, subset)), &self.settings.classes, &probabilities)?;
         if subset == Subset::Test {
             outcome.notes.extend(self.without_auc(&predictions));
-            let tested = (self.datasets, picks(self.split, subset));
-            outcome.predictions = listed(tested, &self.settings.classes, &probabilities)?;
+            outcome.predictions = said;
+        } else {
+            outcome.validation_predictions = said;
         }
         Ok(())
     }

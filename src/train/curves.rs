@@ -30,7 +30,8 @@ impl Curve {
 
     /// Of a metric of measured numbers; of `target` where a network measures several.
     pub(super) fn of_measured(metric: &dyn Metric, target: Option<&str>) -> Self {
-        Curve::Metric(NamedMetric { name: metric.name().to_owned(), of: target.map(str::to_owned) })
+        let (name, of) = (metric.name().to_owned(), target.map(str::to_owned));
+        Curve::Metric(NamedMetric { split: Subset::Test, name, of })
     }
 
     /// As the store has it: `loss`, `macro_auc`, `mae_hr`.

@@ -43,6 +43,11 @@ impl<'a, D: Backend> DataLoader<'a, D> {
         self.examples
     }
 
+    /// Whether features are kept, so that a network's head alone is asked.
+    pub(super) fn has_features(&self) -> bool {
+        self.features.is_some()
+    }
+
     /// Makes ready for epochs: keeps features where the backbones of `net` are `fixed`, else signals if the device
     /// takes them; nothing of what is drawn anew for each epoch.
     pub(super) fn ready(&mut self, device: &D, net: &mut Network<D>, fixed: bool, watch: &dyn Watch) -> Result<()> {

@@ -177,6 +177,11 @@ impl<'a> Examples<'a> {
         Ok(Prepared { values: self.signals(rows, augments)?, shape: (rows.len(), length, leads), target: None })
     }
 
+    /// Whether its rows, of the same records, are those of `other`.
+    pub(super) fn show_the_same_as(&self, other: &Examples<'_>) -> bool {
+        self.windows == other.windows && self.len() == other.len()
+    }
+
     /// What `outputs` (rows, outputs) say of the records, (records, outputs).
     pub(super) fn joined(&self, outputs: Vec<f32>) -> Vec<f32> {
         self.windows.joined(self.labels, outputs)

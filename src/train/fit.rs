@@ -207,12 +207,10 @@ impl<'a, D: Backend> Fit<'a, D> {
         if outputs.iter().any(|output| !output.is_finite()) {
             return Err(setup.diverged("a validation output is not a finite number", state.epoch));
         }
-        let examples = validation.examples();
-        if let Some(pretext) = examples.pretext() {
+        if let Some(pretext) = validation.examples().pretext() {
             return Ok(pretext.metrics(&outputs));
         }
-        let every: Vec<usize> = (0..examples.len()).collect();
-        let (loss, _) = setup.configuration.objective.loss(examples.labels, &every)?.evaluate(&outputs);
+        let loss = loss(setup, validation.examples(), &outputs)?;
         task.evaluate(loss, &outputs)
     }
 
@@ -257,6 +255,32 @@ impl<'a, D: Backend> Fit<'a, D> {
             None => Err(nothing_kept()),
         };
         self.unless_stopped(outputs, watch)
+    }
+
+    /// The same for the examples that train, as `examples` shows them. Where their features are known of a backbone that held
+    /// still from that epoch on, they are taken: they are what is computed again otherwise.
+    ///
+    /// # Errors
+    /// As [`Fit::run`].
+    pub(super) fn predict_training(&mut self, examples: &Examples<'_>, watch: &mut dyn Watch) -> Result<Vec<f32>> {
+        let Self { setup, train, state, .. } = self;
+        let Some(best) = &mut state.best else { return Err(nothing_kept()) };
+        let now = setup.freeze_states(state.epoch);
+        let held_still = (best.epoch..=state.epoch).all(|epoch| setup.freeze_states(epoch) == now);
+        let outputs = if held_still && train.has_features() && train.examples().show_the_same_as(examples) {
+            train.predict(setup.device, &mut best.network, watch)
+        } else {
+            DataLoader::new(examples).predict(setup.device, &mut best.network, watch)
+        };
+        self.unless_stopped(outputs, watch)
+    }
+
+    /// The mean loss of `outputs` (examples, outputs).
+    ///
+    /// # Errors
+    /// Where the loss is not one of such examples.
+    pub(super) fn loss(&self, examples: &Examples<'_>, outputs: &[f32]) -> Result<f64> {
+        loss(&self.setup, examples, outputs)
     }
 
     /// What came of it.
@@ -312,6 +336,12 @@ impl<'a, D: Backend> Fit<'a, D> {
         }
         outcome
     }
+}
+
+/// The mean loss of `outputs` (examples, outputs).
+fn loss<D: Backend>(setup: &Setup<'_, D>, examples: &Examples<'_>, outputs: &[f32]) -> Result<f64> {
+    let every: Vec<usize> = (0..examples.len()).collect();
+    Ok(setup.configuration.objective.loss(examples.labels, &every)?.evaluate(outputs).0)
 }
 
 /// Where no epoch has a score. It is looked for before training whether there can be one.

@@ -21,7 +21,7 @@
 //! | 13 | `Fit::validate` | the outputs on the validation records, their loss and metrics |
 //! | 14 | `Task::evaluate` | the validation metrics of the task |
 //! | 15 | `Fit::decide` | whether the epoch is the best so far, and whether another follows |
-//! | 16 | `Task::score` | measures the best epoch on the validation and test records |
+//! | 16 | `Task::score` | measures the best epoch on the validation, test and training records |
 //! | 17 | `checkpoint::save` | writes the weights |
 //!
 //! The loop of 5 has 6, 7, 13 and 15 in it, that of 7 has 8 to 12. You come back up seven times: from 6 and 12 to the loop,

@@ -8,9 +8,10 @@ use super::examples::{Examples, Scaling};
 use super::fit::Fit;
 use super::labels::{ExampleLabels, picks};
 use super::pretext::Pretext;
-use super::{Outcome, Trained, Training, Watch};
+use super::{Outcome, Score, Trained, Training, Watch};
 use crate::Result;
 use crate::data::Subset;
+use crate::metrics::LOSS;
 use crate::nn::Network;
 use crate::ops::Backend;
 
@@ -40,8 +41,8 @@ pub(super) trait Task {
     fn metadata(&self) -> BTreeMap<String, String>;
 }
 
-/// Trains `network` for `task`, and scores its best epoch once on the validation and the test records, where there are
-/// any.
+/// Trains `network` for `task`, and scores its best epoch once on the validation, the test and the training records, where
+/// there are any: the latter as they are, without random changes, and in the windows in which records are tested.
 ///
 /// # Errors
 /// Where training fails or diverges, or the watch says stop.
@@ -57,8 +58,8 @@ pub(super) fn train_task<D: Backend>(
     let examples =
         |subset| Examples::new(signal, datasets, picks(split, subset), scaling.as_ref(), task.labels(subset));
     let examples = |subset| examples(subset).taught_by(task.pretext());
-    let [train, validation, test] = Subset::ALL.map(examples);
-    let train = train.trained_on(signal);
+    let [trained, validation, test] = Subset::ALL.map(examples);
+    let train = examples(Subset::Train).trained_on(signal);
 
     let mut fit = Fit::new(device, network, configuration, [&train, &validation], watch)?;
     fit.run(task, watch)?;
@@ -71,6 +72,10 @@ pub(super) fn train_task<D: Backend>(
         }
     }
 
+    if task.pretext().is_none() {
+        score_training(&mut fit, task, &trained, &mut outcome, watch)?;
+    }
+
     let fitted = fit.finish()?;
     // What is to be said of the records, of the training, and of the scores.
     outcome.notes = split.notes.iter().cloned().chain(fitted.notes).chain(outcome.notes).collect();
@@ -79,4 +84,28 @@ pub(super) fn train_task<D: Backend>(
     let mut metadata = task.metadata();
     scaling.iter().for_each(|scaling| scaling.describe(&mut metadata));
     Ok(Trained { network: fitted.network, outcome, metadata })
+}
+
+/// Scores the best epoch on the records that trained it. What it says of them chose nothing and ends nothing: where it is not
+/// of finite numbers, that is noted.
+fn score_training<D: Backend>(
+    fit: &mut Fit<'_, D>,
+    task: &dyn Task,
+    trained: &Examples<'_>,
+    outcome: &mut Outcome,
+    watch: &mut dyn Watch,
+) -> Result<()> {
+    if trained.pretext().is_some() {
+        return Ok(());
+    }
+    let outputs = fit.predict_training(trained, watch)?; // (records, outputs)
+    if outputs.iter().any(|output| !output.is_finite()) {
+        outcome.notes.push("train metrics are not known: an output on a training record is not a finite number".into());
+        return Ok(());
+    }
+    if !outcome.scores.is_empty() {
+        let loss = fit.loss(trained, &outputs)?;
+        outcome.scores.push(Score { split: Subset::Train, metric: LOSS.into(), class: None, value: Some(loss) });
+    }
+    task.score(Subset::Train, &outputs, outcome)
 }

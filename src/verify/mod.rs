@@ -37,6 +37,12 @@ pub struct Found {
     pub scores: usize,
     /// See `scores`.
     pub probabilities: usize,
+    /// Validation scores of classifiers that agree, and the probabilities they are of.
+    pub validation_scores: usize,
+    /// See `validation_scores`.
+    pub validation_probabilities: usize,
+    /// Learning curves whose kept epoch has the macro AUC of these.
+    pub kept_epochs: usize,
     /// Test errors of regressions that agree, and the values they are of.
     pub errors: usize,
     /// See `errors`.
@@ -47,6 +53,8 @@ pub struct Found {
     pub elsewhere: usize,
     /// See `elsewhere`.
     pub said_elsewhere: usize,
+    /// Scores of metrics that are newer than their stages, which do not have them.
+    pub newer_metrics: usize,
     /// Regressions of which no values were kept when they were trained.
     pub regressions_without_values: usize,
     /// Stages whose curves, scores, predictions and compositions have the stored checksum.

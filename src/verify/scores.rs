@@ -4,9 +4,11 @@ use serde_json::Value;
 
 use super::Found;
 use crate::Result;
+use crate::data::Subset;
 use crate::manifest::{Class, Labels};
-use crate::metrics::{self, Predictions};
-use crate::store::{ClassScore, PredictedClass, Store, StoredStage};
+use crate::metrics::registry::Auc;
+use crate::metrics::{self, NamedMetric, Predictions, classifier_metric};
+use crate::store::{ClassScore, PredictedClass, Store, StoredStage, Validation};
 
 /// Whether a stored number is the computed one, a sum over so many terms in another order.
 pub(super) fn agree(stored: Option<f64>, computed: Option<f64>, terms: usize) -> bool {
@@ -25,37 +27,105 @@ pub(super) fn shown(value: Option<f64>) -> String {
     value.map_or_else(|| "none".to_owned(), |value| value.to_string())
 }
 
-/// Compares the test scores of a classifier with those of its predictions; `settings` say which classes there are.
+/// Compares the scores of a classifier with those of its predictions, of test and validation records; `settings` say which
+/// classes there are.
 pub(super) fn classifier(store: &Store, stage: &StoredStage, settings: &Value, found: &mut Found) -> Result<()> {
-    let stored = store.test_scores(&stage.row.stage_id)?;
+    let stored = store.scores_on(&stage.row.stage_id, Subset::Test)?;
     let predictions = store.predictions_of(&stage.row.stage_id)?;
     found.probabilities += predictions.len();
-    if stored.is_empty() && predictions.is_empty() {
+    if !(stored.is_empty() && predictions.is_empty()) {
+        let compared = all(store, stage, (Subset::Test, &stored), (settings, &predictions), found)?;
+        found.scores += compared.map_or(0, |(agreeing, _)| agreeing);
+    }
+    validation(store, stage, settings, found)
+}
+
+/// The same of the validation records, and the macro AUC that the kept epoch has in the learning curve; nothing of a stage
+/// that was trained before predictions of these were kept.
+fn validation(store: &Store, stage: &StoredStage, settings: &Value, found: &mut Found) -> Result<()> {
+    let id = &stage.row.stage_id;
+    let Some(Validation { set, probabilities }) = store.validations(std::slice::from_ref(id))?.remove(id) else {
         return Ok(());
-    }
-    let computed = match computed(settings, &predictions) {
-        Ok(computed) => computed,
-        Err(why) => {
-            found.disagree(format!(
-                "stage {}: its test scores cannot be had from its predictions: {why}",
-                stage.row.stage_id
-            ));
-            return Ok(());
-        }
     };
-    for score in &computed {
-        compare(stage, score, &stored, predictions.len(), found);
-    }
-    for other in &stored {
-        if !computed.iter().any(|score| score.is_of(other)) {
-            let class = other.class.as_ref().map_or_else(String::new, |class| format!(" of {class}"));
-            let (id, metric, value) = (&stage.row.stage_id, &other.metric, shown(other.value));
-            found.disagree(format!(
-                "stage {id}: test {metric}{class} is stored as {value}, and no score of its predictions"
-            ));
-        }
+    let classes = set.classes.len().max(1);
+    let said = set.truth.iter().zip(&probabilities).enumerate().map(|(place, (label, probability))| PredictedClass {
+        // Ids of a mix's sources may be the same.
+        record_id: format!("{} (record {})", set.records[place / classes], place / classes + 1),
+        class: set.classes[place % classes].clone(),
+        probability: *probability,
+        label: *label,
+    });
+    let predictions: Vec<PredictedClass> = said.collect();
+    found.validation_probabilities += predictions.len();
+    let stored = store.scores_on(id, Subset::Validation)?;
+    let compared = all(store, stage, (Subset::Validation, &stored), (settings, &predictions), found)?;
+    let Some((agreeing, computed)) = compared else { return Ok(()) };
+    found.validation_scores += agreeing;
+    let name = NamedMetric::overall(&Auc).name;
+    let auc = computed.iter().find(|score| score.metric == name && score.class.is_none()).and_then(|score| score.value);
+    match store.kept_epoch(id, &name)? {
+        Some(kept) if !agree(Some(kept), auc, predictions.len()) => found.disagree(format!(
+            "stage {id}: its learning curve has a validation {name} of {kept} in the kept epoch, and it is {} from its \
+             predictions",
+            shown(auc)
+        )),
+        kept => found.kept_epochs += usize::from(kept.is_some()),
     }
     Ok(())
+}
+
+/// Compares all scores that are stored of a part of the split with all that its predictions have: how many agree, and those
+/// of the predictions; `None` where there are none.
+fn all(
+    store: &Store,
+    stage: &StoredStage,
+    (split, stored): (Subset, &[ClassScore]),
+    (settings, predictions): (&Value, &[PredictedClass]),
+    found: &mut Found,
+) -> Result<Option<(usize, Vec<Computed>)>> {
+    let id = &stage.row.stage_id;
+    let computed = match computed(settings, predictions) {
+        Ok(computed) => computed,
+        Err(why) => {
+            found.disagree(format!("stage {id}: its {split} scores cannot be had from its predictions: {why}"));
+            return Ok(None);
+        }
+    };
+    let lacks = computed.iter().any(|score| is_newer(score, stored));
+    let is_whole = lacks
+        && match &stage.row.findings_sha256 {
+            Some(sha256) => store.findings_sha256(id)? == *sha256,
+            None => true,
+        };
+    let mut agreeing = 0;
+    for score in &computed {
+        if is_newer(score, stored) && is_whole {
+            found.newer_metrics += 1;
+            continue;
+        }
+        match compare((split, score), stored, predictions.len()) {
+            Ok(()) => agreeing += 1,
+            Err(why) => found.disagree(format!("stage {id}: {why}")),
+        }
+    }
+    for other in stored {
+        if !computed.iter().any(|score| score.is_of(other)) {
+            let class = other.class.as_ref().map_or_else(String::new, |class| format!(" of {class}"));
+            let (metric, value) = (&other.metric, shown(other.value));
+            found.disagree(format!(
+                "stage {id}: {split} {metric}{class} is stored as {value}, and no score of its predictions"
+            ));
+        }
+    }
+    Ok(Some((agreeing, computed)))
+}
+
+/// Whether a score is of a metric of which nothing is stored, as nothing is of a stage that was trained before there was
+/// such a metric; or it is gone, which the checksum of its findings says.
+fn is_newer(score: &Computed, stored: &[ClassScore]) -> bool {
+    let own = |name: &str| name.strip_prefix("macro_").unwrap_or(name).to_owned();
+    let name = own(&score.metric);
+    classifier_metric(&name).is_some() && !stored.iter().any(|other| own(&other.metric) == name)
 }
 
 /// A score by the name of its class.
@@ -72,16 +142,23 @@ impl Computed {
 }
 
 /// Compares a score of `terms` probabilities with what is stored of it.
-fn compare(stage: &StoredStage, score: &Computed, stored: &[ClassScore], terms: usize, found: &mut Found) {
+///
+/// # Errors
+/// What does not agree.
+fn compare(
+    (split, score): (Subset, &Computed),
+    stored: &[ClassScore],
+    terms: usize,
+) -> std::result::Result<(), String> {
     let class = score.class.as_ref().map_or_else(String::new, |class| format!(" of {class}"));
-    let place = || format!("stage {}: test {}{class}", stage.row.stage_id, score.metric);
+    let place = || format!("{split} {}{class}", score.metric);
     match stored.iter().find(|other| score.is_of(other)) {
-        Some(other) if agree(other.value, score.value, terms) => found.scores += 1,
+        Some(other) if agree(other.value, score.value, terms) => Ok(()),
         Some(other) => {
             let (stored, computed) = (shown(other.value), shown(score.value));
-            found.disagree(format!("{} is stored as {stored}, and {computed} from its predictions", place()));
+            Err(format!("{} is stored as {stored}, and {computed} from its predictions", place()))
         }
-        None => found.disagree(format!("{} is not stored, and {} from its predictions", place(), shown(score.value))),
+        None => Err(format!("{} is not stored, and {} from its predictions", place(), shown(score.value))),
     }
 }
 

@@ -37,6 +37,9 @@ fn summary(found: &Found) -> String {
     let Found { scores, probabilities, errors, measured, .. } = found;
     line(*probabilities, format!("{scores} test scores of classifiers from {probabilities} probabilities"));
     line(*measured, format!("{errors} test scores of regressions from {measured} measured values"));
+    let Found { validation_scores: validated, validation_probabilities: said, kept_epochs: kept, .. } = found;
+    let curves = if *kept > 0 { format!(", and the macro AUC of {kept} kept epochs") } else { String::new() };
+    line(*said, format!("{validated} validation scores of classifiers from {said} probabilities{curves}"));
     let by_source = found.errors_by_source;
     line(by_source, format!("{by_source} test scores of regressions by source from the same values"));
     let Found { elsewhere, said_elsewhere: said, .. } = found;
@@ -44,7 +47,7 @@ fn summary(found: &Found) -> String {
     line(found.findings, format!("all curves, scores and predictions of {} stages by their checksums", found.findings));
     line(found.checkpoints, format!("{} checkpoints by their checksums", found.checkpoints));
     let Found { unproved, without_checksum, gone, other_versions, regressions_without_values: without, .. } = found;
-    if unproved + without_checksum + gone + other_versions + without == 0 {
+    if unproved + without_checksum + gone + other_versions + without + found.newer_metrics == 0 {
         return text;
     }
     text.push_str("not verified:\n");
@@ -60,6 +63,7 @@ fn summary(found: &Found) -> String {
     line(without_checksum, "checkpoints that are whole and of their stages: no checksum of them is kept");
     line(gone, "checkpoints that are not there any more");
     line(other_versions, "stage ids of other versions of ecgraft's numbers");
+    line(&found.newer_metrics, "scores of metrics that stages do not have, as they are newer than these");
     line(without, "regressions that were trained before values of each record were kept");
     text
 }

@@ -37,6 +37,7 @@ pub fn manifest(name: &str) -> Manifest {
         augment: vec![],
         evaluate_on: vec![],
         graft: GraftedPart::Backbone,
+        budget: Budget::Train,
     };
     let regression = Regression {
         targets: Target::BUILT_IN.map(Targets::from).to_vec(),

@@ -16,12 +16,12 @@ use crate::data::people::{Everybody, Who};
 use crate::data::{Dataset, Datasets, Pick, Split};
 use crate::declare::nearest;
 use crate::error::Error;
-use crate::manifest::{Class, Transfer};
+use crate::manifest::{Budget, Class, Transfer};
 use crate::seed::stream;
 
 /// The transfer task's records by folds, each recording once and each person in one split only; of the training records
-/// only `label_fraction`, by person, stratified by class, nested across fractions of the same seed. Sources that say
-/// who is who in the transfer's may be among `datasets`.
+/// only `label_fraction`, by person, stratified by class, nested across fractions of the same seed; where the transfer's
+/// budget is of all, of the validation records too. Sources that say who is who in the transfer's may be among `datasets`.
 ///
 /// # Errors
 /// A user error where a fold is empty.
@@ -46,8 +46,15 @@ pub fn transfer_split(transfer: &Transfer, datasets: &Datasets, label_fraction: 
             "transfer.{key}: every record of these folds belongs to a patient of another split"
         )));
     }
-    let train = fraction(&folds, &all, label_fraction, seed);
-    let sizes = format!("{} to validate, {} to test", validation.len(), test.len());
+    let train = fraction(&folds, &all, label_fraction, seed, "label-fraction");
+    let (validation, validates) = match transfer.budget {
+        Budget::Train => (validation, String::new()),
+        Budget::All => {
+            let share = fraction(&folds, &validation, label_fraction, seed, "label-fraction-validation");
+            (share, format!(" of {}", validation.len()))
+        }
+    };
+    let sizes = format!("{}{validates} to validate, {} to test", validation.len(), test.len());
     let mut notes = vec![format!("{} of {} training records, {sizes}", train.len(), all.len())];
     if let (Some(condition), true) = (&transfer.condition, unchosen > 0) {
         let (all, source) = (dataset.records.len(), &transfer.source);
@@ -198,8 +205,8 @@ impl<'a> Folds<'a> {
 
 /// `fraction` of `records`, by whole people: those of each combination of classes are
 /// spread evenly over one line, in random order and with a random start, and the line is cut where
-/// it comes nearest to the fraction. What a smaller fraction takes a larger one takes too.
-fn fraction(folds: &Folds<'_>, records: &[usize], fraction: f64, seed: u64) -> Vec<usize> {
+/// it comes nearest to the fraction. What a smaller fraction takes a larger one takes too. The order is drawn for `purpose`.
+fn fraction(folds: &Folds<'_>, records: &[usize], fraction: f64, seed: u64, purpose: &str) -> Vec<usize> {
     let Folds { transfer: Transfer { classes, .. }, dataset, who, .. } = folds;
     let mut strata: BTreeMap<Vec<bool>, Vec<Vec<usize>>> = BTreeMap::new();
     for (_, own) in people_of(dataset, who, records) {
@@ -208,7 +215,7 @@ fn fraction(folds: &Folds<'_>, records: &[usize], fraction: f64, seed: u64) -> V
     let mut line: Vec<(f64, Vec<usize>)> = Vec::new();
     for (signature, mut patients) in strata {
         let number = signature.iter().fold(0, |number, has| 2 * number + u64::from(*has));
-        let mut random = stream(seed, "label-fraction", number);
+        let mut random = stream(seed, purpose, number);
         patients.shuffle(&mut random);
         let start: f64 = random.random();
         let size = patients.len() as f64;

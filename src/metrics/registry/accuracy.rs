@@ -35,6 +35,10 @@ impl ClassifierMetric for Accuracy {
         Tests { bootstrap: true, delong: false, mcnemar: labels != Some(Labels::Multi) }
     }
 
+    fn is_of_decisions(&self, labels: Labels) -> bool {
+        labels == Labels::Multi
+    }
+
     fn compute(&self, predictions: &Predictions, classes: &[usize]) -> Option<f64> {
         match predictions.labels() {
             Labels::Single => SubsetAccuracy.compute(predictions, classes),
@@ -86,6 +90,10 @@ impl ClassifierMetric for SubsetAccuracy {
 
     fn tests(&self, _labels: Option<Labels>) -> Tests {
         Tests { bootstrap: true, delong: false, mcnemar: true }
+    }
+
+    fn is_of_decisions(&self, labels: Labels) -> bool {
+        labels == Labels::Multi
     }
 
     fn compute(&self, predictions: &Predictions, _classes: &[usize]) -> Option<f64> {

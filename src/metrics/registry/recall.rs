@@ -1,5 +1,6 @@
 //! The share of the true that is predicted.
 
+use crate::manifest::Labels;
 use crate::metrics::resampled::{Counts, mean_over_classes, measure_of_counts};
 use crate::metrics::{ClassifierMetric, Metric, Over, Predictions, Rests};
 use crate::statistics::bootstrap::Measure;
@@ -27,6 +28,10 @@ impl ClassifierMetric for Recall {
 
     fn rests(&self) -> Rests {
         Rests::With
+    }
+
+    fn is_of_decisions(&self, _labels: Labels) -> bool {
+        true
     }
 
     fn compute(&self, predictions: &Predictions, classes: &[usize]) -> Option<f64> {

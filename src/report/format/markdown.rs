@@ -5,7 +5,7 @@ use crate::compare::Comparison;
 use crate::report::legend::{self, Signs};
 use crate::report::pairs::Titled;
 use crate::report::sheet::{Cell, Head, Mean, Sheet, Shown};
-use crate::report::{elsewhere, pairs};
+use crate::report::{elsewhere, pairs, subgroups};
 
 /// GitHub's Markdown.
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,7 +31,8 @@ impl Format for Markdown {
             if let Some(Titled { title, sheet, .. }) = pairs::along(comparison, experiment) {
                 push(&title, sheet, own());
             }
-            for (title, sheet) in elsewhere::sheets(comparison, experiment) {
+            let parts = subgroups::sheets(comparison, experiment).into_iter();
+            for (title, sheet) in parts.chain(elsewhere::sheets(comparison, experiment)) {
                 push(&title, sheet, Vec::new());
             }
         }

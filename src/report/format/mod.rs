@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::legend::Signs;
 use super::sheet::Sheet;
-use super::{elsewhere, legend, pairs};
+use super::{elsewhere, legend, pairs, subgroups};
 use crate::compare::{Arm, Comparison, Experiment, Key};
 use crate::statistics::{Difference, Unmeasurable};
 
@@ -52,6 +52,9 @@ fn captioned(comparison: &Comparison, signs: &Signs) -> Vec<(Vec<String>, Sheet)
         if let Some(pairs::Titled { title, sheet, .. }) = pairs::along(comparison, experiment) {
             push(title, own().collect(), sheet);
         }
+        for (title, sheet) in subgroups::sheets(comparison, experiment) {
+            push(title, subgroups::legend(comparison).into_iter().collect(), sheet);
+        }
         for (title, sheet) in elsewhere::sheets(comparison, experiment) {
             push(title, elsewhere::legend(comparison).into_iter().collect(), sheet);
         }
@@ -80,6 +83,11 @@ pub(super) const EARLY: &str = "‡";
 /// One arm for machines: the columns of the CSV and the keys of the JSON, with all digits.
 pub(super) type Row = Vec<(String, Value)>;
 
+/// Whether arms are compared within parts of the test records.
+fn has_parts(comparison: &Comparison) -> bool {
+    comparison.experiments.iter().any(|experiment| !experiment.subgroups.is_empty())
+}
+
 /// A row for each arm, or for each metric of a network elsewhere, where that is asked for.
 fn rows(comparison: &Comparison) -> Box<dyn Iterator<Item = Row> + '_> {
     if comparison.shape.elsewhere {
@@ -88,6 +96,9 @@ fn rows(comparison: &Comparison) -> Box<dyn Iterator<Item = Row> + '_> {
     if comparison.shape.planned || comparison.against.is_some() {
         return Box::new(pairs::rows(comparison));
     }
+    if has_parts(comparison) {
+        return Box::new(subgroups::rows(comparison));
+    }
     let arms = |experiment| std::iter::repeat(experiment);
     let all = comparison.experiments.iter().flat_map(move |experiment| arms(experiment).zip(&experiment.arms));
     Box::new(all.map(|(experiment, arm)| row(comparison, experiment, arm)))
@@ -95,8 +106,8 @@ fn rows(comparison: &Comparison) -> Box<dyn Iterator<Item = Row> + '_> {
 
 /// The names of the columns.
 fn columns(comparison: &Comparison) -> Vec<String> {
-    if comparison.shape.elsewhere {
-        let first = elsewhere::rows(comparison).next();
+    if comparison.shape.elsewhere || has_parts(comparison) {
+        let first = rows(comparison).next();
         return first.into_iter().flatten().map(|(name, _)| name).collect();
     }
     if comparison.shape.planned || comparison.against.is_some() {
@@ -124,7 +135,7 @@ fn row(comparison: &Comparison, experiment: &Experiment, arm: &Arm) -> Row {
         let spread = summary.as_ref().map(|summary| summary.spread);
         let interval = summary.as_ref().and_then(|summary| summary.interval.as_ref().ok());
         let why_not = summary.as_ref().and_then(|summary| summary.interval.as_ref().err());
-        let name = format!("test_{}", metric.column());
+        let name = metric.full_column();
         row.push((format!("{name}_mean"), json!(spread.map(|spread| spread.mean))));
         row.push((format!("{name}_sd"), json!(spread.and_then(|spread| spread.sd))));
         row.push((format!("{name}_seeds"), json!(spread.map_or(0, |spread| spread.n))));

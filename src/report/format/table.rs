@@ -3,11 +3,11 @@
 use super::{Format, NONE};
 use crate::compare::{Arm, Comparison, Experiment, Key};
 use crate::metrics::NamedMetric;
-use crate::report::elsewhere;
 use crate::report::layout::{self, coloured, fitting, squeezed};
 use crate::report::legend::{self, Signs};
 use crate::report::pairs::{self, Titled};
 use crate::report::sheet::{self, Cell, Mean, Shown};
+use crate::report::{elsewhere, subgroups};
 use crate::words::text::wrapped;
 
 /// The narrowest that anything is made; lines that are too long for a screen wrap.
@@ -57,7 +57,8 @@ impl Format for Table {
             if let Some(found) = pairs::along(comparison, experiment) {
                 text.push_str(&format!("{}{}\n", of_pairs(&found), told(own())));
             }
-            for (title, sheet) in elsewhere::sheets(comparison, experiment) {
+            let parts = subgroups::sheets(comparison, experiment).into_iter();
+            for (title, sheet) in parts.chain(elsewhere::sheets(comparison, experiment)) {
                 text.push_str(&format!("{}{}\n", wrapped(&title, columns), laid_out(&sheet, columns)));
             }
         }

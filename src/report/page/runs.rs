@@ -1,9 +1,11 @@
 //! The list of runs: a line each that unfolds to where it comes from.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::html::Html;
-use crate::compare::ArmName;
+use crate::compare::{ArmName, usual_metrics};
+use crate::metrics::LOSS;
 use crate::report::figure::svg::escaped;
 use crate::report::figure::{ExperimentResults, stage_name};
 use crate::report::format::NONE;
@@ -86,6 +88,7 @@ fn one(html: &mut Html, number: usize, several: bool, found: &ExperimentResults<
     item("error", run.error.clone());
     item("accuracy", run.test_accuracy.map(|value| decimals(value, 3)));
     item("macro F1", run.test_macro_f1.map(|value| decimals(value, 3)));
+    item("on train records", train(found.stages.train_scores.get(&run.stage_id)));
     item("kept epoch", stage.and_then(|stage| stage.best_epoch).map(|epoch| epoch.to_string()));
     item("times (UTC)", times(run));
     item("made by", run.version.as_ref().map(|version| format!("ecgraft {version}")));
@@ -105,6 +108,15 @@ fn one(html: &mut Html, number: usize, several: bool, found: &ExperimentResults<
         "<dt>manifest</dt><dd><a href=\"#manifest-{sha}\">{}</a></dd></dl></details>",
         escaped(run.manifest_sha256.get(..12).unwrap_or(""))
     ));
+}
+
+/// `loss 0.123, macro AUC 0.987, accuracy 0.950`: what there is of these.
+fn train(scores: Option<&BTreeMap<String, f64>>) -> Option<String> {
+    let metrics = usual_metrics().into_iter().map(|metric| (metric.in_text().replace("test ", ""), metric.name));
+    let all = std::iter::once((LOSS.to_owned(), LOSS.to_owned())).chain(metrics);
+    let told: Vec<String> =
+        all.filter_map(|(heading, name)| Some(format!("{heading} {}", decimals(*scores?.get(&name)?, 3)))).collect();
+    (!told.is_empty()).then(|| told.join(", "))
 }
 
 fn times(run: &Run) -> Option<String> {

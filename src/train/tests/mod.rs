@@ -23,6 +23,7 @@ mod micro_batches;
 mod resume;
 mod scaling;
 mod timeline;
+mod trained;
 mod windows;
 
 const MANIFEST: &str = r#"
@@ -267,6 +268,8 @@ fn cached_features_change_nothing() {
     let mut every_time = classify(&uncached, std::slice::from_ref(&donor), Some("probe"));
     assert_eq!(values(&mut cached.network, None), values(&mut every_time.network, None));
     assert_eq!(cached.outcome.epochs, every_time.outcome.epochs);
+    assert!(cached.outcome.scores.iter().any(|score| score.split == Subset::Train));
+    assert_eq!(cached.outcome.scores, every_time.outcome.scores);
 }
 
 #[test]

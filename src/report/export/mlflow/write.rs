@@ -210,7 +210,11 @@ impl Writer<'_> {
     }
 }
 
-/// What the keys of metrics of a subset begin with: curves are of the validation records too.
+/// What the keys of metrics of a subset begin with: curves are of the training and validation records too.
 fn place(subset: Subset) -> &'static str {
-    if subset == Subset::Test { subset.name() } else { "best_epoch" }
+    match subset {
+        Subset::Test => subset.name(),
+        Subset::Validation => "best_epoch",
+        Subset::Train => "best_epoch/train",
+    }
 }

@@ -1,12 +1,13 @@
-//! A metric as docs/adding/metric.md adds one; the tests take it through all that is done with metrics.
+//! The share of those without a class that are not said to have it.
 
-use crate::metrics::resampled::{Counts, mean_over_classes, measure_of_all_counts};
+use crate::manifest::Labels;
+use crate::metrics::resampled::{Counts, mean_over_classes, measure_of_all_counts, quotient};
 use crate::metrics::{ClassifierMetric, Metric, Over, Predictions, Rests};
 use crate::statistics::bootstrap::Measure;
 
 pub(super) const METRICS: &[&dyn ClassifierMetric] = &[&Specificity];
 
-/// TN / (TN + FP), of a class that some record has; their mean.
+/// TN / (TN + FP), of a class that some record has; their mean. Not defined of a class that all records have.
 #[derive(Clone, Copy, Debug)]
 pub struct Specificity;
 
@@ -26,7 +27,11 @@ impl ClassifierMetric for Specificity {
     }
 
     fn rests(&self) -> Rests {
-        Rests::Both
+        Rests::Without
+    }
+
+    fn is_of_decisions(&self, _labels: Labels) -> bool {
+        true
     }
 
     fn compute(&self, predictions: &Predictions, classes: &[usize]) -> Option<f64> {
@@ -39,5 +44,5 @@ impl ClassifierMetric for Specificity {
 }
 
 fn specificity(Counts { neither, wrong, .. }: Counts) -> f64 {
-    if neither + wrong == 0.0 { 0.0 } else { neither / (neither + wrong) }
+    quotient(neither, neither + wrong)
 }

@@ -3,7 +3,7 @@
 use crate::words::named::named;
 
 named! {
-    /// A part of a [`Split`](super::Split): what its records are for.
+    /// A part of the records of a stage: what they are for.
     pub enum Subset {
         /// What the network learns from.
         Train = "train",
