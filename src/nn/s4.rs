@@ -329,10 +329,12 @@ mod tests {
 
     #[test]
     fn it_equals_pytorch() {
-        // The head's batch norm cancels most of what the last norm's scale does: rounding of 7e-7 in gradients of 2e-3.
-        assert_equals_pytorch("s4", &small().into(), 2e-4);
-        let other = S4Config { norm: Norm::Batch, prenorm: true, bidirectional: false, ..small() };
-        assert_equals_pytorch("s4_prenorm", &other.into(), 1e-4);
+        // The head's batch norm cancels what the last layer norm's weight and bias do: what is left of their gradients is
+        // rounding, of which PyTorch's own in f32 has 5e-6 beside gradients of 3.2.
+        assert_equals_pytorch("s4", &small().into(), 3e-4);
+        let forth = S4Config { bidirectional: false, ..small() };
+        assert_equals_pytorch("s4_prenorm", &S4Config { prenorm: true, ..forth.clone() }.into(), 1e-4);
+        assert_equals_pytorch("s4_batch_norm", &S4Config { norm: Norm::Batch, ..forth }.into(), 1e-4);
     }
 
     #[test]
