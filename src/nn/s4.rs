@@ -177,9 +177,10 @@ fn rotate(matrix: &mut [Vec<f64>], p: usize, q: usize) -> bool {
     for row in matrix.iter_mut() {
         (row[p], row[q]) = (cos * row[p] - sin * row[q], sin * row[p] + cos * row[q]);
     }
-    for column in 0..matrix.len() {
-        let (a, b) = (matrix[p][column], matrix[q][column]);
-        (matrix[p][column], matrix[q][column]) = (cos * a - sin * b, sin * a + cos * b);
+    // p is before q.
+    let (before, after) = matrix.split_at_mut(q);
+    for (a, b) in before[p].iter_mut().zip(&mut after[0]) {
+        (*a, *b) = (cos * *a - sin * *b, sin * *a + cos * *b);
     }
     true
 }

@@ -48,32 +48,35 @@ impl Stage {
                     .map(|weights| identity::weights_settings(weights, print.as_str().unwrap_or_default(), *hidden));
                 settings["weights"] = named(name, own.as_ref());
             }
-            StageKind::Transfer { grafts, backbones, fusion, freeze, label_fraction } => {
-                let input = |&index: &usize| json!({"stage_id": plan.stages[index].id, "label": plan.stages[index].describe(plan)});
-                let source = &manifest.transfer.source;
-                settings["grafts"] = grafts.iter().map(input).collect();
-                if *backbones > 1 {
-                    settings["backbones"] = json!(backbones);
-                    settings["fusion"] = json!(fusion);
-                }
-                settings["freeze"] = match freeze {
-                    Some(name) if grafts.is_empty() => {
-                        named(name, manifest.freezes.get(name).map(Freeze::of_fresh).as_ref())
-                    }
-                    Some(name) => named(name, manifest.freezes.get(name)),
-                    None => Value::Null,
-                };
-                settings["label_fraction"] = json!(label_fraction);
-                settings["transfer"] = json!(identity::transfer_settings(&manifest.transfer, !grafts.is_empty()));
-                if manifest.is_candidate {
-                    settings["untested"] = json!(true);
-                }
-                settings["transfer"]["fingerprint"] = fingerprint(plan, manifest, source);
-                settings["people"] =
-                    json!(overlap::on_transfer(manifest, &plan.fingerprints, &plan.overlaps).ok().flatten());
-            }
+            StageKind::Transfer { .. } => self.transfer_settings(&mut settings, plan),
         }
         settings
+    }
+
+    /// What a transfer starts from and learns, into `settings`.
+    fn transfer_settings(&self, settings: &mut Value, plan: &Plan) {
+        let StageKind::Transfer { grafts, backbones, fusion, freeze, label_fraction } = &self.kind else { return };
+        let manifest = &*plan.experiments[self.experiment];
+        let input =
+            |&index: &usize| json!({"stage_id": plan.stages[index].id, "label": plan.stages[index].describe(plan)});
+        let source = &manifest.transfer.source;
+        settings["grafts"] = grafts.iter().map(input).collect();
+        if *backbones > 1 {
+            settings["backbones"] = json!(backbones);
+            settings["fusion"] = json!(fusion);
+        }
+        settings["freeze"] = match freeze {
+            Some(name) if grafts.is_empty() => named(name, manifest.freezes.get(name).map(Freeze::of_fresh).as_ref()),
+            Some(name) => named(name, manifest.freezes.get(name)),
+            None => Value::Null,
+        };
+        settings["label_fraction"] = json!(label_fraction);
+        settings["transfer"] = json!(identity::transfer_settings(&manifest.transfer, !grafts.is_empty()));
+        if manifest.is_candidate {
+            settings["untested"] = json!(true);
+        }
+        settings["transfer"]["fingerprint"] = fingerprint(plan, manifest, source);
+        settings["people"] = json!(overlap::on_transfer(manifest, &plan.fingerprints, &plan.overlaps).ok().flatten());
     }
 
     /// What a stage on `mix` has learned from, into `settings`.
