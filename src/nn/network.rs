@@ -112,7 +112,7 @@ impl<D: Backend> Network<D> {
         Self::with_head(device, (architecture, head), signal, (1, Fusion::Concat), outputs, random)
     }
 
-    /// A fresh backbone with a decoder, whose outputs are a signal's samples again: see [`Network::pieces`].
+    /// A fresh backbone with a decoder, whose outputs are a signal's samples again: see `Network::pieces`.
     ///
     /// # Errors
     /// As [`Network::new`].
