@@ -94,3 +94,45 @@ fn a_matched_baseline_draws_what_its_graft_draws() {
         assert_ne!(graft["backbones.0.blocks.0.conv.weight"], matched["backbones.0.blocks.0.conv.weight"]);
     }
 }
+
+#[test]
+fn every_table_says_what_the_commonest_class_alone_is_worth() {
+    let bench = Workbench::new("majority");
+    bench.write("experiments/floors.toml", &trials("label_fraction = [0.5, 1.0]"));
+    let table = bench.run(&["run"]).ok();
+    assert!(table.contains("majority class: no network"), "{table}");
+    // By hand: a class that most training records have is said to be there, of every test record; the AUC of a constant is
+    // a half; macro F1 is the mean over the classes.
+    let shares = "SELECT p.class, p.value / r.value AS share FROM runs t JOIN score p USING (stage_id) JOIN score r USING (stage_id)
+         WHERE t.graft = 'scratch' AND t.seed = 0 AND t.label_fraction = 1 AND p.split = 'train' AND p.metric = 'positives'
+           AND r.split = 'train' AND r.metric = 'records' AND r.class = ''";
+    let said = format!(
+        "WITH share AS ({shares}), test AS (SELECT p.class, p.label, s.share >= 0.5 AS said
+             FROM runs t JOIN prediction p USING (stage_id) JOIN share s ON s.class = p.class
+             WHERE t.graft = 'scratch' AND t.seed = 0 AND t.label_fraction = 1)"
+    );
+    let accuracy = bench.number(&format!("{said} SELECT avg(label = said) FROM test"));
+    let f1 = bench.number(&format!(
+        "{said} SELECT avg(f1) FROM (SELECT class, 2.0 * sum(label AND said) / max(sum(label) + sum(said), 1) AS f1 FROM test GROUP BY class)"
+    ));
+    let csv = bench.run(&["compare", "--format", "csv"]).ok();
+    let head: Vec<&str> = csv.lines().next().unwrap().split(',').collect();
+    let rows: Vec<Vec<&str>> =
+        csv.lines().filter(|line| line.contains("majority class")).map(|line| line.split(',').collect()).collect();
+    assert_eq!(rows.len(), 2, "one for each share of the labels: {csv}");
+    let value = |row: &[&str], column: &str| -> f64 {
+        row[head.iter().position(|name| *name == column).unwrap()].parse().unwrap()
+    };
+    let whole = rows.iter().find(|row| value(row, "label_fraction") == 1.0).unwrap();
+    for (column, by_hand) in
+        [("test_macro_auc_mean", 0.5), ("test_accuracy_mean", accuracy), ("test_macro_f1_mean", f1), ("seeds", 0.0)]
+    {
+        assert!((value(whole, column) - by_hand).abs() < 1e-12, "{column}: {} is not {by_hand}", value(whole, column));
+    }
+    for format in ["markdown", "latex", "typst"] {
+        assert!(bench.run(&["compare", "--format", format]).ok().contains("majority class"), "{format}");
+    }
+    // It is no arm: nothing is compared with it, and no p-value is corrected for it.
+    let family = csv.lines().skip(1).filter(|line| !line.contains("scratch") && !line.contains("majority")).count();
+    assert!(table.contains(&format!("for all {family} differences shown")), "{table}");
+}

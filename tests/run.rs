@@ -69,7 +69,7 @@ fn a_study_runs_once_and_is_found_done() {
     let csv = bench.run(&["query", "SELECT count(*) AS n FROM runs", "--format", "csv"]).ok();
     assert_eq!(csv, "n\n6\n");
     let csv = bench.run(&["compare", "--format", "csv"]).ok();
-    assert_eq!(csv.lines().count(), 1 + 3, "{csv}");
+    assert_eq!(csv.lines().count(), 1 + 3 + 1, "three arms, and the commonest class alone: {csv}");
 
     // A study with one more seed trains that seed only.
     let longer = tiny("tiny", &sample(), "").replace("seed = [0, 1]", "seed = [0, 1, 2]");

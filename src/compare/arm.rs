@@ -37,6 +37,8 @@ pub struct Arm {
     pub fold: Option<u8>,
     /// Share of the transfer training records, in (0, 1].
     pub label_fraction: f64,
+    /// Whether it is no network, but says the same of every record.
+    pub is_constant: bool,
     /// Its seeds: `done` of them are in the metrics. Runs, where several of a seed are averaged.
     pub seeds: Runs,
     /// Different seeds that are done.
@@ -85,7 +87,7 @@ impl Arm {
     /// What it has under `key`.
     pub fn key(&self, key: Key) -> Option<String> {
         match key {
-            Key::Architecture => Some(self.architecture.clone()),
+            Key::Architecture => Some(self.architecture.clone()).filter(|_| !self.is_constant),
             Key::Graft => Some(self.graft.clone()),
             Key::Mix => self.mix.clone(),
             Key::Freeze => self.freeze.clone(),
@@ -101,6 +103,8 @@ impl Arm {
 pub enum Delta {
     /// The arm is the baseline.
     Baseline,
+    /// The arm is no network.
+    Floor,
     /// The experiment has no such baseline.
     #[default]
     NoBaseline,

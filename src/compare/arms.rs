@@ -89,6 +89,7 @@ pub(super) fn arm(runs: &[&Run], metrics: &[NamedMetric], test: SignificanceTest
     Arm {
         architecture: first.architecture.clone(),
         graft: first.graft.clone(),
+        is_constant: false,
         mix: first.mix.clone(),
         freeze: first.freeze.clone(),
         variant: first.variant.clone(),

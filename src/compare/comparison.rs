@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::arms::{arms, sort_arms};
+use super::floors::floors;
 use super::notes::notes;
 use super::pairs::{along, correct, planned};
 use super::{Arm, Baseline, Elsewhere, Family, Key, Pair, Selection, Shape, SignificanceTest, Subgroup, Thresholds};
@@ -72,6 +73,8 @@ pub struct Experiment {
     /// Its arms: by architecture, label fraction, the baseline first, then graft, mix and freeze, each
     /// in the order of the plan.
     pub arms: Vec<Arm>,
+    /// What is no network, but says the same of every record: one for each variant and share of the labels.
+    pub floors: Vec<Arm>,
     /// Every two arms along the key that was asked for.
     pub pairs: Vec<Pair>,
     /// Whether its manifest planned what is to be compared: other differences are exploratory.
@@ -92,6 +95,13 @@ pub struct Experiment {
     pub folds: BTreeSet<u8>,
     /// Why people who validate or test may train what is grafted; `None` where they may not.
     pub allow_overlap: Option<String>,
+}
+
+impl Experiment {
+    /// What a table has a row for: the arms, then what is no network.
+    pub fn rows(&self) -> impl Iterator<Item = &Arm> {
+        self.arms.iter().chain(&self.floors)
+    }
 }
 
 /// Numbers of runs by status.
@@ -140,6 +150,7 @@ pub fn compare(runs: &[Run], selection: &Selection) -> Comparison {
         Experiment {
             name: name.clone(),
             arms,
+            floors: floors(&meant, &all, selection),
             subgroups: selection.subgroups.iter().filter_map(|part| part.compared(&meant, &all)).collect(),
             pairs: selection.against.map_or_else(Vec::new, |axis| along(axis, &meant, selection)),
             has_plan: selection.has_plan.contains(name),

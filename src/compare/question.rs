@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::elsewhere::elsewhere;
+use super::floors::shares;
 use super::pairs::has_pairs;
 use super::subgroups::parts;
 use super::{
@@ -95,19 +96,19 @@ impl Question {
         let test_sets = store.test_sets()?;
         let of = |name: &String| Ok((name.clone(), elsewhere(store, &runs, name, &only)?));
         let elsewhere = experiments.iter().map(of).collect::<Result<_>>()?;
-        let against = self.against;
         let mut selection = Selection {
             experiments,
             test_sets,
             only,
             baseline,
-            against,
+            against: self.against,
             has_plan,
             planned,
             by,
             metrics,
             values,
             test,
+            shares: shares(store, &needed)?,
             test_results,
             subgroups: Vec::new(),
             is_of_part: false,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::significance::Networks;
 use super::thresholds::Thresholds;
-use crate::manifest::Labels;
+use crate::manifest::{Labels, Subset};
 use crate::metrics::{NamedMetric, Predictions, ThresholdRule, decision};
 use crate::statistics::bootstrap::{Measure, Patients, resampled};
 use crate::statistics::delong::{Area, area_by_patient, delong};
@@ -290,6 +290,20 @@ impl TestResults {
         let mut sets: Vec<usize> = all?.into_iter().collect();
         sets.sort_by_key(|set| self.sets[*set].predictions.records.first());
         (!sets.is_empty()).then_some(sets)
+    }
+
+    /// A metric of whoever says these shares of the classes of every record that a stage was tested on; `None` where it is not
+    /// known which these are, or the metric is not of them.
+    pub(super) fn of_constant(&self, metric: &NamedMetric, stage: &str, shares: &[(String, f64)]) -> Option<f64> {
+        if metric.split != Subset::Test {
+            return None;
+        }
+        let set = &self.sets[self.places.get(stage)?.0].predictions;
+        let share = |class: &String| shares.iter().find(|(name, _)| name == class).map(|(_, share)| *share);
+        let row: Vec<f64> = set.classes.iter().map(share).collect::<Option<_>>()?;
+        let said: Vec<f64> = row.iter().copied().cycle().take(set.truth.len()).collect();
+        let predictions = Predictions::of_scores(set.labels, set.classes.len(), &said, &set.truth)?;
+        metric.measure(&predictions, &set.classes)?.value()
     }
 
     /// Probabilities averaged over networks that were tested on the same records.

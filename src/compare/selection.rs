@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::floors::Shares;
 use super::subgroups::Part;
 use super::{Baseline, Elsewhere, Key, Only, Planned, SignificanceTest, Sort, TestResults, usual_metrics};
 use crate::manifest::{choices, glob_matches};
@@ -34,6 +35,8 @@ pub struct Selection {
     pub values: BTreeMap<NamedMetric, HashMap<String, f64>>,
     /// How differences are tested.
     pub test: SignificanceTest,
+    /// Shares of the classes among the training records, by stage: of one stage for all that have the same.
+    pub shares: Shares,
     /// Test predictions, for tests that need them.
     pub test_results: TestResults,
     /// Parts of the test records, or classes, that the arms are compared on besides.
@@ -62,6 +65,7 @@ impl Default for Selection {
             metrics: usual_metrics(),
             values: BTreeMap::new(),
             test: SignificanceTest::default(),
+            shares: Shares::new(),
             test_results: TestResults::default(),
             subgroups: Vec::new(),
             is_of_part: false,

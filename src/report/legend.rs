@@ -2,7 +2,7 @@
 
 use super::format::{EARLY, UNMEASURABLE};
 use super::{elsewhere, sheet, subgroups};
-use crate::compare::{Arm, Comparison, Delta, Experiment, Key, Pair, Ranks, SignificanceTest, rank};
+use crate::compare::{Arm, Comparison, Delta, Experiment, Key, MAJORITY, Pair, Ranks, SignificanceTest, rank};
 use crate::manifest::{Labels, Subset};
 use crate::metrics::{NamedMetric, ThresholdRule};
 use crate::statistics::Unmeasurable;
@@ -45,6 +45,11 @@ pub(super) fn experiment(comparison: &Comparison, experiment: &Experiment) -> Ve
         lines.push(format!(
             "{undefined} done {runs} {have} no macro AUC, as no class was both present and absent among the test records: \
              left out of its mean and of Δ."
+        ));
+    }
+    if !experiment.floors.is_empty() {
+        lines.push(format!(
+            "{MAJORITY}: no network, but how common each class is among the training records, said of every test record."
         ));
     }
     lines.extend(early_epochs(experiment));

@@ -84,7 +84,7 @@ impl Sheet {
             cells.extend(tested.then(|| Cell::Text(p(arm))));
             cells
         };
-        Self { heads, rows: experiment.arms.iter().map(row).collect() }
+        Self { heads, rows: experiment.rows().map(row).collect() }
     }
 
     /// The first metric, or its difference, by keys.
@@ -185,6 +185,9 @@ pub(super) fn mean_of(
     let summary = arm.metrics.get(number).and_then(Option::as_ref);
     let Some(summary) = summary else { return Cell::Text(NONE.to_owned()) };
     let Spread { mean, sd, .. } = summary.spread;
+    if arm.is_constant {
+        return Cell::Text(decimals(mean, metric.digits()));
+    }
     let interval = comparison.shape.intervals.then(|| match &summary.interval {
         Ok(interval) => brackets(*interval, metric.digits()),
         Err(_) => UNMEASURABLE.to_owned(),
@@ -201,7 +204,12 @@ pub(super) fn mean_of(
 /// The difference of an arm.
 pub(super) fn difference(arm: &Arm, metric: &NamedMetric, best: Option<f64>) -> Cell {
     let Some(difference) = arm.delta.difference() else {
-        return Cell::Text(if arm.delta == Delta::Baseline { "baseline" } else { NONE }.to_owned());
+        let text = match arm.delta {
+            Delta::Baseline => "baseline",
+            Delta::Floor => "no network",
+            _ => NONE,
+        };
+        return Cell::Text(text.to_owned());
     };
     let Difference { pairs, mean, ref tested, .. } = *difference;
     let interval = match tested {

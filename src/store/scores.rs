@@ -1,5 +1,7 @@
 //! Scores of stages: of classifiers by class, of regressions by target and source.
 
+use std::collections::HashMap;
+
 use rusqlite::{Connection, OptionalExtension};
 
 use super::rows::{self, TableRow};
@@ -51,6 +53,29 @@ impl Store {
             )?;
             let value = select.query_row([stage, &metric.name, class], |row| row.get("value")).optional()?;
             Ok(value.flatten())
+        })
+    }
+
+    /// How common each class is among the records that trained stages, by stage, of those of which it is kept.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn training_shares(&self, stages: &[String]) -> Result<HashMap<String, Vec<(String, f64)>>> {
+        self.read(|connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT p.class AS class, p.value / r.value AS share FROM score p JOIN score r USING (stage_id, split)
+                 WHERE p.stage_id = ?1 AND split = 'train' AND p.metric = 'positives' AND p.class <> ''
+                   AND r.metric = 'records' AND r.class = '' AND r.value > 0",
+            )?;
+            let mut shares = HashMap::new();
+            for stage in stages {
+                let found = select.query_map([stage], |row| Ok((row.get("class")?, row.get("share")?)))?;
+                let found: Vec<(String, f64)> = found.collect::<rusqlite::Result<_>>()?;
+                if !found.is_empty() {
+                    shares.insert(stage.clone(), found);
+                }
+            }
+            Ok(shares)
         })
     }
 

@@ -128,7 +128,9 @@ mod tests {
         let mut all = Vec::new();
         net.visit(|place, param| {
             let values = param.to_vec();
-            if place.role == Role::Parameter && values.iter().any(|value| *value != values[0]) {
+            // The poles of state spaces begin where a formula says, in all networks.
+            let is_drawn = !place.name.ends_with("A_imag");
+            if is_drawn && place.role == Role::Parameter && values.iter().any(|value| *value != values[0]) {
                 all.push((place.name.to_owned(), values));
             }
         });
@@ -153,8 +155,13 @@ mod tests {
             drawn.push(weights(kind.name, &Randomness::regression(&[Target::HR], 1)));
             for (number, one) in drawn.iter().enumerate() {
                 for other in &drawn[..number] {
+                    // Each about its own mean: that step sizes are below 0 in all networks is no likeness of their draws.
+                    let centred = |values: &Vec<f32>| -> Vec<f32> {
+                        let mean = values.iter().sum::<f32>() / values.len() as f32;
+                        values.iter().map(|value| value - mean).collect()
+                    };
                     let whole = |all: &[(String, Vec<f32>)]| -> Vec<f32> {
-                        all.iter().flat_map(|(_, values)| values.clone()).collect()
+                        all.iter().flat_map(|(_, values)| centred(values)).collect()
                     };
                     let pairs = one.iter().zip(other).filter(|((_, values), _)| values.len() >= LARGE);
                     let pairs = pairs.map(|((name, a), (_, b))| (name.as_str(), a.clone(), b.clone()));

@@ -64,7 +64,8 @@ mod tests {
 
     /// One experiment with a run that is done and one that is pending.
     const RUNS: &str = r#"
-        INSERT INTO manifest VALUES ('0', 'small', 'small.toml', '', '2026-01-01T00:00:00.000Z');
+        INSERT INTO manifest (sha256, name, path, text, first_seen_at)
+            VALUES ('0', 'small', 'small.toml', '', '2026-01-01T00:00:00.000Z');
         INSERT INTO stage (stage_id, kind, architecture, seed, settings, data_fingerprint, status, wall_s)
             VALUES ('s0', 'transfer', 'cnn', 0, '{"transfer": {"labels": "single", "classes": ["MI"]}}', 'f', 'done', 80),
                    ('s1', 'transfer', 'cnn', 1, '{"transfer": {"labels": "single", "classes": ["MI"]}}', 'f', 'pending', NULL);

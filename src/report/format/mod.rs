@@ -70,6 +70,9 @@ pub(super) const UNMEASURABLE: &str = "‡";
 
 /// Done seeds, of those planned where they are fewer, and whether their epochs are to be looked at.
 pub(super) fn seeds(arm: &Arm) -> String {
+    if arm.is_constant {
+        return NONE.to_owned();
+    }
     let done = arm.seeds.done;
     let all = if done == arm.seeds.planned { done.to_string() } else { format!("{done}/{}", arm.seeds.planned) };
     // Several runs of a seed are averaged.
@@ -100,7 +103,7 @@ fn rows(comparison: &Comparison) -> Box<dyn Iterator<Item = Row> + '_> {
         return Box::new(subgroups::rows(comparison));
     }
     let arms = |experiment| std::iter::repeat(experiment);
-    let all = comparison.experiments.iter().flat_map(move |experiment| arms(experiment).zip(&experiment.arms));
+    let all = comparison.experiments.iter().flat_map(move |experiment| arms(experiment).zip(experiment.rows()));
     Box::new(all.map(|(experiment, arm)| row(comparison, experiment, arm)))
 }
 
@@ -134,11 +137,12 @@ fn row(comparison: &Comparison, experiment: &Experiment, arm: &Arm) -> Row {
     for (metric, summary) in comparison.metrics.iter().zip(&arm.metrics) {
         let spread = summary.as_ref().map(|summary| summary.spread);
         let interval = summary.as_ref().and_then(|summary| summary.interval.as_ref().ok());
-        let why_not = summary.as_ref().and_then(|summary| summary.interval.as_ref().err());
+        let why_not = summary.as_ref().filter(|_| !arm.is_constant).and_then(|summary| summary.interval.as_ref().err());
+        let seeds = spread.filter(|_| !arm.is_constant).map_or(0, |spread| spread.n);
         let name = metric.full_column();
         row.push((format!("{name}_mean"), json!(spread.map(|spread| spread.mean))));
         row.push((format!("{name}_sd"), json!(spread.and_then(|spread| spread.sd))));
-        row.push((format!("{name}_seeds"), json!(spread.map_or(0, |spread| spread.n))));
+        row.push((format!("{name}_seeds"), json!(seeds)));
         row.push((format!("{name}_low"), json!(interval.map(|(low, _)| low))));
         row.push((format!("{name}_high"), json!(interval.map(|(_, high)| high))));
         row.push((format!("{name}_unmeasurable"), json!(why_not.map(Unmeasurable::to_string))));

@@ -109,9 +109,9 @@ struct Sheet<'a> {
 
 impl<'a> Sheet<'a> {
     fn new(comparison: &'a Comparison, experiment: &'a Experiment) -> Self {
-        let keys: Vec<Vec<String>> = experiment.arms.iter().map(|arm| sheet::keys(comparison, arm)).collect();
+        let keys: Vec<Vec<String>> = experiment.rows().map(|arm| sheet::keys(comparison, arm)).collect();
         let heads: Vec<&str> = comparison.keys.iter().map(|key| key.heading()).chain(["seeds"]).collect();
-        let differ = (0..heads.len()).map(|index| common(&heads, &keys, &experiment.arms, index).is_none()).collect();
+        let differ = (0..heads.len()).map(|index| common(&heads, &keys, experiment, index).is_none()).collect();
         let difference = comparison.difference_heading();
         let metrics = comparison.metrics.iter().map(|metric| metric.heading()).chain(difference).collect();
         let (best, has_p) = (sheet::best(comparison, experiment), sheet::has_p(experiment));
@@ -144,7 +144,7 @@ impl<'a> Sheet<'a> {
     fn title(&self) -> String {
         let same = self.heads.iter().enumerate().filter(|(index, _)| !self.differ[*index]);
         let text = |(index, head): (usize, &&str)| {
-            Some(format!("{head} {}", common(&self.heads, &self.keys, &self.experiment.arms, index)?))
+            Some(format!("{head} {}", common(&self.heads, &self.keys, self.experiment, index)?))
         };
         let same: Vec<String> = same.filter_map(text).collect();
         let name = legend::title(self.experiment);
@@ -152,7 +152,7 @@ impl<'a> Sheet<'a> {
     }
 
     fn arms(&self) -> impl Iterator<Item = (&Arm, &Vec<String>)> {
-        self.experiment.arms.iter().zip(&self.keys)
+        self.experiment.rows().zip(&self.keys)
     }
 
     /// The metrics of an arm, and its difference.
@@ -246,9 +246,11 @@ impl<'a> Sheet<'a> {
 }
 
 /// What all arms have under key `index`; baselines have no mix and no freeze, which does not count.
-fn common<'a>(heads: &[&str], keys: &'a [Vec<String>], arms: &[Arm], index: usize) -> Option<&'a str> {
+fn common<'a>(heads: &[&str], keys: &'a [Vec<String>], experiment: &Experiment, index: usize) -> Option<&'a str> {
     let grafted_only = matches!(heads[index], "mix" | "freeze");
-    let mut values = keys.iter().zip(arms).filter(|(_, arm)| !(grafted_only && arm.freeze.is_none()));
+    let network_only = matches!(heads[index], "architecture" | "seeds");
+    let is_without = |arm: &Arm| grafted_only && arm.freeze.is_none() || network_only && arm.is_constant;
+    let mut values = keys.iter().zip(experiment.rows()).filter(|(_, arm)| !is_without(arm));
     let first = values.next()?.0[index].as_str();
     values.all(|(keys, _)| keys[index] == first).then_some(first)
 }

@@ -146,7 +146,7 @@ fn table(html: &mut Html, comparison: &Comparison, experiment: &Experiment) {
     let texts: Vec<&str> = heads.iter().map(|head| head.text.as_str()).collect();
     let rows: Vec<_> = rows
         .into_iter()
-        .zip(&experiment.arms)
+        .zip(experiment.rows())
         .map(|(row, arm)| (if is_base(arm) { "base" } else { "" }, row.into_iter().map(cell).collect()))
         .collect();
     if experiment.has_plan {

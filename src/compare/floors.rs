@@ -1,0 +1,82 @@
+//! What a network must be better than: to say the same of every record.
+
+use std::collections::HashMap;
+
+use super::{Arm, Delta, Key, Selection, Summary};
+use crate::Result;
+use crate::statistics::{Spread, Unmeasurable};
+use crate::store::{Run, StageStatus, Store};
+
+/// The graft of an arm that is no network: it says of every record how common each class is among the training records.
+pub const MAJORITY: &str = "majority class";
+
+/// Shares of the classes among the training records, by stage.
+pub type Shares = HashMap<String, Vec<(String, f64)>>;
+
+/// The shares of the classes that stages were trained with: of the first run of each experiment, variant, fold and share of
+/// the labels. Nothing of runs that were trained before it was kept.
+///
+/// # Errors
+/// Where the store cannot be read.
+pub(super) fn shares(store: &Store, needed: &[&Run]) -> Result<Shares> {
+    let mut stages: Vec<String> = Vec::new();
+    let mut known: Vec<(&str, Place<'_>, Option<u8>)> = Vec::new();
+    for run in needed {
+        let place = (run.experiment.as_str(), place(run), run.fold);
+        if !known.contains(&place) {
+            known.push(place);
+            stages.push(run.stage_id.clone());
+        }
+    }
+    store.training_shares(&stages)
+}
+
+/// Variant, and share of the labels.
+type Place<'a> = (Option<&'a str>, u64);
+
+fn place(run: &Run) -> Place<'_> {
+    (run.variant.as_deref(), run.label_fraction.to_bits())
+}
+
+/// A row for each variant and share of the labels of an experiment's runs, whose metrics can be had.
+pub(super) fn floors(meant: &[&Run], all: &[&Run], selection: &Selection) -> Vec<Arm> {
+    let mut places: Vec<Place<'_>> = Vec::new();
+    for run in meant.iter().filter(|run| run.status == StageStatus::Done) {
+        if !places.contains(&place(run)) {
+            places.push(place(run));
+        }
+    }
+    let folds = |wanted: &Place<'_>| -> Vec<&Run> {
+        all.iter()
+            .copied()
+            .filter(|run| place(run) == *wanted && selection.shares.contains_key(&run.stage_id))
+            .collect()
+    };
+    places.iter().filter_map(|place| floor(&folds(place), selection)).collect()
+}
+
+/// The row of these runs, one of each fold.
+fn floor(folds: &[&Run], selection: &Selection) -> Option<Arm> {
+    let first = *folds.first()?;
+    let value = |number: usize| -> Option<Summary> {
+        let metric = selection.metrics.get(number)?;
+        let of = |run: &&Run| {
+            selection.test_results.of_constant(metric, &run.stage_id, selection.shares.get(&run.stage_id)?)
+        };
+        let values: Vec<f64> = folds.iter().map(of).collect::<Option<_>>()?;
+        let mean = Spread::from_values(&values)?.mean;
+        let spread = Spread::from_values(&[mean])?;
+        Some(Summary { spread, interval: Err(Unmeasurable::Undefined), support: None })
+    };
+    let metrics: Vec<Option<Summary>> = (0..selection.metrics.len()).map(value).collect();
+    let has = |key: Key| selection.by.contains(&key);
+    metrics.iter().any(Option::is_some).then(|| Arm {
+        graft: MAJORITY.to_owned(),
+        variant: first.variant.clone().filter(|_| has(Key::Variant)),
+        label_fraction: first.label_fraction,
+        is_constant: true,
+        metrics,
+        delta: Delta::Floor,
+        ..Arm::default()
+    })
+}
