@@ -1,8 +1,9 @@
 //! The area under the receiver operating characteristic.
 
 use crate::manifest::Labels;
+use crate::metrics::resampled::over_classes;
 use crate::metrics::{ClassifierMetric, Metric, Over, Predictions, Rests, Tests};
-use crate::statistics::bootstrap::{LANES, Lanes, Measure, add, mean_of_defined};
+use crate::statistics::bootstrap::{LANES, Lanes, Measure, add};
 use crate::statistics::{auc, mean};
 
 pub(super) const METRICS: &[&dyn ClassifierMetric] = &[&Auc];
@@ -41,23 +42,8 @@ impl ClassifierMetric for Auc {
 
     fn measure(&self, predictions: &Predictions, classes: &[usize]) -> Option<Box<dyn Measure>> {
         let of_class = |&class: &usize| Curve::new(&predictions.probabilities_of(class), &predictions.truth_of(class));
-        Some(Box::new(Areas { records: predictions.records(), curves: classes.iter().filter_map(of_class).collect() }))
-    }
-}
-
-/// The mean of these curves' areas.
-struct Areas {
-    records: usize,
-    curves: Vec<Curve>,
-}
-
-impl Measure for Areas {
-    fn records(&self) -> usize {
-        self.records
-    }
-
-    fn on(&self, weights: &[Lanes<f32>]) -> Lanes<f64> {
-        mean_of_defined(self.curves.iter().map(|curve| curve.area(weights)))
+        let curves = classes.iter().filter_map(of_class).collect();
+        Some(over_classes(predictions.records(), curves, Curve::area))
     }
 }
 

@@ -1,7 +1,8 @@
 //! The area under the curve of precision over recall.
 
+use crate::metrics::resampled::{falling, over_classes};
 use crate::metrics::{ClassifierMetric, Metric, Over, Predictions, Rests};
-use crate::statistics::bootstrap::{LANES, Lanes, Measure, add, mean_of_defined};
+use crate::statistics::bootstrap::{LANES, Lanes, Measure, add};
 use crate::statistics::mean;
 
 pub(super) const METRICS: &[&dyn ClassifierMetric] = &[&AveragePrecision];
@@ -42,23 +43,7 @@ impl ClassifierMetric for AveragePrecision {
 
     fn measure(&self, predictions: &Predictions, classes: &[usize]) -> Option<Box<dyn Measure>> {
         let curves = classes.iter().filter_map(|&class| Curve::new(predictions, class)).collect();
-        Some(Box::new(Areas { records: predictions.records(), curves }))
-    }
-}
-
-/// The mean of these curves' areas.
-struct Areas {
-    records: usize,
-    curves: Vec<Curve>,
-}
-
-impl Measure for Areas {
-    fn records(&self) -> usize {
-        self.records
-    }
-
-    fn on(&self, weights: &[Lanes<f32>]) -> Lanes<f64> {
-        mean_of_defined(self.curves.iter().map(|curve| curve.area(weights)))
+        Some(over_classes(predictions.records(), curves, Curve::area))
     }
 }
 
@@ -74,8 +59,7 @@ impl Curve {
     /// `None` where no record has the class.
     fn new(predictions: &Predictions, class: usize) -> Option<Self> {
         let (scores, positive) = (predictions.probabilities_of(class), predictions.truth_of(class));
-        let mut sorted: Vec<u32> = (0..scores.len() as u32).collect();
-        sorted.sort_by(|&a, &b| scores[b as usize].total_cmp(&scores[a as usize]));
+        let sorted = falling(&scores);
         let (mut order, mut with, mut steps) = (Vec::with_capacity(sorted.len()), Vec::new(), Vec::new());
         for tied in sorted.chunk_by(|&a, &b| scores[a as usize] == scores[b as usize]) {
             with.clear();

@@ -1,8 +1,9 @@
 //! The F2 that a challenge scored, in which records of many classes count less.
 
 use crate::manifest::Labels;
+use crate::metrics::resampled::over_classes;
 use crate::metrics::{ClassifierMetric, Metric, Over, Predictions, Rests};
-use crate::statistics::bootstrap::{LANES, Lanes, Measure, mean_of_defined};
+use crate::statistics::bootstrap::{LANES, Measure};
 
 pub(super) const METRICS: &[&dyn ClassifierMetric] = &[&ChallengeF2];
 
@@ -46,18 +47,12 @@ impl ClassifierMetric for ChallengeF2 {
     }
 
     fn compute(&self, predictions: &Predictions, _classes: &[usize]) -> Option<f64> {
-        Shared::new(predictions).value()
+        shared(predictions).value()
     }
 
     fn measure(&self, predictions: &Predictions, _classes: &[usize]) -> Option<Box<dyn Measure>> {
-        Some(Box::new(Shared::new(predictions)))
+        Some(shared(predictions))
     }
-}
-
-/// Records by class, with what each counts in it.
-struct Shared {
-    records: usize,
-    of_classes: Vec<Vec<Counted>>,
 }
 
 /// A record that has a class, or is said to.
@@ -70,45 +65,34 @@ struct Counted {
     has: bool,
 }
 
-impl Shared {
-    fn new(predictions: &Predictions) -> Self {
-        let of_class = |class: usize| -> Option<Vec<Counted>> {
-            let mut counted = Vec::new();
-            for (record, (truth, decided)) in (0u32..).zip(predictions.decisions()) {
-                let own = truth.iter().filter(|has| **has).count().max(1) as f64;
-                let (share, right) = match (truth[class], decided[class]) {
-                    (true, true) => (5.0 / own, 5.0 / own),
-                    (true, false) => (4.0 / own, 0.0),
-                    (false, true) => (1.0 / own, 0.0),
-                    (false, false) => continue,
-                };
-                counted.push(Counted { record, share, right, has: truth[class] });
+/// Records by class, with what each counts in it.
+fn shared(predictions: &Predictions) -> Box<dyn Measure> {
+    let of_class = |class: usize| -> Option<Vec<Counted>> {
+        let mut counted = Vec::new();
+        for (record, (truth, decided)) in (0u32..).zip(predictions.decisions()) {
+            let own = truth.iter().filter(|has| **has).count().max(1) as f64;
+            let (share, right) = match (truth[class], decided[class]) {
+                (true, true) => (5.0 / own, 5.0 / own),
+                (true, false) => (4.0 / own, 0.0),
+                (false, true) => (1.0 / own, 0.0),
+                (false, false) => continue,
+            };
+            counted.push(Counted { record, share, right, has: truth[class] });
+        }
+        (predictions.positives(class) > 0).then_some(counted)
+    };
+    let of_classes = predictions.classes().filter_map(of_class).collect();
+    over_classes(predictions.records(), of_classes, |counted: &Vec<Counted>, weights| {
+        let (mut right, mut all, mut with) = ([0f64; LANES], [0f64; LANES], [0f64; LANES]);
+        for of in counted {
+            let row = &weights[of.record as usize];
+            for lane in 0..LANES {
+                let weight = f64::from(row[lane]);
+                right[lane] += weight * of.right;
+                all[lane] += weight * of.share;
+                with[lane] += if of.has { weight } else { 0.0 };
             }
-            (predictions.positives(class) > 0).then_some(counted)
-        };
-        Self { records: predictions.records(), of_classes: predictions.classes().filter_map(of_class).collect() }
-    }
-}
-
-impl Measure for Shared {
-    fn records(&self) -> usize {
-        self.records
-    }
-
-    fn on(&self, weights: &[Lanes<f32>]) -> Lanes<f64> {
-        let of_class = |counted: &Vec<Counted>| {
-            let (mut right, mut all, mut with) = ([0f64; LANES], [0f64; LANES], [0f64; LANES]);
-            for of in counted {
-                let row = &weights[of.record as usize];
-                for lane in 0..LANES {
-                    let weight = f64::from(row[lane]);
-                    right[lane] += weight * of.right;
-                    all[lane] += weight * of.share;
-                    with[lane] += if of.has { weight } else { 0.0 };
-                }
-            }
-            std::array::from_fn(|lane| if with[lane] > 0.0 { right[lane] / all[lane] } else { f64::NAN })
-        };
-        mean_of_defined(self.of_classes.iter().map(of_class))
-    }
+        }
+        std::array::from_fn(|lane| if with[lane] > 0.0 { right[lane] / all[lane] } else { f64::NAN })
+    })
 }

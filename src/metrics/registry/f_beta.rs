@@ -1,9 +1,7 @@
 //! The harmonic mean of precision and recall in which recall counts more, or less.
 
-use crate::manifest::Labels;
-use crate::metrics::resampled::{Counts, mean_over_classes, measure_of_counts};
-use crate::metrics::{ClassifierMetric, Metric, Over, Predictions, Rests};
-use crate::statistics::bootstrap::Measure;
+use crate::metrics::resampled::{Counts, OfCounts};
+use crate::metrics::{ClassifierMetric, Metric, Rests};
 
 pub(super) const METRICS: &[&dyn ClassifierMetric] = &[&FBeta { beta: 2.0, name: "f2", heading: "F2" }];
 
@@ -35,33 +33,13 @@ impl Metric for FBeta {
     }
 }
 
-impl FBeta {
-    fn of_counts(self) -> impl Fn(Counts) -> f64 + Send + Sync + 'static {
-        let square = self.beta * self.beta;
-        move |Counts { right, missed, wrong, .. }: Counts| {
-            (1.0 + square) * right / ((1.0 + square) * right + square * missed + wrong)
-        }
-    }
-}
-
-impl ClassifierMetric for FBeta {
-    fn over(&self) -> Over {
-        Over::Classes
-    }
-
-    fn rests(&self) -> Rests {
+impl OfCounts for FBeta {
+    fn rests_on(&self) -> Rests {
         Rests::Both
     }
 
-    fn is_of_decisions(&self, _labels: Labels) -> bool {
-        true
-    }
-
-    fn compute(&self, predictions: &Predictions, classes: &[usize]) -> Option<f64> {
-        mean_over_classes(predictions, classes, self.of_counts())
-    }
-
-    fn measure(&self, predictions: &Predictions, classes: &[usize]) -> Option<Box<dyn Measure>> {
-        Some(measure_of_counts(predictions, classes, self.of_counts()))
+    fn of_class(&self, Counts { right, missed, wrong, .. }: Counts) -> f64 {
+        let square = self.beta * self.beta;
+        (1.0 + square) * right / ((1.0 + square) * right + square * missed + wrong)
     }
 }

@@ -1,7 +1,7 @@
 //! The correlation of what is true with what is decided.
 
 use crate::manifest::Labels;
-use crate::metrics::resampled::{Counts, mean_over_classes, measure_of_all_counts};
+use crate::metrics::resampled::{Counts, mean_over_classes, measure_of_counts};
 use crate::metrics::{ClassifierMetric, Metric, Over, Predictions, Rests, decision};
 use crate::statistics::bootstrap::{LANES, Lanes, Measure};
 
@@ -58,7 +58,7 @@ impl ClassifierMetric for MatthewsCorrelation {
     fn measure(&self, predictions: &Predictions, classes: &[usize]) -> Option<Box<dyn Measure>> {
         Some(match is_of_all(predictions, classes) {
             true => Box::new(Matrix::new(predictions)),
-            false => measure_of_all_counts(predictions, classes, binary),
+            false => measure_of_counts(predictions, classes, true, binary),
         })
     }
 }

@@ -1,9 +1,7 @@
 //! The share of what is predicted that is true.
 
-use crate::manifest::Labels;
-use crate::metrics::resampled::{Counts, mean_over_classes, measure_of_counts};
-use crate::metrics::{ClassifierMetric, Metric, Over, Predictions, Rests};
-use crate::statistics::bootstrap::Measure;
+use crate::metrics::resampled::{Counts, OfCounts};
+use crate::metrics::{ClassifierMetric, Metric, Rests};
 
 pub(super) const METRICS: &[&dyn ClassifierMetric] = &[&Precision];
 
@@ -21,28 +19,12 @@ impl Metric for Precision {
     }
 }
 
-impl ClassifierMetric for Precision {
-    fn over(&self) -> Over {
-        Over::Classes
-    }
-
-    fn rests(&self) -> Rests {
+impl OfCounts for Precision {
+    fn rests_on(&self) -> Rests {
         Rests::Both
     }
 
-    fn is_of_decisions(&self, _labels: Labels) -> bool {
-        true
+    fn of_class(&self, Counts { right, wrong, .. }: Counts) -> f64 {
+        if right + wrong == 0.0 { 0.0 } else { right / (right + wrong) }
     }
-
-    fn compute(&self, predictions: &Predictions, classes: &[usize]) -> Option<f64> {
-        mean_over_classes(predictions, classes, precision)
-    }
-
-    fn measure(&self, predictions: &Predictions, classes: &[usize]) -> Option<Box<dyn Measure>> {
-        Some(measure_of_counts(predictions, classes, precision))
-    }
-}
-
-fn precision(Counts { right, wrong, .. }: Counts) -> f64 {
-    if right + wrong == 0.0 { 0.0 } else { right / (right + wrong) }
 }

@@ -1,10 +1,8 @@
 //! How far a decision can be believed: the share of those said to have a class that have it, and of those said not to
 //! have it that have it not.
 
-use crate::manifest::Labels;
-use crate::metrics::resampled::{Counts, mean_over_classes, measure_of_all_counts, measure_of_counts, quotient};
-use crate::metrics::{ClassifierMetric, Metric, Over, Predictions, Rests};
-use crate::statistics::bootstrap::Measure;
+use crate::metrics::resampled::{Counts, OfCounts, quotient};
+use crate::metrics::{ClassifierMetric, Metric, Rests};
 
 pub(super) const METRICS: &[&dyn ClassifierMetric] = &[&PositivePredictiveValue, &NegativePredictiveValue];
 
@@ -27,25 +25,13 @@ impl Metric for PositivePredictiveValue {
     }
 }
 
-impl ClassifierMetric for PositivePredictiveValue {
-    fn over(&self) -> Over {
-        Over::Classes
-    }
-
-    fn rests(&self) -> Rests {
+impl OfCounts for PositivePredictiveValue {
+    fn rests_on(&self) -> Rests {
         Rests::Both
     }
 
-    fn is_of_decisions(&self, _labels: Labels) -> bool {
-        true
-    }
-
-    fn compute(&self, predictions: &Predictions, classes: &[usize]) -> Option<f64> {
-        mean_over_classes(predictions, classes, positive)
-    }
-
-    fn measure(&self, predictions: &Predictions, classes: &[usize]) -> Option<Box<dyn Measure>> {
-        Some(measure_of_counts(predictions, classes, positive))
+    fn of_class(&self, Counts { right, wrong, .. }: Counts) -> f64 {
+        quotient(right, right + wrong)
     }
 }
 
@@ -67,32 +53,14 @@ impl Metric for NegativePredictiveValue {
     }
 }
 
-impl ClassifierMetric for NegativePredictiveValue {
-    fn over(&self) -> Over {
-        Over::Classes
-    }
+impl OfCounts for NegativePredictiveValue {
+    const OF_ALL: bool = true;
 
-    fn rests(&self) -> Rests {
+    fn rests_on(&self) -> Rests {
         Rests::Both
     }
 
-    fn is_of_decisions(&self, _labels: Labels) -> bool {
-        true
+    fn of_class(&self, Counts { neither, missed, .. }: Counts) -> f64 {
+        quotient(neither, neither + missed)
     }
-
-    fn compute(&self, predictions: &Predictions, classes: &[usize]) -> Option<f64> {
-        mean_over_classes(predictions, classes, negative)
-    }
-
-    fn measure(&self, predictions: &Predictions, classes: &[usize]) -> Option<Box<dyn Measure>> {
-        Some(measure_of_all_counts(predictions, classes, negative))
-    }
-}
-
-fn positive(Counts { right, wrong, .. }: Counts) -> f64 {
-    quotient(right, right + wrong)
-}
-
-fn negative(Counts { neither, missed, .. }: Counts) -> f64 {
-    quotient(neither, neither + missed)
 }

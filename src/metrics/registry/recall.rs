@@ -1,9 +1,7 @@
 //! The share of the true that is predicted.
 
-use crate::manifest::Labels;
-use crate::metrics::resampled::{Counts, mean_over_classes, measure_of_counts};
-use crate::metrics::{ClassifierMetric, Metric, Over, Predictions, Rests};
-use crate::statistics::bootstrap::Measure;
+use crate::metrics::resampled::{Counts, OfCounts};
+use crate::metrics::{ClassifierMetric, Metric, Rests};
 
 pub(super) const METRICS: &[&dyn ClassifierMetric] = &[&Recall];
 
@@ -21,28 +19,12 @@ impl Metric for Recall {
     }
 }
 
-impl ClassifierMetric for Recall {
-    fn over(&self) -> Over {
-        Over::Classes
-    }
-
-    fn rests(&self) -> Rests {
+impl OfCounts for Recall {
+    fn rests_on(&self) -> Rests {
         Rests::With
     }
 
-    fn is_of_decisions(&self, _labels: Labels) -> bool {
-        true
+    fn of_class(&self, Counts { right, missed, .. }: Counts) -> f64 {
+        right / (right + missed)
     }
-
-    fn compute(&self, predictions: &Predictions, classes: &[usize]) -> Option<f64> {
-        mean_over_classes(predictions, classes, recall)
-    }
-
-    fn measure(&self, predictions: &Predictions, classes: &[usize]) -> Option<Box<dyn Measure>> {
-        Some(measure_of_counts(predictions, classes, recall))
-    }
-}
-
-fn recall(Counts { right, missed, .. }: Counts) -> f64 {
-    right / (right + missed)
 }

@@ -1,7 +1,8 @@
 //! The share of the true that is found where no more than so many of the others are taken for them.
 
+use crate::metrics::resampled::{falling, over_classes};
 use crate::metrics::{ClassifierMetric, Metric, Over, Predictions, Rests};
-use crate::statistics::bootstrap::{LANES, Lanes, Measure, add, mean_of_defined};
+use crate::statistics::bootstrap::{LANES, Lanes, Measure, add};
 use crate::statistics::mean;
 
 pub(super) const METRICS: &[&dyn ClassifierMetric] = &[&SensitivityAt {
@@ -71,24 +72,9 @@ impl ClassifierMetric for SensitivityAt {
 
     fn measure(&self, predictions: &Predictions, classes: &[usize]) -> Option<Box<dyn Measure>> {
         let curves = classes.iter().filter_map(|&class| Curve::new(predictions, class)).collect();
-        Some(Box::new(Sensitivities { records: predictions.records(), specificity: self.specificity, curves }))
-    }
-}
-
-/// The mean of these curves' sensitivities.
-struct Sensitivities {
-    records: usize,
-    specificity: f64,
-    curves: Vec<Curve>,
-}
-
-impl Measure for Sensitivities {
-    fn records(&self) -> usize {
-        self.records
-    }
-
-    fn on(&self, weights: &[Lanes<f32>]) -> Lanes<f64> {
-        mean_of_defined(self.curves.iter().map(|curve| curve.sensitivity(self.specificity, weights)))
+        let specificity = self.specificity;
+        let of_class = move |curve: &Curve, weights: &[Lanes<f32>]| curve.sensitivity(specificity, weights);
+        Some(over_classes(predictions.records(), curves, of_class))
     }
 }
 
@@ -104,8 +90,7 @@ impl Curve {
     /// `None` where all records have the class or none has.
     fn new(predictions: &Predictions, class: usize) -> Option<Self> {
         let (scores, positive) = (predictions.probabilities_of(class), predictions.truth_of(class));
-        let mut sorted: Vec<u32> = (0..scores.len() as u32).collect();
-        sorted.sort_by(|&a, &b| scores[b as usize].total_cmp(&scores[a as usize]));
+        let sorted = falling(&scores);
         let (mut with, mut without, mut steps) = (Vec::new(), Vec::new(), Vec::new());
         for tied in sorted.chunk_by(|&a, &b| scores[a as usize] == scores[b as usize]) {
             let before = with.len();

@@ -1,9 +1,7 @@
 //! The share of those without a class that are not said to have it.
 
-use crate::manifest::Labels;
-use crate::metrics::resampled::{Counts, mean_over_classes, measure_of_all_counts, quotient};
-use crate::metrics::{ClassifierMetric, Metric, Over, Predictions, Rests};
-use crate::statistics::bootstrap::Measure;
+use crate::metrics::resampled::{Counts, OfCounts, quotient};
+use crate::metrics::{ClassifierMetric, Metric, Rests};
 
 pub(super) const METRICS: &[&dyn ClassifierMetric] = &[&Specificity];
 
@@ -21,28 +19,14 @@ impl Metric for Specificity {
     }
 }
 
-impl ClassifierMetric for Specificity {
-    fn over(&self) -> Over {
-        Over::Classes
-    }
+impl OfCounts for Specificity {
+    const OF_ALL: bool = true;
 
-    fn rests(&self) -> Rests {
+    fn rests_on(&self) -> Rests {
         Rests::Without
     }
 
-    fn is_of_decisions(&self, _labels: Labels) -> bool {
-        true
+    fn of_class(&self, Counts { neither, wrong, .. }: Counts) -> f64 {
+        quotient(neither, neither + wrong)
     }
-
-    fn compute(&self, predictions: &Predictions, classes: &[usize]) -> Option<f64> {
-        mean_over_classes(predictions, classes, specificity)
-    }
-
-    fn measure(&self, predictions: &Predictions, classes: &[usize]) -> Option<Box<dyn Measure>> {
-        Some(measure_of_all_counts(predictions, classes, specificity))
-    }
-}
-
-fn specificity(Counts { neither, wrong, .. }: Counts) -> f64 {
-    quotient(neither, neither + wrong)
 }
