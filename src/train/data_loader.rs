@@ -110,7 +110,7 @@ impl<'a, D: Backend> DataLoader<'a, D> {
     }
 
     /// What outputs are worth where labels do not say it, (rows, numbers): see [`Pretext::worth`].
-    fn worth(&self, device: &D, net: &mut Network<D>, pretext: &Pretext, watch: &dyn Watch) -> Result<Vec<f32>> {
+    fn worth(&self, device: &D, net: &mut Network<D>, pretext: &dyn Pretext, watch: &dyn Watch) -> Result<Vec<f32>> {
         let order: Vec<usize> = (0..self.examples.rows()).collect();
         let batches = super::setup::batches(&order, pretext.batch(INFERENCE_BATCH));
         std::thread::scope(|scope| {

@@ -24,7 +24,7 @@ pub(super) struct Examples<'a> {
     scaling: Option<&'a Scaling>,
     windows: Windows,
     /// What is learned of them where it is not their labels.
-    pretext: Option<&'a Pretext>,
+    pretext: Option<&'a dyn Pretext>,
     /// What they are measured against.
     pub labels: &'a ExampleLabels,
     /// (leads, length) of what a network sees at once.
@@ -133,12 +133,12 @@ impl<'a> Examples<'a> {
     }
 
     /// The same examples, of which `pretext` is learned.
-    pub(super) fn taught_by(self, pretext: Option<&'a Pretext>) -> Self {
+    pub(super) fn taught_by(self, pretext: Option<&'a dyn Pretext>) -> Self {
         Self { pretext, ..self }
     }
 
     /// What is learned of them where it is not their labels.
-    pub(super) fn pretext(&self) -> Option<&'a Pretext> {
+    pub(super) fn pretext(&self) -> Option<&'a dyn Pretext> {
         self.pretext
     }
 

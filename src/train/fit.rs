@@ -207,10 +207,10 @@ impl<'a, D: Backend> Fit<'a, D> {
         if outputs.iter().any(|output| !output.is_finite()) {
             return Err(setup.diverged("a validation output is not a finite number", state.epoch));
         }
-        if let Some(pretext) = validation.examples().pretext() {
-            return Ok(pretext.metrics(&outputs));
-        }
-        let loss = loss(setup, validation.examples(), &outputs)?;
+        let loss = match task.pretext() {
+            Some(_) => f64::NAN,
+            None => loss(setup, validation.examples(), &outputs)?,
+        };
         task.evaluate(loss, &outputs)
     }
 

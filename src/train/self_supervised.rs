@@ -26,7 +26,7 @@ pub fn masked<D: Backend>(training: &Training<'_, D>, settings: &Masked, watch: 
     let Training { device, signal, architecture, randomness, .. } = training;
     let network = Network::reconstructing(*device, architecture, signal.shape(), &mut randomness.weights())?;
     let pieces = network.pieces().unwrap_or_default();
-    let pretext = Pretext::Masked(MaskedPretext::new(&settings.masking, signal, pieces, randomness));
+    let pretext = MaskedPretext::new(&settings.masking, signal, pieces, randomness);
     let nothing_frozen = Freeze::default();
     let configuration = configuration(training, &settings.training, &nothing_frozen);
     train_task(training, &SelfSupervised::new(pretext), &configuration, network, watch)
@@ -48,13 +48,13 @@ pub fn contrastive<D: Backend>(
     let (random, outputs) = (&mut randomness.weights(), settings.views.projection);
     let network = Network::projecting(*device, architecture, signal.shape(), outputs, random)?;
     let (_, length) = signal.shape();
-    let pretext = Pretext::Contrastive(ContrastivePretext {
+    let pretext = ContrastivePretext {
         temperature: settings.views.temperature,
         view: settings.views.samples(signal.sampling_rate, length),
         alone: architecture.takes_any_length(),
         batch: settings.training.batch_size,
         randomness: [0, 1].map(|number| randomness.of_view(number)),
-    });
+    };
     let nothing_frozen = Freeze::default();
     let configuration = configuration(training, &settings.training, &nothing_frozen);
     train_task(training, &SelfSupervised::new(pretext), &configuration, network, watch)
@@ -62,13 +62,13 @@ pub fn contrastive<D: Backend>(
 
 /// To learn from signals alone.
 struct SelfSupervised {
-    pretext: Pretext,
+    pretext: Box<dyn Pretext>,
     no_labels: ExampleLabels,
 }
 
 impl SelfSupervised {
-    fn new(pretext: Pretext) -> Self {
-        Self { pretext, no_labels: ExampleLabels::Numbers(Vec::new(), 0) }
+    fn new(pretext: impl Pretext + 'static) -> Self {
+        Self { pretext: Box::new(pretext), no_labels: ExampleLabels::Numbers(Vec::new(), 0) }
     }
 }
 
@@ -77,8 +77,8 @@ impl Task for SelfSupervised {
         &self.no_labels
     }
 
-    fn pretext(&self) -> Option<&Pretext> {
-        Some(&self.pretext)
+    fn pretext(&self) -> Option<&dyn Pretext> {
+        Some(&*self.pretext)
     }
 
     fn evaluate(&self, _loss: f64, outputs: &[f32]) -> Result<ValidationMetrics> {

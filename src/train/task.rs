@@ -20,12 +20,13 @@ pub(super) trait Task {
     /// What the records of a part of the split are measured against.
     fn labels(&self, subset: Subset) -> &ExampleLabels;
 
-    /// What is learned where it is not the labels; these say nothing then, nor does [`Task::evaluate`].
-    fn pretext(&self) -> Option<&Pretext> {
+    /// What is learned where it is not the labels; these say nothing then.
+    fn pretext(&self) -> Option<&dyn Pretext> {
         None
     }
 
-    /// How good `outputs` (records, outputs) on the validation records are; `loss` is their loss.
+    /// How good `outputs` (records, outputs) on the validation records are; `loss` is their loss by the labels, NaN
+    /// where what is learned is not these.
     ///
     /// # Errors
     /// Where a metric cannot be computed.
@@ -72,9 +73,7 @@ pub(super) fn train_task<D: Backend>(
         }
     }
 
-    if task.pretext().is_none() {
-        score_training(&mut fit, task, &trained, &mut outcome, watch)?;
-    }
+    score_training(&mut fit, task, &trained, &mut outcome, watch)?;
 
     let fitted = fit.finish()?;
     // What is to be said of the records, of the training, and of the scores.

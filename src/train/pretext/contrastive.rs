@@ -4,7 +4,7 @@
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-use super::sums;
+use super::{Pretext, in_words, sums};
 use crate::Result;
 use crate::ops::step::loss::{Loss, found};
 use crate::train::Randomness;
@@ -27,13 +27,15 @@ pub(in crate::train) struct ContrastivePretext {
 }
 
 impl ContrastivePretext {
+    /// Where a view begins of a record that has so many samples; at its beginning where it is shorter.
+    fn draw(&self, samples: usize, random: &mut ChaCha8Rng) -> usize {
+        random.random_range(0..=samples.saturating_sub(self.view))
+    }
+}
+
+impl Pretext for ContrastivePretext {
     /// The first views of all records, then the second ones.
-    pub(super) fn prepared(
-        &self,
-        examples: &Examples<'_>,
-        rows: &[usize],
-        augments: Option<&Augments<'_>>,
-    ) -> Result<Prepared> {
+    fn prepared(&self, examples: &Examples<'_>, rows: &[usize], augments: Option<&Augments<'_>>) -> Result<Prepared> {
         let (leads, length) = examples.shape;
         let shown = if self.alone { self.view.min(length) } else { length };
         let mut values = Vec::with_capacity(2 * rows.len() * shown * leads);
@@ -60,34 +62,42 @@ impl ContrastivePretext {
         Ok(Prepared { values, shape: (views, shown, leads), target })
     }
 
-    /// Where a view begins of a record that has so many samples; at its beginning where it is shorter.
-    fn draw(&self, samples: usize, random: &mut ChaCha8Rng) -> usize {
-        random.random_range(0..=samples.saturating_sub(self.view))
+    fn batch(&self, _usual: usize) -> usize {
+        self.batch
+    }
+
+    fn worth(&self, _rows: usize, outputs: &[f32], loss: &Loss) -> Vec<f32> {
+        let &Loss::NtXent { views, temperature } = loss else { return Vec::new() };
+        let found = found(outputs, views, temperature);
+        let (first, second) = found.split_at(views / 2);
+        let of_row = |(first, second): (&crate::ops::step::loss::Found, &crate::ops::step::loss::Found)| {
+            let nearest = [first, second].iter().filter(|view| view.is_nearest).count();
+            [(first.loss + second.loss) as f32, nearest as f32, (views - 1) as f32]
+        };
+        first.iter().zip(second).flat_map(of_row).collect()
+    }
+
+    fn metrics(&self, worth: &[f32]) -> ValidationMetrics {
+        let views = (2 * worth.len() / COLUMNS).max(1) as f64;
+        let [loss, nearest, _] = sums::<COLUMNS>(worth);
+        let (loss, top1) = (loss / views, nearest / views);
+        let chance = worth.chunks_exact(COLUMNS).map(|row| 2.0 / f64::from(row[2]).max(1.0)).sum::<f64>() / views;
+        let values = vec![(Curve::Loss, loss), (Curve::Own("top1"), top1), (Curve::Own("top1_by_chance"), chance)];
+        ValidationMetrics { score: -loss, values, text: format!("loss {loss:.3}, {:.0}% found", 100.0 * top1) }
+    }
+
+    fn in_words(&self, values: &[(Curve, f64)]) -> String {
+        format!(
+            "of the views of test records the share {} is nearest to the other view of its record, among those of a batch; \
+             by chance it would be {}",
+            in_words(values, "top1"),
+            in_words(values, "top1_by_chance")
+        )
     }
 }
 
 /// Numbers that a row is worth: the loss of its two views, how many of them were found, and how many others there were.
 const COLUMNS: usize = 3;
-
-pub(super) fn worth(outputs: &[f32], loss: &Loss) -> Vec<f32> {
-    let &Loss::NtXent { views, temperature } = loss else { return Vec::new() };
-    let found = found(outputs, views, temperature);
-    let (first, second) = found.split_at(views / 2);
-    let of_row = |(first, second): (&crate::ops::step::loss::Found, &crate::ops::step::loss::Found)| {
-        let nearest = [first, second].iter().filter(|view| view.is_nearest).count();
-        [(first.loss + second.loss) as f32, nearest as f32, (views - 1) as f32]
-    };
-    first.iter().zip(second).flat_map(of_row).collect()
-}
-
-pub(super) fn metrics(worth: &[f32]) -> ValidationMetrics {
-    let views = (2 * worth.len() / COLUMNS).max(1) as f64;
-    let [loss, nearest, _] = sums::<COLUMNS>(worth);
-    let (loss, top1) = (loss / views, nearest / views);
-    let chance = worth.chunks_exact(COLUMNS).map(|row| 2.0 / f64::from(row[2]).max(1.0)).sum::<f64>() / views;
-    let values = vec![(Curve::Loss, loss), (Curve::Own("top1"), top1), (Curve::Own("top1_by_chance"), chance)];
-    ValidationMetrics { score: -loss, values, text: format!("loss {loss:.3}, {:.0}% found", 100.0 * top1) }
-}
 
 #[cfg(test)]
 mod tests {
@@ -97,8 +107,10 @@ mod tests {
     fn what_is_found_is_counted_beside_chance() {
         // Three records, whose views lie 0, 0 and 90 degrees apart; the last two views are the nearest of each other.
         let outputs = [1.0, 0.0, 0.0, 1.0, -1.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0, -1.0];
-        let worth = worth(&outputs, &Loss::NtXent { views: 6, temperature: 1.0 });
-        let metrics = metrics(&worth);
+        let randomness = [0, 1].map(|number| Randomness::contrastive(0).of_view(number));
+        let pretext = ContrastivePretext { temperature: 1.0, view: 1, alone: true, batch: 3, randomness };
+        let worth = pretext.worth(3, &outputs, &Loss::NtXent { views: 6, temperature: 1.0 });
+        let metrics = pretext.metrics(&worth);
         let value = |name: &str| metrics.values.iter().find(|(curve, _)| curve.name() == name).unwrap().1;
         assert!((value("top1_by_chance") - 0.2).abs() < 1e-7);
         // The views of the last record are as near to those of the others at right angles: not nearest of all.

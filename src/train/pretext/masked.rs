@@ -6,7 +6,7 @@ use std::ops::Range;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-use super::sums;
+use super::{Pretext, in_words, sums};
 use crate::Result;
 use crate::manifest::{MaskedLeads, MaskedLoss, Masking, Signal};
 use crate::ops::step::loss::Loss;
@@ -37,40 +37,6 @@ impl MaskedPretext {
         let patch = (masking.patch / 1000.0 * signal.sampling_rate).round() as usize;
         let (masking, randomness, leads) = (masking.clone(), randomness.clone(), signal.leads.len());
         Self { masking, leads, patch: patch.max(1), pieces: pieces.to_vec(), randomness }
-    }
-
-    pub(super) fn prepared(
-        &self,
-        examples: &Examples<'_>,
-        rows: &[usize],
-        augments: Option<&Augments<'_>>,
-    ) -> Result<Prepared> {
-        let (leads, length) = examples.shape;
-        let mut values = examples.signals(rows, augments)?; // (batch, length, leads)
-        let longest = self.pieces.iter().map(Range::len).max().unwrap_or(0);
-        let mut truth = vec![f32::NAN; rows.len() * self.pieces.len() * longest * leads];
-        let of_row = truth.chunks_exact_mut((self.pieces.len() * longest * leads).max(1));
-        for ((record, truth), &row) in values.chunks_exact_mut(length * leads).zip(of_row).zip(rows) {
-            let random = &mut match augments {
-                Some(augments) => self.randomness.mask(augments.epoch, row),
-                None => self.randomness.mask_of_evaluation(row),
-            };
-            let mask = self.draw(leads, examples.recorded(row), random); // (samples, leads)
-            for (piece, truth) in self.pieces.iter().zip(truth.chunks_exact_mut(longest * leads)) {
-                let samples = piece.start * leads..piece.end * leads;
-                let hidden = mask.get(samples.clone()).unwrap_or_else(|| mask.get(samples.start..).unwrap_or_default());
-                for ((value, truth), hidden) in record[samples].iter_mut().zip(truth).zip(hidden) {
-                    if *hidden {
-                        *truth = std::mem::replace(value, 0.0);
-                    }
-                }
-            }
-        }
-        let target = match self.masking.loss {
-            MaskedLoss::Mae => Loss::Mae(truth),
-            MaskedLoss::Mse => Loss::Mse(truth),
-        };
-        Ok(Prepared { values, shape: (rows.len(), length, leads), target: Some(target) })
     }
 
     /// What is masked of a record with so many samples: (samples, leads).
@@ -106,29 +72,6 @@ impl MaskedPretext {
         mask
     }
 
-    pub(super) fn metrics(&self, worth: &[f32]) -> ValidationMetrics {
-        let [samples, absolute, squared, spread] = sums::<COLUMNS>(worth);
-        let (mae, mse) = (absolute / samples.max(1.0), squared / samples.max(1.0));
-        let loss = match self.masking.loss {
-            MaskedLoss::Mae => mae,
-            MaskedLoss::Mse => mse,
-        };
-        let mut values = vec![(Curve::Loss, loss), (Curve::Own("mae"), mae), (Curve::Own("rmse"), mse.sqrt())];
-        if spread > 0.0 {
-            values.push((Curve::Own("r2"), 1.0 - squared / spread));
-        }
-        let r2 = values.get(3).map_or(String::new(), |(_, r2)| format!(", R2 {r2:.3}"));
-        ValidationMetrics { score: -loss, values, text: format!("MAE {mae:.4}{r2}") }
-    }
-
-    /// Of each of `rows` rows: masked samples, the sum of absolute errors, of squared ones, and of squares about the mean of
-    /// each lead's masked samples, which are the errors of who knows of the record these means alone.
-    pub(super) fn worth(&self, rows: usize, outputs: &[f32], loss: &Loss) -> Vec<f32> {
-        let (Loss::Mae(truth) | Loss::Mse(truth)) = loss else { return Vec::new() };
-        let size = (truth.len() / rows.max(1)).max(1);
-        outputs.chunks_exact(size).zip(truth.chunks_exact(size)).flat_map(|(y, t)| self.worth_of(y, t)).collect()
-    }
-
     fn worth_of(&self, outputs: &[f32], truth: &[f32]) -> [f32; COLUMNS] {
         let mut sums = [0f64; COLUMNS];
         for lead in 0..self.leads {
@@ -145,6 +88,70 @@ impl MaskedPretext {
             }
         }
         sums.map(|sum| sum as f32)
+    }
+}
+
+impl Pretext for MaskedPretext {
+    fn prepared(&self, examples: &Examples<'_>, rows: &[usize], augments: Option<&Augments<'_>>) -> Result<Prepared> {
+        let (leads, length) = examples.shape;
+        let mut values = examples.signals(rows, augments)?; // (batch, length, leads)
+        let longest = self.pieces.iter().map(Range::len).max().unwrap_or(0);
+        let mut truth = vec![f32::NAN; rows.len() * self.pieces.len() * longest * leads];
+        let of_row = truth.chunks_exact_mut((self.pieces.len() * longest * leads).max(1));
+        for ((record, truth), &row) in values.chunks_exact_mut(length * leads).zip(of_row).zip(rows) {
+            let random = &mut match augments {
+                Some(augments) => self.randomness.mask(augments.epoch, row),
+                None => self.randomness.mask_of_evaluation(row),
+            };
+            let mask = self.draw(leads, examples.recorded(row), random); // (samples, leads)
+            for (piece, truth) in self.pieces.iter().zip(truth.chunks_exact_mut(longest * leads)) {
+                let samples = piece.start * leads..piece.end * leads;
+                let hidden = mask.get(samples.clone()).unwrap_or_else(|| mask.get(samples.start..).unwrap_or_default());
+                for ((value, truth), hidden) in record[samples].iter_mut().zip(truth).zip(hidden) {
+                    if *hidden {
+                        *truth = std::mem::replace(value, 0.0);
+                    }
+                }
+            }
+        }
+        let target = match self.masking.loss {
+            MaskedLoss::Mae => Loss::Mae(truth),
+            MaskedLoss::Mse => Loss::Mse(truth),
+        };
+        Ok(Prepared { values, shape: (rows.len(), length, leads), target: Some(target) })
+    }
+
+    /// Of each of `rows` rows: masked samples, the sum of absolute errors, of squared ones, and of squares about the mean of
+    /// each lead's masked samples, which are the errors of who knows of the record these means alone.
+    fn worth(&self, rows: usize, outputs: &[f32], loss: &Loss) -> Vec<f32> {
+        let (Loss::Mae(truth) | Loss::Mse(truth)) = loss else { return Vec::new() };
+        let size = (truth.len() / rows.max(1)).max(1);
+        outputs.chunks_exact(size).zip(truth.chunks_exact(size)).flat_map(|(y, t)| self.worth_of(y, t)).collect()
+    }
+
+    fn metrics(&self, worth: &[f32]) -> ValidationMetrics {
+        let [samples, absolute, squared, spread] = sums::<COLUMNS>(worth);
+        let (mae, mse) = (absolute / samples.max(1.0), squared / samples.max(1.0));
+        let loss = match self.masking.loss {
+            MaskedLoss::Mae => mae,
+            MaskedLoss::Mse => mse,
+        };
+        let mut values = vec![(Curve::Loss, loss), (Curve::Own("mae"), mae), (Curve::Own("rmse"), mse.sqrt())];
+        if spread > 0.0 {
+            values.push((Curve::Own("r2"), 1.0 - squared / spread));
+        }
+        let r2 = values.get(3).map_or(String::new(), |(_, r2)| format!(", R2 {r2:.3}"));
+        ValidationMetrics { score: -loss, values, text: format!("MAE {mae:.4}{r2}") }
+    }
+
+    fn in_words(&self, values: &[(Curve, f64)]) -> String {
+        format!(
+            "what is masked of test records is given with MAE {}, RMSE {}, R2 {}, in units of normalised signals; who knows \
+             but the mean of what is masked has an R2 of 0",
+            in_words(values, "mae"),
+            in_words(values, "rmse"),
+            in_words(values, "r2")
+        )
     }
 }
 

@@ -10,83 +10,40 @@ mod masked;
 pub(super) use contrastive::ContrastivePretext;
 pub(super) use masked::MaskedPretext;
 
+use std::fmt::Debug;
+
 use super::examples::{Augments, Examples, Prepared};
 use crate::Result;
 use crate::ops::step::loss::Loss;
 use crate::train::curves::{Curve, ValidationMetrics};
 
-/// What is learned.
-#[derive(Debug)]
-pub(super) enum Pretext {
-    Masked(MaskedPretext),
-    Contrastive(ContrastivePretext),
-}
-
-impl Pretext {
+/// What is learned where it is not labels.
+pub(super) trait Pretext: Debug + Sync {
     /// What `rows` are made into: in training with the random changes of an epoch, else always the same.
     ///
     /// # Errors
     /// Where a record cannot be read.
-    pub(super) fn prepared(
-        &self,
-        examples: &Examples<'_>,
-        rows: &[usize],
-        augments: Option<&Augments<'_>>,
-    ) -> Result<Prepared> {
-        match self {
-            Pretext::Masked(masked) => masked.prepared(examples, rows, augments),
-            Pretext::Contrastive(contrastive) => contrastive.prepared(examples, rows, augments),
-        }
-    }
+    fn prepared(&self, examples: &Examples<'_>, rows: &[usize], augments: Option<&Augments<'_>>) -> Result<Prepared>;
 
     /// How many rows are looked at together where nothing is trained; `usual` where it makes no difference.
-    pub(super) fn batch(&self, usual: usize) -> usize {
-        match self {
-            Pretext::Masked(_) => usual,
-            Pretext::Contrastive(contrastive) => contrastive.batch,
-        }
+    fn batch(&self, usual: usize) -> usize {
+        usual
     }
 
     /// What the outputs of `rows` rows are worth, each in a few numbers that may be added up: (rows, numbers).
-    pub(super) fn worth(&self, rows: usize, outputs: &[f32], loss: &Loss) -> Vec<f32> {
-        match self {
-            Pretext::Masked(masked) => masked.worth(rows, outputs, loss),
-            Pretext::Contrastive(_) => contrastive::worth(outputs, loss),
-        }
-    }
+    fn worth(&self, rows: usize, outputs: &[f32], loss: &Loss) -> Vec<f32>;
 
     /// What [`Pretext::worth`] comes to over all rows.
-    pub(super) fn metrics(&self, worth: &[f32]) -> ValidationMetrics {
-        match self {
-            Pretext::Masked(masked) => masked.metrics(worth),
-            Pretext::Contrastive(_) => contrastive::metrics(worth),
-        }
-    }
+    fn metrics(&self, worth: &[f32]) -> ValidationMetrics;
+
+    /// How good a network is on its test records, in a sentence.
+    fn in_words(&self, values: &[(Curve, f64)]) -> String;
 }
 
-impl Pretext {
-    /// How good a network is on its test records, in a sentence.
-    pub(super) fn in_words(&self, values: &[(Curve, f64)]) -> String {
-        let value = |name: &str| {
-            let found = values.iter().find(|(curve, _)| curve.name() == name).map(|(_, value)| *value);
-            found.map_or_else(|| "not defined".to_owned(), |value| format!("{value:.3}"))
-        };
-        match self {
-            Pretext::Masked(_) => format!(
-                "what is masked of test records is given with MAE {}, RMSE {}, R2 {}, in units of normalised signals; who knows \
-                 but the mean of what is masked has an R2 of 0",
-                value("mae"),
-                value("rmse"),
-                value("r2")
-            ),
-            Pretext::Contrastive(_) => format!(
-                "of the views of test records the share {} is nearest to the other view of its record, among those of a batch; \
-                 by chance it would be {}",
-                value("top1"),
-                value("top1_by_chance")
-            ),
-        }
-    }
+/// A value by its name, in words.
+fn in_words(values: &[(Curve, f64)], name: &str) -> String {
+    let found = values.iter().find(|(curve, _)| curve.name() == name).map(|(_, value)| *value);
+    found.map_or_else(|| "not defined".to_owned(), |value| format!("{value:.3}"))
 }
 
 /// The sum of each of so many columns.
