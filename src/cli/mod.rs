@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::compare::Key;
-use crate::{Result, terminal};
+use crate::error::{Blame, Error};
+use crate::run::Device;
+use crate::{Result, stop, terminal};
 
 mod architectures;
 mod audit;
@@ -112,6 +114,37 @@ pub struct Reference {
     /// Compare every two arms that differ in this key alone, seed by seed
     #[arg(long, value_name = "KEY", conflicts_with = "baseline")]
     pub against: Option<Key>,
+}
+
+/// Where networks are trained, and on how many threads.
+#[derive(Debug, Args)]
+pub struct Machine {
+    /// Where to train: auto, cpu, cuda or cuda:N
+    #[arg(long, default_value = "auto")]
+    device: String,
+    /// Threads in all; results do not depend on it [default: all cores]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+}
+
+impl Machine {
+    /// The device, and the number of threads.
+    ///
+    /// # Errors
+    /// A user error for a device that is none.
+    fn find(&self) -> Result<(Device, usize)> {
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        Ok((Device::parse(&self.device)?, self.threads.unwrap_or_else(cores)))
+    }
+}
+
+/// What is said to a user who asked to stop.
+fn stopped(error: Error) -> Error {
+    if error.blame != Blame::Interrupted {
+        return error;
+    }
+    let message = format!("stopped by {}; {}, and the same command goes on from here", stop::by(), error.message);
+    Error { message, ..error }
 }
 
 impl Cli {

@@ -3,11 +3,10 @@
 use clap::Args;
 
 use crate::compare::Question;
-use crate::error::{Blame, Error};
 use crate::progress::Progress;
 use crate::results::ResultsFolder;
-use crate::run::{self, Device};
-use crate::{Result, report, stop};
+use crate::run;
+use crate::{Error, Result, report, stop};
 
 /// Train every trial that is not done yet, then print the comparison table
 ///
@@ -27,17 +26,13 @@ pub struct Options {
     manifests: super::Manifests,
     #[command(flatten)]
     results: super::Results,
-    /// Where to train: auto, cpu, cuda or cuda:N
-    #[arg(long, default_value = "auto")]
-    device: String,
-    /// Threads in all; results do not depend on it [default: all cores]
-    #[arg(long, value_name = "N")]
-    threads: Option<usize>,
+    #[command(flatten)]
+    machine: super::Machine,
     /// Stages trained at once, each with its share of the threads [default: one per thread, at most 4; on a GPU 2]
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
     /// Save the progress of each stage every so often, to go on from there after a stop or a crash; 0: before every step
-    #[arg(long, value_name = "SECONDS", default_value_t = 30.0)]
+    #[arg(long, value_name = "SECONDS", default_value_t = run::SAVE_EVERY.as_secs_f64())]
     save_every: f64,
     /// Only experiments whose name matches
     #[arg(long, value_name = "GLOB")]
@@ -53,9 +48,7 @@ pub struct Options {
 /// A user error where something in manifests or data stopped a trial; an internal one for a fault of
 /// ours; interrupted after Ctrl-C.
 pub fn run(options: Options) -> Result<()> {
-    let device = Device::parse(&options.device)?;
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = options.threads.unwrap_or(cores);
+    let (device, threads) = options.machine.find()?;
     let jobs = options.jobs.unwrap_or(device.jobs(threads));
     if threads == 0 || jobs == 0 {
         return Err(Error::user("--threads and --jobs start at 1"));
@@ -68,8 +61,8 @@ pub fn run(options: Options) -> Result<()> {
     }
     stop::listen()?;
     device.open(&options.results.dir)?;
-    let planned =
-        run::plan_manifests(&options.manifests.paths, &options.results.dir, only, &mut super::tell).map_err(stopped)?;
+    let planned = run::plan_manifests(&options.manifests.paths, &options.results.dir, only, &mut super::tell)
+        .map_err(super::stopped)?;
     let plan = &planned.plan;
     if plan.trials.is_empty() {
         return planned.into_result("cannot run (see above)");
@@ -79,7 +72,7 @@ pub fn run(options: Options) -> Result<()> {
     let progress = Progress::new(plan.stages.len(), &run::costs(plan));
     let settings =
         run::Options { results: ResultsFolder::new(&options.results.dir), device, threads, jobs, save_every };
-    let summary = run::run(plan, &settings, &progress).map_err(stopped)?;
+    let summary = run::run(plan, &settings, &progress).map_err(super::stopped)?;
     // All is in the store.
     stop::at_once();
 
@@ -89,13 +82,4 @@ pub fn run(options: Options) -> Result<()> {
     super::print(&report::comparison(&options.results.dir, &question, &report::format::Table::for_stdout())?)?;
     summary.into_result(plan.stages.len())?;
     planned.into_result("cannot run (see above); the others are done")
-}
-
-/// What is said to a user who asked to stop.
-fn stopped(error: Error) -> Error {
-    if error.blame != Blame::Interrupted {
-        return error;
-    }
-    let message = format!("stopped by {}; {}, and the same command goes on from here", stop::by(), error.message);
-    Error { message, ..error }
 }

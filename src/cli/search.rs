@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::results::ResultsFolder;
-use crate::run::{self, Device};
+use crate::run;
 use crate::search::{Found, search};
 use crate::{Error, Result, report, stop, terminal};
 
@@ -24,12 +24,8 @@ pub struct Options {
     manifest: PathBuf,
     #[command(flatten)]
     results: super::Results,
-    /// Where to train: auto, cpu, cuda or cuda:N
-    #[arg(long, default_value = "auto")]
-    device: String,
-    /// Threads in all; results do not depend on it [default: all cores]
-    #[arg(long, value_name = "N")]
-    threads: Option<usize>,
+    #[command(flatten)]
+    machine: super::Machine,
     /// File for the best candidate, as a variant; `include` it in a manifest
     #[arg(long, value_name = "FILE")]
     write: Option<PathBuf>,
@@ -40,9 +36,7 @@ pub struct Options {
 /// # Errors
 /// A user error where the manifest is faulty, or no candidate has a score.
 pub fn run(options: Options) -> Result<()> {
-    let device = Device::parse(&options.device)?;
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = options.threads.unwrap_or(cores);
+    let (device, threads) = options.machine.find()?;
     if threads == 0 {
         return Err(Error::user("--threads starts at 1"));
     }
@@ -55,7 +49,7 @@ pub fn run(options: Options) -> Result<()> {
         jobs: device.jobs(threads),
         save_every: run::SAVE_EVERY,
     };
-    let found = search(&options.manifest, &settings, &mut super::tell)?;
+    let found = search(&options.manifest, &settings, &mut super::tell).map_err(super::stopped)?;
     stop::at_once();
     super::print(&report::search::table(&found, terminal::stdout_columns()))?;
     told(&options, &found)

@@ -10,34 +10,53 @@ use crate::plan::{Overlap, SharedPeople};
 /// The used sources of a manifest, by name, with whose their records are.
 pub(super) type Indexes = BTreeMap<String, Arc<Index>>;
 
+/// Who is in several of some sources: the same for all variants and test folds of a manifest that use them.
+pub(super) struct Everybody {
+    people: People,
+    /// The places of two sources in [`Indexes`], the people whom both have, and how many recordings.
+    common: Vec<([usize; 2], Vec<u32>, usize)>,
+}
+
+impl Everybody {
+    pub(super) fn new(indexes: &Indexes) -> Self {
+        let all: Vec<&Index> = indexes.values().map(|index| &**index).collect();
+        let people = People::new(&all);
+        let persons: Vec<HashSet<u32>> = people.persons.iter().map(|of| of.iter().copied().collect()).collect();
+        let recordings: Vec<HashSet<u128>> = all.iter().map(|index| index.by_samples().collect()).collect();
+        let mut common = Vec::new();
+        for b in 0..all.len() {
+            for a in 0..b {
+                let both: Vec<u32> = persons[a].intersection(&persons[b]).copied().collect();
+                if !both.is_empty() {
+                    let recordings = recordings[a].intersection(&recordings[b]).count();
+                    common.push(([a, b], both, recordings));
+                }
+            }
+        }
+        Self { people, common }
+    }
+}
+
 /// What the sources of `manifest` have in common.
-pub(super) fn shared_people(manifest: &Manifest, indexes: &Indexes) -> SharedPeople {
+pub(super) fn shared_people(manifest: &Manifest, indexes: &Indexes, everybody: &Everybody) -> SharedPeople {
     let names: Vec<&str> = indexes.keys().map(String::as_str).collect();
     let all: Vec<&Index> = indexes.values().map(|index| &**index).collect();
-    let people = People::new(&all);
-    let persons: Vec<HashSet<u32>> = people.persons.iter().map(|of| of.iter().copied().collect()).collect();
-    let recordings: Vec<HashSet<u128>> = all.iter().map(|index| index.by_samples().collect()).collect();
-    let held_out = held_out(manifest, indexes, &people);
+    let held_out = held_out(manifest, indexes, &everybody.people);
     let data_set = |name: &str| manifest.sources.get(name).map(|source| source.data_set());
-    let mut shared = SharedPeople::default();
-    for (b, name) in names.iter().enumerate() {
-        for (a, other) in names[..b].iter().enumerate() {
-            let common: Vec<u32> = persons[a].intersection(&persons[b]).copied().collect();
-            if common.is_empty() {
-                continue;
-            }
-            let transfer = [name, other].contains(&&manifest.transfer.source.as_str());
-            shared.pairs.push(Overlap {
-                sources: [other.to_string(), name.to_string()],
-                people: common.len(),
-                recordings: recordings[a].intersection(&recordings[b]).count(),
-                held_out: transfer.then(|| common.iter().filter(|person| held_out.contains(person)).count()),
-                data_set: data_set(name).filter(|own| data_set(other).as_ref() == Some(own)),
-            });
+    let pair = |([a, b], both, recordings): &([usize; 2], Vec<u32>, usize)| {
+        let sources = [names[*a], names[*b]];
+        let transfer = sources.contains(&manifest.transfer.source.as_str());
+        Overlap {
+            sources: sources.map(str::to_owned),
+            people: both.len(),
+            recordings: *recordings,
+            held_out: transfer.then(|| both.iter().filter(|person| held_out.contains(person)).count()),
+            data_set: data_set(sources[1]).filter(|own| data_set(sources[0]).as_ref() == Some(own)),
         }
-    }
-    shared.linked_through = links(manifest, &names, &all, &people, &shared.pairs);
-    shared
+    };
+    let pairs: Vec<Overlap> = everybody.common.iter().map(pair).collect();
+    let linked_through = links(manifest, &names, &all, &everybody.people, &pairs);
+    SharedPeople { pairs, linked_through }
 }
 
 /// Everybody the transfer validates or tests on.
@@ -131,7 +150,7 @@ mod tests {
             ("c".into(), index("ptb-xl", &[("p", 9, 1), ("q", 13, 1), ("q", 15, 1)])),
             ("d".into(), index("ptb-xl", &[("q", 17, 1), ("r", 11, 1)])),
         ]);
-        let shared = shared_people(&manifest(""), &indexes);
+        let shared = shared_people(&manifest(""), &indexes, &Everybody::new(&indexes));
         let told: Vec<String> = shared.pairs.iter().map(|pair| pair.text(false)).collect();
         assert_eq!(
             told,
@@ -154,7 +173,7 @@ mod tests {
             ("c".into(), index("ptb-xl", &[("p", 9, 1), ("p", 11, 1)])),
             ("d".into(), index("ptb-xl", &[("s", 17, 1)])),
         ]);
-        let shared = shared_people(&manifest(""), &indexes);
+        let shared = shared_people(&manifest(""), &indexes, &Everybody::new(&indexes));
         assert_eq!(shared.linked_through, BTreeMap::from([(None, vec!["c".to_owned()])]), "the mix has c already");
         assert_eq!((shared.pairs.len(), shared.pairs[0].people, shared.pairs[0].recordings), (1, 1, 2));
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
-use super::overlap::{Indexes, shared_people};
+use super::overlap::{Everybody, Indexes, shared_people};
 use super::weights;
 use crate::Result;
 use crate::data::{self, Dataset, Datasets, Index, Print};
@@ -105,8 +105,12 @@ pub struct Fingerprinted {
 /// whose data are missing or damaged is an error; the others can run all the same.
 pub fn fingerprints(manifests: Vec<Manifest>, results: &Path) -> Fingerprinted {
     let mut all = Fingerprinted::default();
-    let mut looks =
-        Looks { cache: ResultsFolder::new(results).cache(), prints: HashMap::new(), indexes: HashMap::new() };
+    let mut looks = Looks {
+        cache: ResultsFolder::new(results).cache(),
+        prints: HashMap::new(),
+        indexes: HashMap::new(),
+        everybody: HashMap::new(),
+    };
     for manifest in manifests {
         let missing = manifest.missing_variables();
         if !missing.is_empty() {
@@ -153,6 +157,8 @@ struct Looks {
     prints: HashMap<String, Arc<Print>>,
     /// By source and signal, with what is to be said of it.
     indexes: HashMap<String, (Arc<Index>, Option<String>)>,
+    /// By all of a manifest's sources and its signal.
+    everybody: HashMap<String, Everybody>,
 }
 
 impl Looks {
@@ -172,7 +178,7 @@ impl Looks {
         if prints.len() < 2 {
             return Ok(SharedPeople::default());
         }
-        let mut indexes = Indexes::new();
+        let (mut indexes, mut keys) = (Indexes::new(), Vec::new());
         for (name, print) in prints {
             let source = source(manifest, name)?;
             let key = json(&(source, &manifest.signal))?;
@@ -182,8 +188,10 @@ impl Looks {
                 self.indexes.insert(key.clone(), (Arc::new(index), told));
             }
             indexes.extend(self.indexes.get(&key).map(|(index, _)| (name.clone(), index.clone())));
+            keys.push((name, key));
         }
-        Ok(shared_people(manifest, &indexes))
+        let everybody = self.everybody.entry(json(&keys)?).or_insert_with(|| Everybody::new(&indexes));
+        Ok(shared_people(manifest, &indexes, everybody))
     }
 }
 

@@ -97,7 +97,7 @@ impl Rounds<'_> {
             scored.sort_by(|a, b| self.loss(&a.1).total_cmp(&self.loss(&b.1)));
             let stay = if epochs == most { 0 } else { scored.len().div_ceil(eta) };
             let out = scored.split_off(stay);
-            ranking.splice(0..0, out.into_iter().map(|(candidate, ranked)| (candidate, ranked).1));
+            ranking.splice(0..0, out.into_iter().map(|(_, ranked)| ranked));
             if scored.is_empty() {
                 return Ok(ranking);
             }
