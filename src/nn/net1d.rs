@@ -115,25 +115,27 @@ impl Net1dConfig {
         length
     }
 
-    /// Says which stages no group divides.
+    /// Says which stage is the first that cannot be: at its channels if they are written, else at the key that does not go
+    /// with them.
     fn check_channels(&self, faults: &mut Faults<'_>) {
         let mut before = self.stem;
         for (index, &channels) in self.channels.iter().enumerate() {
-            let at = ["channels", &index.to_string()];
             let (groups, middle) = (channels / self.group, self.middle(channels));
-            if !channels.is_multiple_of(self.group) {
-                let message = format!("{channels} channels are no multiple of `group`, {}", self.group);
-                faults.tell(&at, message);
+            let fault = if !channels.is_multiple_of(self.group) {
+                Some(("group", format!("are no multiple of `group`, {}", self.group)))
             } else if middle == 0 || !middle.is_multiple_of(groups) {
-                let message = format!(
-                    "{groups} groups do not share {middle} channels, which are `ratio`, {}, times {channels}",
-                    self.ratio
-                );
-                faults.tell(&at, message);
-            }
-            if channels < before {
-                let whose = if index == 0 { "the stem's" } else { "those of the stage before" };
-                faults.tell(&at, format!("{channels} channels are fewer than {whose}, {before}: shortcuts only widen"));
+                Some(("ratio", format!("are {middle} by `ratio`, which {groups} groups cannot share")))
+            } else if channels < before {
+                let whose = if index == 0 { "stem" } else { "stage before" };
+                Some(("stem", format!("are fewer than the {before} of the {whose}")))
+            } else {
+                None
+            };
+            if let Some((key, why)) = fault {
+                let item = index.to_string();
+                let item = ["channels", &item];
+                let at = if faults.is_written("channels") { &item[..] } else { &[key] };
+                return faults.tell(at, format!("{channels} channels of a stage {why}"));
             }
             before = channels;
         }
