@@ -11,10 +11,10 @@ use crate::ops::cpu::Isa;
 use crate::ops::cpu::matmul::{Packed, Right, accumulate, multiply, summed};
 use crate::ops::cpu::reading::read;
 use crate::ops::cpu::simd::{Simd, dispatch};
+use crate::ops::layers::conv1d;
 use crate::ops::layers::conv1d::cpu::PIECE;
 use crate::ops::layers::conv1d::cpu::batch::add_taps;
 use crate::ops::layers::conv1d::cpu::direct::{self, Turned};
-use crate::ops::layers::conv1d::{self};
 use crate::ops::layers::norm::{Back, Moments, measure, sum_gradient};
 use crate::tensor::memory::{Buffer, give, pieces};
 use crate::tensor::{Cpu, Done, Flat, Gradient, Normalized, View, WantedGradients, flat};
@@ -27,9 +27,7 @@ fn gather_rows<S: Simd>(x: &[f32], pitch: usize, width: usize, to: &mut [f32]) {
         for c in (0..whole).step_by(S::LANES) {
             S::store(S::load(&x[c..]), &mut to[c..]);
         }
-        for c in whole..width {
-            to[c] = x[c];
-        }
+        to[whole..width].copy_from_slice(&x[whole..width]);
     }
 }
 
