@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use super::elsewhere::elsewhere;
 use super::floors::shares;
+use super::last_stage::{metric_of, targets_of};
 use super::pairs::has_pairs;
 use super::subgroups::parts;
 use super::{
     Baseline, Grouping, Key, Only, Planned, Selection, Shape, SignificanceTest, Sort, TestResults, Thresholds, select,
-    usual_metrics,
+    usual_metrics, usual_metrics_of,
 };
+use crate::ecg::Measurement;
 use crate::manifest::{Labels, Subset, choices};
 use crate::metrics::{NamedMetric, ThresholdRule};
 use crate::store::{Found, Run, StageStatus, Store};
@@ -28,7 +30,7 @@ pub struct Question {
     pub experiments: Vec<String>,
     /// Conditions: `KEY=VALUE`.
     pub only: Vec<String>,
-    /// Names of metrics; [`usual_metrics`] where there are none.
+    /// Names of metrics; [`usual_metrics_of`] what the last stages learn where there are none.
     pub metrics: Vec<String>,
     /// What arms are known by; [`Key::usual`] where there are none.
     pub by: Vec<Key>,
@@ -63,13 +65,14 @@ impl Question {
         let only: Vec<Only> = self.only.iter().map(|text| text.parse()).collect::<Result<_>>()?;
         let baseline = Baseline::parse(&self.baseline)?;
         self.check(&runs, &experiments, &only, &baseline)?;
-        let metrics = self.metrics();
+        let targets = targets_of(store, &experiments)?;
+        let metrics = self.metrics(&targets)?;
         let sort = self.sort.as_deref().map(|text| sort(text, &metrics)).transpose()?;
         let plans = store.planned_comparisons(&experiments)?;
         let has_plan = plans.keys().cloned().collect();
         let mut planned: BTreeMap<String, Planned> = BTreeMap::new();
         if self.is_plain() {
-            planned.extend(plans.into_iter().map(|(name, plan)| (name, Planned { plan, reads_records: false })));
+            planned.extend(plans.into_iter().map(|(name, plan)| (name, Planned { plan, reads_records: false, targets: targets.clone() })));
         }
         let mut all_metrics = metrics.clone();
         let of_plans = planned.values().flat_map(Planned::metrics);
@@ -104,6 +107,7 @@ impl Question {
             against: self.against,
             has_plan,
             planned,
+            targets,
             by,
             metrics,
             values,
@@ -192,6 +196,10 @@ impl Question {
         let usual = usual_metrics();
         let mut values = BTreeMap::new();
         for metric in metrics {
+            if metric.of_last {
+                values.insert(metric.clone(), store.last_errors(metric)?);
+                continue;
+            }
             let found = match known.get(&metric.to_string()) {
                 _ if self.is_computed(metric, known) => results.values(metric),
                 Some(_) if usual.contains(metric) => continue,
@@ -265,12 +273,12 @@ impl Question {
         }
     }
 
-    fn metrics(&self) -> Vec<NamedMetric> {
+    /// The metrics, of last stages that measure these targets, or classify.
+    fn metrics(&self, targets: &[Measurement]) -> Result<Vec<NamedMetric>> {
         if self.metrics.is_empty() {
-            usual_metrics()
-        } else {
-            self.metrics.iter().map(|name| NamedMetric::parse(name)).collect()
+            return Ok(usual_metrics_of(targets));
         }
+        self.metrics.iter().map(|name| metric_of(name, targets)).collect()
     }
 }
 

@@ -4,11 +4,12 @@ use serde_json::{Value, json};
 
 use super::checks::Checks;
 use super::freeze::FreezeFaults;
+use super::last_stage::{self, can_be_last, measures};
 use super::read::Read;
 use super::task::{classes_of_task, labels_of_task};
 use super::*;
 use crate::declare::{Places, Problem, hint, list};
-use crate::source::{Knowledge, kinds_that};
+use crate::source::kinds_that;
 
 /// Fills in the defaults that depend on what is declared: the transfer source, the mixes,
 /// architectures and grafts of the trials, and what `classification` takes over.
@@ -18,7 +19,8 @@ pub(super) fn complete(read: &mut Read) {
     };
     if read.json["transfer"]["source"].is_null() {
         let sources = read.json["sources"].as_object();
-        let kinds = kinds_that(Knowledge::classifies);
+        let measures = read.json["transfer"].as_object().is_some_and(measures);
+        let kinds = kinds_that(|knows| can_be_last(knows, measures));
         let with_classes: Vec<String> = sources
             .into_iter()
             .flatten()
@@ -54,7 +56,8 @@ pub(super) fn complete(read: &mut Read) {
         *fusion = json!([fusion]);
     }
     complete_variants(read);
-    let mut training = read.json["transfer"].clone();
+    last_stage::complete(read);
+    let mut training = last_stage::as_classifier(&read.json["transfer"]);
     let mut pretraining = json!({});
     for key in ["validation_share", "test_share"] {
         let own = read.json["classification"][key].take();

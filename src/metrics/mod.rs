@@ -9,6 +9,7 @@
 //! not defined (the AUC of a class that no record has, R² of a constant truth) is `None`, never a stand-in number.
 
 pub mod decision;
+mod moments;
 mod named;
 mod planned;
 mod predictions;

@@ -6,7 +6,7 @@ use crate::compare::{Arm, Comparison, Delta, Experiment, Key, MAJORITY, Pair, Ra
 use crate::manifest::{Labels, Subset};
 use crate::metrics::{NamedMetric, ThresholdRule};
 use crate::statistics::Unmeasurable;
-use crate::store::TestSet;
+use crate::store::{TestClass, TestSet};
 
 /// The signs of a format.
 pub(super) struct Signs {
@@ -47,7 +47,7 @@ pub(super) fn experiment(comparison: &Comparison, experiment: &Experiment) -> Ve
              left out of its mean and of Δ."
         ));
     }
-    if !experiment.floors.is_empty() {
+    if !experiment.floors.is_empty() && comparison.targets.is_empty() {
         lines.push(format!(
             "{MAJORITY}: no network, but how common each class is among the training records, said of every test record."
         ));
@@ -160,6 +160,11 @@ fn sentence(note: &str) -> String {
 
 /// How many records were tested, and which classes could not be measured.
 fn test_set(test: &TestSet) -> String {
+    if !test.targets.is_empty() {
+        let known = |of: &TestClass| format!("{} know {}", of.positives, of.name);
+        let counts: Vec<String> = test.targets.iter().map(known).collect();
+        return format!("{} test records: {}.", test.records, counts.join(", "));
+    }
     let counts: Vec<String> = test.classes.iter().map(|class| format!("{} {}", class.positives, class.name)).collect();
     let mut line = format!("{} test records: {}.", test.records, counts.join(", "));
     let (measured, absent): (Vec<_>, Vec<_>) = test.classes.iter().partition(|class| class.has_auc);
@@ -304,6 +309,9 @@ fn difference(comparison: &Comparison, metric: &NamedMetric) -> Vec<String> {
     }
     if let Some(last) = lines.last_mut() {
         last.push_str(&format!(" {test}"));
+        if metric.of_last && metric.is_error() {
+            last.push_str(" Below 0 the arm is better, having the smaller error.");
+        }
     }
     lines.extend(other_tests(comparison, &pairs));
     lines

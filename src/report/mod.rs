@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use crate::Result;
+use crate::{Error, Result};
 use crate::compare::{Question, compare};
 use crate::store::Store;
 
@@ -27,14 +27,27 @@ mod subgroups;
 pub use format::{Format, ListFormat};
 pub use page::page;
 
-/// What `question` asks of the store of `results`, in `format`.
+/// What `question` asks of the store of `results`, in `format`: experiments that classify, and those that measure the same
+/// targets, each kind by itself.
 ///
 /// # Errors
 /// A user error where there is no store, or no experiment, metric or key that is asked for.
 pub fn comparison(results: &Path, question: &Question, format: &dyn Format) -> Result<String> {
     let store = Store::open_read_only(results)?;
-    let selection = question.selection(&store).map_err(|error| error.at(results.display()))?;
-    Ok(format.write(&compare(&selection.0, &selection.1)))
+    let kinds = question.apart(&store).map_err(|error| error.at(results.display()))?;
+    if let ([first, second, ..], true) = (&*kinds, format.is_one_table()) {
+        return Err(Error::user(format!(
+            "{} and {} are not of one kind, classes or the same measured targets, so that one table cannot have both; name \
+             experiments of one kind",
+            first.experiments[0], second.experiments[0]
+        )));
+    }
+    let mut texts = Vec::new();
+    for question in &kinds {
+        let selection = question.selection(&store).map_err(|error| error.at(results.display()))?;
+        texts.push(format.write(&compare(&selection.0, &selection.1)));
+    }
+    Ok(texts.join("\n"))
 }
 
 /// The list of runs in the store of `results`, and a word where it is empty.

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::layout;
 use crate::compare::ArmName;
 use crate::data::Subset;
-use crate::manifest::Class;
+use crate::manifest::{Class, Target};
 use crate::metrics::{ClassifierMetric, LOSS, NamedMetric, Over};
 use crate::plan::TaskKind;
 use crate::store::{ClassScore, MeasuredSource, MeasuredTarget, MixTargetDetail, RunDetail, StageDetail};
@@ -132,7 +132,10 @@ fn of_sources<'a>(stage: &'a StageDetail, measured: &MeasuredTarget) -> Vec<&'a 
 }
 
 fn unit(target: &str) -> &'static str {
-    if target == "hr" { "bpm" } else { "ms" }
+    match Target::named(target, "").unit() {
+        "" => "ms",
+        unit => unit,
+    }
 }
 
 /// The parts of a stage's mix: how many records, of whom, and their targets.

@@ -186,7 +186,7 @@ fn evaluated<D: Backend>(
     let dataset = datasets.get(source).ok_or_else(|| Error::internal(format!("source {source} is not loaded")))?;
     let wanted = match &stage.kind {
         StageKind::Regression { targets, .. } => Wanted::Targets(targets.list()),
-        _ => Wanted::Classes(&manifest.transfer.classes, manifest.transfer.labels),
+        _ => Wanted::of_transfer(&manifest.transfer),
     };
     let (picks, left_out) = unseen(dataset, source, wanted, taught);
     let mut found = Evaluated::default();
@@ -201,6 +201,10 @@ fn evaluated<D: Backend>(
     match &stage.kind {
         StageKind::Regression { targets, .. } => {
             let measured = elsewhere.measured(&mut network, targets.list(), &Watcher)?;
+            take_measured(&mut found, measured)?;
+        }
+        _ if !manifest.transfer.targets.is_empty() => {
+            let measured = elsewhere.measured(&mut network, &manifest.transfer.targets, &Watcher)?;
             take_measured(&mut found, measured)?;
         }
         _ => {

@@ -23,7 +23,7 @@ impl Store {
     /// # Errors
     /// Where the store cannot be read.
     pub fn metric(&self, found: Found, metric: &NamedMetric) -> Result<HashMap<String, f64>> {
-        let NamedMetric { split, name, of } = metric;
+        let NamedMetric { split, name, of, .. } = metric;
         let column = regression_metrics().map(Metric::name).find(|known| *known == name).unwrap_or("mae");
         let sql = match found {
             Found::Scores => "SELECT stage_id, value FROM score WHERE split = ?3 AND metric = ?1 AND class = ?2
@@ -59,12 +59,12 @@ impl Store {
             for name in select.query_map([], |row| row.get::<_, String>("name"))? {
                 metrics.insert(name?, Found::Scores);
             }
-            let mut select = connection.prepare("SELECT DISTINCT split, target FROM regression_score")?;
+            let mut select = connection.prepare("SELECT DISTINCT split, target FROM regression_score JOIN stage USING (stage_id) WHERE kind <> 'transfer'")?;
             let found = select.query_map([], |row| Ok((row.get::<_, Subset>("split")?, row.get("target")?)))?;
             for found in found {
                 let (split, target): (_, String) = found?;
                 for name in regression_metrics().map(Metric::name) {
-                    let metric = NamedMetric { split, name: name.to_owned(), of: Some(target.clone()) };
+                    let metric = NamedMetric { split, name: name.to_owned(), of: Some(target.clone()), of_last: false };
                     metrics.insert(metric.to_string(), Found::Regression);
                 }
             }
