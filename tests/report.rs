@@ -35,6 +35,7 @@ fn scratch(seed: u64, auc: f64, accuracy: f64, f1: f64) -> Run {
         stage_id: "9".repeat(20),
         allow_overlap: None,
         frozen_at_best: None,
+        test_errors: Vec::new(),
     }
 }
 
@@ -94,12 +95,12 @@ fn means_spreads_and_the_paired_difference_are_right() {
     // Means by hand; sd = sqrt(sum (x - mean)^2 / (n - 1)): scratch AUC sqrt((1 + 1 + 0) 1e-4 / 2) = 0.01,
     // grafted AUC sqrt((4/9 + 1/9 + 1/9) 1e-4 / 2) = 0.01 / sqrt(3); the others with numpy.std(ddof=1).
     let spread = |arm: &Arm, metric: usize| arm.metrics[metric].as_ref().map(|summary| summary.spread);
-    assert_eq!((base.macro_auc, graft.macro_auc), (spread(base, 0), spread(graft, 0)));
+    assert_eq!((base.judged, graft.judged), (spread(base, 0), spread(graft, 0)));
     for (spread, mean, sd) in [
-        (base.macro_auc, 0.81, 0.01),
+        (base.judged, 0.81, 0.01),
         (spread(base, 1), 0.72, 0.02),
         (spread(base, 2), 0.63, 0.03),
-        (graft.macro_auc, 2.54 / 3.0, 0.01 / 3f64.sqrt()),
+        (graft.judged, 2.54 / 3.0, 0.01 / 3f64.sqrt()),
         (spread(graft, 1), 0.76, 0.026457513110645932),
         (spread(graft, 2), 0.65, 0.04),
     ] {

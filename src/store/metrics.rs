@@ -59,7 +59,8 @@ impl Store {
             for name in select.query_map([], |row| row.get::<_, String>("name"))? {
                 metrics.insert(name?, Found::Scores);
             }
-            let mut select = connection.prepare("SELECT DISTINCT split, target FROM regression_score JOIN stage USING (stage_id) WHERE kind <> 'transfer'")?;
+            let mut select = connection.prepare("SELECT DISTINCT g.split AS split, g.target AS target FROM regression_score g JOIN stage s USING (stage_id)
+                 WHERE s.kind <> 'transfer'")?;
             let found = select.query_map([], |row| Ok((row.get::<_, Subset>("split")?, row.get("target")?)))?;
             for found in found {
                 let (split, target): (_, String) = found?;
