@@ -1,8 +1,8 @@
 //! What the signs in a table mean, in plain English.
 
 use super::format::{EARLY, UNMEASURABLE};
-use super::{elsewhere, sheet, subgroups};
-use crate::compare::{Arm, Comparison, Delta, Experiment, Key, MAJORITY, Pair, Ranks, SignificanceTest, rank};
+use super::{elsewhere, floors, regressions, sheet, subgroups};
+use crate::compare::{Arm, Comparison, Delta, Experiment, Key, Pair, Ranks, SignificanceTest, rank};
 use crate::manifest::{Labels, Subset};
 use crate::metrics::{NamedMetric, ThresholdRule};
 use crate::statistics::Unmeasurable;
@@ -47,11 +47,7 @@ pub(super) fn experiment(comparison: &Comparison, experiment: &Experiment) -> Ve
              left out of its mean and of Δ."
         ));
     }
-    if !experiment.floors.is_empty() && comparison.targets.is_empty() {
-        lines.push(format!(
-            "{MAJORITY}: no network, but how common each class is among the training records, said of every test record."
-        ));
-    }
+    lines.extend(floors::legend(comparison, experiment));
     lines.extend(early_epochs(experiment));
     lines.extend(no_baseline(comparison, experiment));
     lines.extend(exploratory(comparison, experiment));
@@ -200,6 +196,7 @@ pub(super) fn signs(comparison: &Comparison, signs: &Signs) -> Vec<String> {
     if comparison.shape.ranks {
         lines.extend(ranks(comparison));
     }
+    lines.extend(regressions::legend(comparison));
     lines.extend(of_elsewhere);
     lines
 }

@@ -5,7 +5,6 @@ use std::fmt::Write;
 
 use super::html::Html;
 use crate::compare::{ArmName, usual_metrics};
-use crate::manifest::Target;
 use crate::metrics::LOSS;
 use crate::report::figure::svg::escaped;
 use crate::report::figure::{ExperimentResults, stage_name};
@@ -140,8 +139,10 @@ fn times(run: &Run) -> Option<String> {
 
 /// `qrs on synthetic, seed 0, stage 1cf309560568032489f2, test MAE 4.1 ms, checkpoints/...`
 fn provenance(stage: &StageRow, test_errors: &[MeasuredTarget]) -> String {
-    let measured = test_errors.iter().map(|MeasuredTarget { target, mae, .. }| {
-        format!(", {target} test MAE {mae:.1} {}", Target::named(target, "ms").unit())
+    let measured = test_errors.iter().map(|of @ MeasuredTarget { target, mae, .. }| {
+        let unit = of.measurement().unit();
+        let told = of.told().map_or_else(String::new, |told| format!(" ({told})"));
+        format!(", {target} test MAE {mae:.1} {unit}{told}")
     });
     let weights = stage.checkpoint.as_ref().map_or_else(String::new, |path| format!(", {path}"));
     format!(
