@@ -73,7 +73,11 @@ impl Question {
         let has_plan = plans.keys().cloned().collect();
         let mut planned: BTreeMap<String, Planned> = BTreeMap::new();
         if self.is_plain() {
-            planned.extend(plans.into_iter().map(|(name, plan)| (name, Planned { plan, reads_records: false, targets: targets.clone() })));
+            planned.extend(
+                plans
+                    .into_iter()
+                    .map(|(name, plan)| (name, Planned { plan, reads_records: false, targets: targets.clone() })),
+            );
         }
         let mut all_metrics = metrics.clone();
         let of_plans = planned.values().flat_map(Planned::metrics);

@@ -92,13 +92,17 @@ impl Checks<'_> {
             self.problem(&["transfer", key], message);
         }
         if transfer.loss.of_numbers().is_none() {
-            let message = "this is a loss of classes, and the last stage measures `targets`; known: `mae`, `mse`, `huber`";
+            let message =
+                "this is a loss of classes, and the last stage measures `targets`; known: `mae`, `mse`, `huber`";
             self.problem(&["transfer", "loss"], message.into());
         }
         let watched = transfer.early_stopping.as_ref().map(|stopping| stopping.metric);
-        if let Some(metric @ (StoppingMetric::MacroAuc | StoppingMetric::Accuracy | StoppingMetric::MacroF1)) = watched {
-            let message =
-                format!("`{}` is of classes, and the last stage measures `targets`; known: `mae`, `loss`", metric.name());
+        if let Some(metric @ (StoppingMetric::MacroAuc | StoppingMetric::Accuracy | StoppingMetric::MacroF1)) = watched
+        {
+            let message = format!(
+                "`{}` is of classes, and the last stage measures `targets`; known: `mae`, `loss`",
+                metric.name()
+            );
             self.problem(&["transfer", "early_stopping", "metric"], message);
         }
         self.measured_source();
@@ -108,7 +112,9 @@ impl Checks<'_> {
     /// That a stage that classifies has nothing that is of measured numbers.
     pub(super) fn of_classes(&mut self, stage: &str, training: &Transfer) {
         if training.loss.of_numbers().is_some() {
-            let message = format!("this is a loss of measured numbers, and `{stage}` classifies; known: `cross-entropy`, `focal`");
+            let message = format!(
+                "this is a loss of measured numbers, and `{stage}` classifies; known: `cross-entropy`, `focal`"
+            );
             self.problem(&[stage, "loss"], message);
         }
         if training.early_stopping.as_ref().is_some_and(|stopping| stopping.metric == StoppingMetric::Mae) {

@@ -53,7 +53,8 @@ impl<F: Fn(&Moments) -> f64 + Send + Sync + 'static> OfMoments<F> {
         let known = pairs.iter().flatten().count();
         let mean = pairs.iter().flatten().map(|(truth, _)| truth).sum::<f64>() / known as f64;
         let centred = |pair: Option<(f64, f64)>| pair.map(|(truth, measured)| (truth - mean, measured - mean));
-        (known > 0).then(|| Box::new(Self { pairs: pairs.into_iter().map(centred).collect(), metric }) as Box<dyn Measure>)
+        (known > 0)
+            .then(|| Box::new(Self { pairs: pairs.into_iter().map(centred).collect(), metric }) as Box<dyn Measure>)
     }
 }
 

@@ -115,7 +115,9 @@ impl NamedMetric {
         let own = if says { format!("{} {own}", self.split) } else { own };
         match &self.of {
             None => own,
-            Some(of) if self.of_last => format!("{own} of {of}{}", self.unit().map_or_else(String::new, |unit| format!(", {unit}"))),
+            Some(of) if self.of_last => {
+                format!("{own} of {of}{}", self.unit().map_or_else(String::new, |unit| format!(", {unit}")))
+            }
             Some(of) if self.is_of_grafts() => format!("{own} of {of}"),
             Some(of) => format!("{own} {of}"),
         }
@@ -263,14 +265,21 @@ impl NamedMetric {
 
     /// The metric of what the last stage measured beside the `truth`, (records, targets), made ready to be resampled; `known`
     /// says which values are.
-    pub fn measured(&self, (truth, known): (&[f64], &[bool]), said: &[f64], targets: &[String]) -> Option<Box<dyn Measure>> {
-        let Some(Known::Regression(metric)) = self.known().filter(|_| self.of_last && self.split == Subset::Test) else {
+    pub fn measured(
+        &self,
+        (truth, known): (&[f64], &[bool]),
+        said: &[f64],
+        targets: &[String],
+    ) -> Option<Box<dyn Measure>> {
+        let Some(Known::Regression(metric)) = self.known().filter(|_| self.of_last && self.split == Subset::Test)
+        else {
             return None;
         };
         let place = self.place(targets)??;
         let width = targets.len();
         let column = (place..truth.len()).step_by(width);
-        let pairs = column.map(|at| known.get(at).filter(|known| **known).and_then(|_| Some((truth[at], *said.get(at)?))));
+        let pairs =
+            column.map(|at| known.get(at).filter(|known| **known).and_then(|_| Some((truth[at], *said.get(at)?))));
         metric.measure(pairs.collect())
     }
 

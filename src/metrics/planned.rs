@@ -29,7 +29,8 @@ fn faults(variants: &[Manifest]) -> Vec<Diagnostic> {
     let mut faults = Vec::new();
     for (family, comparisons) in manifest.comparisons.families() {
         for (index, comparison) in comparisons.iter().enumerate() {
-            let message = if targets.is_empty() { fault(&classes, comparison) } else { fault_of_errors(&targets, comparison) };
+            let message =
+                if targets.is_empty() { fault(&classes, comparison) } else { fault_of_errors(&targets, comparison) };
             if let Some(message) = message {
                 faults.extend(manifest.fault(&["comparisons", family, &index.to_string(), "metric"], message));
             }
@@ -63,7 +64,8 @@ fn fault_of_errors(targets: &[&str], comparison: &PlannedComparison) -> Option<S
     if is_known && of.map_or(targets.len() == 1, |of| targets.contains(&of)) {
         return None;
     }
-    let known: Vec<String> = targets.iter().flat_map(|target| names().map(move |name| format!("{name}:{target}"))).collect();
+    let known: Vec<String> =
+        targets.iter().flat_map(|target| names().map(move |name| format!("{name}:{target}"))).collect();
     let hint = hint(written, known.iter().map(String::as_str));
     Some(format!("`{written}` is no metric of a last stage that measures {}{hint}", targets.join(" and ")))
 }

@@ -14,7 +14,8 @@ pub(super) fn legend(comparison: &Comparison, experiment: &Experiment) -> Vec<St
     }
     if has(MEDIAN) {
         let trained = if comparison.targets.is_empty() { "trained the regressions of the mix" } else { "train" };
-        lines.push(format!("{MEDIAN}: no network, but the median of the records that {trained}, said of every record."));
+        lines
+            .push(format!("{MEDIAN}: no network, but the median of the records that {trained}, said of every record."));
     }
     lines.extend(no_better(comparison, experiment));
     lines
@@ -35,7 +36,12 @@ fn no_better(comparison: &Comparison, experiment: &Experiment) -> Option<String>
                 let of = metric.of.as_deref().unwrap_or_default();
                 let on = arm.mix.as_ref().map_or_else(String::new, |mix| format!(" on {mix}"));
                 let name = match metric.of_last {
-                    true => format!("{of}, {} labels, by {} ({})", percent(arm.label_fraction), arm.name(), arm.architecture),
+                    true => format!(
+                        "{of}, {} labels, by {} ({})",
+                        percent(arm.label_fraction),
+                        arm.name(),
+                        arm.architecture
+                    ),
                     false => format!("{of}{on} in {} ({})", arm.graft, arm.architecture),
                 };
                 if !found.contains(&name) {

@@ -3,9 +3,9 @@
 
 use std::path::Path;
 
-use crate::{Error, Result};
 use crate::compare::{Question, compare};
 use crate::store::Store;
+use crate::{Error, Result};
 
 pub mod answer;
 mod elsewhere;

@@ -125,11 +125,7 @@ pub(super) struct Measured {
 }
 
 /// What a transfer measured; `None` where there is nothing.
-pub(super) fn measured(
-    connection: &Connection,
-    stage: &str,
-    targets: &[String],
-) -> rusqlite::Result<Option<Measured>> {
+pub(super) fn measured(connection: &Connection, stage: &str, targets: &[String]) -> rusqlite::Result<Option<Measured>> {
     let mut select = connection.prepare_cached(
         "SELECT record_id, target, truth, measured FROM regression_prediction WHERE stage_id = ?1 ORDER BY record_id",
     )?;

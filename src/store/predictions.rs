@@ -89,7 +89,10 @@ impl TestPredictions {
             patients_known: self.patients_known,
             facts: kept.iter().filter_map(|&record| self.facts.get(record).cloned()).collect(),
             truth: kept.iter().flat_map(|record| self.truth[of_classes(record)].iter().copied()).collect(),
-            numbers: self.numbers.as_ref().map(|all| kept.iter().flat_map(|record| all[of_classes(record)].to_vec()).collect()),
+            numbers: self
+                .numbers
+                .as_ref()
+                .map(|all| kept.iter().flat_map(|record| all[of_classes(record)].to_vec()).collect()),
             stages: self.stages.iter().map(said).collect(),
         })
     }
@@ -196,7 +199,9 @@ impl Store {
             let mut reader = Reader::new(connection)?;
             let mut sets: Vec<(String, TestPredictions)> = Vec::new();
             for stage in stages {
-                let Some(Tested { labels, classes, targets, fingerprint }) = tested(connection, stage)? else { continue };
+                let Some(Tested { labels, classes, targets, fingerprint }) = tested(connection, stage)? else {
+                    continue;
+                };
                 if !targets.is_empty() {
                     add_measured(connection, &mut sets, (stage, fingerprint), targets)?;
                     continue;

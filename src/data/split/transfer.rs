@@ -80,7 +80,8 @@ pub fn transfer_split(transfer: &Transfer, datasets: &Datasets, label_fraction: 
 fn unknown_targets(dataset: &Dataset, transfer: &Transfer, parts: [&[usize]; 3]) -> Result<Vec<String>> {
     let mut notes = Vec::new();
     for target in &transfer.targets {
-        let known = |part: &[usize]| part.iter().filter(|&&at| dataset.records[at].measurement(*target).is_some()).count();
+        let known =
+            |part: &[usize]| part.iter().filter(|&&at| dataset.records[at].measurement(*target).is_some()).count();
         let [train, validation, test] = parts.map(known);
         let name = target.name();
         if validation == 0 {

@@ -62,7 +62,8 @@ fn forest(experiment: &Experiment, comparison: &Comparison) -> Result<Drawing, S
 /// Every two arms along a key.
 fn along(experiment: &Experiment, comparison: &Comparison, axis: Key) -> Result<Drawing, String> {
     let metric = comparison.metrics.first().cloned().unwrap_or_else(|| comparison.judge());
-    let row = |pair| Row { group: pairs::place(pair), name: pairs::name(pair), arm: &pair.arm, digits: pair.metric.digits() };
+    let row =
+        |pair| Row { group: pairs::place(pair), name: pairs::name(pair), arm: &pair.arm, digits: pair.metric.digits() };
     let mut rows: Vec<Row<'_>> = experiment.pairs.iter().map(row).collect();
     let places: Vec<String> = rows.iter().map(|row| row.group.clone()).collect();
     rows.sort_by_key(|row| places.iter().position(|place| *place == row.group));

@@ -8,8 +8,8 @@ use super::chart::svg::Svg;
 use super::kind::distinct;
 use super::{Drawing, Figure, Input, Scope, Section};
 use crate::compare::{Arm, Experiment};
-use crate::statistics::Spread;
 use crate::metrics::NamedMetric;
+use crate::statistics::Spread;
 use crate::words::number::{decimals, percent};
 
 /// Size of one panel, px.
@@ -77,7 +77,8 @@ fn label_efficiency(experiment: &Experiment, judge: &NamedMetric) -> Result<Draw
         let (low, high) = interval(spread, judge);
         [low, high]
     });
-    let y = Axis::linear(ends, HEIGHT).ok_or_else(|| format!("no run is done yet that has a {}", judge.short_heading()))?;
+    let y =
+        Axis::linear(ends, HEIGHT).ok_or_else(|| format!("no run is done yet that has a {}", judge.short_heading()))?;
     let heading = judge.heading();
     let fractions: Vec<f64> = curves.iter().flat_map(|curve| curve.points.iter().map(|point| point.0)).collect();
     let x = Axis::logarithmic(&fractions, WIDTH);
@@ -265,7 +266,8 @@ mod tests {
         let mut empty = arm("scratch", None, None, 1.0, 0.5, None);
         empty.judged = None;
         assert!(label_efficiency(&experiment(vec![empty]), &judge(&[])).unwrap_err().contains("no run is done"));
-        let one = label_efficiency(&experiment(vec![arm("scratch", None, None, 1.0, 0.5, None)]), &judge(&[])).unwrap().svg();
+        let one =
+            label_efficiency(&experiment(vec![arm("scratch", None, None, 1.0, 0.5, None)]), &judge(&[])).unwrap().svg();
         assert!(!one.contains("NaN") && !one.contains("inf"));
     }
 }

@@ -17,14 +17,7 @@ pub(super) fn summary(html: &mut Html, comparisons: &[&Comparison], found: &[Exp
         some if some == comparisons.len() => ("baselines, test MAE", "best arm"),
         _ => ("baselines, test macro AUC or MAE", "best arm"),
     };
-    let heads = [
-        "experiment",
-        "runs done",
-        "test records",
-        baselines,
-        best,
-        "differences beyond chance",
-    ];
+    let heads = ["experiment", "runs done", "test records", baselines, best, "differences beyond chance"];
     let rows: Vec<(&str, Vec<String>)> = found.iter().map(|found| ("", summary_row(found))).collect();
     html.table("Summary of the experiments", &heads, heads.len(), &rows);
     let highest = if best == "best arm" { "best" } else { "highest" };

@@ -7,11 +7,11 @@ use super::experiment::{Origin, experiment, headings};
 use super::html::Html;
 use super::runs;
 use super::summary::summary;
-use crate::{Error, Result};
 use crate::compare::{Comparison, Question, compare};
 use crate::report::figure::svg::escaped;
 use crate::report::figure::{ExperimentResults, style};
 use crate::store::{Run, Store, StoredManifest};
+use crate::{Error, Result};
 
 const CSS: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");

@@ -180,9 +180,9 @@ impl Writer<'_> {
         let values = self.store.measured_of(stage)?;
         let heads = ["target", "source", "record_id", "patient", "truth", "measured"];
         let is_any = !values.is_empty();
-        let rows = values.into_iter().map(|of| {
-            [of.target, of.source, of.record_id, of.patient, of.truth.to_string(), of.measured.to_string()]
-        });
+        let rows = values
+            .into_iter()
+            .map(|of| [of.target, of.source, of.record_id, of.patient, of.truth.to_string(), of.measured.to_string()]);
         Ok(is_any.then(|| ("regression_predictions.csv", csv::table(heads, rows))))
     }
 
