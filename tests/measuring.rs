@@ -17,7 +17,7 @@ use crate::workbench::{Workbench, sample, tiny};
 /// A study of seconds whose last stage measures the QRS duration.
 fn study(name: &str, from: &str, more: &str) -> String {
     tiny(name, &sample(), more)
-        .replace("labels = \"multi\"\n", "targets = [\"qrs\"]\n")
+        .replace("labels = \"multi\"\n", "labels = \"multi\"\ntargets = [\"qrs\"]\n")
         .replace(
             "parts = [{ source = \"simulated\", share = 0.5 }, { source = \"ptbxl\", share = 0.5 }]",
             "parts = [{ source = \"ptbxl\" }]",
@@ -28,7 +28,7 @@ fn study(name: &str, from: &str, more: &str) -> String {
 #[test]
 fn a_regression_is_the_last_stage_from_any_donor() {
     let bench = Workbench::new("measuring");
-    let more = "early_stopping = { patience = 2 }\n[classification]\nlabels = \"multi\"\n[comparisons]\nprimary = [{ name = \
+    let more = "early_stopping = { patience = 2 }\n[comparisons]\nprimary = [{ name = \
                 \"classified first\", arm = { graft = \"classification\", freeze = \"none\", label_fraction = 1.0 }, against = \"scratch\" }]\n";
     let text = study("measure", r#"[["hr"], ["classification"], ["masked"]]"#, more)
         .replace("random_probe = false\n", "label_fraction = [0.5, 1.0]\nmatched_scratch = true\n");
@@ -185,7 +185,6 @@ fn faults_are_told_where_they_stand() {
     for (more, says) in [
         ("classes = [\"NORM\", \"MI\"]\n", "the last stage either measures `targets` or tells `classes`"),
         ("task = \"rhythm\"\n", "`task` is of classes"),
-        ("labels = \"single\"\n", "`labels` is of classes"),
         ("class_weights = \"balanced\"\n", "`class_weights` is of classes"),
         ("label_smoothing = 0.1\n", "`label_smoothing` is of classes"),
         (
@@ -213,7 +212,7 @@ fn faults_are_told_where_they_stand() {
         bench.run(&["check", "faulty.toml"]).users_fault(&[says]);
     };
     other(whole.replace("[\"qrs\"]", "[\"qrz\"]"), "`ptbxl` does not know the target `qrz`; did you mean `qrs`?");
-    other(whole.replace("source = \"ptbxl\"\ntargets", "source = \"simulated\"\ntargets"), "which has no folds");
+    other(whole.replace("source = \"ptbxl\"\nlabels", "source = \"simulated\"\nlabels"), "which has no folds");
     other(
         tiny("faulty", &sample(), "loss = \"mae\"\n"),
         "this is a loss of measured numbers, and `transfer` classifies; known: `cross-entropy`, `focal`",

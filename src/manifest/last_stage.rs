@@ -4,13 +4,13 @@ use serde_json::{Map, Value, json};
 
 use super::checks::Checks;
 use super::read::Read;
-use super::task::{classes_of_task, labels_of_task};
+use super::task::classes_of_task;
 use super::*;
 use crate::declare::{Problem, hint, list};
 use crate::source::{Knowledge, kinds_that};
 
-/// Keys of `[transfer]` that are of classes, beside `classes`.
-const OF_CLASSES: [&str; 4] = ["task", "labels", "class_weights", "label_smoothing"];
+/// Keys of `[transfer]` that are of classes, beside `classes`, and `labels`, which `[classification]` takes over.
+const OF_CLASSES: [&str; 3] = ["task", "class_weights", "label_smoothing"];
 
 /// Whether a table of `[transfer]`, as JSON, has targets.
 pub(super) fn measures(transfer: &Map<String, Value>) -> bool {
@@ -39,16 +39,19 @@ pub(super) fn complete(read: &mut Read) {
     }
 }
 
+/// Leaves out what decides nothing where targets are measured, so that stages are shared.
+pub(super) fn forget_labels(transfer: &mut Value) {
+    if let Some(own) = transfer.as_object_mut().filter(|own| measures(own)) {
+        own.insert("labels".into(), json!(Labels::Single));
+    }
+}
+
 /// What `[classification]` takes over of a transfer: that it classifies, whatever the transfer does.
 pub(super) fn as_classifier(transfer: &Value) -> Value {
     let mut training = transfer.clone();
     let Some(own) = training.as_object_mut().filter(|own| measures(own)) else { return training };
     own.insert("targets".into(), json!([]));
-    for (key, value) in [
-        ("classes", classes_of_task(own)),
-        ("labels", labels_of_task(own)),
-        ("loss", json!(TransferLoss::CrossEntropy)),
-    ] {
+    for (key, value) in [("classes", classes_of_task(own)), ("loss", json!(TransferLoss::CrossEntropy))] {
         own.insert(key.into(), value);
     }
     if let Some(metric) = own.get_mut("early_stopping").and_then(|stopping| stopping.get_mut("metric"))

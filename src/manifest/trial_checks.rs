@@ -58,6 +58,7 @@ pub(super) fn complete(read: &mut Read) {
     complete_variants(read);
     last_stage::complete(read);
     let mut training = last_stage::as_classifier(&read.json["transfer"]);
+    last_stage::forget_labels(&mut read.json["transfer"]);
     let mut pretraining = json!({});
     for key in ["validation_share", "test_share"] {
         let own = read.json["classification"][key].take();
