@@ -142,6 +142,9 @@ fn what_measures_and_what_classifies_are_tabled_apart() {
         let said = "classify and measure are not of one kind";
         bench.run(&["compare", "--format", format]).users_fault(&[said, "name experiments of one kind"]);
     }
+    // A metric of one kind leaves the other out, and says so.
+    let of_one = bench.run(&["compare", "--metric", "macro_auc"]).ok();
+    assert!(of_one.contains("Left out: measure, as `macro_auc` is no metric of a last stage"), "{of_one}");
     let runs = bench.run(&["runs"]).ok();
     assert!(runs.contains("macro AUC or MAE"), "{runs}");
     bench.run(&["report", "--output", "report.html"]).ok();

@@ -13,7 +13,8 @@ pub(super) fn legend(comparison: &Comparison, experiment: &Experiment) -> Vec<St
         ));
     }
     if has(MEDIAN) {
-        let trained = if comparison.targets.is_empty() { "trained the regressions of the mix" } else { "train" };
+        let trained =
+            if comparison.targets.is_empty() { "trained the regressions of the mix" } else { "train the last stage" };
         lines
             .push(format!("{MEDIAN}: no network, but the median of the records that {trained}, said of every record."));
     }

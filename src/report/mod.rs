@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use crate::compare::{Question, compare};
+use crate::error::Blame;
 use crate::store::Store;
 use crate::{Error, Result};
 
@@ -44,11 +45,22 @@ pub fn comparison(results: &Path, question: &Question, format: &dyn Format) -> R
             first.experiments[0], second.experiments[0]
         )));
     }
-    let mut texts = Vec::new();
+    let (mut texts, mut left_out) = (Vec::new(), Vec::new());
     for question in &kinds {
-        let selection = question.selection(&store).map_err(|error| error.at(results.display()))?;
-        texts.push(format.write(&compare(&selection.0, &selection.1)));
+        match question.selection(&store) {
+            Ok((runs, selection)) => texts.push(format.write(&compare(&runs, &selection))),
+            Err(error) if error.blame == Blame::User => left_out.push((question, error)),
+            Err(error) => return Err(error.at(results.display())),
+        }
     }
+    // What is asked may be of one kind alone.
+    if let (Some((_, error)), true) = (left_out.first(), texts.is_empty()) {
+        return Err(error.clone().at(results.display()));
+    }
+    let told = |(question, error): &(&Question, Error)| {
+        format!("Left out: {}, as {}.\n", question.experiments.join(", "), error.message)
+    };
+    texts.extend(left_out.iter().map(told));
     Ok(texts.join("\n"))
 }
 
