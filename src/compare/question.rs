@@ -1,6 +1,6 @@
 //! What is asked of a comparison, and what of the store it takes to answer.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::elsewhere::elsewhere;
@@ -69,23 +69,8 @@ impl Question {
         let targets = targets_of(store, &experiments)?;
         let metrics = self.metrics(&targets)?;
         let sort = self.sort.as_deref().map(|text| sort(text, &metrics)).transpose()?;
-        let plans = store.planned_comparisons(&experiments)?;
-        let has_plan = plans.keys().cloned().collect();
-        let mut planned: BTreeMap<String, Planned> = BTreeMap::new();
-        if self.is_plain() {
-            planned.extend(
-                plans
-                    .into_iter()
-                    .map(|(name, plan)| (name, Planned { plan, reads_records: false, targets: targets.clone() })),
-            );
-        }
-        let mut all_metrics = metrics.clone();
-        let of_plans = planned.values().flat_map(Planned::metrics);
-        of_plans.for_each(|metric| {
-            if !all_metrics.contains(&metric) {
-                all_metrics.push(metric)
-            }
-        });
+        let (has_plan, mut planned) = self.planned(store, &experiments, &targets)?;
+        let all_metrics = with_those_of_plans(&metrics, &planned);
         // Baselines are needed whatever the conditions say.
         let is_needed = |run: &&Run| {
             let is_done = run.status == StageStatus::Done && experiments.contains(&run.experiment);
@@ -136,6 +121,20 @@ impl Question {
         selection.has_what_is_asked()?;
         selection.subgroups = parts(&self.groupings, &selection, all.as_ref(), self.resamples.unwrap_or(RESAMPLES))?;
         Ok((runs, selection))
+    }
+
+    /// The experiments that planned comparisons, and their plans, where these are to be shown.
+    fn planned(
+        &self,
+        store: &Store,
+        experiments: &[String],
+        targets: &[Measurement],
+    ) -> Result<(BTreeSet<String>, BTreeMap<String, Planned>)> {
+        let plans = store.planned_comparisons(experiments)?;
+        let has_plan = plans.keys().cloned().collect();
+        let shown = plans.into_iter().filter(|_| self.is_plain());
+        let planned = |(name, plan)| (name, Planned { plan, reads_records: false, targets: targets.to_vec() });
+        Ok((has_plan, shown.map(planned).collect()))
     }
 
     /// Whether nothing is asked but what came of experiments: what was planned is shown then.
@@ -297,6 +296,17 @@ impl Question {
 
 /// The metrics that are stored, by name.
 type Known = BTreeMap<String, Found>;
+
+/// These metrics, and those of planned comparisons, each once.
+fn with_those_of_plans(metrics: &[NamedMetric], planned: &BTreeMap<String, Planned>) -> Vec<NamedMetric> {
+    let mut all = metrics.to_vec();
+    for metric in planned.values().flat_map(Planned::metrics) {
+        if !all.contains(&metric) {
+            all.push(metric);
+        }
+    }
+    all
+}
 
 /// The stages of runs, each once.
 fn stages_of(runs: &[&Run]) -> Vec<String> {

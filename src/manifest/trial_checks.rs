@@ -17,31 +17,7 @@ pub(super) fn complete(read: &mut Read) {
     let names = |value: &Value| -> Vec<String> {
         value.as_object().map(|object| object.keys().cloned().collect()).unwrap_or_default()
     };
-    if read.json["transfer"]["source"].is_null() {
-        let sources = read.json["sources"].as_object();
-        let measures = read.json["transfer"].as_object().is_some_and(measures);
-        let kinds = kinds_that(|knows| can_be_last(knows, measures));
-        let with_classes: Vec<String> = sources
-            .into_iter()
-            .flatten()
-            .filter(|(_, source)| kinds.iter().any(|kind| source["kind"] == *kind))
-            .map(|(name, _)| name.clone())
-            .collect();
-        let kinds = list(&kinds);
-        let problem = match with_classes.as_slice() {
-            [_] => None,
-            [] => Some(format!("the transfer stage needs a source of kind {kinds}; declare one under [sources]")),
-            several => {
-                Some(format!("several sources are of kind {kinds}: {}; say which in transfer.source", list(several)))
-            }
-        };
-        read.json["transfer"]["source"] = json!(with_classes.first().cloned().unwrap_or_default());
-        let sound = read.places.is_sound(&["transfer", "source"]) && read.places.is_sound(&["sources"]);
-        if let Some(message) = problem.filter(|_| sound) {
-            read.problems.push(Problem { span: read.places.span(&["transfer"]), message });
-            read.places.mark_faulty(&["transfer".into(), "source".into()]);
-        }
-    }
+    complete_source(read);
     for (key, table) in [("mix", "mixes"), ("architecture", "architectures")] {
         if read.json["trials"][key].is_null() {
             read.json["trials"][key] = json!(names(&read.json[table]));
@@ -78,6 +54,35 @@ pub(super) fn complete(read: &mut Read) {
     pretraining["training"] = training;
     read.json["classification"] = pretraining;
     self_supervised::complete(&mut read.json);
+}
+
+/// The transfer source, where one alone can be it.
+fn complete_source(read: &mut Read) {
+    if read.json["transfer"]["source"].is_null() {
+        let sources = read.json["sources"].as_object();
+        let measures = read.json["transfer"].as_object().is_some_and(measures);
+        let kinds = kinds_that(|knows| can_be_last(knows, measures));
+        let with_classes: Vec<String> = sources
+            .into_iter()
+            .flatten()
+            .filter(|(_, source)| kinds.iter().any(|kind| source["kind"] == *kind))
+            .map(|(name, _)| name.clone())
+            .collect();
+        let kinds = list(&kinds);
+        let problem = match with_classes.as_slice() {
+            [_] => None,
+            [] => Some(format!("the transfer stage needs a source of kind {kinds}; declare one under [sources]")),
+            several => {
+                Some(format!("several sources are of kind {kinds}: {}; say which in transfer.source", list(several)))
+            }
+        };
+        read.json["transfer"]["source"] = json!(with_classes.first().cloned().unwrap_or_default());
+        let sound = read.places.is_sound(&["transfer", "source"]) && read.places.is_sound(&["sources"]);
+        if let Some(message) = problem.filter(|_| sound) {
+            read.problems.push(Problem { span: read.places.span(&["transfer"]), message });
+            read.places.mark_faulty(&["transfer".into(), "source".into()]);
+        }
+    }
 }
 
 /// The variants of the trials, and their folds.
