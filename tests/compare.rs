@@ -172,6 +172,7 @@ fn run(graft: &str, freeze: Option<&str>, seed: u64, auc: f64) -> Run {
         stage_id: format!("{graft}{freeze:?}{seed}"),
         allow_overlap: None,
         frozen_at_best: None,
+        test_errors: Vec::new(),
     }
 }
 
@@ -308,6 +309,7 @@ fn records_and_seeds_are_in_the_interval() {
         facts: Vec::new(),
         stages: runs.iter().map(stage).collect(),
         truth: truth.clone(),
+        numbers: None,
     };
     let mut runs = runs;
     for (run, (_, probabilities)) in runs.iter_mut().zip(&set.stages) {

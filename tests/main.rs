@@ -25,6 +25,7 @@ mod inspect;
 mod keeping;
 mod labels;
 mod manifest;
+mod measuring;
 mod metrics;
 mod on_disk;
 mod page;

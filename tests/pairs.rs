@@ -51,6 +51,7 @@ fn runs(reference: &Value) -> Vec<Run> {
             stage_id: id,
             allow_overlap: None,
             frozen_at_best: None,
+            test_errors: Vec::new(),
             variant: None,
             fold: None,
         }
@@ -148,7 +149,7 @@ fn planned_families_are_corrected_each_on_its_own() {
         ],
     };
     let shown = |correction| {
-        let plan = Planned { plan: plan(correction), reads_records: false };
+        let plan = Planned { plan: plan(correction), reads_records: false, targets: Vec::new() };
         let has_plan = ["study".to_owned()].into();
         compare(&runs, &Selection { planned: BTreeMap::from([("study".into(), plan)]), has_plan, ..selection() })
     };
@@ -202,6 +203,7 @@ fn what_cannot_be_resampled_says_nothing_of_others() {
         patients_known: true,
         facts: Vec::new(),
         truth: truth.clone(),
+        numbers: None,
         stages,
     };
     let reference = reference();

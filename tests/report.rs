@@ -35,6 +35,7 @@ fn scratch(seed: u64, auc: f64, accuracy: f64, f1: f64) -> Run {
         stage_id: "9".repeat(20),
         allow_overlap: None,
         frozen_at_best: None,
+        test_errors: Vec::new(),
     }
 }
 
@@ -94,12 +95,12 @@ fn means_spreads_and_the_paired_difference_are_right() {
     // Means by hand; sd = sqrt(sum (x - mean)^2 / (n - 1)): scratch AUC sqrt((1 + 1 + 0) 1e-4 / 2) = 0.01,
     // grafted AUC sqrt((4/9 + 1/9 + 1/9) 1e-4 / 2) = 0.01 / sqrt(3); the others with numpy.std(ddof=1).
     let spread = |arm: &Arm, metric: usize| arm.metrics[metric].as_ref().map(|summary| summary.spread);
-    assert_eq!((base.macro_auc, graft.macro_auc), (spread(base, 0), spread(graft, 0)));
+    assert_eq!((base.judged, graft.judged), (spread(base, 0), spread(graft, 0)));
     for (spread, mean, sd) in [
-        (base.macro_auc, 0.81, 0.01),
+        (base.judged, 0.81, 0.01),
         (spread(base, 1), 0.72, 0.02),
         (spread(base, 2), 0.63, 0.03),
-        (graft.macro_auc, 2.54 / 3.0, 0.01 / 3f64.sqrt()),
+        (graft.judged, 2.54 / 3.0, 0.01 / 3f64.sqrt()),
         (spread(graft, 1), 0.76, 0.026457513110645932),
         (spread(graft, 2), 0.65, 0.04),
     ] {
@@ -124,7 +125,7 @@ fn means_spreads_and_the_paired_difference_are_right() {
 fn one_seed_has_a_mean_and_a_difference_but_no_spread_and_no_interval() {
     let comparison = compared(&[grafted(0, 0.84, 0.75, 0.65), scratch(0, 0.80, 0.70, 0.60)]);
     let arm = &comparison.experiments[0].arms[1];
-    assert_eq!(arm.macro_auc.unwrap().sd, None);
+    assert_eq!(arm.judged.unwrap().sd, None);
     let difference = arm.delta.difference().unwrap();
     assert_eq!((difference.pairs, difference.why_not()), (1, Some(&Unmeasurable::OneSeed)));
     assert!(!difference.excludes_zero());
@@ -141,7 +142,7 @@ fn pairs_need_both_seeds_done_and_an_auc() {
     runs[1].test_macro_auc = None; // seed 1, grafted: not defined
     let comparison = compared(&runs);
     let arm = &comparison.experiments[0].arms[1];
-    assert_eq!((arm.macro_auc.unwrap().n, arm.metrics[1].as_ref().unwrap().spread.n, arm.without_auc), (2, 3, 1));
+    assert_eq!((arm.judged.unwrap().n, arm.metrics[1].as_ref().unwrap().spread.n, arm.without_auc), (2, 3, 1));
     // Differences 0.04 and 0.04.
     let difference = arm.delta.difference().unwrap();
     assert_eq!(difference.pairs, 2);
@@ -159,7 +160,7 @@ fn an_auc_that_no_run_has_is_a_dash() {
         run.test_macro_auc = None;
     }
     let comparison = compared(&runs);
-    assert!(comparison.experiments[0].arms.iter().all(|arm| arm.macro_auc.is_none()));
+    assert!(comparison.experiments[0].arms.iter().all(|arm| arm.judged.is_none()));
     assert_eq!(comparison.experiments[0].arms[1].delta, Delta::NoPairs);
     let markdown = Markdown.write(&comparison);
     assert!(markdown.contains("| 10% | 3 | — | 0.720 ± 0.020 | 0.630 ± 0.030 | baseline |"), "{markdown}");
@@ -175,7 +176,7 @@ fn only_done_runs_count_and_the_others_are_told_of() {
     let comparison = compared(&runs);
     let experiment = &comparison.experiments[0];
     assert_eq!((experiment.arms[0].seeds.done, experiment.arms[1].seeds.done), (1, 2));
-    close(experiment.arms[1].macro_auc.unwrap().mean, 0.845);
+    close(experiment.arms[1].judged.unwrap().mean, 0.845);
     assert_eq!(experiment.arms[1].delta.difference().unwrap().pairs, 1, "seed 0 only");
     for text in [Table::default().write(&comparison), Markdown.write(&comparison)] {
         assert!(text.contains("3 of 6 runs done, 1 in work; 1 failed: see `ecgraft runs --status failed`"), "{text}");
@@ -284,13 +285,13 @@ fn csv_and_json_have_all_digits_and_are_read_back() {
     assert_eq!((cell(0, "mix"), cell(0, "delta_macro_auc")), (String::new(), String::new()));
     assert_eq!((cell(1, "mix"), cell(1, "label_fraction")), ("half_real".into(), "0.1".into()));
     let arm = &comparison.experiments[0].arms[1];
-    assert_eq!(cell(1, "test_macro_auc_mean").parse::<f64>().unwrap(), arm.macro_auc.unwrap().mean);
+    assert_eq!(cell(1, "test_macro_auc_mean").parse::<f64>().unwrap(), arm.judged.unwrap().mean);
     assert_eq!(cell(1, "delta_low").parse::<f64>().unwrap(), arm.delta.difference().unwrap().interval().unwrap().0);
 
     let rows: serde_json::Value = serde_json::from_str(&Json.write(&comparison)).unwrap();
     assert_eq!(rows.as_array().unwrap().len(), 2);
     assert!(rows[0]["delta_macro_auc"].is_null() && rows[0]["mix"].is_null());
-    assert_eq!(rows[1]["test_macro_auc_mean"].as_f64().unwrap(), arm.macro_auc.unwrap().mean);
+    assert_eq!(rows[1]["test_macro_auc_mean"].as_f64().unwrap(), arm.judged.unwrap().mean);
     let mut keys: Vec<&String> = rows[1].as_object().unwrap().keys().collect();
     let mut names: Vec<&String> = header.iter().collect();
     keys.sort();
@@ -370,7 +371,7 @@ fn absent_classes_are_told_below_the_table() {
     let class = |name: &str, positives, has_auc| TestClass { name: name.into(), positives, has_auc };
     let classes = vec![class("NORM", 30, true), class("MI", 0, false), class("CD", 11, true), class("HYP", 0, false)];
     let test_sets =
-        [("first_look".into(), TestSet { records: 41, classes, left_out: Vec::new(), other_variants: Vec::new() })]
+        [("first_look".into(), TestSet { records: 41, classes, ..TestSet::default() })]
             .into();
     let selection = Selection { experiments: vec!["first_look".into()], test_sets, ..Selection::default() };
     let table = Table::default().write(&compare(&runs(), &selection));

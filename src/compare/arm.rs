@@ -45,10 +45,11 @@ pub struct Arm {
     pub distinct_seeds: usize,
     /// Done runs that kept an epoch before their last thaw, and done runs that thaw at all.
     pub frozen_at_best: [usize; 2],
-    /// Done runs without a macro AUC.
+    /// Done runs without a macro AUC, of those that classify.
     pub without_auc: usize,
-    /// Macro AUC on the test folds over the seeds where it is defined.
-    pub macro_auc: Option<Spread>,
+    /// What it is judged by ([`judge`](super::judge)): macro AUC on the test folds, or the mean absolute error of the first
+    /// target, over the seeds where it is defined.
+    pub judged: Option<Spread>,
     /// The metrics of the comparison, in their order.
     pub metrics: Vec<Option<Summary>>,
     /// The first metric less the baseline's.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::baseline::Baselines;
 use super::values::value;
-use super::{Arm, Delta, Key, Runs, Selection, SignificanceTest, Sort, Summary};
+use super::{Arm, Delta, Key, Runs, Selection, SignificanceTest, Sort, Summary, judge};
 use crate::manifest::SCRATCH;
 use crate::metrics::NamedMetric;
 use crate::statistics::Spread;
@@ -86,6 +86,8 @@ pub(super) fn by_seed<'a>(runs: &[&'a Run]) -> Vec<Vec<&'a Run>> {
 pub(super) fn arm(runs: &[&Run], metrics: &[NamedMetric], test: SignificanceTest, selection: &Selection) -> Arm {
     let first = runs[0];
     let seeds = by_seed(runs);
+    let (classifies, judge) = (selection.targets.is_empty(), judge(&selection.targets));
+    let judged = |run: &Run| if classifies { run.test_macro_auc } else { value(run, &judge, selection) };
     Arm {
         architecture: first.architecture.clone(),
         graft: first.graft.clone(),
@@ -101,8 +103,8 @@ pub(super) fn arm(runs: &[&Run], metrics: &[NamedMetric], test: SignificanceTest
             let thaws = seeds.iter().flatten().filter_map(|run| run.frozen_at_best);
             thaws.filter(|frozen| *frozen || !only).count()
         }),
-        without_auc: seeds.iter().flatten().filter(|run| run.test_macro_auc.is_none()).count(),
-        macro_auc: Spread::from_values(&with_values(&seeds, &|run| run.test_macro_auc).1),
+        without_auc: seeds.iter().flatten().filter(|run| classifies && run.test_macro_auc.is_none()).count(),
+        judged: Spread::from_values(&with_values(&seeds, &judged).1),
         metrics: metrics.iter().map(|metric| summary(metric, &seeds, test, selection)).collect(),
         delta: Delta::NoBaseline,
         holm: None,

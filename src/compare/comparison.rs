@@ -9,7 +9,9 @@ use super::notes::notes;
 use super::pairs::{along, correct, planned};
 use super::{
     Arm, Baseline, Elsewhere, Family, Key, Pair, Regressions, Selection, Shape, SignificanceTest, Subgroup, Thresholds,
+    judge,
 };
+use crate::ecg::Measurement;
 use crate::manifest::Correction;
 use crate::metrics::NamedMetric;
 use crate::store::{Run, StageStatus, TestSet};
@@ -19,6 +21,8 @@ use crate::store::{Run, StageStatus, TestSet};
 pub struct Comparison {
     /// The experiments, in the order asked for.
     pub experiments: Vec<Experiment>,
+    /// What the last stages measure; nothing where they classify.
+    pub targets: Vec<Measurement>,
     /// The metrics of the arms.
     pub metrics: Vec<NamedMetric>,
     /// What arms are known by.
@@ -46,6 +50,11 @@ impl Default for Comparison {
 }
 
 impl Comparison {
+    /// What arms are judged by where one is to be chosen.
+    pub fn judge(&self) -> NamedMetric {
+        judge(&self.targets)
+    }
+
     /// The metric whose differences from the baseline are shown, if it has any.
     pub fn tested(&self) -> Option<&NamedMetric> {
         self.metrics.first().filter(|metric| self.against.is_none() && !metric.is_of_grafts())
@@ -178,6 +187,7 @@ pub fn compare(runs: &[Run], selection: &Selection) -> Comparison {
     let family = correct(shown, Correction::Holm);
     Comparison {
         experiments,
+        targets: selection.targets.clone(),
         metrics: selection.metrics.clone(),
         keys: selection.by.clone(),
         baseline: selection.baseline.clone(),

@@ -65,7 +65,9 @@ pub(super) fn floors(meant: &[&Run], all: &[&Run], selection: &Selection) -> Vec
 /// What the medians of the targets are worth that the grafts of these runs measured.
 fn medians(meant: &[&Run], places: &[Place<'_>], selection: &Selection) -> Vec<Arm> {
     let has = |key: Key| selection.by.contains(&key);
-    let mix = |run: &Run| run.mix.clone().filter(|_| has(Key::Mix));
+    // What a last stage measures has the transfer's training records' median, whatever was grafted.
+    let is_of_mixes = selection.targets.is_empty();
+    let mix = |run: &Run| run.mix.clone().filter(|_| has(Key::Mix) && is_of_mixes);
     let mut groups: Vec<(Place<'_>, Option<String>, Vec<&Run>)> = Vec::new();
     for wanted in places {
         for &run in meant.iter().filter(|run| run.status == StageStatus::Done && place(run) == *wanted) {

@@ -1,7 +1,6 @@
 //! Two arms compared: all pairs along a key, and those that a manifest planned.
 
 use super::arms::{Group, arm, by_seed, grouped, sort_by};
-use super::planned::metric_of;
 use super::significance::Pairs;
 use super::values::value;
 use super::{Arm, Delta, Key, Only, Planned, Selection, SignificanceTest};
@@ -101,7 +100,7 @@ pub(super) fn planned(planned: &Planned, runs: &[&Run], selection: &Selection) -
     let family = |(name, comparisons): (&'static str, &Vec<PlannedComparison>)| {
         let mut pairs = Vec::new();
         for comparison in comparisons.iter() {
-            let metric = metric_of(comparison);
+            let metric = planned.metric_of(comparison);
             let test = if planned.reads_records { SignificanceTest::default_of(&metric) } else { SignificanceTest::T };
             let two = matching(&groups, &keys, comparison);
             let of = |two| pair(two, &keys, Some(comparison.name.clone()), (&metric, test), selection);

@@ -1,17 +1,19 @@
 //! What is asked of a comparison, and what of the store it takes to answer.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::elsewhere::elsewhere;
 use super::floors::shares;
+use super::last_stage::{metric_of, targets_of};
 use super::pairs::has_pairs;
 use super::regressions::regressions;
 use super::subgroups::parts;
 use super::{
     Baseline, Grouping, Key, Only, Planned, Selection, Shape, SignificanceTest, Sort, TestResults, Thresholds, select,
-    usual_metrics,
+    usual_metrics, usual_metrics_of,
 };
+use crate::ecg::Measurement;
 use crate::manifest::{Labels, Subset, choices};
 use crate::metrics::{NamedMetric, ThresholdRule};
 use crate::store::{Found, Run, StageStatus, Store};
@@ -29,7 +31,7 @@ pub struct Question {
     pub experiments: Vec<String>,
     /// Conditions: `KEY=VALUE`.
     pub only: Vec<String>,
-    /// Names of metrics; [`usual_metrics`] where there are none.
+    /// Names of metrics; [`usual_metrics_of`] what the last stages learn where there are none.
     pub metrics: Vec<String>,
     /// What arms are known by; [`Key::usual`] where there are none.
     pub by: Vec<Key>,
@@ -64,21 +66,11 @@ impl Question {
         let only: Vec<Only> = self.only.iter().map(|text| text.parse()).collect::<Result<_>>()?;
         let baseline = Baseline::parse(&self.baseline)?;
         self.check(&runs, &experiments, &only, &baseline)?;
-        let metrics = self.metrics();
+        let targets = targets_of(store, &experiments)?;
+        let metrics = self.metrics(&targets)?;
         let sort = self.sort.as_deref().map(|text| sort(text, &metrics)).transpose()?;
-        let plans = store.planned_comparisons(&experiments)?;
-        let has_plan = plans.keys().cloned().collect();
-        let mut planned: BTreeMap<String, Planned> = BTreeMap::new();
-        if self.is_plain() {
-            planned.extend(plans.into_iter().map(|(name, plan)| (name, Planned { plan, reads_records: false })));
-        }
-        let mut all_metrics = metrics.clone();
-        let of_plans = planned.values().flat_map(Planned::metrics);
-        of_plans.for_each(|metric| {
-            if !all_metrics.contains(&metric) {
-                all_metrics.push(metric)
-            }
-        });
+        let (has_plan, mut planned) = self.planned(store, &experiments, &targets)?;
+        let all_metrics = with_those_of_plans(&metrics, &planned);
         // Baselines are needed whatever the conditions say.
         let is_needed = |run: &&Run| {
             let is_done = run.status == StageStatus::Done && experiments.contains(&run.experiment);
@@ -93,8 +85,8 @@ impl Question {
         let all = self.reads_all(&all_metrics, test, &known).then(all).transpose()?;
         let values = self.values(store, &all_metrics, (&known, all.as_ref().unwrap_or(&test_results)))?;
         planned.values_mut().for_each(|planned| planned.reads_records = test.reads_records());
-        let of_grafts = metrics.iter().filter(|metric| metric.is_of_grafts());
-        let medians = of_grafts.map(|metric| Ok((metric.clone(), store.metric_of_medians(metric)?)));
+        let of_numbers = metrics.iter().filter(|metric| metric.is_of_numbers());
+        let medians = of_numbers.map(|metric| Ok((metric.clone(), store.metric_of_medians(metric)?)));
         let medians = medians.collect::<Result<_>>()?;
         let (by, shape) = (self.keys(&runs, &experiments), self.shape.clone());
         let test_sets = store.test_sets()?;
@@ -111,6 +103,7 @@ impl Question {
             against: self.against,
             has_plan,
             planned,
+            targets,
             by,
             metrics,
             values,
@@ -128,6 +121,20 @@ impl Question {
         selection.has_what_is_asked()?;
         selection.subgroups = parts(&self.groupings, &selection, all.as_ref(), self.resamples.unwrap_or(RESAMPLES))?;
         Ok((runs, selection))
+    }
+
+    /// The experiments that planned comparisons, and their plans, where these are to be shown.
+    fn planned(
+        &self,
+        store: &Store,
+        experiments: &[String],
+        targets: &[Measurement],
+    ) -> Result<(BTreeSet<String>, BTreeMap<String, Planned>)> {
+        let plans = store.planned_comparisons(experiments)?;
+        let has_plan = plans.keys().cloned().collect();
+        let shown = plans.into_iter().filter(|_| self.is_plain());
+        let planned = |(name, plan)| (name, Planned { plan, reads_records: false, targets: targets.to_vec() });
+        Ok((has_plan, shown.map(planned).collect()))
     }
 
     /// Whether nothing is asked but what came of experiments: what was planned is shown then.
@@ -201,6 +208,10 @@ impl Question {
         let usual = usual_metrics();
         let mut values = BTreeMap::new();
         for metric in metrics {
+            if metric.of_last {
+                values.insert(metric.clone(), store.last_errors(metric)?);
+                continue;
+            }
             let found = match known.get(&metric.to_string()) {
                 _ if self.is_computed(metric, known) => results.values(metric),
                 Some(_) if usual.contains(metric) => continue,
@@ -274,17 +285,28 @@ impl Question {
         }
     }
 
-    fn metrics(&self) -> Vec<NamedMetric> {
+    /// The metrics, of last stages that measure these targets, or classify.
+    fn metrics(&self, targets: &[Measurement]) -> Result<Vec<NamedMetric>> {
         if self.metrics.is_empty() {
-            usual_metrics()
-        } else {
-            self.metrics.iter().map(|name| NamedMetric::parse(name)).collect()
+            return Ok(usual_metrics_of(targets));
         }
+        self.metrics.iter().map(|name| metric_of(name, targets)).collect()
     }
 }
 
 /// The metrics that are stored, by name.
 type Known = BTreeMap<String, Found>;
+
+/// These metrics, and those of planned comparisons, each once.
+fn with_those_of_plans(metrics: &[NamedMetric], planned: &BTreeMap<String, Planned>) -> Vec<NamedMetric> {
+    let mut all = metrics.to_vec();
+    for metric in planned.values().flat_map(Planned::metrics) {
+        if !all.contains(&metric) {
+            all.push(metric);
+        }
+    }
+    all
+}
 
 /// The stages of runs, each once.
 fn stages_of(runs: &[&Run]) -> Vec<String> {

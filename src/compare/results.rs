@@ -60,6 +60,7 @@ impl Set {
             && own.records == other.records
             && own.patients == other.patients
             && own.truth == other.truth
+            && own.numbers == other.numbers
             && own.facts == other.facts
     }
 
@@ -116,9 +117,12 @@ fn measure_of_stage(
     metric.measure(&predictions.at_thresholds(thresholds.of(stage)?)?, classes)
 }
 
-/// A metric of these `probabilities` of a set's records.
+/// A metric of these `probabilities` of a set's records, or of what was measured of them.
 fn measure(metric: &NamedMetric, set: &TestPredictions, probabilities: &[f64]) -> Option<Box<dyn Measure>> {
     let TestPredictions { labels, classes, truth, .. } = set;
+    if let Some(numbers) = &set.numbers {
+        return metric.measured((numbers, truth), probabilities, classes);
+    }
     metric.measure(&Predictions::of_scores(*labels, classes.len(), probabilities, truth)?, classes)
 }
 

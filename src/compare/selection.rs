@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::floors::Shares;
 use super::subgroups::Part;
 use super::{Baseline, Elsewhere, Key, Only, Planned, Regressions, SignificanceTest, Sort, TestResults, usual_metrics};
+use crate::ecg::Measurement;
 use crate::manifest::{choices, glob_matches};
 use crate::metrics::NamedMetric;
 use crate::store::{Run, TestSet};
@@ -29,6 +30,8 @@ pub struct Selection {
     pub planned: BTreeMap<String, Planned>,
     /// What runs of one arm have in common; over the rest they are averaged, seed by seed.
     pub by: Vec<Key>,
+    /// What the last stages measure; nothing where they classify.
+    pub targets: Vec<Measurement>,
     /// What is shown; the difference is that of the first.
     pub metrics: Vec<NamedMetric>,
     /// Values by stage of metrics that runs do not have with them.
@@ -66,6 +69,7 @@ impl Default for Selection {
             has_plan: BTreeSet::new(),
             planned: BTreeMap::new(),
             by: Key::usual(std::iter::empty()),
+            targets: Vec::new(),
             metrics: usual_metrics(),
             values: BTreeMap::new(),
             test: SignificanceTest::default(),

@@ -157,6 +157,7 @@ pub(super) fn parts(
             test_results.extend(predictions, metrics);
             let values = BTreeMap::from([(metric.clone(), test_results.values(&metric))]);
             let selection = Selection {
+                targets: selection.targets.clone(),
                 by: selection.by.clone(),
                 metrics: vec![metric.clone()],
                 values,
@@ -189,7 +190,7 @@ fn by_class(metric: &NamedMetric, results: &TestResults) -> Result<Vec<Own>> {
     let own = |class: &String| {
         let name = of_classes.name().to_owned();
         let with = results.predictions().filter(|set| set.classes.contains(class)).cloned().collect();
-        (class.clone(), NamedMetric { split: metric.split, name, of: Some(class.clone()) }, with)
+        (class.clone(), NamedMetric { split: metric.split, name, of: Some(class.clone()), of_last: false }, with)
     };
     Ok(classes.into_iter().map(own).collect())
 }

@@ -9,7 +9,7 @@ use super::people::Who;
 use super::{Dataset, Record};
 use crate::Result;
 use crate::error::Error;
-use crate::manifest::{Class, Labels, Mix, MixPart, Target};
+use crate::manifest::{Class, Labels, Mix, MixPart, Target, Transfer};
 
 /// What must be known of a record for it to take part.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +23,14 @@ pub enum Wanted<'a> {
 }
 
 impl<'a> Wanted<'a> {
+    /// What a transfer's last stage learns.
+    pub fn of_transfer(transfer: &'a Transfer) -> Self {
+        match &*transfer.targets {
+            [] => Wanted::Classes(&transfer.classes, transfer.labels),
+            targets => Wanted::Targets(targets),
+        }
+    }
+
     /// The targets that are learned.
     pub(super) fn targets(self) -> &'a [Target] {
         match self {

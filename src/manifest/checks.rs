@@ -273,6 +273,7 @@ impl Checks<'_> {
         let manifest = self.manifest;
         let transfer = &manifest.transfer;
         if let Some(source) = manifest.sources.get(&transfer.source)
+            && transfer.targets.is_empty()
             && !source.knows().classifies()
             && !self.are_classes_without_labels(&source.knows())
         {
@@ -305,8 +306,11 @@ impl Checks<'_> {
                 }
             }
         }
-        self.classes();
-        self.classes_elsewhere();
+        self.last_stage();
+        if transfer.targets.is_empty() {
+            self.classes();
+            self.classes_elsewhere();
+        }
         self.classifier("transfer", transfer);
     }
 
@@ -315,6 +319,7 @@ impl Checks<'_> {
         if self.places.is_written(&["classification"]) {
             let Pretraining { training, validation_share, test_share } = &self.manifest.classification;
             self.shares("classification", *validation_share, *test_share);
+            self.of_classes("classification", training);
             self.classifier("classification", training);
         }
     }
@@ -331,7 +336,8 @@ impl Checks<'_> {
 
     fn classifier(&mut self, stage: &str, training: &Transfer) {
         self.task(stage, training.task);
-        if training.label_smoothing > 0.0 && training.loss != TransferLoss::CrossEntropy {
+        let of_classes = training.targets.is_empty();
+        if of_classes && training.label_smoothing > 0.0 && training.loss != TransferLoss::CrossEntropy {
             let message = "label smoothing is defined for the loss `cross-entropy` alone; leave one of the two out";
             self.problem(&[stage, "label_smoothing"], message.into());
         }

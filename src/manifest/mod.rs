@@ -15,6 +15,7 @@ mod freeze;
 mod glob;
 mod graft;
 pub(crate) mod keys;
+mod last_stage;
 mod mixes;
 mod name_checks;
 mod path;
@@ -241,6 +242,7 @@ pub fn parse_all(path: &Path, text: &str, env: Env<'_>) -> std::result::Result<V
                 Err(own) => problems.extend(own),
             }
         }
+        problems.extend(last_stage::of_other_targets(&parsed.document, &base, &variants));
         if !problems.is_empty() {
             return Err(problems);
         }

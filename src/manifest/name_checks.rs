@@ -72,6 +72,11 @@ impl Checks<'_> {
     pub(super) fn targets_elsewhere(&mut self) {
         let Regression { evaluate_on, targets, .. } = &self.manifest.regression;
         let targets: Vec<Target> = targets.iter().flat_map(|targets| targets.list()).copied().collect();
+        self.know_one_of("regression", evaluate_on, &targets);
+    }
+
+    /// That the sources that the networks of a stage are evaluated on know one of their targets.
+    pub(super) fn know_one_of(&mut self, stage: &str, evaluate_on: &[String], targets: &[Target]) {
         for (index, name) in evaluate_on.iter().enumerate() {
             let Some(source) = self.manifest.sources.get(name) else { continue };
             let knows = source.knows();
@@ -85,12 +90,12 @@ impl Checks<'_> {
             };
             let names: Vec<&str> = targets.iter().map(|target| target.name()).collect();
             let message = format!("`{name}` knows none of the targets ({}){advice}", names.join(", "));
-            self.problem(&["regression", "evaluate_on", &index.to_string()], message);
+            self.problem(&[stage, "evaluate_on", &index.to_string()], message);
         }
     }
 
     /// That the source called `name` knows all of `names`, which are used at a place; the first that it does not know is told.
-    fn names(&mut self, at: &[&str], names: Vec<ConditionName>, name: &str, source: &dyn Source) {
+    pub(super) fn names(&mut self, at: &[&str], names: Vec<ConditionName>, name: &str, source: &dyn Source) {
         // What a setting decides may be known all the same, and what the kind does not know may be known by a setting.
         let (of_kind, own) = (source.kind().knows(), source.knows());
         let lacks = |wanted: &ConditionName| !is_known(&of_kind, *wanted) && !is_known(&own, *wanted);

@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::keys::{CLASSES, FOLD, TARGET, TARGETS};
+use super::last_stage::loss_of_last_stage;
 use super::task::{Task, classes_of_task, labels_of_task};
 use super::training::AUGMENTS;
-use super::{Augment, Class, Condition, EarlyStopping, GradientClipping, Optimizer, Schedule, Targets};
+use super::{Augment, Class, Condition, EarlyStopping, GradientClipping, Optimizer, Schedule, Target, Targets};
 use crate::declare::{Key, Names, Range, Table, Type, count, fraction, is_default, kinds, list_of, table, words};
 
 /// What keys of both stages mean.
@@ -129,6 +130,12 @@ table! {
         pub condition: Option<Condition> = none in Type::Condition, named "where", absent "all records",
             example "\"age >= 18 and not PACE\""
             => serde(default, rename = "where", skip_serializing_if = "Option::is_none");
+        /// What the last stage measures, in place of classes: one network with an output for each. It is a regression then, in
+        /// the units of these targets, and the epoch of the lowest mean absolute error of the validation records is kept (of
+        /// several targets the mean, each divided by the standard deviation of its training values). The source needs folds and
+        /// these targets, no labels.
+        pub targets: Vec<Target> = [] in TARGETS
+            => serde(default, skip_serializing_if = "Vec::is_empty");
         /// What is classified, in the words of PTB-XL's benchmark: it gives `classes` and `labels`, where these are not written.
         /// As there, records with none of the classes take no part, and the folds' defaults are its own. Sources that know PTB-XL's
         /// statements by a map (`cinc`, `sph`, tables with codes) have the same classes.
@@ -146,8 +153,10 @@ table! {
         pub epochs: usize = 30 in count(1.0, 1e6);
         /// Records per step.
         pub batch_size: usize = 32 in count(1.0, 65536.0);
-        /// The loss: of a softmax or of a sigmoid per class, as `labels` says. `class_weights` count in both kinds.
-        pub loss: TransferLoss = "cross-entropy" => serde(default, skip_serializing_if = "is_default");
+        /// The loss: of a softmax or of a sigmoid per class, as `labels` says. `class_weights` count in both kinds. With
+        /// `targets` that of a regression.
+        pub loss: TransferLoss = none, absent "`cross-entropy`, and `mae` with `targets`", example "\"focal\"",
+            derived loss_of_last_stage => serde(default, skip_serializing_if = "is_default");
         /// Share e by which targets are moved towards the uniform distribution (Szegedy 2016): of K classes with a
         /// softmax the right one gets 1 - e + e / K and the others e / K, as PyTorch has it, class weights included; with
         /// sigmoids a target t becomes (1 - e) t + e / 2. Only with the cross entropy.
@@ -200,7 +209,7 @@ words! {
 
 kinds! {
     /// Losses of the transfer stage: of a softmax where records have one class, of a sigmoid per class where
-    /// they have several.
+    /// they have several; of measured numbers where it has `targets`.
     #[derive(Copy)]
     #[serde(deny_unknown_fields, tag = "kind")]
     pub enum TransferLoss as "loss", default "cross-entropy" {
@@ -211,6 +220,16 @@ kinds! {
             /// The larger, the less counts what is right already; 0 is the cross entropy.
             gamma: f64 = 2.0 in Type::Number(Range::from_to(0.0, 100.0));
         };
+        /// Mean absolute error; with `targets`.
+        Mae = "mae";
+        /// Mean squared error; with `targets`.
+        Mse = "mse";
+        /// Huber's: a square for small errors, a line for large ones; with `targets`.
+        Huber = "huber" {
+            /// Where the line starts.
+            delta: f64 = 1.0 in Type::Number(Range::above(0.0)),
+                unit "standard deviations of the target's training values";
+        };
     }
 }
 
@@ -218,6 +237,25 @@ kinds! {
 impl Default for TransferLoss {
     fn default() -> Self {
         TransferLoss::CrossEntropy
+    }
+}
+
+impl Transfer {
+    /// Outputs of its networks.
+    pub fn outputs(&self) -> usize {
+        if self.targets.is_empty() { self.classes.len() } else { self.targets.len() }
+    }
+}
+
+impl TransferLoss {
+    /// The regression loss that it is, if it is one.
+    pub fn of_numbers(self) -> Option<RegressionLoss> {
+        match self {
+            TransferLoss::CrossEntropy | TransferLoss::Focal { .. } => None,
+            TransferLoss::Mae => Some(RegressionLoss::Mae),
+            TransferLoss::Mse => Some(RegressionLoss::Mse),
+            TransferLoss::Huber { delta } => Some(RegressionLoss::Huber { delta }),
+        }
     }
 }
 
@@ -241,9 +279,9 @@ impl Pretraining {
             let (learning, regression) = (Transfer::KEYS, Regression::KEYS);
             let mut keys = [learning[0]; 15];
             let mut i = 0;
-            // The first five of the transfer are where its records come from.
+            // The first six of the transfer are where its records come from, and what is measured of them.
             while i < 13 {
-                keys[i] = learning[i + 5].inherited("as in [transfer]");
+                keys[i] = learning[i + 6].inherited("as in [transfer]");
                 i += 1;
             }
             keys[13] = regression[8].inherited("as in [regression]");

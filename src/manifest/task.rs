@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::last_stage::measures;
 use super::{Class, Labels};
 use crate::declare::words;
 use crate::ecg::{Label, superclass};
@@ -54,8 +55,11 @@ impl Task {
     }
 }
 
-/// The classes of a table's task, as JSON.
+/// The classes of a table's task, as JSON; none where numbers are measured in their place.
 pub(super) fn classes_of_task(table: &Map<String, Value>) -> Value {
+    if measures(table) {
+        return json!([]);
+    }
     json!(Task::of(table).classes())
 }
 

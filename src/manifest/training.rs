@@ -175,8 +175,8 @@ words! {
 }
 
 words! {
-    /// What early stopping watches: the loss is better where it is lower, the others where they are higher; they are
-    /// there for classifiers only.
+    /// What early stopping watches: the loss and `mae` are better where they are lower, the others, which are there for
+    /// classifiers only, where they are higher. Where `transfer.targets` are measured, `mae` is watched if nothing is said.
     pub enum StoppingMetric as "metric of the transfer stage" {
         /// the validation loss
         Loss = "loss",
@@ -186,6 +186,8 @@ words! {
         Accuracy = "accuracy",
         /// macro-averaged F1
         MacroF1 = "macro_f1",
+        /// mean absolute error, with `transfer.targets`
+        Mae = "mae",
     }
 }
 

@@ -4,11 +4,12 @@ use serde_json::{Value, json};
 
 use super::checks::Checks;
 use super::freeze::FreezeFaults;
+use super::last_stage::{self, can_be_last, measures};
 use super::read::Read;
 use super::task::{classes_of_task, labels_of_task};
 use super::*;
 use crate::declare::{Places, Problem, hint, list};
-use crate::source::{Knowledge, kinds_that};
+use crate::source::kinds_that;
 
 /// Fills in the defaults that depend on what is declared: the transfer source, the mixes,
 /// architectures and grafts of the trials, and what `classification` takes over.
@@ -16,9 +17,51 @@ pub(super) fn complete(read: &mut Read) {
     let names = |value: &Value| -> Vec<String> {
         value.as_object().map(|object| object.keys().cloned().collect()).unwrap_or_default()
     };
+    complete_source(read);
+    for (key, table) in [("mix", "mixes"), ("architecture", "architectures")] {
+        if read.json["trials"][key].is_null() {
+            read.json["trials"][key] = json!(names(&read.json[table]));
+        }
+    }
+    if read.json["trials"]["from"].is_null() {
+        let without_mix = read.json["trials"]["mix"].as_array().is_none_or(Vec::is_empty);
+        read.json["trials"]["from"] = if without_mix { json!([]) } else { json!([read.json["regression"]["targets"]]) };
+    }
+    let fusion = &mut read.json["trials"]["fusion"];
+    if fusion.is_string() {
+        *fusion = json!([fusion]);
+    }
+    complete_variants(read);
+    last_stage::complete(read);
+    let mut training = last_stage::as_classifier(&read.json["transfer"]);
+    last_stage::forget_labels(&mut read.json["transfer"]);
+    let mut pretraining = json!({});
+    for key in ["validation_share", "test_share"] {
+        let own = read.json["classification"][key].take();
+        pretraining[key] = if own.is_null() { read.json["regression"][key].clone() } else { own };
+    }
+    if let Some(own) = read.json["classification"].as_object_mut() {
+        // A task of its own has its own classes.
+        if !own["task"].is_null() {
+            for (key, of_task) in [("classes", classes_of_task(own)), ("labels", labels_of_task(own))] {
+                own.get_mut(key).filter(|value| value.is_null()).into_iter().for_each(|value| *value = of_task.clone());
+            }
+        }
+        for (key, own) in own.iter().filter(|(_, own)| !own.is_null()) {
+            training[key.as_str()] = own.clone();
+        }
+    }
+    pretraining["training"] = training;
+    read.json["classification"] = pretraining;
+    self_supervised::complete(&mut read.json);
+}
+
+/// The transfer source, where one alone can be it.
+fn complete_source(read: &mut Read) {
     if read.json["transfer"]["source"].is_null() {
         let sources = read.json["sources"].as_object();
-        let kinds = kinds_that(Knowledge::classifies);
+        let measures = read.json["transfer"].as_object().is_some_and(measures);
+        let kinds = kinds_that(|knows| can_be_last(knows, measures));
         let with_classes: Vec<String> = sources
             .into_iter()
             .flatten()
@@ -40,40 +83,6 @@ pub(super) fn complete(read: &mut Read) {
             read.places.mark_faulty(&["transfer".into(), "source".into()]);
         }
     }
-    for (key, table) in [("mix", "mixes"), ("architecture", "architectures")] {
-        if read.json["trials"][key].is_null() {
-            read.json["trials"][key] = json!(names(&read.json[table]));
-        }
-    }
-    if read.json["trials"]["from"].is_null() {
-        let without_mix = read.json["trials"]["mix"].as_array().is_none_or(Vec::is_empty);
-        read.json["trials"]["from"] = if without_mix { json!([]) } else { json!([read.json["regression"]["targets"]]) };
-    }
-    let fusion = &mut read.json["trials"]["fusion"];
-    if fusion.is_string() {
-        *fusion = json!([fusion]);
-    }
-    complete_variants(read);
-    let mut training = read.json["transfer"].clone();
-    let mut pretraining = json!({});
-    for key in ["validation_share", "test_share"] {
-        let own = read.json["classification"][key].take();
-        pretraining[key] = if own.is_null() { read.json["regression"][key].clone() } else { own };
-    }
-    if let Some(own) = read.json["classification"].as_object_mut() {
-        // A task of its own has its own classes.
-        if !own["task"].is_null() {
-            for (key, of_task) in [("classes", classes_of_task(own)), ("labels", labels_of_task(own))] {
-                own.get_mut(key).filter(|value| value.is_null()).into_iter().for_each(|value| *value = of_task.clone());
-            }
-        }
-        for (key, own) in own.iter().filter(|(_, own)| !own.is_null()) {
-            training[key.as_str()] = own.clone();
-        }
-    }
-    pretraining["training"] = training;
-    read.json["classification"] = pretraining;
-    self_supervised::complete(&mut read.json);
 }
 
 /// The variants of the trials, and their folds.

@@ -53,7 +53,7 @@ pub struct Manifest {
     pub contrastive: Contrastive,
     /// Weights from elsewhere, by name.
     pub weights: BTreeMap<String, WeightsFile>,
-    /// Stage 2: transfer to classification.
+    /// Stage 2: transfer to classification, or to a regression.
     pub transfer: Transfer,
     /// How numbers are made.
     pub compute: Compute,

@@ -77,6 +77,11 @@ pub(super) fn with_settings<'t>(
         let place = table.and_then(|table| table.get_key_value(*key)).map_or(0..0, |(key, _)| key.span());
         let steps: Vec<&str> = key.split('.').map(str::trim).collect();
         let fault = |message: String| vec![Problem { span: place.clone(), message }];
+        if steps == ["transfer", "targets"] {
+            return Err(fault(
+                "errors of other targets are not compared, so that a search varies no `transfer.targets`".into(),
+            ));
+        }
         if NOT_OVERRIDDEN.contains(&steps[0]) || steps[0] == "search" {
             return Err(fault(format!("`{}` is nothing that a search varies", steps[0])));
         }

@@ -10,6 +10,7 @@
 
 pub mod decision;
 mod median;
+mod moments;
 mod named;
 mod planned;
 mod predictions;

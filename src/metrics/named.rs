@@ -2,10 +2,12 @@
 
 use std::fmt;
 
+use super::registry::error::MeanAbsoluteError;
 use super::{
-    ClassifierMetric, Direction, Metric, Over, Predictions, RegressionMetric, Rests, Tests, classifier_metric,
+    ClassifierMetric, Direction, Metric, Over, Predictions, RegressionMetric, Rests, Tests, Unit, classifier_metric,
     classifier_metrics, regression_metrics,
 };
+use crate::ecg::Measurement;
 use crate::manifest::{Labels, Subset};
 use crate::statistics;
 use crate::statistics::bootstrap::Measure;
@@ -18,6 +20,7 @@ pub const LOSS: &str = "loss";
 
 /// A metric of the test records: `macro_auc`; `auc:MI`, of a class; `mae:hr`, of the networks that were grafted. Or of the
 /// records that trained or validated the network that was kept: `train:macro_auc`, `validation:auc:MI`, `train:loss`.
+/// Where the last stage measures, `mae:hr` is of it, and not of what was grafted.
 ///
 /// The store may have metrics of other versions, which are shown as what they are called.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,6 +31,8 @@ pub struct NamedMetric {
     pub name: String,
     /// The class, or the target, it is of.
     pub of: Option<String>,
+    /// Of measured numbers: whether the last stage measured them, rather than networks that were grafted into it.
+    pub of_last: bool,
 }
 
 /// What a name stands for.
@@ -43,14 +48,14 @@ impl NamedMetric {
         let split = text.split_once(':').and_then(|(split, rest)| Some((split.parse().ok()?, rest)));
         let (split, text) = split.unwrap_or((Subset::Test, text));
         match text.split_once(':') {
-            Some((name, of)) => Self { split, name: name.to_owned(), of: Some(of.to_owned()) },
-            None => Self { split, name: text.to_owned(), of: None },
+            Some((name, of)) => Self { split, name: name.to_owned(), of: Some(of.to_owned()), of_last: false },
+            None => Self { split, name: text.to_owned(), of: None, of_last: false },
         }
     }
 
     /// A metric of the test records.
     fn tested(name: String, of: Option<&str>) -> Self {
-        Self { split: Subset::Test, name, of: of.map(str::to_owned) }
+        Self { split: Subset::Test, name, of: of.map(str::to_owned), of_last: false }
     }
 
     /// Every metric of class probabilities as it is written: `macro_auc`, `auc:CLASS`.
@@ -106,9 +111,13 @@ impl NamedMetric {
     /// says what the numbers of all columns are of: `test macro AUC`. So does one of other records: `train accuracy`.
     pub fn heading(&self) -> String {
         let own = self.own_heading();
-        let own = if self.is_mean_auc() || self.split != Subset::Test { format!("{} {own}", self.split) } else { own };
+        let says = self.is_mean_auc() || self.is_mean_error() || self.split != Subset::Test;
+        let own = if says { format!("{} {own}", self.split) } else { own };
         match &self.of {
             None => own,
+            Some(of) if self.of_last => {
+                format!("{own} of {of}{}", self.unit().map_or_else(String::new, |unit| format!(", {unit}")))
+            }
             Some(of) if self.is_of_grafts() => format!("{own} of {of}"),
             Some(of) => format!("{own} {of}"),
         }
@@ -124,13 +133,15 @@ impl NamedMetric {
 
     /// As it is called in a sentence.
     pub fn in_text(&self) -> String {
-        let says = self.is_mean_auc() || self.split != Subset::Test;
+        let says = self.is_mean_auc() || self.is_mean_error() || self.split != Subset::Test;
         if says { self.heading() } else { format!("{} {}", self.split, self.heading()) }
     }
 
     /// What its differences are called: `Δ AUC`.
     pub fn difference(&self) -> String {
-        format!("Δ {}", if self.is_mean_auc() { self.short_heading() } else { self.heading() })
+        let of_test = self.is_mean_error() && self.split == Subset::Test;
+        let heading = if self.is_mean_auc() { self.short_heading() } else { self.heading() };
+        format!("Δ {}", if of_test { heading.trim_start_matches("test ") } else { &heading })
     }
 
     /// The head of the column of its differences from a baseline.
@@ -141,6 +152,23 @@ impl NamedMetric {
     /// Whether it is the mean of the classes' AUC, by which networks are chosen if nothing else is said.
     pub fn is_mean_auc(&self) -> bool {
         *self == Self::overall(&super::registry::Auc)
+    }
+
+    /// The mean absolute error of a target that the last stage measures.
+    pub fn mean_error(target: &str) -> Self {
+        Self { of_last: true, ..Self::tested(MeanAbsoluteError.name().to_owned(), Some(target)) }
+    }
+
+    /// Whether it is that of some target, by which networks are chosen that measure in the last stage.
+    fn is_mean_error(&self) -> bool {
+        self.of_last && self.name == MeanAbsoluteError.name()
+    }
+
+    /// What it is counted in, where the last stage measures it: `ms`.
+    pub fn unit(&self) -> Option<&'static str> {
+        let of = self.of.as_deref().filter(|_| self.of_last)?;
+        self.metric().filter(|metric| metric.unit() == Unit::OfTarget)?;
+        Some(Measurement::named(of, "").unit()).filter(|unit| !unit.is_empty())
     }
 
     /// What its columns for machines are called: `auc_MI`, `train_auc_MI`.
@@ -162,6 +190,11 @@ impl NamedMetric {
 
     /// Whether networks have it before they are grafted, so that there is no difference from a baseline.
     pub fn is_of_grafts(&self) -> bool {
+        !self.of_last && self.is_of_numbers()
+    }
+
+    /// Whether it is of measured numbers.
+    pub fn is_of_numbers(&self) -> bool {
         matches!(self.known(), Some(Known::Regression(_)))
     }
 
@@ -193,7 +226,7 @@ impl NamedMetric {
         }
         let class = self.of.as_deref();
         match self.known() {
-            Some(Known::Regression(_)) => None,
+            Some(Known::Regression(_)) => self.of_last.then_some(statistics::Rests::With(class)),
             None => Some(statistics::Rests::Both(class)),
             Some(Known::Classifier(metric)) => Some(match metric.rests() {
                 Rests::Records => statistics::Rests::Records,
@@ -228,6 +261,26 @@ impl NamedMetric {
     /// The same, made ready to be resampled.
     pub fn measure<C: AsRef<str>>(&self, predictions: &Predictions, classes: &[C]) -> Option<Box<dyn Measure>> {
         predictions.measure(self.classifier().filter(|_| self.split == Subset::Test)?, self.place(classes)?)
+    }
+
+    /// The metric of what the last stage measured beside the `truth`, (records, targets), made ready to be resampled; `known`
+    /// says which values are.
+    pub fn measured(
+        &self,
+        (truth, known): (&[f64], &[bool]),
+        said: &[f64],
+        targets: &[String],
+    ) -> Option<Box<dyn Measure>> {
+        let Some(Known::Regression(metric)) = self.known().filter(|_| self.of_last && self.split == Subset::Test)
+        else {
+            return None;
+        };
+        let place = self.place(targets)??;
+        let width = targets.len();
+        let column = (place..truth.len()).step_by(width);
+        let pairs =
+            column.map(|at| known.get(at).filter(|known| **known).and_then(|_| Some((truth[at], *said.get(at)?))));
+        metric.measure(pairs.collect())
     }
 
     /// The place of the class it is of, if it is of one; `None` where there is no such class.

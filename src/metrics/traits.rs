@@ -76,6 +76,10 @@ pub trait ClassifierMetric: Metric {
 pub trait RegressionMetric: Metric {
     /// The number; `None` where it is not defined. Both slices have the same records, at least one.
     fn compute(&self, truth: &[f64], measured: &[f64]) -> Option<f64>;
+
+    /// The same number, made ready to be had on any weighting of the records: of each its true and its measured value, where
+    /// the former is known. `None` where none is.
+    fn measure(&self, pairs: Vec<Option<(f64, f64)>>) -> Option<Box<dyn Measure>>;
 }
 
 /// What a metric is counted in.

@@ -72,6 +72,11 @@ impl Stage {
         };
         settings["label_fraction"] = json!(label_fraction);
         settings["transfer"] = json!(identity::transfer_settings(&manifest.transfer, !grafts.is_empty()));
+        let targets = &manifest.transfer.targets;
+        if !targets.is_empty() {
+            // For readers: no result depends on it.
+            settings["units"] = targets.iter().map(|target| target.unit()).collect();
+        }
         if manifest.is_candidate {
             settings["untested"] = json!(true);
         }

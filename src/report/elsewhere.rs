@@ -17,12 +17,13 @@ use crate::words::number::{decimals, signed};
 const RECORDS: &str = "records";
 const EVALUATED: &str = "evaluated_records";
 
-/// The tables of an experiment, with their titles: of regressions, and of classifiers; those that have rows.
+/// The tables of an experiment, with their titles: of regressions, and of last stages; those that have rows.
 pub(super) fn sheets(comparison: &Comparison, experiment: &Experiment) -> Vec<(String, Sheet)> {
     if !is_shown(comparison) {
         return Vec::new();
     }
-    let all = [("regressions", regressions(experiment)), ("classifiers", classifiers(comparison, experiment))];
+    let what = if comparison.targets.is_empty() { "classifiers" } else { "last stages" };
+    let all = [("regressions", regressions(experiment)), (what, last_stages(comparison, experiment))];
     let titled = |(what, sheet)| (format!("{}: {what} on records that taught them nothing", experiment.name), sheet);
     all.map(titled).into_iter().filter(|(_, sheet)| !sheet.rows.is_empty()).collect()
 }
@@ -78,7 +79,7 @@ fn regressions(experiment: &Experiment) -> Sheet {
     let mut rows: Vec<(&str, Vec<Cell>)> = Vec::new();
     for one in of_kind(experiment, TaskKind::Regression) {
         for target in one.subjects() {
-            let unit = Target::BUILT_IN.into_iter().find(|known| known.name() == target).map(|known| known.unit());
+            let unit = Some(Target::named(target, "").unit()).filter(|unit| !unit.is_empty());
             let network = &one.network;
             let name = if network.what == target {
                 network.architecture.clone()
@@ -120,8 +121,9 @@ fn beside_median(one: &Elsewhere, target: &str) -> String {
 }
 
 /// A row for each arm and source.
-fn classifiers(comparison: &Comparison, experiment: &Experiment) -> Sheet {
-    let metrics: Vec<&NamedMetric> = comparison.metrics.iter().filter(|metric| !metric.is_of_grafts()).collect();
+fn last_stages(comparison: &Comparison, experiment: &Experiment) -> Sheet {
+    let is_of_last = |metric: &&NamedMetric| !metric.is_of_grafts();
+    let metrics: Vec<&NamedMetric> = comparison.metrics.iter().filter(is_of_last).collect();
     let variants = of_kind(experiment, TaskKind::Transfer).any(|one| one.network.variant.is_some());
     let mut heads: Vec<Head> = Key::usual(std::iter::empty()).iter().map(|key| left(key.heading())).collect();
     if variants {

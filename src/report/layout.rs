@@ -80,12 +80,14 @@ fn text(table: &Table, columns: usize) -> String {
     lines.collect()
 }
 
-/// The table with what is best (`*`) in bold, and what is significant (`†`) in green, or red where it is negative.
-pub(crate) fn coloured(table: &str) -> String {
+/// The table with what is best (`*`) in bold, and what is significant (`†`) in green, or red where it is negative; the other way
+/// round where differences are of errors.
+pub(crate) fn coloured(table: &str, of_errors: bool) -> String {
+    let [below, above] = if of_errors { ["32", "31"] } else { ["31", "32"] };
     let cell = |cell: &str| {
         let style = match cell.trim_start() {
-            text if text.ends_with('†') && text.starts_with('-') => "31",
-            text if text.ends_with('†') => "32",
+            text if text.ends_with('†') && text.starts_with('-') => below,
+            text if text.ends_with('†') => above,
             text if text.ends_with('*') => "1",
             _ => return cell.to_owned(),
         };

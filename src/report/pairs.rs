@@ -138,7 +138,7 @@ pub(super) fn rows(comparison: &Comparison) -> impl Iterator<Item = Row> {
 
 /// The names of the columns.
 pub(super) fn columns() -> Vec<String> {
-    let metric = NamedMetric { split: Subset::Test, name: String::new(), of: None };
+    let metric = NamedMetric { split: Subset::Test, name: String::new(), of: None, of_last: false };
     let pair = Pair { comparison: None, metric, arm: Arm::default(), against: Arm::default() };
     row("", None, &pair).into_iter().map(|(name, _)| name).collect()
 }

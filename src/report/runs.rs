@@ -8,6 +8,7 @@ use super::ListFormat;
 use super::format::{NONE, json};
 use super::layout::{self, fitting, squeezed};
 use crate::compare::{ArmName, select};
+use crate::ecg::Measurement;
 use crate::manifest::glob_matches;
 use crate::store::{Run, StageStatus};
 use crate::words::csv;
@@ -90,19 +91,25 @@ fn table(runs: &[&Run], columns: Option<usize>) -> String {
 }
 
 fn built(runs: &[&Run], experiment: bool, times: bool) -> comfy_table::Table {
+    let measures = |run: &&&Run| !run.test_errors.is_empty();
+    let judged = match runs.iter().filter(measures).count() {
+        0 => "macro AUC",
+        all if all == runs.iter().filter(|run| run.judged().is_some()).count() => "MAE",
+        _ => "macro AUC or MAE",
+    };
     let heads = [
         ("run", true),
         ("experiment", experiment),
         ("arm", true),
         ("seed", true),
         ("status", true),
-        ("macro AUC", true),
+        (judged, true),
         ("time", times),
         ("finished (UTC)", times),
     ];
     let chosen = |(head, shown): (&'static str, bool)| shown.then_some(head);
     let chosen: Vec<&str> = heads.into_iter().filter_map(chosen).collect();
-    let mut table = layout::table(&chosen, &["seed", "macro AUC", "time"], false);
+    let mut table = layout::table(&chosen, &["seed", judged, "time"], false);
     for run in runs {
         let none = || NONE.to_owned();
         let time = run.wall_s.and_then(|wall| std::time::Duration::try_from_secs_f64(wall).ok());
@@ -112,7 +119,7 @@ fn built(runs: &[&Run], experiment: bool, times: bool) -> comfy_table::Table {
             ArmName::from(*run).short(),
             run.seed.to_string(),
             run.status.to_string(),
-            run.test_macro_auc.map_or_else(none, |auc| decimals(auc, 3)),
+            judged_by(run).unwrap_or_else(none),
             time.map_or_else(none, duration),
             run.finished_at.as_deref().map_or_else(none, minute),
         ];
@@ -121,9 +128,20 @@ fn built(runs: &[&Run], experiment: bool, times: bool) -> comfy_table::Table {
     table
 }
 
+/// What a run is judged by: `0.912`, its macro AUC, or `12.3 ms`, its errors.
+pub(super) fn judged_by(run: &Run) -> Option<String> {
+    let error = |(target, mae): &(Measurement, f64)| {
+        let name = if run.test_errors.len() > 1 { format!("{} ", target.name()) } else { String::new() };
+        format!("{name}{} {}", decimals(*mae, 1), target.unit()).trim_end().to_owned()
+    };
+    let errors: Vec<String> = run.test_errors.iter().map(error).collect();
+    run.test_macro_auc.map(|auc| decimals(auc, 3)).or_else(|| (!errors.is_empty()).then(|| errors.join(", ")))
+}
+
 /// A run in a line or two.
 fn item(run: &Run, columns: Option<usize>) -> String {
-    let auc = run.test_macro_auc.map(|auc| format!(", macro AUC {}", decimals(auc, 3))).unwrap_or_default();
+    let what = if run.test_macro_auc.is_some() { "macro AUC" } else { "MAE" };
+    let auc = judged_by(run).map(|value| format!(", {what} {value}")).unwrap_or_default();
     let text = format!("{}, {}, seed {}", run.experiment, ArmName::from(run).short(), run.seed);
     format!("{} {}{auc}\n{}", short(run), run.status, indented(&text, columns))
 }
@@ -175,6 +193,8 @@ struct Row<'a> {
     manifest_sha256: &'a str,
     data_fingerprint: &'a str,
     frozen_at_best: Option<bool>,
+    /// Of the first target that its last stage measures.
+    test_mae: Option<f64>,
 }
 
 impl<'a> From<&'a Run> for Row<'a> {
@@ -202,6 +222,7 @@ impl<'a> From<&'a Run> for Row<'a> {
             manifest_sha256: &run.manifest_sha256,
             data_fingerprint: &run.data_fingerprint,
             frozen_at_best: run.frozen_at_best,
+            test_mae: run.test_errors.first().map(|(_, mae)| *mae),
         }
     }
 }

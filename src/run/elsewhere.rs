@@ -192,7 +192,7 @@ fn evaluated<D: Backend>(device: &D, shared: &Shared<'_>, task: &Task<'_>, known
     let dataset = datasets.get(source).ok_or_else(|| Error::internal(format!("source {source} is not loaded")))?;
     let wanted = match &stage.kind {
         StageKind::Regression { targets, .. } => Wanted::Targets(targets.list()),
-        _ => Wanted::Classes(&manifest.transfer.classes, manifest.transfer.labels),
+        _ => Wanted::of_transfer(&manifest.transfer),
     };
     let (picks, left_out) = unseen(dataset, source, wanted, taught);
     let mut found = Evaluated::default();
@@ -207,6 +207,10 @@ fn evaluated<D: Backend>(device: &D, shared: &Shared<'_>, task: &Task<'_>, known
     match &stage.kind {
         StageKind::Regression { targets, .. } => {
             let measured = elsewhere.measured(&mut network, targets.list(), &Watcher)?;
+            take_measured(&mut found, measured, medians)?;
+        }
+        _ if !manifest.transfer.targets.is_empty() => {
+            let measured = elsewhere.measured(&mut network, &manifest.transfer.targets, &Watcher)?;
             take_measured(&mut found, measured, medians)?;
         }
         _ => {

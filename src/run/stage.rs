@@ -238,7 +238,7 @@ pub(super) fn trained<D: Backend>(
         StageKind::Contrastive { .. } => (manifest.contrastive.views.projection, one),
         // See `weights::bring`; the decoder is of no use to others.
         StageKind::Weights { .. } | StageKind::Masked { .. } => (1, one),
-        StageKind::Transfer { backbones, fusion, .. } => (manifest.transfer.classes.len(), (*backbones, *fusion)),
+        StageKind::Transfer { backbones, fusion, .. } => (manifest.transfer.outputs(), (*backbones, *fusion)),
     };
     let mut network = match &stage.kind {
         StageKind::Masked { .. } => Network::reconstructing(device, architecture, signal, random)?,

@@ -58,9 +58,22 @@ pub fn search(path: &Path, options: &Options, tell: &mut dyn FnMut(&str)) -> Res
             path.display()
         )));
     };
-    let metric = NamedMetric::parse(&search.metric);
+    let mut metric = NamedMetric::parse(&search.metric);
+    let measures = |of: &String| base.transfer.targets.iter().any(|target| target.name() == of);
+    // The last stage's own errors, where it measures.
+    metric.of_last = metric.is_of_numbers() && metric.of.as_ref().is_some_and(measures);
+    let classifies = base.transfer.targets.is_empty();
+    if !classifies && !metric.of_last {
+        let names: Vec<&str> = base.transfer.targets.iter().map(|target| target.name()).collect();
+        return Err(Error::user(format!(
+            "{}: search.metric: `{metric}` is no metric of a last stage that measures {}; write mae:{}, for example",
+            path.display(),
+            names.join(" and "),
+            names[0]
+        )));
+    }
     let known = NamedMetric::of_classifiers().into_iter().any(|(of, _)| of.name == metric.name);
-    if !known || metric.is_of_grafts() {
+    if classifies && (!known || metric.is_of_grafts()) {
         let hint =
             manifest::choices(&metric.name, NamedMetric::of_classifiers().iter().map(|(of, _)| of.name.as_str()));
         return Err(Error::user(format!("{}: search.metric: no metric is called `{metric}`{hint}", path.display())));

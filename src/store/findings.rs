@@ -102,7 +102,13 @@ fn regression_predictions(connection: &Connection, id: &str, outcome: &Outcome) 
         "INSERT INTO regression_prediction (stage_id, target, source, record_id, patient, truth, measured)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?;
+    // Whose records a last stage measures is kept as of those that one classifies.
+    let mut whose = connection.prepare(
+        "INSERT OR IGNORE INTO patient (data_fingerprint, record_id, patient)
+         SELECT data_fingerprint, ?2, ?3 FROM stage WHERE stage_id = ?1 AND kind = 'transfer'",
+    )?;
     for value in &outcome.measured {
+        whose.execute(params![id, value.record_id, value.patient])?;
         insert.execute(params![
             id,
             value.target,
@@ -149,12 +155,14 @@ fn predictions(connection: &Connection, id: &str, outcome: &Outcome) -> rusqlite
     Ok(())
 }
 
-/// What is known of those whose records a classifier was tested on.
+/// What is known of those whose records a classifier, or a last stage that measures, was tested on.
 fn facts(connection: &Connection, id: &str, outcome: &Outcome) -> rusqlite::Result<()> {
-    let Some(members) = outcome.members.as_ref().filter(|_| !outcome.predictions.is_empty()) else { return Ok(()) };
+    let is_tested = !(outcome.predictions.is_empty() && outcome.measured.is_empty());
+    let Some(members) = outcome.members.as_ref().filter(|_| is_tested) else { return Ok(()) };
     let mut update = connection.prepare(
         "UPDATE patient SET sex = ?3, age = ?4, site = ?5
-         WHERE record_id = ?2 AND data_fingerprint = (SELECT data_fingerprint FROM stage WHERE stage_id = ?1)",
+         WHERE record_id = ?2 AND data_fingerprint = (SELECT data_fingerprint FROM stage
+                                                      WHERE stage_id = ?1 AND kind IN ('transfer', 'classification'))",
     )?;
     for pick in &members.picks[Subset::Test as usize] {
         let record = members.datasets.get(&*pick.source).and_then(|dataset| dataset.records.get(pick.record));

@@ -23,7 +23,7 @@ impl Store {
     /// # Errors
     /// Where the store cannot be read.
     pub fn metric(&self, found: Found, metric: &NamedMetric) -> Result<HashMap<String, f64>> {
-        let NamedMetric { split, name, of } = metric;
+        let NamedMetric { split, name, of, .. } = metric;
         let column = regression_metrics().map(Metric::name).find(|known| *known == name).unwrap_or("mae");
         let sql = match found {
             Found::Scores => "SELECT stage_id, value FROM score WHERE split = ?3 AND metric = ?1 AND class = ?2
@@ -49,10 +49,14 @@ impl Store {
     /// Where the store cannot be read.
     pub fn metric_of_medians(&self, metric: &NamedMetric) -> Result<HashMap<String, f64>> {
         const OF_CONSTANTS: [&str; 3] = ["mae", "rmse", "r2"];
-        let NamedMetric { split, name, of } = metric;
+        let NamedMetric { split, name, of, .. } = metric;
         let Some(column) = OF_CONSTANTS.into_iter().find(|known| known == name) else { return Ok(HashMap::new()) };
+        let from = match metric.of_last {
+            true => "FROM stage i JOIN median_score m ON m.stage_id = i.stage_id AND i.kind = 'transfer'",
+            false => "FROM stage_input i JOIN median_score m ON m.stage_id = i.input_id",
+        };
         let sql = format!(
-            "SELECT i.stage_id, avg(m.{column}) AS value FROM stage_input i JOIN median_score m ON m.stage_id = i.input_id
+            "SELECT i.stage_id, avg(m.{column}) AS value {from}
              WHERE m.split = ?2 AND m.target = ?1 AND m.{column} IS NOT NULL GROUP BY i.stage_id"
         );
         self.read(|connection| {
@@ -79,12 +83,13 @@ impl Store {
             for name in select.query_map([], |row| row.get::<_, String>("name"))? {
                 metrics.insert(name?, Found::Scores);
             }
-            let mut select = connection.prepare("SELECT DISTINCT split, target FROM regression_score")?;
+            let mut select = connection.prepare("SELECT DISTINCT g.split AS split, g.target AS target FROM regression_score g JOIN stage s USING (stage_id)
+                 WHERE s.kind <> 'transfer'")?;
             let found = select.query_map([], |row| Ok((row.get::<_, Subset>("split")?, row.get("target")?)))?;
             for found in found {
                 let (split, target): (_, String) = found?;
                 for name in regression_metrics().map(Metric::name) {
-                    let metric = NamedMetric { split, name: name.to_owned(), of: Some(target.clone()) };
+                    let metric = NamedMetric { split, name: name.to_owned(), of: Some(target.clone()), of_last: false };
                     metrics.insert(metric.to_string(), Found::Regression);
                 }
             }

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use rusqlite::{CachedStatement, Connection, OptionalExtension};
 use serde_json::Value;
 
+use super::measured::{measured, targets_of};
 use super::rows::{self, TableRow};
 use super::{PredictedClass, StageStatus, Store};
 use crate::Result;
@@ -49,9 +50,12 @@ pub struct TestPredictions {
     pub patients_known: bool,
     /// What is known of whom each record is of; nothing is where there are fewer of these.
     pub facts: Vec<Facts>,
-    /// Which record has which class: (records, classes), record by record.
+    /// Which record has which class: (records, classes), record by record. Of measured numbers, whose targets stand for
+    /// classes: whether the true value is known.
     pub truth: Vec<bool>,
-    /// Stage ids and their probabilities, like `truth`.
+    /// Of measured numbers: the true values, like `truth`, 0 where one is not known.
+    pub numbers: Option<Vec<f64>>,
+    /// Stage ids and their probabilities, or what they measured, like `truth`.
     pub stages: Vec<(String, Vec<f64>)>,
 }
 
@@ -85,6 +89,10 @@ impl TestPredictions {
             patients_known: self.patients_known,
             facts: kept.iter().filter_map(|&record| self.facts.get(record).cloned()).collect(),
             truth: kept.iter().flat_map(|record| self.truth[of_classes(record)].iter().copied()).collect(),
+            numbers: self
+                .numbers
+                .as_ref()
+                .map(|all| kept.iter().flat_map(|record| all[of_classes(record)].to_vec()).collect()),
             stages: self.stages.iter().map(said).collect(),
         })
     }
@@ -191,7 +199,13 @@ impl Store {
             let mut reader = Reader::new(connection)?;
             let mut sets: Vec<(String, TestPredictions)> = Vec::new();
             for stage in stages {
-                let Some(Tested { labels, classes, fingerprint }) = tested(connection, stage)? else { continue };
+                let Some(Tested { labels, classes, targets, fingerprint }) = tested(connection, stage)? else {
+                    continue;
+                };
+                if !targets.is_empty() {
+                    add_measured(connection, &mut sets, (stage, fingerprint), targets)?;
+                    continue;
+                }
                 let known = sets.iter_mut().find_map(|(of, set)| {
                     let same = *of == fingerprint && set.labels == labels && set.classes == classes;
                     let read = same.then(|| read(&mut reader, stage, labels, &classes, Some(&*set)));
@@ -218,6 +232,7 @@ impl Store {
                                 patients_known,
                                 facts,
                                 truth,
+                                numbers: None,
                                 stages,
                             },
                         ));
@@ -229,10 +244,31 @@ impl Store {
     }
 }
 
+/// Adds what a transfer measured to that of the others of the same records, or as a set of its own.
+fn add_measured(
+    connection: &Connection,
+    sets: &mut Vec<(String, TestPredictions)>,
+    (stage, fingerprint): (&str, String),
+    targets: Vec<String>,
+) -> rusqlite::Result<()> {
+    let Some(found) = measured(connection, stage, &targets)? else { return Ok(()) };
+    let known = sets.iter_mut().find(|(of, set)| *of == fingerprint && set.classes == targets && found.is_of(set));
+    match known {
+        Some((_, set)) => set.stages.push(found.said(stage)),
+        None => {
+            let set = found.set(connection, (stage, &fingerprint), targets)?;
+            sets.push((fingerprint, set));
+        }
+    }
+    Ok(())
+}
+
 /// What a transfer stage was tested on, by its settings.
 struct Tested {
     labels: Labels,
     classes: Vec<String>,
+    /// What it measures, where it does not classify.
+    targets: Vec<String>,
     fingerprint: String,
 }
 
@@ -240,14 +276,16 @@ struct Tested {
 fn tested(connection: &Connection, stage: &str) -> rusqlite::Result<Option<Tested>> {
     let mut select = connection.prepare_cached(
         "SELECT json_extract(settings, '$.transfer.labels') AS labels,
-                json_extract(settings, '$.transfer.classes') AS classes, data_fingerprint
+                json_extract(settings, '$.transfer.classes') AS classes,
+                json_extract(settings, '$.transfer.targets') AS targets, data_fingerprint
          FROM stage WHERE stage_id = ?1 AND status = ?2",
     )?;
     let found = select.query_row((stage, StageStatus::Done), |row| {
         let (said, classes): (String, String) = (row.get("labels")?, row.get("classes")?);
         let labels = labels(&said.into()).unwrap_or(Labels::Single);
         let classes = serde_json::from_str(&classes).map(|said| class_names(&said)).unwrap_or_default();
-        Ok(Tested { labels, classes, fingerprint: row.get("data_fingerprint")? })
+        let targets = targets_of(row.get("targets")?);
+        Ok(Tested { labels, classes, targets, fingerprint: row.get("data_fingerprint")? })
     });
     found.optional()
 }
@@ -338,7 +376,7 @@ impl Read {
 
 /// Whose each record is, whether that is known of all, and what is known of whom it is; a record of its own where it is
 /// not.
-fn patients(
+pub(super) fn patients(
     connection: &Connection,
     fingerprint: &str,
     records: &[String],

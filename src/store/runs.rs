@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use super::rows::{self, TableRow};
 use super::{
     ClassScore, MeasuredSource, MeasuredTarget, MixPartDetail, Run, StageRow, Store, StoredManifest, composition,
-    scores,
+    measured, scores,
 };
 use crate::Result;
 use crate::data::tells_of_left_out;
@@ -20,6 +20,8 @@ pub struct TestSet {
     pub records: usize,
     /// The classes in the order of the manifest.
     pub classes: Vec<TestClass>,
+    /// What is measured in place of classes, and how many records know it.
+    pub targets: Vec<TestClass>,
     /// How many records of which sources its stages left out, as they could not be read or a list names them: sentences.
     pub left_out: Vec<String>,
     /// Variants that were tested on others, where there are any: this is that of the first.
@@ -74,7 +76,7 @@ impl Store {
     /// Where the store cannot be read.
     pub fn runs(&self) -> Result<Vec<Run>> {
         let sql = format!("SELECT {} FROM runs WHERE current = 1 ORDER BY experiment, position", Run::select());
-        self.read(|connection| rows::all(&mut connection.prepare(&sql)?, []))
+        self.read(|connection| measured::with_errors(connection, rows::all(&mut connection.prepare(&sql)?, [])?))
     }
 
     /// A run with all that made it.
@@ -121,6 +123,7 @@ impl Store {
                     }
                 }
             }
+            folds.extend(measured::test_sets(connection)?);
             let mut sets = by_experiment(folds);
             for (experiment, set) in &mut sets {
                 set.left_out = left_out(connection, experiment)?;
@@ -137,7 +140,8 @@ impl Store {
         let wanted = prefix.to_ascii_lowercase();
         let found: Vec<Run> = self.read(|connection| {
             let begins = "WHERE substr(run_id, 1, length(?1)) = ?1 ORDER BY run_id LIMIT 9";
-            rows::all(&mut connection.prepare(&format!("SELECT {} FROM runs {begins}", Run::select()))?, [&wanted])
+            let sql = format!("SELECT {} FROM runs {begins}", Run::select());
+            measured::with_errors(connection, rows::all(&mut connection.prepare(&sql)?, [&wanted])?)
         })?;
         let mut found = found.into_iter();
         let run = match (found.next(), found.next()) {
@@ -180,7 +184,7 @@ fn by_experiment(folds: Vec<(String, Option<String>, Option<u8>, TestSet)>) -> B
     for (experiment, variant, set) in variants {
         match sets.get_mut(&experiment) {
             None => drop(sets.insert(experiment, set)),
-            Some(first) if first.records == set.records && first.classes == set.classes => {}
+            Some(first) if first.is_like(&set) => {}
             Some(first) => first.other_variants.extend(variant),
         }
     }
@@ -191,15 +195,22 @@ impl TestSet {
     /// Adds the records of another fold.
     fn add(&mut self, other: TestSet) {
         self.records += other.records;
-        for class in other.classes {
-            match self.classes.iter_mut().find(|known| known.name == class.name) {
-                Some(known) => {
-                    known.positives += class.positives;
-                    known.has_auc &= class.has_auc;
+        for (all, of) in [(&mut self.classes, other.classes), (&mut self.targets, other.targets)] {
+            for class in of {
+                match all.iter_mut().find(|known| known.name == class.name) {
+                    Some(known) => {
+                        known.positives += class.positives;
+                        known.has_auc &= class.has_auc;
+                    }
+                    None => all.push(class),
                 }
-                None => self.classes.push(class),
             }
         }
+    }
+
+    /// Whether it has the numbers of another.
+    fn is_like(&self, other: &TestSet) -> bool {
+        self.records == other.records && self.classes == other.classes && self.targets == other.targets
     }
 }
 

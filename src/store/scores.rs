@@ -39,13 +39,17 @@ impl Store {
         })
     }
 
-    /// A metric of a classifier on its validation records, at the epoch that is kept; `None` where it is not defined, or the
+    /// A metric of a classifier, or of a last stage that measures, on its validation records, at the epoch that is kept; `None` where it is not defined, or the
     /// stage is not done.
     ///
     /// # Errors
     /// Where the store cannot be read.
     pub fn validation_score(&self, stage: &str, metric: &NamedMetric) -> Result<Option<f64>> {
         let class = metric.of.as_deref().unwrap_or_default();
+        if metric.of_last {
+            let of_validation = NamedMetric { split: Subset::Validation, ..metric.clone() };
+            return Ok(self.last_errors(&of_validation)?.remove(stage));
+        }
         self.read(|connection| {
             let mut select = connection.prepare_cached(
                 "SELECT value FROM score JOIN stage USING (stage_id)

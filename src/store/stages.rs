@@ -25,7 +25,7 @@ pub struct TrainedStages {
     pub by_id: BTreeMap<String, StageRow>,
     /// The ids of the stages that a transfer's network was grafted from, in order, by the id of the transfer.
     pub grafts: BTreeMap<String, Vec<String>>,
-    /// The test errors of the regressions, by target, by the id of the stage.
+    /// The test errors of the regressions, last stages that measure among them, by target, by the id of the stage.
     pub test_errors: BTreeMap<String, Vec<MeasuredTarget>>,
     /// Metrics of all classes on the training records, by name, by the id of the stage.
     pub train_scores: BTreeMap<String, BTreeMap<String, f64>>,
@@ -118,7 +118,7 @@ impl Store {
                 MeasuredTarget::select()
             ))?;
             let mut test_errors = BTreeMap::new();
-            for stage in stages.iter().filter(|stage| stage.kind == TaskKind::Regression) {
+            for stage in stages.iter().filter(|stage| matches!(stage.kind, TaskKind::Regression | TaskKind::Transfer)) {
                 test_errors.insert(stage.stage_id.clone(), rows::all(&mut select, [&stage.stage_id])?);
             }
             let mut select = connection.prepare(

@@ -1,87 +1,22 @@
-//! Classifiers: stage 2, on grafted or fresh backbones, and those that are to be grafted.
+//! To tell classes: in the last stage, and in networks that are to be grafted.
 
 use std::collections::BTreeMap;
 
-use super::configuration::TrainingConfiguration;
 use super::curves::{Curve, ValidationMetrics};
 use super::labels::{ExampleLabels, picks, record};
 use super::objective::Objective;
-use super::task::{Task, train_task};
-use super::{Outcome, Prediction, Score, Trained, Training, Watch};
+use super::task::Task;
+use super::{Outcome, Prediction, Score};
 use crate::Result;
 use crate::data::{Datasets, Pick, Record, Split, Subset, classes_of};
 use crate::error::Error;
-use crate::manifest::{
-    Class, ClassWeights, Freeze, Fusion, GraftedPart, Labels, StoppingMetric, Transfer, TransferLoss,
-};
+use crate::manifest::{Class, ClassWeights, Labels, StoppingMetric, Transfer, TransferLoss};
 use crate::metrics::registry::{Accuracy, Auc, F1};
 use crate::metrics::{ClassifierMetric, Predictions};
-use crate::nn::Network;
-use crate::ops::Backend;
 use crate::ops::step::loss::Form;
 
-/// What a classifier starts from.
-#[derive(Debug)]
-pub struct Graft<'a, D: Backend> {
-    /// The networks whose backbones are grafted; none from scratch.
-    pub donors: &'a [Network<D>],
-    /// Backbones: as many as donors, or any number of fresh ones.
-    pub backbones: usize,
-    /// How the features of several are joined.
-    pub fusion: Fusion,
-    /// Which blocks hold still; `None` from scratch.
-    pub freeze: Option<&'a Freeze>,
-}
-
-impl<D: Backend> Graft<'_, D> {
-    /// Puts what `part` says of the donors into `network`.
-    fn into(&self, network: &mut Network<D>, part: GraftedPart) -> Result<()> {
-        for (number, donor) in self.donors.iter().enumerate() {
-            network.graft(number, donor);
-        }
-        match (part, self.donors) {
-            (GraftedPart::Hidden, [donor]) => network.graft_hidden(donor),
-            _ => Ok(()),
-        }
-    }
-}
-
-/// Trains a classifier as `settings` say, and tests the best epoch once, unless there is nobody to test it on.
-///
-/// # Errors
-/// Where no epoch could be chosen on the validation records, training fails or diverges, or the watch says stop.
-pub fn transfer<D: Backend>(
-    training: &Training<'_, D>,
-    settings: &Transfer,
-    graft: &Graft<'_, D>,
-    watch: &mut dyn Watch,
-) -> Result<Trained<D>> {
-    let Training { device, signal, architecture, randomness, split, datasets } = training;
-    let task = ClassificationTask::new(split, datasets, settings)?;
-    let no_freeze = Freeze::default();
-    let configuration = TrainingConfiguration {
-        epochs: settings.epochs,
-        batch_size: settings.batch_size,
-        optimizer: &settings.optimizer,
-        schedule: &settings.schedule,
-        clipping: settings.gradient_clipping.as_ref(),
-        early_stopping: settings.early_stopping.as_ref(),
-        objective: task.objective(),
-        freeze: graft.freeze.unwrap_or(&no_freeze),
-        curriculum: &split.epochs,
-        augment: &settings.augment,
-        sampling_rate: signal.sampling_rate,
-        randomness,
-    };
-    let (backbones, outputs) = ((graft.backbones, graft.fusion), settings.classes.len());
-    let random = &mut randomness.weights();
-    let mut network = Network::new(*device, architecture, signal.shape(), backbones, outputs, random)?;
-    graft.into(&mut network, settings.graft)?;
-    train_task(training, &task, &configuration, network, watch)
-}
-
 /// To tell classes, an output each.
-struct ClassificationTask<'a> {
+pub(super) struct ClassificationTask<'a> {
     split: &'a Split,
     datasets: &'a Datasets,
     settings: &'a Transfer,
@@ -92,7 +27,7 @@ struct ClassificationTask<'a> {
 impl<'a> ClassificationTask<'a> {
     /// # Errors
     /// A user error where no epoch could be chosen on the validation records.
-    fn new(split: &'a Split, datasets: &'a Datasets, settings: &'a Transfer) -> Result<Self> {
+    pub(super) fn new(split: &'a Split, datasets: &'a Datasets, settings: &'a Transfer) -> Result<Self> {
         let labels = |subset| labels(datasets, picks(split, subset), settings);
         let labels = [labels(Subset::Train)?, labels(Subset::Validation)?, labels(Subset::Test)?];
         let task = Self { split, datasets, settings, labels };
@@ -137,7 +72,7 @@ impl<'a> ClassificationTask<'a> {
 
     /// The loss, with class weights from the training records: for softmax records / (classes x records
     /// of the class), as scikit-learn's "balanced"; for sigmoids negatives / positives of the class.
-    fn objective(&self) -> Objective {
+    pub(super) fn objective(&self) -> Objective {
         let Transfer { labels, class_weights, loss, label_smoothing, .. } = *self.settings;
         let (classes, hot) = (self.settings.classes.len(), self.one_hot(Subset::Train));
         let records = hot.len() / classes;
@@ -155,7 +90,8 @@ impl<'a> ClassificationTask<'a> {
         let form = match loss {
             TransferLoss::Focal { gamma } => Form::Focal(gamma),
             TransferLoss::CrossEntropy if label_smoothing > 0.0 => Form::Smoothed(label_smoothing),
-            TransferLoss::CrossEntropy => Form::Plain,
+            // Of classes there are the others alone.
+            _ => Form::Plain,
         };
         match labels {
             Labels::Single => Objective::Softmax(weights, form),

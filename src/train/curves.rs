@@ -31,7 +31,7 @@ impl Curve {
     /// Of a metric of measured numbers; of `target` where a network measures several.
     pub(super) fn of_measured(metric: &dyn Metric, target: Option<&str>) -> Self {
         let (name, of) = (metric.name().to_owned(), target.map(str::to_owned));
-        Curve::Metric(NamedMetric { split: Subset::Test, name, of })
+        Curve::Metric(NamedMetric { split: Subset::Test, name, of, of_last: false })
     }
 
     /// As the store has it: `loss`, `macro_auc`, `mae_hr`.

@@ -29,7 +29,7 @@
 //!
 //! # The rest
 //!
-//! - *What is learned*: `regression` and `classification` are the two tasks with labels, `self_supervised` those without, whose
+//! - *What is learned*: `regression` and `classification` are the two tasks with labels, `transfer` the last stage, which has one of them, `self_supervised` those without, whose
 //!   batches `pretext` makes, `labels` what examples are measured
 //!   against, `objective` the losses, `by_source` scores apart by source, `elsewhere` what a trained network is worth on
 //!   records of other sources.
@@ -73,11 +73,11 @@ mod task;
 mod tests;
 mod timeline;
 mod training;
+mod transfer;
 mod windows;
 
 pub use crate::outcome::{EpochValue, MeasuredValue, Outcome, Prediction, RegressionScore, Score, SourceScore};
 pub use by_source::by_source;
-pub use classification::{Graft, transfer};
 pub use elsewhere::{Elsewhere, Told};
 pub use finite::not_finite;
 pub use optimizer::Optimizer as Stepper;
@@ -86,3 +86,4 @@ pub use regression::{median_score, regression};
 pub use saving::Saving;
 pub use self_supervised::{contrastive, masked};
 pub use training::{Trained, Training, Watch};
+pub use transfer::{Graft, transfer};

@@ -3,6 +3,7 @@
 use super::labels::ExampleLabels;
 use crate::Result;
 use crate::error::Error;
+use crate::manifest::RegressionLoss;
 use crate::ops::step::loss::{Form, Loss};
 
 /// A loss before it knows its examples.
@@ -19,6 +20,15 @@ pub(super) enum Objective {
 }
 
 impl Objective {
+    /// Of measured numbers.
+    pub(super) fn of_numbers(loss: RegressionLoss) -> Self {
+        match loss {
+            RegressionLoss::Mae => Objective::Mae,
+            RegressionLoss::Mse => Objective::Mse,
+            RegressionLoss::Huber { delta } => Objective::Huber(delta),
+        }
+    }
+
     /// The loss of the examples `indices`.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! Stage 1: a network that measures one target or several.
+//! Networks that measure one target or several: stage 1, and what measures in the last stage.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use super::{MeasuredValue, Outcome, RegressionScore, Trained, Training, Watch};
 use crate::Result;
 use crate::data::{Datasets, Pick, Split, Subset};
 use crate::error::Error;
-use crate::manifest::{Freeze, Fusion, Regression, RegressionLoss, Target};
+use crate::manifest::{Freeze, Fusion, Regression, Target};
 use crate::metrics::registry::error::{MeanAbsoluteError, RootMeanSquaredError};
 use crate::metrics::{self, MedianScore, RegressionMetrics};
 use crate::nn::Network;
@@ -36,7 +36,8 @@ pub fn regression<D: Backend>(
     watch: &mut dyn Watch,
 ) -> Result<Trained<D>> {
     let Training { device, signal, architecture, randomness, split, datasets } = training;
-    let task = RegressionTask::new(split, datasets, targets)?;
+    let measuring = Measuring { targets, key: "regression.targets", by_mae: false };
+    let task = RegressionTask::new(split, datasets, &measuring)?;
     let nothing_frozen = Freeze::default();
     let configuration = configuration(training, settings, &nothing_frozen);
     let one = (1, Fusion::Concat);
@@ -58,11 +59,7 @@ pub(super) fn configuration<'a, D>(
         schedule: &settings.schedule,
         clipping: settings.gradient_clipping.as_ref(),
         early_stopping: settings.early_stopping.as_ref(),
-        objective: match settings.loss {
-            RegressionLoss::Mae => Objective::Mae,
-            RegressionLoss::Mse => Objective::Mse,
-            RegressionLoss::Huber { delta } => Objective::Huber(delta),
-        },
+        objective: Objective::of_numbers(settings.loss),
         freeze,
         curriculum: &training.split.epochs,
         augment: &settings.augment,
@@ -86,25 +83,38 @@ pub fn median_score(median: f64, target: &str, values: &[MeasuredValue]) -> Resu
 const MEAN: &str = "target_mean";
 const SD: &str = "target_sd";
 
+/// What is measured, as a stage says it.
+pub(super) struct Measuring<'a> {
+    pub targets: &'a [Target],
+    /// The key of the manifest that names them.
+    pub key: &'static str,
+    /// Whether the epoch is kept that has the lowest mean absolute error of the validation records, rather than the lowest loss.
+    pub by_mae: bool,
+}
+
 /// To measure targets, an output each.
-struct RegressionTask<'a> {
+pub(super) struct RegressionTask<'a> {
     split: &'a Split,
     datasets: &'a Datasets,
     scales: Vec<Scale>,
     /// Of training, validation and test records, in units and standardised.
     known: [KnownValues; 3],
     labels: [ExampleLabels; 3],
+    by_mae: bool,
 }
 
 impl<'a> RegressionTask<'a> {
-    fn new(split: &'a Split, datasets: &'a Datasets, targets: &[Target]) -> Result<Self> {
+    /// # Errors
+    /// A user error where no training record knows a target.
+    pub(super) fn new(split: &'a Split, datasets: &'a Datasets, measuring: &Measuring<'_>) -> Result<Self> {
+        let Measuring { targets, key, by_mae } = *measuring;
         let known = |subset| KnownValues::from_records(datasets, picks(split, subset), targets);
         let known = [known(Subset::Train)?, known(Subset::Validation)?, known(Subset::Test)?];
         let [train, ..] = &known;
-        let scale = |(column, target): (usize, &Target)| Scale::from_training_records(*target, column, train);
+        let scale = |(column, target): (usize, &Target)| Scale::from_training_records(*target, column, train, key);
         let scales: Vec<Scale> = targets.iter().enumerate().map(scale).collect::<Result<_>>()?;
         let labels = known.each_ref().map(|known| known.standardised(&scales));
-        Ok(Self { split, datasets, scales, known, labels })
+        Ok(Self { split, datasets, scales, known, labels, by_mae })
     }
 
     /// What the training records' median of a target is worth beside what was measured.
@@ -123,15 +133,18 @@ impl Task for RegressionTask<'_> {
     }
 
     fn evaluate(&self, loss: f64, outputs: &[f32]) -> Result<ValidationMetrics> {
-        let (mut values, mut text) = (vec![(Curve::Loss, loss)], Vec::new());
+        let (mut values, mut text, mut errors) = (vec![(Curve::Loss, loss)], Vec::new(), Vec::new());
         for (target, _, measured) in self.known[Subset::Validation as usize].measure(outputs, &self.scales)? {
             let one_of_several = (self.scales.len() > 1).then(|| target.name());
             values.push((Curve::of_measured(&MeanAbsoluteError, one_of_several), measured.mae));
             values.push((Curve::of_measured(&RootMeanSquaredError, one_of_several), measured.rmse));
             let name = one_of_several.map_or_else(String::new, |name| format!("{name} "));
             text.push(format!("{name}{:.1} {}", measured.mae, target.unit()));
+            let sd = self.scales.iter().find(|scale| scale.target == target).map_or(1.0, |scale| scale.sd);
+            errors.push(measured.mae / sd);
         }
-        Ok(ValidationMetrics { score: -loss, values, text: format!("MAE {}", text.join(", ")) })
+        let score = if self.by_mae { -errors.iter().sum::<f64>() / errors.len() as f64 } else { -loss };
+        Ok(ValidationMetrics { score, values, text: format!("MAE {}", text.join(", ")) })
     }
 
     fn score(&self, subset: Subset, outputs: &[f32], outcome: &mut Outcome) -> Result<()> {
@@ -189,11 +202,12 @@ impl Scale {
     }
 
     /// Mean and standard deviation over the training records that know the target.
-    fn from_training_records(target: Target, column: usize, train: &KnownValues) -> Result<Self> {
+    fn from_training_records(target: Target, column: usize, train: &KnownValues, key: &str) -> Result<Self> {
         let known: Vec<f64> = train.column(column).flatten().collect();
         if known.is_empty() {
             return Err(Error::user(format!(
-                "no training record of the mix has a known {}; leave it out of regression.targets",
+                "no training record of the {} has a known {}; leave it out of {key}",
+                if key.starts_with("transfer") { "transfer" } else { "mix" },
                 target.name()
             )));
         }

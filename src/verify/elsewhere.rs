@@ -27,6 +27,7 @@ pub(super) fn evaluations(store: &Store, stage: &StoredStage, settings: &Value, 
         found.said_elsewhere += records.len();
         let computed = match stage.row.kind {
             TaskKind::Regression => of_regression(&records, &store.medians(id)?),
+            _ if settings["targets"].is_array() => of_regression(&records, &store.medians(id)?),
             _ => of_classifier(settings, &records),
         };
         let computed = match computed {

@@ -155,6 +155,7 @@ fn stage(store: &Store, stage: &StoredStage, found: &mut Found) -> Result<()> {
     inputs(stage, &settings, found);
     match stage.row.kind {
         _ if !is_done => return Ok(()),
+        TaskKind::Transfer if measures(&settings) => errors::regressor(store, stage, is_present, found),
         TaskKind::Transfer => scores::classifier(store, stage, &settings["transfer"], found),
         TaskKind::Classification => scores::classifier(store, stage, &settings["classification"]["training"], found),
         TaskKind::Regression => errors::regressor(store, stage, is_present, found),
@@ -163,6 +164,11 @@ fn stage(store: &Store, stage: &StoredStage, found: &mut Found) -> Result<()> {
     }?;
     elsewhere::evaluations(store, stage, &settings["transfer"], found)?;
     findings(store, stage, found)
+}
+
+/// Whether the settings are of a transfer that measures.
+fn measures(settings: &Value) -> bool {
+    settings["transfer"]["targets"].as_array().is_some_and(|targets| !targets.is_empty())
 }
 
 /// That everything a stage found is as it was written: what can be computed again names its fault before.

@@ -17,6 +17,7 @@ pub fn manifest(name: &str) -> Manifest {
     let data = |written: &str| DataPath { written: written.into(), resolved: Ok(PathBuf::from(written)) };
     let text = format!("name = {name:?}");
     let transfer = Transfer {
+        targets: Vec::new(),
         source: "ptbxl".into(),
         task: Task::Superclass,
         labels: Labels::Single,

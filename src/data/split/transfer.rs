@@ -27,7 +27,7 @@ use crate::seed::stream;
 /// A user error where a fold is empty.
 pub fn transfer_split(transfer: &Transfer, datasets: &Datasets, label_fraction: f64, seed: u64) -> Result<Split> {
     let dataset = dataset(datasets, &transfer.source)?;
-    let wanted = Wanted::Classes(&transfer.classes, transfer.labels);
+    let wanted = Wanted::of_transfer(transfer);
     let chosen = chosen(dataset, transfer);
     let unchosen = dataset.records.len() - chosen.len();
     let of_chosen = chosen.len();
@@ -63,6 +63,7 @@ pub fn transfer_split(transfer: &Transfer, datasets: &Datasets, label_fraction: 
     }
     notes.extend(folds.notes(unlabelled));
     notes.extend(absent);
+    notes.extend(unknown_targets(dataset, transfer, [&train, &validation, &test])?);
     let missing = missing(dataset, &transfer.classes, &train);
     notes.extend(missing.into_iter().map(|class| format!("no training record has {}", class.name())));
     let source: Arc<str> = transfer.source.as_str().into();
@@ -70,6 +71,30 @@ pub fn transfer_split(transfer: &Transfer, datasets: &Datasets, label_fraction: 
         |records: Vec<usize>| records.into_iter().map(|record| Pick { source: source.clone(), record }).collect();
     let (train, validation, test) = (picks(train), picks(validation), picks(test));
     Ok(sorted(Split { train, validation, test, notes, ..Split::default() }))
+}
+
+/// What is to be said of targets that not all records know, of training, validation and test.
+///
+/// # Errors
+/// A user error where no validation record knows one, so that no epoch could be chosen by it.
+fn unknown_targets(dataset: &Dataset, transfer: &Transfer, parts: [&[usize]; 3]) -> Result<Vec<String>> {
+    let mut notes = Vec::new();
+    for target in &transfer.targets {
+        let known =
+            |part: &[usize]| part.iter().filter(|&&at| dataset.records[at].measurement(*target).is_some()).count();
+        let [train, validation, test] = parts.map(known);
+        let name = target.name();
+        if validation == 0 {
+            return Err(Error::user(format!(
+                "transfer.targets: no validation record of {} knows {name}, so that no epoch could be chosen by it",
+                transfer.source
+            )));
+        }
+        if [train, validation, test] != parts.map(<[usize]>::len) {
+            notes.push(format!("{name} is known of {train} training, {validation} validation and {test} test records"));
+        }
+    }
+    Ok(notes)
 }
 
 /// Which of the classes at least one of `records` has; they are looked at until all are found.
@@ -90,6 +115,7 @@ fn classes_of_any(dataset: &Dataset, classes: &[Class], records: &[usize]) -> Ve
 /// A user error where fewer than two classes have records.
 fn absent_classes(dataset: &Dataset, transfer: &Transfer) -> Result<Vec<String>> {
     let all: Vec<usize> = (0..dataset.records.len()).collect();
+    // Of none of no classes there is nothing to say.
     let absent = missing(dataset, &transfer.classes, &all);
     if absent.is_empty() {
         return Ok(Vec::new());
@@ -168,7 +194,7 @@ impl<'a> Folds<'a> {
             return Err(Error::user(format!(
                 "transfer.{key}: no record of {} with {} is in {}",
                 transfer.source,
-                Wanted::Classes(&transfer.classes, transfer.labels).text(),
+                Wanted::of_transfer(transfer).text(),
                 folds_text(folds)
             )));
         }
@@ -188,7 +214,7 @@ impl<'a> Folds<'a> {
         let source = &self.transfer.source;
         let mut notes = Vec::new();
         if unlabelled > 0 {
-            let wanted = Wanted::Classes(&self.transfer.classes, self.transfer.labels);
+            let wanted = Wanted::of_transfer(self.transfer);
             let all = self.dataset.records.len();
             notes.push(format!("{unlabelled} of {all} records of {source} have {} and are left out", wanted.lack()));
         }

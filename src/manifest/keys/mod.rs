@@ -59,7 +59,12 @@ pub(crate) const MANIFEST: &[Key] = &[
         "Which blocks hold still in the transfer stage, and for how long, by name. `none` is always there: everything is fine-tuned from the first step.",
     ),
     Key::new("regression", Regression::TYPE, "{}", "Stage 1: regression, one separate network for each of `targets`."),
-    Key::new("transfer", Transfer::TYPE, "{}", "Stage 2: transfer to classification."),
+    Key::new(
+        "transfer",
+        Transfer::TYPE,
+        "{}",
+        "Stage 2: transfer to classification, or, with `targets`, to a regression.",
+    ),
     Key::new(
         "classification",
         Type::Table(Pretraining::KEYS),

@@ -2,7 +2,9 @@
 
 use super::error::errors;
 use crate::manifest::Labels;
+use crate::metrics::moments::OfMoments;
 use crate::metrics::{Metric, RegressionMetric};
+use crate::statistics::bootstrap::Measure;
 
 pub(super) const METRICS: &[&dyn RegressionMetric] = &[&R2, &PearsonR];
 
@@ -32,6 +34,10 @@ impl RegressionMetric for R2 {
         let (_, spread) = deviations(truth)?;
         Some(1.0 - errors(truth, measured).map(|e| (e / spread).powi(2)).sum::<f64>())
     }
+
+    fn measure(&self, pairs: Vec<Option<(f64, f64)>>) -> Option<Box<dyn Measure>> {
+        OfMoments::new(pairs, |moments| 1.0 - moments.square / moments.spreads()[0])
+    }
 }
 
 /// Pearson's r, the product-moment correlation (Pearson 1895), which knows no offset and no scale; not defined where
@@ -56,6 +62,13 @@ impl Metric for PearsonR {
 impl RegressionMetric for PearsonR {
     fn compute(&self, truth: &[f64], measured: &[f64]) -> Option<f64> {
         pearson(truth, measured)
+    }
+
+    fn measure(&self, pairs: Vec<Option<(f64, f64)>>) -> Option<Box<dyn Measure>> {
+        OfMoments::new(pairs, |moments| {
+            let [truth, measured, both] = moments.spreads();
+            both / (truth * measured).sqrt()
+        })
     }
 }
 

@@ -1,7 +1,9 @@
 //! How far measured numbers are from the truth.
 
 use crate::manifest::Labels;
+use crate::metrics::moments::OfMoments;
 use crate::metrics::{Direction, Metric, RegressionMetric, Unit};
+use crate::statistics::bootstrap::Measure;
 
 pub(super) const METRICS: &[&dyn RegressionMetric] = &[&MeanAbsoluteError, &RootMeanSquaredError];
 
@@ -40,6 +42,10 @@ impl RegressionMetric for MeanAbsoluteError {
     fn compute(&self, truth: &[f64], measured: &[f64]) -> Option<f64> {
         Some(errors(truth, measured).map(f64::abs).sum::<f64>() / truth.len() as f64)
     }
+
+    fn measure(&self, pairs: Vec<Option<(f64, f64)>>) -> Option<Box<dyn Measure>> {
+        OfMoments::new(pairs, |moments| moments.error / moments.weight)
+    }
 }
 
 /// Root mean squared error, in the target's unit.
@@ -76,6 +82,10 @@ impl RegressionMetric for RootMeanSquaredError {
     fn compute(&self, truth: &[f64], measured: &[f64]) -> Option<f64> {
         let squares: f64 = errors(truth, measured).map(|e| e * e).sum();
         Some((squares / truth.len() as f64).sqrt())
+    }
+
+    fn measure(&self, pairs: Vec<Option<(f64, f64)>>) -> Option<Box<dyn Measure>> {
+        OfMoments::new(pairs, |moments| (moments.square / moments.weight).sqrt())
     }
 }
 

@@ -28,6 +28,7 @@ impl Figure for Calibration {
     }
 
     fn draw(&self, input: &Input<'_>) -> Result<Drawing, String> {
+        input.of_classes()?;
         let (title, tested) = input.best_run(self.name()).ok_or("no run is done yet")?;
         calibration(title, tested).ok_or_else(|| "no run is done yet".to_owned())
     }

@@ -4,8 +4,9 @@ use super::chart::axis::Axis;
 use super::chart::svg::{Svg, fitted, width};
 use super::{Drawing, Figure, Input, Scope, Section};
 use crate::compare::{Arm, Comparison, Delta, Experiment, Key, SignificanceTest};
+use crate::metrics::NamedMetric;
 use crate::report::{legend, pairs};
-use crate::words::number::percent;
+use crate::words::number::{decimals, percent};
 
 /// Test macro AUC less the baseline's, an arm a line, those of one architecture and share of the labels together; or, where
 /// every two arms along a key are compared, a line for each two, those of one place together.
@@ -43,14 +44,16 @@ impl Figure for Forest {
 
 /// The arms of an experiment beside their baselines.
 fn forest(experiment: &Experiment, comparison: &Comparison) -> Result<Drawing, String> {
-    let row = |arm| Row { group: heading(experiment, arm), name: arm.name(), arm };
+    let metric = comparison.metrics.first().cloned().unwrap_or_else(|| comparison.judge());
+    let (what, axis) = (metric.in_text(), in_units(&metric));
+    let row = |arm| Row { group: heading(experiment, arm, &metric), name: arm.name(), arm, digits: metric.digits() };
     let from = match comparison.baseline.is_scratch() {
         true => "the network trained from scratch".to_owned(),
         false => format!("the arm with {}", comparison.baseline),
     };
     let words = Words {
-        title: format!("{}: difference in test macro AUC from {from}", experiment.name),
-        axis: "difference in test macro AUC from the baseline".to_owned(),
+        title: format!("{}: difference in {what} from {from}", experiment.name),
+        axis: format!("difference in {axis} from the baseline"),
         none: "no arm has a difference from a baseline yet: that needs a seed that is done in both",
     };
     rows_drawn(&experiment.arms.iter().map(row).collect::<Vec<_>>(), &words, comparison)
@@ -58,16 +61,26 @@ fn forest(experiment: &Experiment, comparison: &Comparison) -> Result<Drawing, S
 
 /// Every two arms along a key.
 fn along(experiment: &Experiment, comparison: &Comparison, axis: Key) -> Result<Drawing, String> {
-    let row = |pair| Row { group: pairs::place(pair), name: pairs::name(pair), arm: &pair.arm };
+    let metric = comparison.metrics.first().cloned().unwrap_or_else(|| comparison.judge());
+    let row =
+        |pair| Row { group: pairs::place(pair), name: pairs::name(pair), arm: &pair.arm, digits: pair.metric.digits() };
     let mut rows: Vec<Row<'_>> = experiment.pairs.iter().map(row).collect();
     let places: Vec<String> = rows.iter().map(|row| row.group.clone()).collect();
     rows.sort_by_key(|row| places.iter().position(|place| *place == row.group));
     let words = Words {
-        title: format!("{}: differences in test macro AUC, every two of {}", experiment.name, axis.heading()),
-        axis: "difference in test macro AUC".to_owned(),
+        title: format!("{}: differences in {}, every two of {}", experiment.name, metric.in_text(), axis.heading()),
+        axis: format!("difference in {}", in_units(&metric)),
         none: "no two arms have a seed that is done in both yet",
     };
     rows_drawn(&rows, &words, comparison)
+}
+
+/// A metric in a sentence, and that less of it is better, where that is so of what a last stage measures.
+fn in_units(metric: &NamedMetric) -> String {
+    match metric.of_last && metric.is_error() {
+        true => format!("{} (below 0 is better)", metric.in_text()),
+        false => metric.in_text(),
+    }
 }
 
 /// What the figure says beside its lines.
@@ -84,6 +97,8 @@ pub(super) struct Row<'a> {
     pub group: String,
     pub name: String,
     pub arm: &'a Arm,
+    /// Decimals of its numbers.
+    pub digits: usize,
 }
 
 /// What the intervals cover, in words for the reader.
@@ -115,20 +130,22 @@ const WIDEST: f64 = 330.0;
 
 /// A difference as it is drawn.
 struct Estimate {
+    /// Decimals of its numbers.
+    digits: usize,
     mean: f64,
     interval: Option<(f64, f64)>,
     pairs: usize,
 }
 
 /// The difference of an arm from its baseline, and the interval that is drawn of it: the one place that chooses which.
-fn estimate(arm: &Arm) -> Option<Estimate> {
+fn estimate(Row { arm, digits, .. }: &Row<'_>) -> Option<Estimate> {
     let difference = arm.delta.difference()?;
-    Some(Estimate { mean: difference.mean, interval: difference.interval(), pairs: difference.pairs })
+    Some(Estimate { digits: *digits, mean: difference.mean, interval: difference.interval(), pairs: difference.pairs })
 }
 
 /// These rows, those without a difference left out.
 pub(super) fn rows_drawn(rows: &[Row<'_>], words: &Words, comparison: &Comparison) -> Result<Drawing, String> {
-    let rows: Vec<(&Row<'_>, Estimate)> = rows.iter().filter_map(|row| Some((row, estimate(row.arm)?))).collect();
+    let rows: Vec<(&Row<'_>, Estimate)> = rows.iter().filter_map(|row| Some((row, estimate(row)?))).collect();
     let ends = rows.iter().flat_map(|(_, estimate)| {
         let (low, high) = estimate.interval.unwrap_or((estimate.mean, estimate.mean));
         [low, high, 0.0]
@@ -164,14 +181,15 @@ pub(super) fn rows_drawn(rows: &[Row<'_>], words: &Words, comparison: &Compariso
     Ok(Drawing::new(words.title.clone(), description(&rows), size, svg, &note(&rows, comparison)))
 }
 
-/// What the arms of one group are, and the macro AUC of their baseline, where they have one in common.
-fn heading(experiment: &Experiment, arm: &Arm) -> String {
+/// What the arms of one group are, and the metric of their baseline, where they have one in common.
+fn heading(experiment: &Experiment, arm: &Arm, metric: &NamedMetric) -> String {
     let is_baseline = |other: &&Arm| other.delta == Delta::Baseline && group(other) == group(arm);
     let mut baselines = experiment.arms.iter().filter(is_baseline);
     let baseline = baselines.next().filter(|_| baselines.next().is_none());
-    let auc = baseline.and_then(|arm| arm.macro_auc).map(|auc| format!(" (baseline {:.3})", auc.mean));
+    let mean = baseline.and_then(|arm| Some(arm.metrics.first()?.as_ref()?.spread.mean).or(Some(arm.judged?.mean)));
+    let mean = mean.map(|mean| format!(" (baseline {})", decimals(mean, metric.digits())));
     let (architecture, labels) = group(arm);
-    format!("{architecture}, {} of the labels{}", percent(labels), auc.unwrap_or_default())
+    format!("{architecture}, {} of the labels{}", percent(labels), mean.unwrap_or_default())
 }
 
 /// What n and bars are, and why some have none.
@@ -225,8 +243,10 @@ fn draw(svg: &mut Svg, x: &Axis, y: f64, estimate: &Estimate) {
 
 /// `+0.018 [-0.050, 0.086]`
 fn numbers(estimate: &Estimate) -> String {
-    let interval = estimate.interval.map(|(low, high)| format!(" [{low:.3}, {high:.3}]")).unwrap_or_default();
-    format!("{:+.3}{interval}", estimate.mean)
+    let digits = estimate.digits;
+    let interval =
+        estimate.interval.map(|(low, high)| format!(" [{low:.digits$}, {high:.digits$}]")).unwrap_or_default();
+    format!("{:+.digits$}{interval}", estimate.mean)
 }
 
 fn description(rows: &[(&Row<'_>, Estimate)]) -> String {

@@ -8,8 +8,9 @@ use super::chart::svg::Svg;
 use super::kind::distinct;
 use super::{Drawing, Figure, Input, Scope, Section};
 use crate::compare::{Arm, Experiment};
+use crate::metrics::NamedMetric;
 use crate::statistics::Spread;
-use crate::words::number::percent;
+use crate::words::number::{decimals, percent};
 
 /// Size of one panel, px.
 const WIDTH: f64 = 250.0;
@@ -25,7 +26,7 @@ impl Figure for LabelEfficiency {
     }
 
     fn about(&self) -> &'static str {
-        "Test macro AUC over the share of the labels"
+        "Test macro AUC, or error, over the share of the labels"
     }
 
     fn scope(&self) -> Scope {
@@ -37,14 +38,14 @@ impl Figure for LabelEfficiency {
     }
 
     fn draw(&self, input: &Input<'_>) -> Result<Drawing, String> {
-        label_efficiency(input.results.experiment)
+        label_efficiency(input.results.experiment, &input.results.comparison.judge())
     }
 }
 
 /// Arms that differ in label fraction only.
 struct Curve<'a> {
     arm: &'a Arm,
-    /// Label fraction and macro AUC.
+    /// Label fraction and what is judged by.
     points: Vec<(f64, Spread)>,
 }
 
@@ -70,13 +71,15 @@ impl Key<'_> {
     }
 }
 
-fn label_efficiency(experiment: &Experiment) -> Result<Drawing, String> {
+fn label_efficiency(experiment: &Experiment, judge: &NamedMetric) -> Result<Drawing, String> {
     let curves = curves(experiment);
     let ends = curves.iter().flat_map(|curve| &curve.points).flat_map(|(_, spread)| {
-        let (low, high) = interval(spread);
+        let (low, high) = interval(spread, judge);
         [low, high]
     });
-    let y = Axis::linear(ends, HEIGHT).ok_or("no run is done yet that has a macro AUC")?;
+    let y =
+        Axis::linear(ends, HEIGHT).ok_or_else(|| format!("no run is done yet that has a {}", judge.short_heading()))?;
+    let heading = judge.heading();
     let fractions: Vec<f64> = curves.iter().flat_map(|curve| curve.points.iter().map(|point| point.0)).collect();
     let x = Axis::logarithmic(&fractions, WIDTH);
     let key = Key {
@@ -99,25 +102,25 @@ fn label_efficiency(experiment: &Experiment) -> Result<Drawing, String> {
             svg.group("panel", left, top);
             let title =
                 freeze.map_or_else(|| architecture.to_string(), |freeze| format!("{architecture}, freeze {freeze}"));
-            let panel = Panel { x: &x, y: &y, names: ["share of the labels", "test macro AUC"], first: column == 0 };
+            let panel = Panel { x: &x, y: &y, names: ["share of the labels", &heading], first: column == 0 };
             panel.frame(&mut svg, &title, "");
             let here = |curve: &&Curve<'_>| {
                 curve.arm.architecture == *architecture
                     && (curve.arm.freeze.is_none() || curve.arm.freeze.as_deref() == *freeze)
             };
-            side_by_side(&mut svg, &curves.iter().filter(here).collect::<Vec<_>>(), &key, &panel);
+            side_by_side(&mut svg, &curves.iter().filter(here).collect::<Vec<_>>(), (&key, judge), &panel);
             svg.end();
         }
     }
     let [width, mut height] = grid.extent();
     height += legend(&mut svg, &key_entries(&curves, &key), [LEFT, height], width - LEFT);
-    let title = format!("{}: test macro AUC by share of the labels", experiment.name);
-    Ok(Drawing::new(title, description(&curves), [width, height], svg, &note(experiment)))
+    let title = format!("{}: {} by share of the labels", experiment.name, judge.in_text());
+    Ok(Drawing::new(title, description(&curves, judge), [width, height], svg, &note(experiment)))
 }
 
 /// What bars are and how many seeds and records the numbers are of.
 fn note(experiment: &Experiment) -> String {
-    let seeds = || experiment.arms.iter().filter_map(|arm| arm.macro_auc).map(|spread| spread.n);
+    let seeds = || experiment.arms.iter().filter_map(|arm| arm.judged).map(|spread| spread.n);
     let n = match (seeds().min(), seeds().max()) {
         (Some(low), Some(high)) if low < high => format!("{low} to {high}"),
         (_, high) => high.unwrap_or(0).to_string(),
@@ -133,23 +136,23 @@ fn note(experiment: &Experiment) -> String {
 }
 
 /// The means, line by line.
-fn description(curves: &[Curve<'_>]) -> String {
+fn description(curves: &[Curve<'_>], judge: &NamedMetric) -> String {
     let lines = curves.iter().map(|curve| {
         let points: Vec<String> = curve
             .points
             .iter()
-            .map(|(fraction, spread)| format!("{:.3} with {}", spread.mean, percent(*fraction)))
+            .map(|(fraction, spread)| format!("{} with {}", decimals(spread.mean, judge.digits()), percent(*fraction)))
             .collect();
         format!("{}: {}.", curve.arm.name(), points.join(", "))
     });
     format!("Lines over the share of the labels. {}", lines.collect::<Vec<_>>().join(" "))
 }
 
-/// Arms by what they have in common beside the label fraction; those without a macro AUC are not drawn.
+/// Arms by what they have in common beside the label fraction; those without what they are judged by are not drawn.
 fn curves(experiment: &Experiment) -> Vec<Curve<'_>> {
     let mut curves: Vec<Curve<'_>> = Vec::new();
     for arm in &experiment.arms {
-        let Some(spread) = arm.macro_auc else { continue };
+        let Some(spread) = arm.judged else { continue };
         let point = (arm.label_fraction, spread);
         let same = |curve: &&mut Curve<'_>| {
             let other = curve.arm;
@@ -182,7 +185,7 @@ fn key_entries(curves: &[Curve<'_>], key: &Key<'_>) -> Vec<Entry> {
 }
 
 /// The lines of a panel, a little beside one another so that bars do not hide each other.
-fn side_by_side(svg: &mut Svg, curves: &[&Curve<'_>], key: &Key<'_>, panel: &Panel<'_>) {
+fn side_by_side(svg: &mut Svg, curves: &[&Curve<'_>], key: (&Key<'_>, &NamedMetric), panel: &Panel<'_>) {
     let step = if panel.x.ticks.len() == 1 { 12.0 } else { 2.5 };
     for (number, curve) in curves.iter().enumerate() {
         let aside = (number as f64 - (curves.len() as f64 - 1.0) / 2.0) * step;
@@ -190,7 +193,7 @@ fn side_by_side(svg: &mut Svg, curves: &[&Curve<'_>], key: &Key<'_>, panel: &Pan
     }
 }
 
-fn draw(svg: &mut Svg, curve: &Curve<'_>, key: &Key<'_>, panel: &Panel<'_>, aside: f64) {
+fn draw(svg: &mut Svg, curve: &Curve<'_>, (key, judge): (&Key<'_>, &NamedMetric), panel: &Panel<'_>, aside: f64) {
     let at = |fraction: f64, value: f64| {
         let (x, y) = panel.at(fraction, value);
         (x + aside, y)
@@ -198,7 +201,7 @@ fn draw(svg: &mut Svg, curve: &Curve<'_>, key: &Key<'_>, panel: &Panel<'_>, asid
     svg.group(&key.colour(curve.arm), 0.0, 0.0);
     svg.line("line", key.dash(curve.arm), curve.points.iter().map(|(fraction, spread)| at(*fraction, spread.mean)));
     for (fraction, spread) in &curve.points {
-        let ((low, high), (x, y)) = (interval(spread), at(*fraction, spread.mean));
+        let ((low, high), (x, y)) = (interval(spread, judge), at(*fraction, spread.mean));
         if high > low {
             svg.line("bar", "", [at(*fraction, low), at(*fraction, high)].into_iter());
         }
@@ -207,15 +210,16 @@ fn draw(svg: &mut Svg, curve: &Curve<'_>, key: &Key<'_>, panel: &Panel<'_>, asid
     svg.end();
 }
 
-/// The 95% t interval of a mean over seeds, within what an AUC can be; the mean itself where there is none.
-fn interval(spread: &Spread) -> (f64, f64) {
-    spread.interval().map_or((spread.mean, spread.mean), |(low, high)| (low.max(0.0), high.min(1.0)))
+/// The 95% t interval of a mean over seeds, within what the metric can be; the mean itself where there is none.
+fn interval(spread: &Spread, judge: &NamedMetric) -> (f64, f64) {
+    let (least, most) = judge.range(None);
+    spread.interval().map_or((spread.mean, spread.mean), |(low, high)| (low.max(least), high.min(most)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compare::Runs;
+    use crate::compare::{Runs, judge};
 
     fn arm(graft: &str, mix: Option<&str>, freeze: Option<&str>, fraction: f64, mean: f64, sd: Option<f64>) -> Arm {
         let spread = Spread { n: if sd.is_some() { 4 } else { 1 }, mean, sd };
@@ -226,7 +230,7 @@ mod tests {
             freeze: freeze.map(Into::into),
             label_fraction: fraction,
             seeds: Runs { planned: 4, done: spread.n, ..Runs::default() },
-            macro_auc: Some(spread),
+            judged: Some(spread),
             ..Arm::default()
         }
     }
@@ -244,7 +248,7 @@ mod tests {
                 arms.push(arm("qrs", Some("real<1>"), Some(freeze), fraction, mean + 0.02, None));
             }
         }
-        let svg = label_efficiency(&experiment(arms)).unwrap().svg();
+        let svg = label_efficiency(&experiment(arms), &judge(&[])).unwrap().svg();
         let count = |what: &str| svg.matches(what).count();
         assert_eq!(count("class=\"title\""), 2, "a panel for each freeze");
         // In each panel the baseline and one graft, and both in the key.
@@ -253,16 +257,17 @@ mod tests {
         assert!(svg.contains("qrs from real&lt;1&gt;") && svg.contains("a &amp; b"));
         assert!(svg.contains(">10%<") && svg.contains(">100%<") && !svg.contains("NaN"));
         // The half width by hand: t(0.975, 3) = 3.182446, times 0.02 / 2.
-        let (low, high) = interval(&Spread { n: 4, mean: 0.9, sd: Some(0.02) });
+        let (low, high) = interval(&Spread { n: 4, mean: 0.9, sd: Some(0.02) }, &judge(&[]));
         assert!((high - 0.9 - 0.03182446).abs() < 1e-7 && (0.9 - low - 0.03182446).abs() < 1e-7);
     }
 
     #[test]
     fn nothing_done_is_told() {
         let mut empty = arm("scratch", None, None, 1.0, 0.5, None);
-        empty.macro_auc = None;
-        assert!(label_efficiency(&experiment(vec![empty])).unwrap_err().contains("no run is done"));
-        let one = label_efficiency(&experiment(vec![arm("scratch", None, None, 1.0, 0.5, None)])).unwrap().svg();
+        empty.judged = None;
+        assert!(label_efficiency(&experiment(vec![empty]), &judge(&[])).unwrap_err().contains("no run is done"));
+        let one =
+            label_efficiency(&experiment(vec![arm("scratch", None, None, 1.0, 0.5, None)]), &judge(&[])).unwrap().svg();
         assert!(!one.contains("NaN") && !one.contains("inf"));
     }
 }

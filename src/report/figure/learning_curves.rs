@@ -1,10 +1,10 @@
-//! How well classifiers did on the validation records, by epoch.
+//! How well networks of the last stage did on the validation records, by epoch.
 
 use super::chart::epochs::over_epochs;
 use super::{Drawing, Figure, Input, Scope, Section};
 use crate::data::Subset;
 
-/// Validation macro AUC by epoch, an arm a panel.
+/// Validation macro AUC by epoch, an arm a panel; the mean absolute error where the last stage measures.
 pub(super) struct LearningCurves;
 
 impl Figure for LearningCurves {
@@ -13,7 +13,7 @@ impl Figure for LearningCurves {
     }
 
     fn about(&self) -> &'static str {
-        "Validation macro AUC by epoch"
+        "Validation macro AUC, or error, by epoch"
     }
 
     fn scope(&self) -> Scope {
@@ -29,8 +29,15 @@ impl Figure for LearningCurves {
     }
 
     fn draw(&self, input: &Input<'_>) -> Result<Drawing, String> {
-        let title = format!("{}: validation macro AUC by epoch{}", input.name, input.results.of_asked());
-        over_epochs(title, &input.curves_by_arm(&[(Subset::Validation, "macro_auc")]), "validation macro AUC")
-            .ok_or_else(|| "no run is done yet that has a validation macro AUC".to_owned())
+        let targets = &input.results.comparison.targets;
+        // A network of one target has its error under the metric's name alone.
+        let (curve, what) = match &**targets {
+            [] => ("macro_auc".to_owned(), "macro AUC".to_owned()),
+            [one] => ("mae".to_owned(), format!("MAE of {}", one.name())),
+            [first, ..] => (format!("mae_{}", first.name()), format!("MAE of {}", first.name())),
+        };
+        let title = format!("{}: validation {what} by epoch{}", input.name, input.results.of_asked());
+        over_epochs(title, &input.curves_by_arm(&[(Subset::Validation, &curve)]), &format!("validation {what}"))
+            .ok_or_else(|| format!("no run is done yet that has a validation {what}"))
     }
 }

@@ -45,7 +45,12 @@ impl Figure for Planned {
         let mut rows = Vec::new();
         for family in &experiment.planned {
             let group = format!("{} comparisons", family.name);
-            rows.extend(family.pairs.iter().map(|pair| Row { group: group.clone(), name: name(pair), arm: &pair.arm }));
+            rows.extend(family.pairs.iter().map(|pair| Row {
+                group: group.clone(),
+                name: name(pair),
+                arm: &pair.arm,
+                digits: pair.metric.digits(),
+            }));
         }
         let axis = metric.map_or_else(|| "difference".to_owned(), |metric| format!("difference in {metric}"));
         let words = Words {

@@ -30,6 +30,7 @@ impl Figure for Roc {
     }
 
     fn draw(&self, input: &Input<'_>) -> Result<Drawing, String> {
+        input.of_classes()?;
         let missing = "no run is done yet with a class that is both present and absent in the test records";
         let shown = input.results.shown.as_ref().ok_or(missing)?;
         let arm = Tested { name: shown.name(), runs: shown.predictions().collect() };

@@ -11,6 +11,10 @@ use crate::words::csv;
 pub struct Csv;
 
 impl Format for Csv {
+    fn is_one_table(&self) -> bool {
+        true
+    }
+
     fn write(&self, comparison: &Comparison) -> String {
         let cell = |(_, value): (String, Value)| match value {
             Value::Null => String::new(),

@@ -10,6 +10,10 @@ use crate::compare::Comparison;
 pub struct Json;
 
 impl Format for Json {
+    fn is_one_table(&self) -> bool {
+        true
+    }
+
     fn write(&self, comparison: &Comparison) -> String {
         json(&rows(comparison).map(Object).collect::<Vec<_>>())
     }

@@ -30,6 +30,11 @@ pub use typst::Typst;
 pub trait Format {
     /// The whole text, with a line break at its end.
     fn write(&self, comparison: &Comparison) -> String;
+
+    /// Whether it is one table, or list, for machines, so that there cannot be several with other columns.
+    fn is_one_table(&self) -> bool {
+        false
+    }
 }
 
 /// The tables of a comparison, each with the lines of its caption; `signs` are the signs in them.

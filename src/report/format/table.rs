@@ -36,7 +36,13 @@ impl Format for Table {
         let columns = self.columns.map(|columns| columns.max(NARROWEST));
         let mut text = String::new();
         let signs = Signs { best: "*", apart: "†" };
-        let in_colour = |table: String| if self.colour { coloured(&table) } else { table };
+        let in_colour = |table: String| {
+            if self.colour {
+                coloured(&table, comparison.metrics.first().is_some_and(|metric| metric.of_last && metric.is_error()))
+            } else {
+                table
+            }
+        };
         let of_pairs = |Titled { title, sheet, .. }: &Titled| {
             format!("{}{}", wrapped(title, columns), in_colour(laid_out(sheet, columns)))
         };

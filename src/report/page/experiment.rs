@@ -157,19 +157,26 @@ fn table(html: &mut Html, comparison: &Comparison, experiment: &Experiment) {
 
 /// Which arm and which run are shown, and their figures.
 fn detail(html: &mut Html, id: &str, _: &Origin<'_>, found: &ExperimentResults<'_>) {
+    let judge = found.comparison.judge();
+    let (best, what) = (if judge.is_error() { "lowest" } else { "highest" }, judge.in_text());
     if let Some(shown) = &found.shown {
         let is_of_run = |figure: &dyn Figure| figure.scope() == Scope::Run && figure.section() == Some(Section::Detail);
         let seed = shown.best().map_or_else(String::new, |(run, _)| {
-            let names = capitalised(&names_of(is_of_run));
-            format!(" {names} are of its run with the highest test macro AUC, seed {}.", run.seed)
+            let names = match &*found.comparison.targets {
+                [] => capitalised(&names_of(is_of_run)),
+                _ => "Values record by record".to_owned(),
+            };
+            format!(" {names} are of its run with the {best} {what}, seed {}.", run.seed)
         });
         html.paragraph(&format!(
-            "Shown is the arm with the highest mean test macro AUC: {}.{seed} Having been chosen by the test records, it looks \
-             better here than it would on new ones. `ecgraft plot roc --run RUN` draws another.",
-            shown.name()
+            "Shown is the arm with the {best} mean {what}: {}.{seed} Having been chosen by the test records, it looks \
+             better here than it would on new ones. `ecgraft plot {} --run RUN` draws another.",
+            shown.name(),
+            if found.comparison.targets.is_empty() { "roc" } else { "regression-scatter" }
         ));
     }
-    figures(html, id, Section::Detail, &found.input());
+    let is_of_classes = found.comparison.targets.is_empty();
+    figures(html, id, if is_of_classes { Section::Detail } else { Section::Measurements }, &found.input());
 }
 
 fn capitalised(words: &str) -> String {

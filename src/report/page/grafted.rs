@@ -72,6 +72,10 @@ fn measured(html: &mut Html, id: &str, found: &ExperimentResults<'_>) {
     let heads =
         ["architecture", "network", "target", "seeds", "test records", "MAE", "RMSE", "MAE of the median", "beside it"];
     html.table("Test errors of the networks that are grafted", &heads, 3, &rows);
+    if !found.comparison.targets.is_empty() {
+        // The last stage's are shown with the arm in detail.
+        return;
+    }
     html.paragraph(
         "Record by record, of one network for each target: those that are grafted into the run that is shown in detail, or \
          those of the lowest seed.",

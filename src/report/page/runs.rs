@@ -9,7 +9,7 @@ use crate::metrics::LOSS;
 use crate::report::figure::svg::escaped;
 use crate::report::figure::{ExperimentResults, stage_name};
 use crate::report::format::NONE;
-use crate::report::runs::short;
+use crate::report::runs::{judged_by, short};
 use crate::store::{MeasuredTarget, Run, StageRow, StageStatus};
 use crate::words::number::decimals;
 use crate::words::time::minute;
@@ -24,7 +24,8 @@ pub(super) fn list(html: &mut Html, all: &[ExperimentResults<'_>]) {
     filters(html, all);
     html.push(format_args!(
         "<div class=\"head\" aria-hidden=\"true\"><span>run</span><span>arm</span><span>seed</span><span>status</span>\
-         <span>macro AUC</span><span>time, s</span></div>\n<div id=\"list\">"
+         <span>{}</span><span>time, s</span></div>\n<div id=\"list\">",
+        judged(all)
     ));
     let several = all.len() > 1;
     for (number, found) in (1..).zip(all) {
@@ -50,14 +51,24 @@ fn filters(html: &mut Html, all: &[ExperimentResults<'_>]) {
         "<label>Status <select name=\"status\"><option value=\"\">all</option><option>done</option><option>failed</option>\
          <option>running</option><option>pending</option></select></label>\n\
          <label>Order <select name=\"order\"><option value=\"plan\">of the plan</option>\
-         <option value=\"high\">highest macro AUC first</option><option value=\"low\">lowest macro AUC first</option>\
+         <option value=\"high\">highest {what} first</option><option value=\"low\">lowest {what} first</option>\
          <option value=\"time\">longest first</option><option value=\"late\">last finished first</option></select></label>\n\
-         <output id=\"count\" aria-live=\"polite\"></output></form>"
+         <output id=\"count\" aria-live=\"polite\"></output></form>",
+        what = judged(all)
     ));
 }
 
+/// What the runs are judged by.
+fn judged(all: &[ExperimentResults<'_>]) -> &'static str {
+    let measures = |found: &&ExperimentResults<'_>| !found.comparison.targets.is_empty();
+    match all.iter().filter(measures).count() {
+        0 => "macro AUC",
+        some if some == all.len() => "MAE",
+        _ => "macro AUC or MAE",
+    }
+}
+
 fn one(html: &mut Html, number: usize, several: bool, found: &ExperimentResults<'_>, run: &Run) {
-    let number_or_none = |value: Option<f64>| value.map_or_else(|| NONE.to_owned(), |value| decimals(value, 3));
     let data = |name: &str, value: Option<String>| {
         value.map_or_else(String::new, |value| format!(" data-{name}=\"{}\"", escaped(&value)))
     };
@@ -67,7 +78,7 @@ fn one(html: &mut Html, number: usize, several: bool, found: &ExperimentResults<
         "<details class=\"run\" data-experiment=\"{number}\" data-status=\"{}\"{}{}{}><summary><code>{}</code><span>{}</span>\
          <span>{}</span><span class=\"{}\">{}</span><span>{}</span><span>{}</span></summary><dl>",
         run.status,
-        data("auc", run.test_macro_auc.map(|auc| auc.to_string())),
+        data("auc", run.judged().map(|value| value.to_string())),
         data("wall", run.wall_s.map(|wall| wall.to_string())),
         data("end", run.finished_at.clone()),
         escaped(short(run)),
@@ -75,7 +86,7 @@ fn one(html: &mut Html, number: usize, several: bool, found: &ExperimentResults<
         run.seed,
         if run.status == StageStatus::Failed { "failed" } else { "" },
         run.status,
-        number_or_none(run.test_macro_auc),
+        judged_by(run).unwrap_or_else(|| NONE.to_owned()),
         run.wall_s.map_or_else(|| NONE.to_owned(), |wall| format!("{wall:.1}")),
     ));
     let mut item = |name: &str, value: Option<String>| {

@@ -9,34 +9,39 @@ use crate::report::legend;
 use crate::words::number::{decimals, percent};
 
 /// The summary of all experiments.
-pub(super) fn summary(html: &mut Html, comparison: &Comparison, found: &[ExperimentResults<'_>]) {
+pub(super) fn summary(html: &mut Html, comparisons: &[&Comparison], found: &[ExperimentResults<'_>]) {
     html.heading(2, "summary", "Summary");
-    let heads = [
-        "experiment",
-        "runs done",
-        "test records",
-        "baselines, test macro AUC",
-        "highest arm",
-        "differences beyond chance",
-    ];
+    let measures = |comparison: &&&Comparison| !comparison.targets.is_empty();
+    let (baselines, best) = match comparisons.iter().filter(measures).count() {
+        0 => ("baselines, test macro AUC", "highest arm"),
+        some if some == comparisons.len() => ("baselines, test MAE", "best arm"),
+        _ => ("baselines, test macro AUC or MAE", "best arm"),
+    };
+    let heads = ["experiment", "runs done", "test records", baselines, best, "differences beyond chance"];
     let rows: Vec<(&str, Vec<String>)> = found.iter().map(|found| ("", summary_row(found))).collect();
     html.table("Summary of the experiments", &heads, heads.len(), &rows);
-    html.paragraph(
-        "The highest arm is the one with the highest mean over its seeds. It was found with the same test records that its \
-         number is of, so that the number flatters it.",
-    );
-    for line in legend::signs(comparison, &SIGNS) {
+    let highest = if best == "best arm" { "best" } else { "highest" };
+    html.paragraph(&format!(
+        "The {best} is the one with the {highest} mean over its seeds. It was found with the same test records that its \
+         number is of, so that the number flatters it."
+    ));
+    for line in comparisons.iter().flat_map(|comparison| legend::signs(comparison, &SIGNS)) {
         html.paragraph(&line);
     }
 }
 
 fn summary_row(found: &ExperimentResults<'_>) -> Vec<String> {
     let Experiment { name, arms, pairs, planned, runs, test_set, .. } = found.experiment;
-    let baselines = arms.iter().filter(|arm| arm.is_baseline()).filter_map(|arm| Some((arm, arm.macro_auc?)));
+    let baselines = arms.iter().filter(|arm| arm.is_baseline()).filter_map(|arm| Some((arm, arm.judged?)));
+    let judge = found.comparison.judge();
+    let number = |mean: f64| match judge.unit() {
+        Some(unit) => format!("{} {unit}", decimals(mean, judge.digits())),
+        None => decimals(mean, judge.digits()),
+    };
     let baselines = baselines
-        .map(|(arm, auc)| format!("{} ({}, {})", decimals(auc.mean, 3), arm.architecture, percent(arm.label_fraction)));
+        .map(|(arm, auc)| format!("{} ({}, {})", number(auc.mean), arm.architecture, percent(arm.label_fraction)));
     let own: Vec<&Arm> = arms.iter().chain(pairs.iter().map(|pair| &pair.arm)).collect();
-    let highest = found.shown.as_ref().and_then(|shown| Some((shown.name(), shown.arm.macro_auc?)));
+    let highest = found.shown.as_ref().and_then(|shown| Some((shown.name(), shown.arm.judged?)));
     vec![
         name.clone(),
         format!(
@@ -47,7 +52,7 @@ fn summary_row(found: &ExperimentResults<'_>) -> Vec<String> {
         ),
         test_set.as_ref().map_or_else(|| NONE.to_owned(), |test| test.records.to_string()),
         some_of(&baselines.collect::<Vec<_>>()),
-        highest.map_or_else(|| NONE.to_owned(), |(name, auc)| format!("{} ({name})", decimals(auc.mean, 3))),
+        highest.map_or_else(|| NONE.to_owned(), |(name, auc)| format!("{} ({name})", number(auc.mean))),
         if planned.is_empty() {
             beyond_chance(&own)
         } else {

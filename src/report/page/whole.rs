@@ -7,11 +7,11 @@ use super::experiment::{Origin, experiment, headings};
 use super::html::Html;
 use super::runs;
 use super::summary::summary;
-use crate::Result;
 use crate::compare::{Comparison, Question, compare};
 use crate::report::figure::svg::escaped;
 use crate::report::figure::{ExperimentResults, style};
-use crate::store::{Store, StoredManifest};
+use crate::store::{Run, Store, StoredManifest};
+use crate::{Error, Result};
 
 const CSS: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
@@ -28,15 +28,21 @@ const DARK: &str = "--link: #7cb8f2; --muted: #a8a8a8; --shade: #222428;";
 /// A user error where there is no store, or no experiment or baseline that is asked for.
 pub fn page(results: &Path, question: &Question, made_at: &str) -> Result<String> {
     let store = Store::open_read_only(results)?;
-    let (runs, selection) = question.selection(&store).map_err(|error| error.at(results.display()))?;
-    let comparison = compare(&runs, &selection);
-    let found = comparison
-        .experiments
-        .iter()
-        .map(|experiment| ExperimentResults::read(&store, &comparison, experiment, &runs, None))
-        .collect::<Result<Vec<_>>>()?;
-
-    let names: Vec<&str> = comparison.experiments.iter().map(|experiment| experiment.name.as_str()).collect();
+    let at = |error: Error| error.at(results.display());
+    let mut compared: Vec<(Vec<Run>, Comparison)> = Vec::new();
+    for question in question.apart(&store).map_err(at)? {
+        let (runs, selection) = question.selection(&store).map_err(at)?;
+        let comparison = compare(&runs, &selection);
+        compared.push((runs, comparison));
+    }
+    let mut found = Vec::new();
+    for (runs, comparison) in compared.iter().map(|of| (&of.0, &of.1)) {
+        for experiment in &comparison.experiments {
+            found.push(ExperimentResults::read(&store, comparison, experiment, runs, None)?);
+        }
+    }
+    let comparisons: Vec<&Comparison> = compared.iter().map(|(_, comparison)| comparison).collect();
+    let names: Vec<&str> = found.iter().map(|found| found.experiment.name.as_str()).collect();
     let mut html = Html::default();
     head(&mut html, &names.join(", "));
     html.push(format_args!("<h1>Report on {}</h1>", escaped(&names.join(", "))));
@@ -46,11 +52,11 @@ pub fn page(results: &Path, question: &Question, made_at: &str) -> Result<String
         env!("CARGO_PKG_VERSION"),
         escaped(made_at)
     ));
-    contents(&mut html, &comparison);
+    contents(&mut html, &found);
     html.push(format_args!("<main id=\"main\">"));
-    summary(&mut html, &comparison, &found);
-    let origin = Origin { results, store: &store, comparison: &comparison };
+    summary(&mut html, &comparisons, &found);
     for (number, found) in (1..).zip(&found) {
+        let origin = Origin { results, store: &store, comparison: found.comparison };
         experiment(&mut html, &format!("e{number}"), &origin, found);
     }
     runs::list(&mut html, &found);
@@ -97,9 +103,9 @@ fn head(html: &mut Html, names: &str) {
     ));
 }
 
-fn contents(html: &mut Html, comparison: &Comparison) {
+fn contents(html: &mut Html, all: &[ExperimentResults<'_>]) {
     html.push(format_args!("<nav aria-label=\"Contents\"><ul><li><a href=\"#summary\">Summary</a></li>"));
-    for (number, experiment) in (1..).zip(&comparison.experiments) {
+    for (number, ExperimentResults { experiment, comparison, .. }) in (1..).zip(all) {
         html.push(format_args!("<li><a href=\"#e{number}\">{}</a><ul>", escaped(&experiment.name)));
         for (id, title, _) in headings(comparison, experiment) {
             html.push(format_args!("<li><a href=\"#e{number}-{id}\">{title}</a></li>"));

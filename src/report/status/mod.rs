@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chrono::Utc;
 
+use super::runs::judged_by;
 use crate::compare::ArmName;
 use crate::store::{PlannedStage, Run, StageRow, StageStatus, Store};
 use crate::{Error, Result, process, run};
@@ -72,8 +73,8 @@ pub struct Working {
 pub struct Finished {
     /// What it is.
     pub label: String,
-    /// Its test macro AUC, where that is defined.
-    pub macro_auc: Option<f64>,
+    /// Its test macro AUC, or mean absolute errors, where these are defined.
+    pub judged: Option<String>,
     /// How long its transfer took.
     pub took: Option<Duration>,
 }
@@ -261,7 +262,10 @@ fn is_alive(stage: &StageRow, now_s: f64) -> bool {
 fn finished(run: &Run) -> Finished {
     Finished {
         label: format!("{}, seed {}", ArmName::from(run).short(), run.seed),
-        macro_auc: run.test_macro_auc,
+        judged: judged_by(run).map(|value| {
+            let what = if run.test_macro_auc.is_some() { "macro AUC" } else { "MAE" };
+            format!("test {what} {value}")
+        }),
         took: run.wall_s.and_then(|wall| Duration::try_from_secs_f64(wall).ok()),
     }
 }

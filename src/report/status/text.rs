@@ -2,7 +2,6 @@
 
 use super::{Counts, Status};
 use crate::terminal::Size;
-use crate::words::number::decimals;
 use crate::words::text::{cut, letters, plain};
 use crate::words::time::{about, duration, whole};
 
@@ -78,10 +77,8 @@ impl Status {
         }
         if !self.finished.is_empty() {
             let rows = self.finished.iter().map(|finished| {
-                let auc = finished
-                    .macro_auc
-                    .map_or_else(|| "no AUC".into(), |auc| format!("test macro AUC {}", decimals(auc, 3)));
-                [plain(&finished.label), auc, finished.took.map(duration).unwrap_or_default()]
+                let judged = finished.judged.clone().unwrap_or_else(|| "no AUC".into());
+                [plain(&finished.label), judged, finished.took.map(duration).unwrap_or_default()]
             });
             lines.extend(block("finished last", rows.collect()));
         }

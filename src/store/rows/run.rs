@@ -1,6 +1,7 @@
 //! Runs: trials with what came of them.
 
 use super::table_row;
+use crate::ecg::Measurement;
 use crate::store::StageStatus;
 
 table_row! {
@@ -41,5 +42,17 @@ table_row! {
         pub allow_overlap: Option<String>,
         /// Whether the kept epoch lies before the last thaw; `None` where nothing thaws, or it is not done.
         pub frozen_at_best: Option<bool>,
+    }
+    beside {
+        /// Where its last stage measures: the mean absolute error of each target on the test records, in the target's unit.
+        pub test_errors: Vec<(Measurement, f64)>,
+    }
+}
+
+impl Run {
+    /// What it is judged by, where it is done and that is defined: its test macro AUC, or the mean absolute error of the first
+    /// target that its last stage measures.
+    pub fn judged(&self) -> Option<f64> {
+        self.test_macro_auc.or_else(|| self.test_errors.first().map(|(_, error)| *error))
     }
 }

@@ -151,6 +151,7 @@ fn every_freeze_goes_on() {
     let donors = [regress(MANIFEST).network, regress(&controls::controlled()).network];
     let pulled = MANIFEST.replace("[freezes.gradual]", "[freezes.gradual]\nl2_sp = { alpha = 0.1, beta = 0.01 }");
     let adapting = MANIFEST.replace("[freezes.probe]", "[freezes.probe]\nbatch_norm = \"adapt\"");
+    let measuring = MANIFEST.replace("classes = [\"NORM\", \"MI\"]\n", "targets = [\"hr\"]\n");
     let controlled = controls::controlled();
     let thawing = MANIFEST.to_owned() + "[freezes.thawing]\ngradual_thaw = { every = 1 }\n";
     for (name, text, count, fusion, freeze) in [
@@ -158,6 +159,7 @@ fn every_freeze_goes_on() {
         ("probe", MANIFEST, 1, Fusion::Concat, "probe"),
         ("adapting", &*adapting, 1, Fusion::Concat, "probe"),
         ("pulled", &pulled, 1, Fusion::Concat, "gradual"),
+        ("measuring", &measuring, 1, Fusion::Concat, "gradual"),
         ("gated", MANIFEST, 2, Fusion::Gate, "gradual"),
         ("controlled transfer", &controlled, 2, Fusion::Mean, "gradual"),
     ] {

@@ -144,6 +144,8 @@ impl Writer<'_> {
             entry.metrics.extend(score.value.map(|value| MlflowMetric { key, step: 0, value }));
         }
         let mut files = vec![("manifest.toml", detail.manifest_text.clone()), ("settings.json", pretty(&stage.row))];
+        entry.metrics.extend(errors(stage));
+        files.extend(self.measured(&stage.row.stage_id)?);
         let predictions = self.store.predictions_of(&stage.row.stage_id)?;
         if !predictions.is_empty() {
             let rows = predictions.iter().map(|row| {
@@ -167,23 +169,21 @@ impl Writer<'_> {
             ("seed", Some(stage.seed.to_string())),
         ];
         let mut entry = entry(&stage.stage_id, &run.experiment, name, stage, &own);
-        for of in &donor.measured {
-            let values = [("mae", Some(of.mae)), ("rmse", Some(of.rmse)), ("r2", of.r2), ("pearson_r", of.pearson_r)];
-            for (metric, value) in values {
-                let key = format!("{}/{metric}/{}", place(of.split), of.target);
-                entry.metrics.extend(value.map(|value| MlflowMetric { key, step: 0, value }));
-            }
-        }
+        entry.metrics.extend(errors(donor));
         let mut files = vec![("manifest.toml", detail.manifest_text.clone()), ("settings.json", pretty(stage))];
-        let values = self.store.measured_of(&stage.stage_id)?;
-        if !values.is_empty() {
-            let heads = ["target", "source", "record_id", "patient", "truth", "measured"];
-            let rows = values.into_iter().map(|of| {
-                [of.target, of.source, of.record_id, of.patient, of.truth.to_string(), of.measured.to_string()]
-            });
-            files.push(("regression_predictions.csv", csv::table(heads, rows)));
-        }
+        files.extend(self.measured(&stage.stage_id)?);
         self.write(experiment, stage, entry, &files)
+    }
+
+    /// What a stage measured of its test records, as a file; nothing of one that classifies.
+    fn measured(&self, stage: &str) -> Result<Option<(&'static str, String)>> {
+        let values = self.store.measured_of(stage)?;
+        let heads = ["target", "source", "record_id", "patient", "truth", "measured"];
+        let is_any = !values.is_empty();
+        let rows = values
+            .into_iter()
+            .map(|of| [of.target, of.source, of.record_id, of.patient, of.truth.to_string(), of.measured.to_string()]);
+        Ok(is_any.then(|| ("regression_predictions.csv", csv::table(heads, rows))))
     }
 
     /// Adds the curves of the stage, writes the artifacts, and the entry.
@@ -208,6 +208,18 @@ impl Writer<'_> {
         entry.artifacts = format!("{ARTIFACTS}/{}", entry.id);
         self.database.run(experiment, &entry)
     }
+}
+
+/// How well a stage measured each target.
+fn errors(stage: &StageDetail) -> impl Iterator<Item = MlflowMetric> {
+    stage.measured.iter().flat_map(|of| {
+        let values = [("mae", Some(of.mae)), ("rmse", Some(of.rmse)), ("r2", of.r2), ("pearson_r", of.pearson_r)];
+        let metric = move |(metric, value): (&str, Option<f64>)| {
+            let key = format!("{}/{metric}/{}", place(of.split), of.target);
+            value.map(|value| MlflowMetric { key, step: 0, value })
+        };
+        values.into_iter().filter_map(metric)
+    })
 }
 
 /// What the keys of metrics of a subset begin with: curves are of the training and validation records too.

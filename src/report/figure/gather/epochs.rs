@@ -8,11 +8,11 @@ use crate::report::figure::chart::epochs::{Curve, CurvePanel};
 use crate::words::number::percent;
 
 /// Split and metric of a curve: `[Validation, "loss"]`.
-type Series = (Subset, &'static str);
+type Series<'s> = (Subset, &'s str);
 
 impl Input<'_> {
     /// These series of the runs of each arm, an arm a panel.
-    pub(in crate::report::figure) fn curves_by_arm(&self, series: &[Series]) -> Vec<CurvePanel> {
+    pub(in crate::report::figure) fn curves_by_arm(&self, series: &[Series<'_>]) -> Vec<CurvePanel> {
         self.arms.iter().filter_map(|arm| self.results.curves_of_arm(arm, series)).collect()
     }
 }
@@ -53,7 +53,7 @@ impl ExperimentResults<'_> {
     }
 
     /// The panel of an arm; `None` where it has no curve.
-    fn curves_of_arm(&self, arm: &Arm, series: &[Series]) -> Option<CurvePanel> {
+    fn curves_of_arm(&self, arm: &Arm, series: &[Series<'_>]) -> Option<CurvePanel> {
         let runs = self.runs.iter().filter(|run| arm.has(run) && self.is_asked(&run.stage_id));
         let curves: Vec<Curve> = runs.flat_map(|run| self.curves_of(&run.stage_id, run.seed, series)).collect();
         let of = arm.mix.as_ref().map_or_else(|| arm.graft.clone(), |mix| format!("{} from {mix}", arm.graft));
@@ -62,10 +62,10 @@ impl ExperimentResults<'_> {
         (!curves.is_empty()).then_some(CurvePanel { title: [of, below], curves })
     }
 
-    fn curves_of(&self, stage: &str, seed: u64, series: &[Series]) -> Vec<Curve> {
+    fn curves_of(&self, stage: &str, seed: u64, series: &[Series<'_>]) -> Vec<Curve> {
         let Some(known) = self.curves.get(stage) else { return Vec::new() };
         let best = self.stages.by_id.get(stage).and_then(|stage| stage.best_epoch);
-        let curve = |&(split, metric): &Series| {
+        let curve = |&(split, metric): &Series<'_>| {
             let points = known.get(&(split, metric.to_owned()))?.clone();
             Some(Curve { seed, training: split == Subset::Train, points, best })
         };

@@ -54,6 +54,7 @@ pub(in crate::report) fn examples(
     found: &ExperimentResults<'_>,
     record: Option<&str>,
 ) -> Result<Examples, String> {
+    found.input().of_classes()?;
     let best = found.shown.as_ref().and_then(|shown| Some((shown, shown.best()?)));
     let (shown, (run, predictions)) = best.ok_or("no run is done yet")?;
     let read = manifest_of(store, run)?;

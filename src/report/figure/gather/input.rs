@@ -18,6 +18,20 @@ pub struct Input<'a> {
 }
 
 impl<'a> Input<'a> {
+    /// Says that its last stage tells no classes, where it measures.
+    ///
+    /// # Errors
+    /// Then.
+    pub fn of_classes(&self) -> Result<(), String> {
+        match &*self.results.comparison.targets {
+            [] => Ok(()),
+            targets => {
+                let names: Vec<&str> = targets.iter().map(|target| target.name()).collect();
+                Err(format!("its last stage measures {}, and tells no classes", names.join(" and ")))
+            }
+        }
+    }
+
     /// The run that is shown alone: the title of a figure of it that is called `what`, and its predictions.
     pub fn best_run(&self, what: &str) -> Option<(String, &'a PredictionsOfRun)> {
         let shown = self.results.shown.as_ref()?;

@@ -19,15 +19,17 @@ pub struct Measured {
     pub pairs: Vec<(f64, f64)>,
 }
 
-/// What was measured of each target by the first regression that has values of it: of the grafts of the run that is shown
-/// alone; where none of them has any, of all regressions, the lowest seed first.
+/// What was measured of each target by the first regression that has values of it: of the last stage of the run that is shown
+/// alone, then of its grafts; where none of them has any, of all regressions, the lowest seed first.
 pub(super) fn measured(
     (store, experiment): (&Store, &str),
     stages: &TrainedStages,
     shown: Option<&Shown<'_>>,
 ) -> Result<Vec<Measured>> {
-    let best = shown.and_then(Shown::best).and_then(|(run, _)| stages.grafts.get(&run.stage_id));
-    let own: Vec<&StageRow> = best.into_iter().flatten().filter_map(|id| stages.by_id.get(id)).collect();
+    let best = shown.and_then(Shown::best).map(|(run, _)| &run.stage_id);
+    let grafts = best.and_then(|id| stages.grafts.get(id)).into_iter().flatten();
+    let last = best.into_iter().filter(|id| !stages.test_errors(id).is_empty());
+    let own: Vec<&StageRow> = last.chain(grafts).filter_map(|id| stages.by_id.get(id)).collect();
     let mut all = grafted(stages);
     all.sort_by_key(|stage| stage.seed);
     let elsewhere = store.evaluations(experiment)?;

@@ -30,7 +30,7 @@ pub struct ExperimentResults<'a> {
 
 impl<'a> ExperimentResults<'a> {
     /// Reads what belongs to `experiment` of `comparison`; `all` are the runs of the store. In detail is shown the run whose
-    /// id starts with `run` and its arm, or the arm of the highest mean test macro AUC.
+    /// id starts with `run` and its arm, or the best arm by the metric that networks are judged by.
     ///
     /// # Errors
     /// Where the store cannot be read; a user error where no tested run of the experiment has such an id.
@@ -44,7 +44,7 @@ impl<'a> ExperimentResults<'a> {
         let runs: Vec<&Run> = all.iter().filter(|run| run.experiment == experiment.name).collect();
         let stages = store.stages(&experiment.name)?;
         let curves = store.learning_curves(&experiment.name)?;
-        let shown = Shown::read(store, experiment, &runs, run)?;
+        let shown = Shown::read(store, experiment, &comparison.judge(), &runs, run)?;
         let measured = measured::measured((store, &experiment.name), &stages, shown.as_ref())?;
         let asked = run.and_then(|_| shown.as_ref()?.best()).map(|(run, _)| run);
         Ok(Self { experiment, comparison, runs, curves, stages, shown, asked, measured })

@@ -1,6 +1,7 @@
 //! The arm that is shown in detail.
 
 use crate::compare::{Arm, Experiment};
+use crate::metrics::NamedMetric;
 use crate::store::{PredictionsOfRun, Run, StageStatus, Store};
 use crate::words::number::percent;
 use crate::{Error, Result};
@@ -14,12 +15,12 @@ pub struct Shown<'a> {
     /// Its tested runs with their predictions, and those of the baseline.
     runs: Vec<(&'a Run, PredictionsOfRun)>,
     baseline_runs: Vec<PredictionsOfRun>,
-    /// The run of the highest test macro AUC, by its place in `runs`.
+    /// The run that is best by the metric that networks are judged by, by its place in `runs`.
     best: usize,
 }
 
 impl<'a> Shown<'a> {
-    /// Reads the run whose id starts with `wanted` and its arm, or the arm of the highest mean test macro AUC; `None` where
+    /// Reads the run whose id starts with `wanted` and its arm, or the best arm by `judge`, the metric that networks are judged by; `None` where
     /// no arm has been tested. `runs` are those of the experiment.
     ///
     /// # Errors
@@ -27,6 +28,7 @@ impl<'a> Shown<'a> {
     pub(super) fn read(
         store: &Store,
         experiment: &'a Experiment,
+        judge: &NamedMetric,
         runs: &[&'a Run],
         wanted: Option<&str>,
     ) -> Result<Option<Self>> {
@@ -34,14 +36,14 @@ impl<'a> Shown<'a> {
         let wanted = wanted.map(|prefix| find_run(&done, prefix)).transpose()?;
         let arm = match wanted {
             Some(run) => experiment.arms.iter().find(|arm| arm.has(run)),
-            None => highest(experiment),
+            None => best_arm(experiment, judge),
         };
         let Some(arm) = arm else { return Ok(None) };
         let own: Vec<&Run> = done.iter().copied().filter(|run| arm.has(run)).collect();
-        let auc = |run: &Run| run.test_macro_auc.unwrap_or(f64::NEG_INFINITY);
+        let merit = |run: &Run| rising(judge, run.judged());
         let best = match wanted {
             Some(wanted) => own.iter().position(|run| run.run_id == wanted.run_id),
-            None => (0..own.len()).rev().max_by(|&a, &b| auc(own[a]).total_cmp(&auc(own[b]))),
+            None => (0..own.len()).rev().max_by(|&a, &b| merit(own[a]).total_cmp(&merit(own[b]))),
         };
         let baseline = baseline_of(experiment, arm);
         let baseline_runs = done.iter().filter(|run| baseline.is_some_and(|baseline| baseline.has(run)));
@@ -99,9 +101,14 @@ fn find_run<'a>(done: &[&'a Run], prefix: &str) -> Result<&'a Run> {
     }
 }
 
-/// The tested arm of the highest mean test macro AUC, the first of equals.
-fn highest(experiment: &Experiment) -> Option<&Arm> {
-    let mean = |arm: &Arm| arm.macro_auc.map_or(f64::NEG_INFINITY, |auc| auc.mean);
+/// The value of a metric, or its negative where less is better.
+fn rising(metric: &NamedMetric, value: Option<f64>) -> f64 {
+    value.map_or(f64::NEG_INFINITY, |value| if metric.is_error() { -value } else { value })
+}
+
+/// The tested arm of the best mean, the first of equals.
+fn best_arm<'a>(experiment: &'a Experiment, judge: &NamedMetric) -> Option<&'a Arm> {
+    let mean = |arm: &Arm| rising(judge, arm.judged.map(|spread| spread.mean));
     experiment.arms.iter().filter(|arm| arm.seeds.done > 0).rev().max_by(|a, b| mean(a).total_cmp(&mean(b)))
 }
 

@@ -1,8 +1,8 @@
 //! Intervals from the waves that were marked in each lead.
 
 use crate::source::intervals::Intervals;
-use crate::statistics::median;
 use crate::source::wfdb::annotation::{Annotation, code};
+use crate::statistics::median;
 
 /// QRS complexes whose peaks follow each other within this time are one beat, ms.
 const OF_ONE_BEAT: f64 = 100.0;

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::source::DataPath;
 use crate::source::intervals::{IntervalColumns, Intervals};
 use crate::source::plausible::digits;
-use crate::statistics::median;
 use crate::source::table::Table;
+use crate::statistics::median;
 use crate::{Error, Result};
 
 /// The columns of PTB-XL+ for RR, PR, QT and QRS.
