@@ -49,7 +49,7 @@ pub(super) struct OfMoments<F> {
 
 impl<F: Fn(&Moments) -> f64 + Send + Sync + 'static> OfMoments<F> {
     /// `None` where no truth is known.
-    pub fn new(pairs: Vec<Option<(f64, f64)>>, metric: F) -> Option<Box<dyn Measure>> {
+    pub fn boxed(pairs: Vec<Option<(f64, f64)>>, metric: F) -> Option<Box<dyn Measure>> {
         let known = pairs.iter().flatten().count();
         let mean = pairs.iter().flatten().map(|(truth, _)| truth).sum::<f64>() / known as f64;
         let centred = |pair: Option<(f64, f64)>| pair.map(|(truth, measured)| (truth - mean, measured - mean));

@@ -83,11 +83,12 @@ pub(super) fn with_errors(connection: &Connection, mut runs: Vec<Run>) -> rusqli
     Ok(runs)
 }
 
+/// An experiment, a variant and a fold, with what was measured of its test records.
+type MeasuredSet = (String, Option<String>, Option<u8>, TestSet);
+
 /// What transfers measured of the test records of each experiment, variant and fold; the records that know a target are what
 /// has it.
-pub(super) fn test_sets(
-    connection: &Connection,
-) -> rusqlite::Result<Vec<(String, Option<String>, Option<u8>, TestSet)>> {
+pub(super) fn test_sets(connection: &Connection) -> rusqlite::Result<Vec<MeasuredSet>> {
     let mut select = connection.prepare(
         "WITH one AS (SELECT experiment, variant, fold, stage_id, settings, min(position) AS position
                       FROM trial t JOIN stage s USING (stage_id)
@@ -98,7 +99,7 @@ pub(super) fn test_sets(
          JOIN regression_score g ON g.stage_id = one.stage_id AND g.split = 'test' AND g.target = t.value
          ORDER BY experiment, position, t.key",
     )?;
-    let mut found: Vec<(String, Option<String>, Option<u8>, TestSet)> = Vec::new();
+    let mut found: Vec<MeasuredSet> = Vec::new();
     let mut rows = select.query([])?;
     while let Some(row) = rows.next()? {
         let (experiment, variant, fold) = (row.get("experiment")?, row.get("variant")?, row.get("fold")?);

@@ -36,7 +36,7 @@ impl RegressionMetric for R2 {
     }
 
     fn measure(&self, pairs: Vec<Option<(f64, f64)>>) -> Option<Box<dyn Measure>> {
-        OfMoments::new(pairs, |moments| 1.0 - moments.square / moments.spreads()[0])
+        OfMoments::boxed(pairs, |moments| 1.0 - moments.square / moments.spreads()[0])
     }
 }
 
@@ -65,7 +65,7 @@ impl RegressionMetric for PearsonR {
     }
 
     fn measure(&self, pairs: Vec<Option<(f64, f64)>>) -> Option<Box<dyn Measure>> {
-        OfMoments::new(pairs, |moments| {
+        OfMoments::boxed(pairs, |moments| {
             let [truth, measured, both] = moments.spreads();
             both / (truth * measured).sqrt()
         })

@@ -44,7 +44,7 @@ impl RegressionMetric for MeanAbsoluteError {
     }
 
     fn measure(&self, pairs: Vec<Option<(f64, f64)>>) -> Option<Box<dyn Measure>> {
-        OfMoments::new(pairs, |moments| moments.error / moments.weight)
+        OfMoments::boxed(pairs, |moments| moments.error / moments.weight)
     }
 }
 
@@ -85,7 +85,7 @@ impl RegressionMetric for RootMeanSquaredError {
     }
 
     fn measure(&self, pairs: Vec<Option<(f64, f64)>>) -> Option<Box<dyn Measure>> {
-        OfMoments::new(pairs, |moments| (moments.square / moments.weight).sqrt())
+        OfMoments::boxed(pairs, |moments| (moments.square / moments.weight).sqrt())
     }
 }
 
