@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use crate::tensor::Cpu;
+use crate::tensor::{self, Cpu};
 
 use crate::Result;
 use crate::error::{Blame, Error};
@@ -191,6 +191,7 @@ fn all_workers(shared: &mut Shared<'_>, jobs: usize) -> Result<()> {
         let outcomes: Vec<Result<()>> = workers.into_iter().map(joined).collect();
         shared.over.store(true, Ordering::SeqCst);
         keeper.thread().unpark();
+        tensor::memory::release();
         let kept = joined(keeper);
         outcomes.into_iter().chain([kept]).collect()
     })
@@ -269,6 +270,7 @@ fn work(shared: &Shared<'_>, number: usize, threads: usize) -> Result<()> {
         }
         let held = Held { stage: id.clone(), worker: worker.clone(), lost: Arc::default() };
         lock(&shared.held).push(held.clone());
+        tensor::memory::settle(&shared.memory[index].sizes);
         let trained = pool.install(|| train_one(shared, &mut store, index, &held));
         lock(&shared.held).retain(|held| held.stage != id);
         shared.room.leave(index);

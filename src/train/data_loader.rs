@@ -17,8 +17,6 @@ use super::Watch;
 use super::examples::{Augments, Examples, Prepared};
 use super::pretext::Pretext;
 
-/// Examples in one pass where nothing is trained.
-const INFERENCE_BATCH: usize = 64;
 /// Batches made ready while the ones before them are worked on.
 const AHEAD: usize = 2;
 
@@ -112,7 +110,7 @@ impl<'a, D: Backend> DataLoader<'a, D> {
     /// What outputs are worth where labels do not say it, (rows, numbers): see [`Pretext::worth`].
     fn worth(&self, device: &D, net: &mut Network<D>, pretext: &dyn Pretext, watch: &dyn Watch) -> Result<Vec<f32>> {
         let order: Vec<usize> = (0..self.examples.rows()).collect();
-        let batches = super::setup::batches(&order, pretext.batch(INFERENCE_BATCH));
+        let batches = super::setup::batches(&order, pretext.batch(device.together()));
         std::thread::scope(|scope| {
             let mut loaded = self.batches(scope, &batches, None);
             let mut worth = Vec::new();
@@ -134,7 +132,7 @@ impl<'a, D: Backend> DataLoader<'a, D> {
 
     /// What `pass` gives for all rows, in order; fewer at a time where there is no memory for more.
     fn infer(&self, device: &D, pass: &mut InferencePass<'_, D>, watch: &dyn Watch) -> Result<Rows<D>> {
-        let mut size = INFERENCE_BATCH;
+        let mut size = device.together();
         loop {
             match self.infer_by(size, device, pass, watch) {
                 Err(error) if error.blame == Blame::Memory && size > 1 => size /= 2,
@@ -173,10 +171,11 @@ type InferencePass<'a, D> = dyn FnMut(&Var<D>) -> Result<Var<D>> + 'a;
 fn upload<D: Backend>(device: &D, table: &mut D::Table, examples: &Examples<'_>) -> Result<()> {
     let (leads, length) = examples.shape;
     let order: Vec<usize> = (0..examples.rows()).collect();
-    for group in order.chunks(INFERENCE_BATCH * rayon::current_num_threads()) {
+    let together = device.together();
+    for group in order.chunks(together * rayon::current_num_threads()) {
         let batches: Vec<Result<Vec<f32>>> =
-            group.par_chunks(INFERENCE_BATCH).map(|batch| examples.signals(batch, None)).collect();
-        for (batch, values) in group.chunks(INFERENCE_BATCH).zip(batches) {
+            group.par_chunks(together).map(|batch| examples.signals(batch, None)).collect();
+        for (batch, values) in group.chunks(together).zip(batches) {
             let x = Var::input(device, values?, (batch.len(), length, leads))?;
             keep(device, table, batch[0], &x)?;
         }
