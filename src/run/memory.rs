@@ -325,7 +325,8 @@ mod tests {
 
     #[test]
     fn stages_share_their_sources() {
-        let needs = |network, source: &str| Needs { network, sources: [(source.to_owned(), 10)].into() };
+        let needs =
+            |network, source: &str| Needs { network, sources: [(source.to_owned(), 10)].into(), ..Needs::default() };
         let all = [needs(1, "a"), needs(2, "a"), needs(4, "b")];
         assert_eq!(Needs::together(all.iter()), PROGRAM + 7 + 20);
         assert_eq!(all[1].alone(), PROGRAM + 12);

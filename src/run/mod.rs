@@ -19,6 +19,7 @@ use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::results::ResultsFolder;
 use crate::store::{Claim, Finish, Store};
+use crate::train::Features;
 use crate::{durable, stop};
 
 mod cost;
@@ -117,6 +118,8 @@ struct Shared<'a> {
     /// What stages need, by index, and what those in work take together.
     memory: Vec<memory::Needs>,
     room: Room,
+    /// Features of backbones that hold still.
+    features: Features,
     /// Checksums of weights that were found to fit, and those that were made again, by stage index.
     checksums: Mutex<HashMap<usize, String>>,
     made_again: Mutex<Vec<usize>>,
@@ -148,6 +151,7 @@ pub fn run(plan: &Plan, options: &Options, progress: &Progress) -> Result<Summar
         held: Mutex::default(),
         memory: memory::reckon(plan, options.results.path(), options.device),
         room: Room::default(),
+        features: Features::default(),
         checksums: Mutex::default(),
         made_again: Mutex::default(),
         summary: Mutex::default(),

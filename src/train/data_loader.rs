@@ -1,5 +1,6 @@
 //! The data loader: where batches come from. Signals that a thread prepares ahead, or signals or features that stay on the device.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::Scope;
 
@@ -13,9 +14,9 @@ use crate::ops::step::gather::{gather, keep};
 use crate::ops::step::loss::Loss;
 use crate::tensor::{Var, device_error};
 
-use super::Watch;
 use super::examples::{Augments, Examples, Prepared};
 use super::pretext::Pretext;
+use super::{Watch, features};
 
 /// Batches made ready while the ones before them are worked on.
 const AHEAD: usize = 2;
@@ -54,8 +55,7 @@ impl<'a, D: Backend> DataLoader<'a, D> {
             return Ok(());
         }
         if fixed {
-            let mut pass = |x: &Var<D>| net.features(x, &mut Pass::inference());
-            self.features = Some(self.infer(device, &mut pass, watch)?);
+            self.features = Some(self.features_of(device, net, watch)?);
         } else if !self.asked {
             self.asked = true;
             let (leads, length) = self.examples.shape;
@@ -65,6 +65,36 @@ impl<'a, D: Backend> DataLoader<'a, D> {
             }
         }
         Ok(())
+    }
+
+    /// Features of all backbones of `net` side by side; those of a backbone that other stages have met are taken from there.
+    fn features_of(&self, device: &D, net: &mut Network<D>, watch: &dyn Watch) -> Result<Rows<D>> {
+        let Some((shared, scope)) = watch.features() else {
+            let mut pass = |x: &Var<D>| net.features(x, &mut Pass::inference());
+            return self.infer(device, &mut pass, watch);
+        };
+        let mut parts = Vec::new();
+        for number in 0..net.backbones().len() {
+            let key = features::key(scope, net, number, self.examples);
+            if let Some(known) = shared.get(&key) {
+                parts.push(known);
+                continue;
+            }
+            let mut pass = |x: &Var<D>| net.features_of(number, x, &mut Pass::inference());
+            let values = Arc::new(self.infer(device, &mut pass, watch)?.into_values(device)?);
+            shared.keep(key, values.clone(), self.examples.records());
+            parts.push(values);
+        }
+        let rows = self.examples.rows();
+        let widths: Vec<usize> = parts.iter().map(|part| part.len() / rows.max(1)).collect();
+        let mut values = Vec::with_capacity(parts.iter().map(|part| part.len()).sum());
+        for row in 0..rows {
+            parts
+                .iter()
+                .zip(&widths)
+                .for_each(|(part, width)| values.extend_from_slice(&part[row * width..][..*width]));
+        }
+        Ok(Rows::Host { width: widths.iter().sum(), values })
     }
 
     /// `batches` of rows one after another, drawn and changed by `augments` if they are signals.
