@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::data::{Members, PartOfMix, Subset};
-use crate::metrics::RegressionMetrics;
+use crate::metrics::{MedianScore, RegressionMetrics};
 
 /// What a stage leaves behind, beside its weights.
 #[derive(Clone, Debug, Default)]
@@ -56,17 +56,21 @@ pub struct EpochValue {
     pub value: f64,
 }
 
-/// How well one target was measured on one split, in bpm or ms.
+/// How well one target was measured on one split, in its unit.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RegressionScore {
-    /// `hr`, `pr`, `qt`, `qrs`.
+    /// `hr`, `pr`, `qt`, `qrs`, or another measurement.
     pub target: &'static str,
+    /// Its unit: bpm, ms.
+    pub unit: &'static str,
     /// `train`, `validation` or `test`.
     pub split: Subset,
     /// Number of records.
     pub records: usize,
     /// The metrics.
     pub metrics: RegressionMetrics,
+    /// Those of the training records' median, which measures nothing.
+    pub of_median: MedianScore,
 }
 
 /// How well one target was measured on the records of one source in one split, in bpm or ms.

@@ -11,6 +11,8 @@ fn settings(kind: &str) -> &'static str {
         "cnn" => "channels = [4, 6]\nkernels = [5, 3]",
         "inception1d" => "depth = 3\nfilters = 2\nbottleneck = 2\nkernel = 12",
         "rnn" | "lstm" | "gru" => "hidden = 4\nlayers = 2",
+        "fcn" => "channels = [4, 6]\nkernels = [8, 3]",
+        "net1d" => "stem = 4\nchannels = [4, 6]\nblocks = [1, 1]\ngroup = 2",
         "s4" => "layers = 2\nwidth = 6\nstate = 4",
         "vit" => "patch = 10\ndim = 8\ndepth = 2\nheads = 2",
         "resnet1d" => "width = 4",

@@ -136,3 +136,91 @@ fn every_table_says_what_the_commonest_class_alone_is_worth() {
     let family = csv.lines().skip(1).filter(|line| !line.contains("scratch") && !line.contains("majority")).count();
     assert!(table.contains(&format!("for all {family} differences shown")), "{table}");
 }
+
+/// The tiny study measures so little that its regressions are hardly better than a constant, if at all.
+#[test]
+fn regressions_stand_beside_the_median() {
+    let bench = Workbench::new("median");
+    let study = trials("").replace("[regression]\n", "[regression]\nevaluate_on = [\"ptbxl\"]\n");
+    bench.write("experiments/floors.toml", &study);
+    bench.run(&["run"]).ok();
+    let stage = texts(&bench, "SELECT stage_id FROM stage WHERE kind = 'regression' AND seed = 0").remove(0);
+    let own = |what: &str| {
+        bench.number(&format!("SELECT {what} FROM regression WHERE stage_id = '{stage}' AND split = 'test'"))
+    };
+    let by_hand = bench.number(&format!(
+        "SELECT avg(abs(truth - (SELECT median FROM median_score WHERE stage_id = '{stage}' AND split = 'test')))
+         FROM regression_prediction WHERE stage_id = '{stage}'"
+    ));
+    assert!((own("median_mae") - by_hand).abs() < 1e-9);
+    // The interval is about what is gained.
+    let gain = own("median_mae - mae");
+    assert!(own("gain_low") < gain && gain < own("gain_high"));
+    assert!((own("gain_low + gain_high") / 2.0 - gain).abs() < 1e-9);
+    // No other constant errs less on the training records.
+    assert_eq!(bench.number("SELECT count(*) FROM median_score WHERE split = 'train' AND r2 > 1e-9"), 0.0);
+    assert_eq!(bench.number("SELECT count(DISTINCT split) FROM median_score"), 3.0);
+
+    let word = |mae: f64, median: f64, low: f64| match (mae < median, low > 0.0) {
+        (true, true) => "",
+        (true, false) => "not told from the median",
+        (false, _) => "no better than the median",
+    };
+    let said = word(own("mae"), own("median_mae"), own("gain_low"));
+    assert!(!said.is_empty(), "two epochs have taught it after all: a test of words needs another study");
+    let run = texts(&bench, "SELECT run_id FROM runs WHERE graft = 'hr' AND seed = 0").remove(0);
+    let shown = bench.run(&["show", &run]).ok();
+    let line = shown.lines().find(|line| line.contains("hr on") && line.contains("test records")).unwrap();
+    let mae = format!("bpm, has MAE {:.2} bpm, gain {gain:.2} bpm", own("median_mae"));
+    assert!(line.contains(&mae) && line.ends_with(said), "{line}");
+    let page = bench.results().join("own.html");
+    bench.run(&["report", "-o", page.to_str().unwrap()]).ok();
+    let page = std::fs::read_to_string(page).unwrap();
+    assert!(page.contains("MAE of the median") && page.contains(said), "{said}");
+
+    // In tables of their errors it has a row, and who does no better is named.
+    let csv = bench.run(&["compare", "--metric", "mae:hr", "--format", "csv"]).ok();
+    let head: Vec<&str> = csv.lines().next().unwrap().split(',').collect();
+    let column = head.iter().position(|name| name.ends_with("mae_hr_mean") || name.ends_with("mae:hr_mean")).unwrap();
+    let row: Vec<&str> = csv.lines().find(|line| line.contains("target median")).unwrap().split(',').collect();
+    let both = bench.number("SELECT avg(median_mae) FROM regression WHERE split = 'test'");
+    assert!((row[column].parse::<f64>().unwrap() - both).abs() < 1e-9, "{csv}");
+    let table = bench.run(&["compare", "--metric", "mae:hr"]).ok();
+    assert!(table.contains("target median: no network"), "{table}");
+    let mean = bench.number("SELECT avg(mae) FROM regression WHERE split = 'test'");
+    assert_eq!(table.contains("No better than the median"), mean >= both, "{table}");
+
+    // A table of them, which says the same.
+    let table = bench.run(&["compare", "--regressions"]).ok();
+    assert!(table.contains("what the networks that are grafted measure") && table.contains("hr (bpm)"), "{table}");
+    assert!(table.contains("no better") && table.contains("test macro AUC"), "the arms stand below: {table}");
+    let csv = bench.run(&["compare", "--regressions", "--format", "csv"]).ok();
+    let [head, row] = [0, 1].map(|line| csv.lines().nth(line).unwrap().split(',').collect::<Vec<_>>());
+    let of = |column: &str| -> f64 { row[head.iter().position(|name| *name == column).unwrap()].parse().unwrap() };
+    assert!((of("test_mae_mean") - mean).abs() < 1e-9 && (of("median_mae_mean") - both).abs() < 1e-9, "{csv}");
+    for split in ["train", "validation"] {
+        let mean = bench.number(&format!("SELECT avg(mae) FROM regression WHERE split = '{split}'"));
+        assert!((of(&format!("{split}_mae_mean")) - mean).abs() < 1e-9, "{csv}");
+    }
+    assert_eq!((of("seeds"), csv.lines().count()), (2.0, 2));
+
+    // On another source the median is still that of those who taught it.
+    let elsewhere = bench.run(&["compare", "--elsewhere"]).ok();
+    assert!(elsewhere.contains("median MAE"), "{elsewhere}");
+    let there = bench.number(&format!(
+        "SELECT value FROM evaluation WHERE stage_id = '{stage}' AND metric = 'median_mae' AND subject = 'hr'"
+    ));
+    let by_hand = bench.number(&format!(
+        "SELECT avg(abs(truth - (SELECT median FROM median_score WHERE stage_id = '{stage}' AND split = 'train')))
+         FROM evaluated_record WHERE stage_id = '{stage}'"
+    ));
+    assert!((there - by_hand).abs() < 1e-9);
+    bench.run(&["verify"]).ok();
+    // None of it changes unseen.
+    let store = rusqlite::Connection::open(bench.results().join("ecgraft.sqlite")).unwrap();
+    store.execute("UPDATE median_score SET gain_low = gain_low + 1 WHERE split = 'test'", []).unwrap();
+    drop(store);
+    let said = bench.run(&["verify"]);
+    assert!(said.code == Some(1), "{}", said.err);
+    assert!(said.out.contains("gain over the median, low") || said.err.contains("gain over the median, low"));
+}

@@ -9,6 +9,7 @@ mod example;
 mod workbench;
 mod worlds;
 
+mod authors;
 mod bad_input;
 mod compare;
 mod coverage;

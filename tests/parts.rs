@@ -176,6 +176,23 @@ fn by_class_and_site(bench: &Workbench, scratch: &[String]) {
     assert_eq!((&own["metric"], &own["mean"]), (&Value::from("auc:CD"), &usual["test_auc_CD_mean"]));
     assert_eq!((&own["low"], &own["high"]), (&usual["test_auc_CD_low"], &usual["test_auc_CD_high"]));
 
+    // The sites are those of PTB-XL's own table; how many records each has is counted from the file.
+    let records: BTreeSet<&str> = all.iter().map(|said| &*said.record).collect();
+    let table = std::fs::read_to_string(sample().join("ptbxl_database.csv")).unwrap();
+    let place = table.lines().next().unwrap().split(',').position(|name| name == "site").unwrap();
+    let mut sites: BTreeMap<String, u64> = BTreeMap::new();
+    for line in table.lines().skip(1) {
+        let fields: Vec<&str> = line.split(',').collect();
+        if records.contains(fields[0]) {
+            *sites.entry(fields[place].trim_end_matches(".0").to_owned()).or_default() += 1;
+        }
+    }
+    assert_eq!(sites.values().sum::<u64>(), records.len() as u64);
+    let rows = compared(bench, &["--by", "site", "--resamples", "100"]);
+    let found = rows.iter().map(|row| (row["part"].as_str().unwrap().to_owned(), row["records"].as_u64().unwrap()));
+    assert_eq!(found.collect::<BTreeMap<_, _>>(), sites);
+    let store = rusqlite::Connection::open(bench.results().join("ecgraft.sqlite")).unwrap();
+    store.execute("UPDATE patient SET site = NULL", []).unwrap();
     bench.run(&["compare", "--by", "site"]).users_fault(&["--by site", "knows the site of none of the test records"]);
     bench.run(&["compare", "--by", "sexx"]).users_fault(&["`sexx`", "did you mean `sex`?"]);
     bench.run(&["compare", "--by", "age:0"]).users_fault(&["from 1 to 150"]);

@@ -76,6 +76,10 @@ fn faults_of_a_search_are_told_where_they_stand() {
         ("[search.over]\n\"transfer.batch_size\" = [0]\n", ["`batch_size` is 0", "s.toml:"]),
         ("[search.over]\n\"trials.seed\" = [1]\n", ["`trials` is nothing that a search varies", "s.toml:"]),
         (
+            "[search]\nmethod = \"halving\"\n[search.over]\n\"transfer.epochs\" = [2, 4]\n",
+            ["`transfer.epochs` cannot be varied", "method = \"random\""],
+        ),
+        (
             "[search]\nmetric = \"makro_auc\"\n[search.over]\n\"transfer.batch_size\" = [8]\n",
             ["no metric is called `makro_auc`", "did you mean"],
         ),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::workbench::Workbench;
 use chrono::Utc;
 use ecgraft::data::{PartOfMix, Subset, TargetOfPart};
-use ecgraft::metrics::RegressionMetrics;
+use ecgraft::metrics::{MedianScore, RegressionMetrics};
 use ecgraft::plan::{Plan, Stage, StageKind, TaskKind};
 use ecgraft::store::{
     Cell, Claim, EpochValue, Finish, MeasuredValue, Outcome, Prediction, RegressionScore, Score, StageStatus, Store,
@@ -54,8 +54,16 @@ fn outcome(stage: &Stage) -> Outcome {
                 ..part.clone()
             };
             outcome.composition = vec![part, other];
-            outcome.regression =
-                vec![RegressionScore { target: target.name(), split: Subset::Test, records: 20, metrics }];
+            let of_median = MedianScore { median: 90.0, mae: 6.0, rmse: 8.0, r2: Some(-0.1), gain: Some((1.5, 4.5)) };
+            let (target_name, unit) = (target.name(), target.unit());
+            outcome.regression = vec![RegressionScore {
+                target: target_name,
+                unit,
+                split: Subset::Test,
+                records: 20,
+                metrics,
+                of_median,
+            }];
             // The ids of two sources may be the same.
             let value = |source: &str, patient: &str, truth, measured| MeasuredValue {
                 target: target.name(),

@@ -273,6 +273,90 @@ class S4(nn.Module):
         return self.stages(x)
 
 
+class Fcn(nn.Module):
+    """Wang, Yan and Oates 2017: convolution, batch norm and ReLU, three times."""
+
+    def __init__(self, leads: int, channels: Sequence[int] = (128, 256, 128), kernels: Sequence[int] = (8, 5, 3)):
+        super().__init__()
+        self.width = channels[-1]
+        self.stages = nn.Sequential()
+        for (inputs, outputs), taps in zip(pairwise([leads, *channels]), kernels, strict=True):
+            own = conv(inputs, outputs, taps) if taps % 2 else nn.Sequential(same(taps), unpadded(inputs, outputs, taps))
+            self.stages.append(nn.Sequential(own, nn.BatchNorm1d(outputs), nn.ReLU(inplace=True)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.stages(x)
+
+
+def same(taps: int) -> nn.Module:
+    """Zeros that keep the length, the odd one behind."""
+    return nn.ConstantPad1d(((taps - 1) // 2, taps // 2), 0.0)
+
+
+def unpadded(inputs: int, outputs: int, taps: int) -> nn.Conv1d:
+    return nn.Conv1d(inputs, outputs, taps, bias=False)
+
+
+class Halving(nn.Module):
+    """A convolution with stride 2, one output for each two samples, the last for what is left; the odd zero is behind."""
+
+    def __init__(self, inputs: int, outputs: int, taps: int, groups: int = 1):
+        super().__init__()
+        self.taps = taps
+        self.conv = nn.Conv1d(inputs, outputs, taps, stride=2, groups=groups, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        zeros = self.taps - 2 + x.shape[-1] % 2
+        return self.conv(nn.functional.pad(x, (zeros // 2, zeros - zeros // 2)))
+
+
+class Net1dBlock(nn.Module):
+    """Hong 2020: a bottleneck with a grouped convolution, squeeze and excitation, and a shortcut without weights."""
+
+    def __init__(self, inputs: int, outputs: int, taps: int, groups: int, halves: bool, first: bool):
+        super().__init__()
+        self.halves, self.more = halves, outputs - inputs
+        grouped = nn.Sequential(same(taps), nn.Conv1d(outputs, outputs, taps, groups=groups, bias=False))
+        self.body = nn.Sequential(*([] if first else [nn.BatchNorm1d(inputs), nn.SiLU()]))
+        self.body.extend([nn.Conv1d(inputs, outputs, 1, bias=False), nn.BatchNorm1d(outputs), nn.SiLU(inplace=True)])
+        self.body.extend([Halving(outputs, outputs, taps, groups) if halves else grouped])
+        self.body.extend([nn.BatchNorm1d(outputs), nn.SiLU(inplace=True), nn.Conv1d(outputs, outputs, 1)])
+        narrow = outputs // 2
+        self.gates = nn.Sequential(nn.Linear(outputs, narrow), nn.SiLU(), nn.Linear(narrow, outputs), nn.Sigmoid())
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.body(x)
+        y = y * self.gates(y.mean(-1))[..., None]
+        if self.halves:
+            x = nn.functional.max_pool1d(nn.functional.pad(x, (0, 1)), 2)
+        if self.more:
+            x = nn.functional.pad(x, (0, 0, self.more // 2, self.more - self.more // 2))
+        return y + x
+
+
+class Net1d(nn.Module):
+    """Hong 2020, the smallest of the sizes that ECGFounder's authors name, with batch norms."""
+
+    def __init__(
+        self, leads: int, channels: Sequence[int] = (16, 32, 32, 80, 80, 256, 256), blocks: int = 2, taps: int = 16
+    ):
+        super().__init__()
+        self.width, inputs = channels[-1], channels[0]
+        self.stages = nn.Sequential(
+            nn.Sequential(Halving(leads, inputs, taps), nn.BatchNorm1d(inputs), nn.SiLU(inplace=True))
+        )
+        for stage, outputs in enumerate(channels):
+            made = nn.Sequential()
+            for block in range(blocks):
+                first = stage + block == 0
+                made.append(Net1dBlock(inputs, outputs, taps, outputs // 16, block == 0, first))
+                inputs = outputs
+            self.stages.append(made)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.stages(x)
+
+
 def cnn(leads: int, length: int, outputs: int) -> nn.Module:
     return Network([Cnn(leads)], outputs)
 
@@ -314,6 +398,14 @@ def s4(leads: int, length: int, outputs: int) -> nn.Module:
     return Network([S4(leads)], outputs)
 
 
+def fcn(leads: int, length: int, outputs: int) -> nn.Module:
+    return Network([Fcn(leads)], outputs)
+
+
+def net1d(leads: int, length: int, outputs: int) -> nn.Module:
+    return Network([Net1d(leads)], outputs)
+
+
 # By ecgraft's names; each is called with leads, samples per lead and outputs.
 ARCHITECTURES: dict[str, Callable[[int, int, int], nn.Module]] = {
     "cnn": cnn,
@@ -325,4 +417,6 @@ ARCHITECTURES: dict[str, Callable[[int, int, int], nn.Module]] = {
     "lstm": lstm,
     "gru": gru,
     "s4": s4,
+    "fcn": fcn,
+    "net1d": net1d,
 }

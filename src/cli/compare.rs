@@ -55,8 +55,11 @@ pub struct Options {
     /// Only what networks are worth on the records of other sources (evaluate_on); CSV and JSON have it with this alone
     #[arg(long, conflicts_with_all = ["by", "rows", "ranks", "test", "sort", "baseline", "against"])]
     elsewhere: bool,
+    /// First how well the regressions measure, by split and beside the median; CSV and JSON have that with this alone
+    #[arg(long, conflicts_with_all = ["rows", "ranks", "elsewhere"])]
+    regressions: bool,
     /// Only the comparisons that the manifest planned ([comparisons]); CSV and JSON have them with this alone
-    #[arg(long, conflicts_with_all = ["only", "metrics", "by", "rows", "ranks", "elsewhere", "test", "sort", "baseline", "against"])]
+    #[arg(long, conflicts_with_all = ["only", "metrics", "by", "rows", "ranks", "elsewhere", "regressions", "test", "sort", "baseline", "against"])]
     planned: bool,
     /// Order of rows: a metric that is shown, difference, p, or a key [default: that of the plan]
     #[arg(long, value_name = "BY")]
@@ -105,6 +108,7 @@ Examples:
   ecgraft compare --only label_fraction=0.1 --only freeze=none,probe --sort difference
   ecgraft compare --metric auc:MI,brier --test bootstrap --resamples 10000
   ecgraft compare --rows graft,mix --columns freeze --cells difference
+  ecgraft compare --regressions --metric accuracy,train:accuracy
   ecgraft compare --baseline graft=qrs,mix=simulated
   ecgraft compare --against mix --only label_fraction=0.1
   ecgraft compare synthetic-to-real --results /data/results --format csv
@@ -151,6 +155,7 @@ pub fn run(options: Options) -> Result<()> {
             intervals: options.intervals,
             ranks: options.ranks,
             elsewhere: options.elsewhere,
+            regressions: options.regressions,
             planned: options.planned,
             pivot,
         },

@@ -7,7 +7,9 @@ use super::arms::{arms, sort_arms};
 use super::floors::floors;
 use super::notes::notes;
 use super::pairs::{along, correct, planned};
-use super::{Arm, Baseline, Elsewhere, Family, Key, Pair, Selection, Shape, SignificanceTest, Subgroup, Thresholds};
+use super::{
+    Arm, Baseline, Elsewhere, Family, Key, Pair, Regressions, Selection, Shape, SignificanceTest, Subgroup, Thresholds,
+};
 use crate::manifest::Correction;
 use crate::metrics::NamedMetric;
 use crate::store::{Run, StageStatus, TestSet};
@@ -91,6 +93,8 @@ pub struct Experiment {
     pub subgroups: Vec<Subgroup>,
     /// What its networks are worth on the records of other sources.
     pub elsewhere: Vec<Elsewhere>,
+    /// How well what is grafted measures, where that is asked for.
+    pub regressions: Vec<Regressions>,
     /// The folds that its runs were tested on in turn; none where they are not rotated.
     pub folds: BTreeSet<u8>,
     /// Why people who validate or test may train what is grafted; `None` where they may not.
@@ -159,6 +163,7 @@ pub fn compare(runs: &[Run], selection: &Selection) -> Comparison {
             test_set: selection.test_sets.get(name).cloned(),
             notes: notes(&meant, selection),
             elsewhere: selection.elsewhere.get(name).cloned().unwrap_or_default(),
+            regressions: selection.regressions.get(name).cloned().unwrap_or_default(),
             folds: meant.iter().filter_map(|run| run.fold).collect(),
             allow_overlap: all.iter().find_map(|run| run.allow_overlap.clone()),
         }

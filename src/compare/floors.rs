@@ -4,11 +4,15 @@ use std::collections::HashMap;
 
 use super::{Arm, Delta, Key, Selection, Summary};
 use crate::Result;
+use crate::metrics::NamedMetric;
 use crate::statistics::{Spread, Unmeasurable};
 use crate::store::{Run, StageStatus, Store};
 
 /// The graft of an arm that is no network: it says of every record how common each class is among the training records.
 pub const MAJORITY: &str = "majority class";
+
+/// The graft of an arm that is no network: it says of every record the median of the records that trained the regression.
+pub const MEDIAN: &str = "target median";
 
 /// Shares of the classes among the training records, by stage.
 pub type Shares = HashMap<String, Vec<(String, f64)>>;
@@ -38,7 +42,8 @@ fn place(run: &Run) -> Place<'_> {
     (run.variant.as_deref(), run.label_fraction.to_bits())
 }
 
-/// A row for each variant and share of the labels of an experiment's runs, whose metrics can be had.
+/// A row for each variant and share of the labels of an experiment's runs, whose metrics can be had; and for each of their
+/// mixes, where metrics of the grafted regressions are shown.
 pub(super) fn floors(meant: &[&Run], all: &[&Run], selection: &Selection) -> Vec<Arm> {
     let mut places: Vec<Place<'_>> = Vec::new();
     for run in meant.iter().filter(|run| run.status == StageStatus::Done) {
@@ -52,7 +57,44 @@ pub(super) fn floors(meant: &[&Run], all: &[&Run], selection: &Selection) -> Vec
             .filter(|run| place(run) == *wanted && selection.shares.contains_key(&run.stage_id))
             .collect()
     };
-    places.iter().filter_map(|place| floor(&folds(place), selection)).collect()
+    let mut floors: Vec<Arm> = places.iter().filter_map(|place| floor(&folds(place), selection)).collect();
+    floors.extend(medians(meant, &places, selection));
+    floors
+}
+
+/// What the medians of the targets are worth that the grafts of these runs measured.
+fn medians(meant: &[&Run], places: &[Place<'_>], selection: &Selection) -> Vec<Arm> {
+    let has = |key: Key| selection.by.contains(&key);
+    let mix = |run: &Run| run.mix.clone().filter(|_| has(Key::Mix));
+    let mut groups: Vec<(Place<'_>, Option<String>, Vec<&Run>)> = Vec::new();
+    for wanted in places {
+        for &run in meant.iter().filter(|run| run.status == StageStatus::Done && place(run) == *wanted) {
+            match groups.iter_mut().find(|(place, own, _)| place == wanted && *own == mix(run)) {
+                Some((.., runs)) => runs.push(run),
+                None => groups.push((*wanted, mix(run), vec![run])),
+            }
+        }
+    }
+    let arm = |((variant, label_fraction), mix, runs): (Place<'_>, Option<String>, Vec<&Run>)| {
+        let summary = |metric: &NamedMetric| {
+            let of = selection.medians.get(metric)?;
+            let values: Vec<f64> = runs.iter().filter_map(|run| of.get(&run.stage_id).copied()).collect();
+            let spread = Spread::from_values(&[Spread::from_values(&values)?.mean])?;
+            Some(Summary { spread, interval: Err(Unmeasurable::Undefined), support: None })
+        };
+        let metrics: Vec<Option<Summary>> = selection.metrics.iter().map(summary).collect();
+        metrics.iter().any(Option::is_some).then(|| Arm {
+            graft: MEDIAN.to_owned(),
+            mix,
+            variant: variant.map(str::to_owned).filter(|_| has(Key::Variant)),
+            label_fraction: f64::from_bits(label_fraction),
+            is_constant: true,
+            metrics,
+            delta: Delta::Floor,
+            ..Arm::default()
+        })
+    };
+    groups.into_iter().filter_map(arm).collect()
 }
 
 /// The row of these runs, one of each fold.

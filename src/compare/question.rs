@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::elsewhere::elsewhere;
 use super::floors::shares;
 use super::pairs::has_pairs;
+use super::regressions::regressions;
 use super::subgroups::parts;
 use super::{
     Baseline, Grouping, Key, Only, Planned, Selection, Shape, SignificanceTest, Sort, TestResults, Thresholds, select,
@@ -92,10 +93,16 @@ impl Question {
         let all = self.reads_all(&all_metrics, test, &known).then(all).transpose()?;
         let values = self.values(store, &all_metrics, (&known, all.as_ref().unwrap_or(&test_results)))?;
         planned.values_mut().for_each(|planned| planned.reads_records = test.reads_records());
+        let of_grafts = metrics.iter().filter(|metric| metric.is_of_grafts());
+        let medians = of_grafts.map(|metric| Ok((metric.clone(), store.metric_of_medians(metric)?)));
+        let medians = medians.collect::<Result<_>>()?;
         let (by, shape) = (self.keys(&runs, &experiments), self.shape.clone());
         let test_sets = store.test_sets()?;
         let of = |name: &String| Ok((name.clone(), elsewhere(store, &runs, name, &only)?));
         let elsewhere = experiments.iter().map(of).collect::<Result<_>>()?;
+        let asked = experiments.iter().filter(|_| self.shape.regressions);
+        let of = |name: &String| Ok((name.clone(), regressions(store, &runs, name, &only)?));
+        let regressions = asked.map(of).collect::<Result<_>>()?;
         let mut selection = Selection {
             experiments,
             test_sets,
@@ -109,10 +116,12 @@ impl Question {
             values,
             test,
             shares: shares(store, &needed)?,
+            medians,
             test_results,
             subgroups: Vec::new(),
             is_of_part: false,
             elsewhere,
+            regressions,
             sort,
             shape,
         };

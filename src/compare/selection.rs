@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::floors::Shares;
 use super::subgroups::Part;
-use super::{Baseline, Elsewhere, Key, Only, Planned, SignificanceTest, Sort, TestResults, usual_metrics};
+use super::{Baseline, Elsewhere, Key, Only, Planned, Regressions, SignificanceTest, Sort, TestResults, usual_metrics};
 use crate::manifest::{choices, glob_matches};
 use crate::metrics::NamedMetric;
 use crate::store::{Run, TestSet};
@@ -37,6 +37,8 @@ pub struct Selection {
     pub test: SignificanceTest,
     /// Shares of the classes among the training records, by stage: of one stage for all that have the same.
     pub shares: Shares,
+    /// Of metrics of grafted regressions, what the median of the target has, by stage.
+    pub medians: BTreeMap<NamedMetric, HashMap<String, f64>>,
     /// Test predictions, for tests that need them.
     pub test_results: TestResults,
     /// Parts of the test records, or classes, that the arms are compared on besides.
@@ -45,6 +47,8 @@ pub struct Selection {
     pub is_of_part: bool,
     /// What networks are worth on the records of other sources, by experiment.
     pub elsewhere: BTreeMap<String, Vec<Elsewhere>>,
+    /// How well what is grafted measures, by experiment, where that is asked for.
+    pub regressions: BTreeMap<String, Vec<Regressions>>,
     /// The order of the arms; that of the plan where `None`.
     pub sort: Option<Sort>,
     /// What is done with the arms in formats for people.
@@ -66,10 +70,12 @@ impl Default for Selection {
             values: BTreeMap::new(),
             test: SignificanceTest::default(),
             shares: Shares::new(),
+            medians: BTreeMap::new(),
             test_results: TestResults::default(),
             subgroups: Vec::new(),
             is_of_part: false,
             elsewhere: BTreeMap::new(),
+            regressions: BTreeMap::new(),
             sort: None,
             shape: Shape::default(),
         }
@@ -85,6 +91,11 @@ impl Selection {
         if self.shape.planned && self.planned.is_empty() {
             return Err(Error::user(
                 "no comparison was planned; write [comparisons] in the manifest and run it again: nothing is trained anew",
+            ));
+        }
+        if self.shape.regressions && self.regressions.values().all(Vec::is_empty) {
+            return Err(Error::user(
+                "no regression that is grafted into these runs is done: there is nothing that was measured",
             ));
         }
         if !self.shape.elsewhere || self.elsewhere.values().any(|found| !found.is_empty()) {
@@ -106,6 +117,8 @@ pub struct Shape {
     pub ranks: bool,
     /// Whether the tables are of what networks are worth elsewhere, and of nothing else.
     pub elsewhere: bool,
+    /// Whether how well the grafted networks measure is told first; for machines, in place of the arms.
+    pub regressions: bool,
     /// Whether the tables are of the planned comparisons, and of nothing else.
     pub planned: bool,
     /// One row for each value of some keys, one column for each of others.

@@ -20,7 +20,7 @@ use crate::source::{Found, OtherLeads, Reading, Request, Source};
 use crate::{Error, Result, stop};
 
 /// Goes up when the same files and settings would give other records; kept ones are then made anew.
-const PREPROCESSING_VERSION: u32 = 6;
+const PREPROCESSING_VERSION: u32 = 7;
 
 /// Bytes and numbers of records that are prepared at a time, and bytes of a number.
 const CHUNK: usize = 16 << 20;

@@ -4,8 +4,9 @@
 
 use crate::ecg::{Lead, RawRecord};
 use crate::manifest::Signal;
-use crate::source::plausible::{AMPLITUDE, digits, median};
+use crate::source::plausible::{AMPLITUDE, digits};
 use crate::source::{Found, Reading};
+use crate::statistics::median;
 
 /// So many records of a source are looked at, evenly spread.
 const LOOKED_AT: usize = 1000;

@@ -8,8 +8,9 @@ use super::layout::Silent;
 use super::profile::{Column, Profile, SENTINELS};
 use super::roles::{self, find};
 use crate::ecg::superclass;
-use crate::source::plausible::{HIDDEN_AGE, MEASUREMENTS, digits, median};
+use crate::source::plausible::{HIDDEN_AGE, MEASUREMENTS, digits};
 use crate::source::signals::column as column_of;
+use crate::statistics::median;
 
 /// Keys as lines of TOML.
 #[derive(Clone, Debug, Default)]

@@ -10,9 +10,10 @@ use super::profile::Profile;
 use super::relation;
 use super::roles::{self, find};
 use crate::ecg::{Lead, Voltage};
-use crate::source::plausible::{AMPLITUDE, SAMPLING_RATE, digits, median};
+use crate::source::plausible::{AMPLITUDE, SAMPLING_RATE, digits};
 use crate::source::signals::{Array, Layout, Look, Place, look, read};
 use crate::source::{Found, Reading, Request};
+use crate::statistics::median;
 
 /// Records that are read.
 const READ: usize = 6;

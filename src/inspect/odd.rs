@@ -7,9 +7,10 @@ use super::task::counted;
 use crate::data::look::{look as look_at, tell};
 use crate::ecg::Lead;
 use crate::manifest::Signal;
-use crate::source::plausible::{digits, median};
+use crate::source::plausible::digits;
 use crate::source::signals::{Layout, look as look_at_file};
 use crate::source::{Found, Listing, OtherLeads, Reading, Record, Request, Source};
+use crate::statistics::median;
 
 /// Records that are read.
 const READ: usize = 40;

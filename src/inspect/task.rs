@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use super::draft::quoted;
 use crate::ecg::{Label, LabelName, Measurement, Sex, superclass};
 use crate::source::Record;
-use crate::source::plausible::{digits, median};
+use crate::source::plausible::digits;
+use crate::statistics::median;
 
 /// Classes that are proposed at most, and labels of which they are chosen.
 const CLASSES: usize = 5;

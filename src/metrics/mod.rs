@@ -9,6 +9,7 @@
 //! not defined (the AUC of a class that no record has, R² of a constant truth) is `None`, never a stand-in number.
 
 pub mod decision;
+mod median;
 mod named;
 mod planned;
 mod predictions;
@@ -21,6 +22,7 @@ mod tests;
 mod threshold;
 mod traits;
 
+pub use median::{BesideMedian, GAIN_HIGH, GAIN_LOW, MEDIAN_MAE, MedianScore};
 pub use named::{LOSS, NamedMetric};
 pub use planned::with_known_metrics;
 pub use predictions::Predictions;

@@ -1,7 +1,7 @@
 //! `cnn`: blocks of convolution, batch norm, ReLU and max pool 2.
 
 use super::backbone::{BlockVisitor, FreezeState};
-use super::config::{block_names, check_all_odd};
+use super::config::{block_names, check_all_odd, check_as_many};
 use super::layer::{BatchNorm, Conv};
 use super::{Blocks, Config, Cost, HeadConfig, Init, Input, Pass, Signal};
 use crate::Result;
@@ -49,15 +49,8 @@ impl Config for CnnConfig {
 
     fn check(&self, faults: &mut Faults<'_>, signal: Option<&Signal>) {
         check_all_odd(faults, "a `cnn`", &self.kernels);
-        let (channels, kernels) = (self.channels.len(), self.kernels.len());
-        let written = |key| faults.is_written(key);
-        let key = if written("kernels") { "kernels" } else { "channels" };
-        let by_default = if written("kernels") && written("channels") { "" } else { ", one of them by default" };
-        if channels != kernels && faults.is_sound("channels") && faults.is_sound("kernels") {
-            let message =
-                format!("`channels` has {channels} items and `kernels` {kernels}{by_default}; they must be as many");
-            faults.tell(&[key], message);
-        }
+        let channels = self.channels.len();
+        check_as_many(faults, ("channels", channels), ("kernels", self.kernels.len()));
         if let Some(signal) = signal.filter(|signal| signal.input.length >> channels.min(60) == 0) {
             let message = format!("{channels} blocks halve the signal to nothing: it has {}", signal.in_words);
             faults.tell(&["channels"], message);

@@ -131,6 +131,17 @@ pub(crate) fn check_all_odd(faults: &mut Faults<'_>, kind: &str, kernels: &[usiz
     }
 }
 
+/// Tells if two lists, with their names, are not of the same length.
+pub(crate) fn check_as_many(faults: &mut Faults<'_>, (first, one): (&str, usize), (second, other): (&str, usize)) {
+    let written = |key| faults.is_written(key);
+    let key = if written(second) { second } else { first };
+    let by_default = if written(second) && written(first) { "" } else { ", one of them by default" };
+    if one != other && faults.is_sound(first) && faults.is_sound(second) {
+        let message = format!("`{first}` has {one} items and `{second}` {other}{by_default}; they must be as many");
+        faults.tell(&[key], message);
+    }
+}
+
 /// A whole number among the settings of a table; 0 where it is none.
 pub(crate) fn whole(table: &Map<String, Value>, key: &str) -> u64 {
     table.get(key).and_then(Value::as_u64).unwrap_or(0)

@@ -8,8 +8,8 @@ use super::backbone::{FreezeState, Visit};
 use super::{Init, Pass, Role};
 use crate::Result;
 use crate::ops::Backend;
-use crate::ops::layers::norm::{Normalizer, batch_norm};
-use crate::ops::layers::{conv1d, linear, transformer};
+use crate::ops::layers::norm::{EPS, Normalizer, batch_norm};
+use crate::ops::layers::{conv1d, grouped, linear, transformer};
 use crate::tensor::{DeviceStorage, Param, Var};
 use crate::tensor::{Mode, Statistics};
 
@@ -78,6 +78,78 @@ impl<D: Backend> Conv<D> {
 
     pub(super) fn visit(&mut self, prefix: &str, f: &mut Visit<'_, D>) {
         f(&format!("{prefix}.weight"), Role::Parameter, &mut self.weight);
+    }
+}
+
+/// A convolution of groups of channels with any number of taps, padded to `same` (see [`grouped`]), and no bias of its own.
+#[derive(Clone, Debug)]
+pub(super) struct SameConv<D: DeviceStorage> {
+    weight: Param<D>,
+    stride: usize,
+    groups: usize,
+}
+
+impl<D: Backend> SameConv<D> {
+    /// From `inputs` channels to `outputs`, in one group and with a stride of 1.
+    pub(super) fn new(inputs: usize, outputs: usize, kernel: usize, init: &mut Init<'_, D>) -> Result<Self> {
+        Self::grouped((inputs, outputs, 1), kernel, 1, init)
+    }
+
+    /// From `inputs` channels to `outputs` in so many `groups`.
+    pub(super) fn grouped(
+        (inputs, outputs, groups): (usize, usize, usize),
+        kernel: usize,
+        stride: usize,
+        init: &mut Init<'_, D>,
+    ) -> Result<Self> {
+        let fan_in = inputs / groups * kernel;
+        let values = uniform(outputs * fan_in, fan_in, init.random);
+        Ok(Self { weight: Param::new(init.device, vec![outputs, inputs / groups, kernel], values)?, stride, groups })
+    }
+
+    /// Convolution and what follows it: (batch, length, inputs) to (batch, length / stride rounded up, outputs).
+    pub(super) fn forward(&self, x: &Var<D>, by: Normalizer<'_, D>, pass: &mut Pass<D>) -> Result<Var<D>> {
+        let kernel = self.weight.shape[2];
+        if self.groups == 1 && self.stride == 1 && !kernel.is_multiple_of(2) {
+            // As many zeros on both sides, for which there are ways with fewer operations.
+            return conv1d::conv1d(&mut pass.trace, x, &self.weight, (1, kernel / 2), Some(by));
+        }
+        grouped::grouped(&mut pass.trace, x, &self.weight, (self.stride, self.groups), Some(by))
+    }
+
+    pub(super) fn visit(&mut self, prefix: &str, f: &mut Visit<'_, D>) {
+        f(&format!("{prefix}.weight"), Role::Parameter, &mut self.weight);
+    }
+}
+
+/// A bias that readers of an activation add: a batch norm that always holds still, with scale 1, mean 0 and variance 1.
+#[derive(Clone, Debug)]
+pub(super) struct Bias<D: DeviceStorage> {
+    bias: Param<D>,
+    /// Scale, mean and variance, which are no values of the network.
+    still: [Param<D>; 3],
+}
+
+impl<D: Backend> Bias<D> {
+    /// As PyTorch draws it after a layer of so many inputs.
+    pub(super) fn new(channels: usize, fan_in: usize, init: &mut Init<'_, D>) -> Result<Self> {
+        let bias = Param::new(init.device, vec![channels], uniform(channels, fan_in, init.random))?;
+        let all = |value: f32| -> Result<Param<D>> {
+            let param = Param::new(init.device, vec![channels], vec![value; channels])?;
+            Ok(Param { trainable: false, ..param })
+        };
+        Ok(Self { bias, still: [all(1.0)?, all(0.0)?, all(1.0 - EPS)?] })
+    }
+
+    /// For the operation whose output it is added to.
+    pub(super) fn normalizer(&mut self) -> Normalizer<'_, D> {
+        let [gamma, running_mean, running_var] = &mut self.still;
+        let mode = Mode { statistics: Statistics::Running, relu: false };
+        Normalizer { gamma, beta: &self.bias, running_mean, running_var, mode }
+    }
+
+    pub(super) fn visit(&mut self, prefix: &str, f: &mut Visit<'_, D>) {
+        f(&format!("{prefix}.bias"), Role::Parameter, &mut self.bias);
     }
 }
 

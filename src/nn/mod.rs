@@ -8,10 +8,12 @@ mod backbone;
 mod cnn;
 mod config;
 mod decoder;
+mod fcn;
 mod fusion;
 mod head;
 mod inception1d;
 mod layer;
+mod net1d;
 mod network;
 mod recurrent;
 mod registry;
@@ -50,6 +52,8 @@ registry::architectures! {
     "lstm" = Lstm(recurrent::LstmConfig),
     "gru" = Gru(recurrent::GruConfig),
     "s4" = S4(s4::S4Config),
+    "fcn" = Fcn(fcn::FcnConfig),
+    "net1d" = Net1d(net1d::Net1dConfig),
     #[cfg(test)]
     "toy" = Toy(toy::ToyConfig),
 }

@@ -397,6 +397,12 @@ fn frozen_blocks_of_a_vit_drop_nothing() {
 }
 
 /// Of `vit` at its defaults: dim 128, 20 patches of 50 samples of 8 leads.
+/// Trained values of a fresh backbone.
+pub(super) fn parameters(architecture: &Architecture, leads: usize) -> usize {
+    let (_, blocks) = fresh(architecture, leads, 1).parameters();
+    blocks.iter().filter(|(block, _)| block != "head").map(|(_, count)| count).sum()
+}
+
 #[test]
 fn parameters_of_a_vit_are_counted_by_block() {
     let random = &mut crate::seed::stream(0, "init", 0);

@@ -8,7 +8,7 @@ use crate::compare::{Comparison, Elsewhere, Experiment, Key};
 use crate::manifest::Target;
 use crate::metrics::registry::agreement::PearsonR;
 use crate::metrics::registry::error::MeanAbsoluteError;
-use crate::metrics::{Metric as _, NamedMetric};
+use crate::metrics::{BesideMedian, GAIN_HIGH, GAIN_LOW, MEDIAN_MAE, Metric as _, NamedMetric};
 use crate::plan::TaskKind;
 use crate::statistics::Spread;
 use crate::words::number::{decimals, signed};
@@ -42,7 +42,9 @@ pub(super) fn legend(comparison: &Comparison) -> Option<String> {
     all().next()?;
     let measured = match of(TaskKind::Regression) {
         true => {
-            " Bias is the mean of measured less known values, SD their standard deviation, r Pearson's correlation."
+            " Bias is the mean of measured less known values, SD their standard deviation, r Pearson's correlation. \
+             The median is that of the records that taught the network; better: the 95% interval, over patients, of what the \
+             network gains on it lies above 0."
         }
         false => "",
     };
@@ -68,6 +70,11 @@ fn right(text: &str) -> Head {
 fn regressions(experiment: &Experiment) -> Sheet {
     let mut heads = ["target", "network", "taught by", "tested on"].map(left).to_vec();
     heads.extend(["seeds", "records", "MAE", "bias", "SD", "r"].map(right));
+    let has_medians = of_kind(experiment, TaskKind::Regression)
+        .any(|one| one.subjects().iter().any(|target| one.metric(Some(target), MEDIAN_MAE).is_some()));
+    if has_medians {
+        heads.extend(["median MAE", "beside it"].map(right));
+    }
     let mut rows: Vec<(&str, Vec<Cell>)> = Vec::new();
     for one in of_kind(experiment, TaskKind::Regression) {
         for target in one.subjects() {
@@ -90,6 +97,10 @@ fn regressions(experiment: &Experiment) -> Sheet {
             cells.push(mean(value("bias"), |value| signed(value, 1)));
             cells.push(mean(value("sd"), |value| decimals(value, 1)));
             cells.push(mean(value(PearsonR.name()), |value| decimals(value, 2)));
+            if has_medians {
+                cells.push(mean(value(MEDIAN_MAE), |value| decimals(value, 1)));
+                cells.push(Cell::Text(beside_median(one, target)));
+            }
             rows.push((target, cells));
         }
     }
@@ -97,6 +108,15 @@ fn regressions(experiment: &Experiment) -> Sheet {
     let order: Vec<&str> = rows.iter().map(|(target, _)| *target).collect();
     rows.sort_by_key(|(target, _)| order.iter().position(|other| other == target));
     Sheet { heads, rows: rows.into_iter().map(|(_, cells)| cells).collect() }
+}
+
+/// Whether the networks are better than the median, by the means of seeds.
+fn beside_median(one: &Elsewhere, target: &str) -> String {
+    let value = |metric: &str| one.metric(Some(target), metric).map(|spread| spread.mean);
+    let (Some(mae), Some(median)) = (value(MeanAbsoluteError.name()), value(MEDIAN_MAE)) else {
+        return NONE.to_owned();
+    };
+    BesideMedian::of(mae, median, value(GAIN_LOW).zip(value(GAIN_HIGH))).in_short().to_owned()
 }
 
 /// A row for each arm and source.

@@ -1,8 +1,8 @@
 //! What the signs in a table mean, in plain English.
 
 use super::format::{EARLY, UNMEASURABLE};
-use super::{elsewhere, sheet, subgroups};
-use crate::compare::{Arm, Comparison, Delta, Experiment, Key, MAJORITY, Pair, Ranks, SignificanceTest, rank};
+use super::{elsewhere, regressions, sheet, subgroups};
+use crate::compare::{Arm, Comparison, Delta, Experiment, Key, MAJORITY, MEDIAN, Pair, Ranks, SignificanceTest, rank};
 use crate::manifest::{Labels, Subset};
 use crate::metrics::{NamedMetric, ThresholdRule};
 use crate::statistics::Unmeasurable;
@@ -47,11 +47,18 @@ pub(super) fn experiment(comparison: &Comparison, experiment: &Experiment) -> Ve
              left out of its mean and of Δ."
         ));
     }
-    if !experiment.floors.is_empty() {
+    let has = |floor: &str| experiment.floors.iter().any(|arm| arm.graft == floor);
+    if has(MAJORITY) {
         lines.push(format!(
             "{MAJORITY}: no network, but how common each class is among the training records, said of every test record."
         ));
     }
+    if has(MEDIAN) {
+        lines.push(format!(
+            "{MEDIAN}: no network, but the median of the records that trained the regressions of the mix, said of every record."
+        ));
+    }
+    lines.extend(no_better(comparison, experiment));
     lines.extend(early_epochs(experiment));
     lines.extend(no_baseline(comparison, experiment));
     lines.extend(exploratory(comparison, experiment));
@@ -69,6 +76,29 @@ pub(super) fn experiment(comparison: &Comparison, experiment: &Experiment) -> Ve
     lines.extend(few_patients(comparison, experiment));
     lines.extend(experiment.notes.iter().cloned());
     lines
+}
+
+/// Which regressions err no less than the median of their mix does, on average.
+fn no_better(comparison: &Comparison, experiment: &Experiment) -> Option<String> {
+    let mean = |arm: &Arm, number: usize| Some(arm.metrics.get(number)?.as_ref()?.spread.mean);
+    let mut found: Vec<String> = Vec::new();
+    for (number, metric) in comparison.metrics.iter().enumerate().filter(|(_, metric)| metric.name == "mae") {
+        for floor in experiment.floors.iter().filter(|floor| floor.graft == MEDIAN) {
+            let is_of = |arm: &&Arm| {
+                (&arm.mix, &arm.variant, arm.label_fraction) == (&floor.mix, &floor.variant, floor.label_fraction)
+            };
+            let is_worse = |arm: &&Arm| mean(arm, number) >= mean(floor, number) && mean(arm, number).is_some();
+            for arm in experiment.arms.iter().filter(is_of).filter(is_worse) {
+                let of = metric.of.as_deref().unwrap_or_default();
+                let on = arm.mix.as_ref().map_or_else(String::new, |mix| format!(" on {mix}"));
+                let name = format!("{of}{on} in {} ({})", arm.graft, arm.architecture);
+                if !found.contains(&name) {
+                    found.push(name);
+                }
+            }
+        }
+    }
+    (!found.is_empty()).then(|| format!("No better than the median: {}.", found.join("; ")))
 }
 
 /// Which grafts come from elsewhere, so that nobody knows who taught them.
@@ -195,6 +225,7 @@ pub(super) fn signs(comparison: &Comparison, signs: &Signs) -> Vec<String> {
     if comparison.shape.ranks {
         lines.extend(ranks(comparison));
     }
+    lines.extend(regressions::legend(comparison));
     lines.extend(of_elsewhere);
     lines
 }

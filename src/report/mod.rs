@@ -17,6 +17,7 @@ mod legend;
 mod page;
 mod pairs;
 pub mod plan;
+mod regressions;
 pub mod runs;
 pub mod search;
 mod sheet;

@@ -5,8 +5,9 @@ use std::fmt::Write;
 use super::layout;
 use crate::compare::ArmName;
 use crate::data::Subset;
+use crate::ecg::Measurement;
 use crate::manifest::Class;
-use crate::metrics::{ClassifierMetric, LOSS, NamedMetric, Over};
+use crate::metrics::{BesideMedian, ClassifierMetric, LOSS, NamedMetric, Over};
 use crate::plan::TaskKind;
 use crate::store::{ClassScore, MeasuredSource, MeasuredTarget, MixTargetDetail, RunDetail, StageDetail};
 use crate::words::text::wrapped;
@@ -84,10 +85,10 @@ fn write_stage(text: &mut String, detail: &StageDetail, columns: Option<usize>) 
 fn write_measured(text: &mut String, stage: &StageDetail) -> std::fmt::Result {
     let optional = |value: Option<f64>| value.map_or_else(|| "not defined".to_owned(), |value| format!("{value:.3}"));
     for measured in &stage.measured {
-        let unit = unit(&measured.target);
+        let unit = measured.measurement().unit();
         writeln!(
             text,
-            "  {} on {} {} records: MAE {:.2} {unit}{}, RMSE {:.2} {unit}, R2 {}, r {}",
+            "  {} on {} {} records: MAE {:.2} {unit}{}, RMSE {:.2} {unit}, R2 {}, r {}{}",
             measured.target,
             measured.records,
             measured.split,
@@ -95,7 +96,8 @@ fn write_measured(text: &mut String, stage: &StageDetail) -> std::fmt::Result {
             bias(stage, measured),
             measured.rmse,
             optional(measured.r2),
-            optional(measured.pearson_r)
+            optional(measured.pearson_r),
+            beside_median(measured)
         )?;
         for own in of_sources(stage, measured) {
             let sd = own.sd.map_or_else(String::new, |sd| format!(", SD {sd:.2} {unit}"));
@@ -115,11 +117,24 @@ fn write_measured(text: &mut String, stage: &StageDetail) -> std::fmt::Result {
     Ok(())
 }
 
+/// `; the median (96 ms) 8.01 ms, 95% interval of the gain 3.12 to 4.20 ms`, and whether it is no better; nothing of a stage
+/// that was trained before it was kept.
+fn beside_median(measured: &MeasuredTarget) -> String {
+    let (Some(median), Some(mae)) = (measured.median, measured.median_mae) else { return String::new() };
+    let unit = measured.measurement().unit();
+    let gain = measured.gain_low.zip(measured.gain_high).map_or_else(String::new, |(low, high)| {
+        format!(", gain {:.2} {unit} (95% interval {low:.2} to {high:.2})", mae - measured.mae)
+    });
+    let told = measured.beside_median().and_then(BesideMedian::told);
+    let told = told.map_or_else(String::new, |told| format!(": {told}"));
+    format!("; the training records' median, {median:.1} {unit}, has MAE {mae:.2} {unit}{gain}{told}")
+}
+
 /// The bias, where all records are of one source: of several it is that of each.
 fn bias(stage: &StageDetail, measured: &MeasuredTarget) -> String {
     let is_own = |own: &&MeasuredSource| (&own.target, &own.split) == (&measured.target, &measured.split);
     match stage.of_sources.iter().filter(is_own).collect::<Vec<_>>()[..] {
-        [only] => format!(", bias {:+.2} {}", only.bias, unit(&measured.target)),
+        [only] => format!(", bias {:+.2} {}", only.bias, measured.measurement().unit()),
         _ => String::new(),
     }
 }
@@ -131,15 +146,20 @@ fn of_sources<'a>(stage: &'a StageDetail, measured: &MeasuredTarget) -> Vec<&'a 
     if own.len() > 1 { own } else { Vec::new() }
 }
 
-fn unit(target: &str) -> &'static str {
-    if target == "hr" { "bpm" } else { "ms" }
+/// A target with its unit, as far as it is known.
+fn with_unit(stage: &StageDetail, target: &str) -> String {
+    let measured = stage.measured.iter().find(|own| own.target == target).map(MeasuredTarget::measurement);
+    match measured.unwrap_or_else(|| Measurement::named(target, "")).unit() {
+        "" => target.to_owned(),
+        unit => format!("{target}, {unit}"),
+    }
 }
 
 /// The parts of a stage's mix: how many records, of whom, and their targets.
 fn composition(stage: &StageDetail, columns: Option<usize>) -> String {
     let curriculum = stage.composition.iter().any(|part| part.from_epoch > 1 || part.until_epoch.is_some());
     let targets = stage.composition.first().map(|part| part.targets.as_slice()).unwrap_or_default();
-    let targets: Vec<String> = targets.iter().map(|of| format!("{}, {}", of.target, unit(&of.target))).collect();
+    let targets: Vec<String> = targets.iter().map(|of| with_unit(stage, &of.target)).collect();
     let subsets = Subset::ALL.map(Subset::name);
     let counts = [&subsets[..], &["patients"]].concat();
     let mut heads = vec!["source", "records"];

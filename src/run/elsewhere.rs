@@ -26,6 +26,16 @@ struct Task<'a> {
     fingerprint: &'a str,
 }
 
+/// What the store knows of a network.
+struct Known<'a> {
+    /// Who taught it.
+    taught: &'a Taught,
+    /// The checksum of its weights.
+    sha256: Option<&'a str>,
+    /// Of a regression: the medians of the targets among the records that taught it.
+    medians: HashMap<String, f64>,
+}
+
 /// The stages that are done and not evaluated so far on a source that their manifest names.
 ///
 /// # Errors
@@ -57,7 +67,8 @@ pub(super) fn evaluate(shared: &Shared<'_>, store: &mut Store) -> Result<()> {
             }
             let Some(taught) = taught(shared, store, &mut teachers, task)? else { continue };
             let sha256 = checksums.get(&task.stage.id).and_then(Option::as_deref);
-            match pool.install(|| on_device(shared, task, &taught, sha256)) {
+            let known = Known { taught: &taught, sha256, medians: store.medians(&task.stage.id)? };
+            match pool.install(|| on_device(shared, task, &known)) {
                 Ok(found) => store.evaluate(&task.stage.id, task.fingerprint, &found)?,
                 Err(error) if error.blame == Blame::Interrupted => return Ok(()),
                 Err(error) => {
@@ -71,14 +82,14 @@ pub(super) fn evaluate(shared: &Shared<'_>, store: &mut Store) -> Result<()> {
     Ok(())
 }
 
-fn on_device(shared: &Shared<'_>, task: &Task<'_>, taught: &Taught, sha256: Option<&str>) -> Result<Evaluated> {
+fn on_device(shared: &Shared<'_>, task: &Task<'_>, known: &Known<'_>) -> Result<Evaluated> {
     stage::unless_damaged(shared, || match shared.options.device {
-        Device::Cpu => evaluated(&Cpu::default(), shared, task, taught, sha256),
+        Device::Cpu => evaluated(&Cpu::default(), shared, task, known),
         #[cfg(feature = "cuda")]
         Device::Cuda(number) => {
             let device = crate::ops::open_cuda(number, &shared.options.results.kernels())?;
             let precision = task.manifest.compute.precision;
-            crate::ops::cuda::with_precision(precision, || evaluated(&device, shared, task, taught, sha256))
+            crate::ops::cuda::with_precision(precision, || evaluated(&device, shared, task, known))
         }
     })
 }
@@ -173,13 +184,8 @@ fn taught(shared: &Shared<'_>, store: &Store, teachers: &mut Teachers, task: &Ta
 }
 
 /// What the network is worth on the source.
-fn evaluated<D: Backend>(
-    device: &D,
-    shared: &Shared<'_>,
-    task: &Task<'_>,
-    taught: &Taught,
-    sha256: Option<&str>,
-) -> Result<Evaluated> {
+fn evaluated<D: Backend>(device: &D, shared: &Shared<'_>, task: &Task<'_>, known: &Known<'_>) -> Result<Evaluated> {
+    let Known { taught, sha256, medians } = known;
     let Task { manifest, stage, index, source, .. } = *task;
     let names = [source.to_owned()];
     let datasets = shared.sources.load(manifest, &names, &shared.plan.fingerprints, shared.progress)?;
@@ -195,13 +201,13 @@ fn evaluated<D: Backend>(
     if picks.is_empty() {
         return Ok(found);
     }
-    let (mut network, checkpoint) = stage::trained(device, shared, index, sha256)?;
+    let (mut network, checkpoint) = stage::trained(device, shared, index, *sha256)?;
     let (signal, metadata) = (&manifest.signal, checkpoint.metadata());
     let elsewhere = Elsewhere { device, signal, metadata, datasets: &datasets, picks: &picks };
     match &stage.kind {
         StageKind::Regression { targets, .. } => {
             let measured = elsewhere.measured(&mut network, targets.list(), &Watcher)?;
-            take_measured(&mut found, measured)?;
+            take_measured(&mut found, measured, medians)?;
         }
         _ => {
             let told = elsewhere.classified(&mut network, &manifest.transfer, &Watcher)?;
@@ -211,11 +217,13 @@ fn evaluated<D: Backend>(
     Ok(found)
 }
 
-/// Takes what was measured, and how well.
-fn take_measured(found: &mut Evaluated, measured: Vec<MeasuredValue>) -> Result<()> {
+/// Takes what was measured, how well, and what the medians of the records that taught the network are worth.
+fn take_measured(found: &mut Evaluated, measured: Vec<MeasuredValue>, medians: &HashMap<String, f64>) -> Result<()> {
     for score in train::by_source(Subset::Test, &measured)? {
         let own = [("records", Some(score.records as f64)), ("bias", Some(score.bias)), ("sd", score.sd)];
-        let metrics = own.into_iter().chain(score.metrics.by_name());
+        let median = medians.get(score.target).map(|median| train::median_score(*median, score.target, &measured));
+        let of_median = median.transpose()?.map(|own| own.by_name());
+        let metrics = own.into_iter().chain(score.metrics.by_name()).chain(of_median.into_iter().flatten());
         found.values.extend(metrics.map(|(metric, value)| metric_of(score.target, metric, value)));
     }
     found.records.extend(measured.into_iter().map(|value| EvaluatedRecord {

@@ -5,9 +5,9 @@ use std::sync::atomic::Ordering;
 
 use crate::data::{self, Datasets, Members, MixTask, Shares, Split, Subset, Wanted};
 use crate::error::{Blame, Error};
-use crate::manifest::{Architecture, Fusion, Manifest, Pretraining, Regression, Target};
-use crate::metrics::NamedMetric;
+use crate::manifest::{Architecture, Fusion, Manifest, Pretraining, Regression};
 use crate::metrics::registry::Auc;
+use crate::metrics::{BesideMedian, NamedMetric};
 use crate::nn::Network;
 use crate::ops::Backend;
 use crate::plan::{Stage, StageKind};
@@ -268,8 +268,10 @@ fn note(outcome: &Outcome) -> String {
     let last = outcome.regression.iter().rev().find(|score| score.split == test).or(outcome.regression.first());
     if let Some(last) = last {
         let errors = outcome.regression.iter().filter(|score| score.split == last.split).map(|score| {
-            let unit = if score.target == Target::HR.name() { Target::HR.unit() } else { Target::PR.unit() };
-            format!("{:.1} {unit}", score.metrics.mae)
+            let train::RegressionScore { unit, metrics, of_median, .. } = score;
+            let beside = BesideMedian::of(metrics.mae, of_median.mae, of_median.gain);
+            let told = beside.told().map_or_else(String::new, |told| format!(" ({told}: {:.1})", of_median.mae));
+            format!("{:.1} {unit}{told}", metrics.mae)
         });
         return format!("{} MAE {}", last.split, errors.collect::<Vec<_>>().join(", "));
     }

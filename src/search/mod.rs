@@ -65,6 +65,13 @@ pub fn search(path: &Path, options: &Options, tell: &mut dyn FnMut(&str)) -> Res
             manifest::choices(&metric.name, NamedMetric::of_classifiers().iter().map(|(of, _)| of.name.as_str()));
         return Err(Error::user(format!("{}: search.metric: no metric is called `{metric}`{hint}", path.display())));
     }
+    if search.method == SearchMethod::Halving && search.over.contains_key("transfer.epochs") {
+        return Err(Error::user(format!(
+            "{}: search.over: successive halving itself says for how many epochs candidates are trained, so that \
+             `transfer.epochs` cannot be varied with it; leave it out, or search with method = \"random\"",
+            path.display()
+        )));
+    }
     let mut rounds = Rounds { path, base, search: &search, metric: &metric, options, planned: Vec::new() };
     let ranking = rounds.all(drawn(&search), tell)?;
     Ok(Found { metric, seeds: search.seeds, ranking })

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use super::Record;
-use super::plausible::{MEASUREMENTS, Plausible, digits, median};
+use super::plausible::{MEASUREMENTS, Plausible, digits};
 use super::table::{Column, Row, Table};
 use crate::ecg::Measurement;
+use crate::statistics::median;
 use crate::{Error, Result};
 
 /// Shortest median of QT / sqrt(RR / 1 s) over the records of a source, ms: a single person's is "short" below 340

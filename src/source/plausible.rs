@@ -70,15 +70,6 @@ pub fn range_of(measurement: Measurement) -> Option<&'static Plausible> {
     measurement.place().and_then(|place| MEASUREMENTS.get(place))
 }
 
-/// The middle of `values`; of two in the middle the mean.
-pub(crate) fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
-    let mut sorted: Vec<f64> = values.collect();
-    sorted.sort_by(f64::total_cmp);
-    let upper = *sorted.get(sorted.len() / 2)?;
-    let lower = sorted[(sorted.len() - 1) / 2];
-    Some(0.5 * (lower + upper))
-}
-
 /// A number as messages have it: to four digits.
 pub(crate) fn digits(value: f64) -> String {
     if value == 0.0 || !value.is_finite() {
@@ -99,7 +90,5 @@ mod tests {
             [0.094, 1000.0, 3.891_05, 24.158, 1e6, 0.000_123_4].map(digits),
             ["0.094", "1000", "3.891", "24.16", "1000000", "0.0001234"]
         );
-        assert_eq!(median([3.0, 1.0, 2.0, 10.0].into_iter()), Some(2.5));
-        assert_eq!(median(std::iter::empty()), None);
     }
 }

@@ -25,8 +25,22 @@ pub(super) fn findings(connection: &Connection, stage: &str) -> rusqlite::Result
         let sql = format!("SELECT {columns} FROM {table} WHERE stage_id = ?1 ORDER BY {columns}");
         rows(connection, &sql, [stage], &mut hash)?;
     }
+    medians(connection, stage, &mut hash)?;
     validation(connection, stage, &mut hash)?;
     Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// What the medians of a stage's targets are worth; nothing where it is not there, as in stores that were written before it
+/// was kept.
+fn medians(connection: &Connection, stage: &str, hash: &mut Sha256) -> rusqlite::Result<()> {
+    let is_there = "SELECT EXISTS (SELECT 1 FROM median_score WHERE stage_id = ?1)";
+    if !connection.prepare_cached(is_there)?.query_row([stage], |row| row.get(0))? {
+        return Ok(());
+    }
+    hash.update("median_score\n");
+    let all = "SELECT target, split, unit, median, mae, rmse, r2, gain_low, gain_high FROM median_score
+               WHERE stage_id = ?1 ORDER BY target, split";
+    rows(connection, all, [stage], hash)
 }
 
 /// What a stage said of its validation records, and these; nothing where it is not there, as in stores that were written

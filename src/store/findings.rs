@@ -5,13 +5,15 @@ use rusqlite::{Connection, params};
 use super::{Outcome, members, validation};
 use crate::data::{Record, Subset};
 use crate::ecg::Sex;
+use crate::outcome::RegressionScore;
 
 /// What [`Store::finish`] fills, and [`Store::forget`] empties.
-pub(super) const TABLES_OF_FINDINGS: [&str; 10] = [
+pub(super) const TABLES_OF_FINDINGS: [&str; 11] = [
     "epoch",
     "mix_part",
     "mix_target",
     "regression_score",
+    "median_score",
     "source_score",
     "regression_prediction",
     "score",
@@ -59,6 +61,14 @@ fn regression_scores(connection: &Connection, id: &str, outcome: &Outcome) -> ru
             metrics.r2,
             metrics.pearson_r
         ])?;
+    }
+    let mut insert = connection.prepare(
+        "INSERT INTO median_score (stage_id, target, split, unit, median, mae, rmse, r2, gain_low, gain_high)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+    )?;
+    for RegressionScore { target, unit, split, of_median: own, .. } in &outcome.regression {
+        let (low, high) = own.gain.unzip();
+        insert.execute(params![id, target, split, unit, own.median, own.mae, own.rmse, own.r2, low, high])?;
     }
     Ok(())
 }

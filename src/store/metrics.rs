@@ -42,6 +42,26 @@ impl Store {
         })
     }
 
+    /// The same of the medians of the targets that were measured: what no measurement at all is worth. Nothing of metrics
+    /// that a constant does not have, nor of stages that were trained before it was kept.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn metric_of_medians(&self, metric: &NamedMetric) -> Result<HashMap<String, f64>> {
+        const OF_CONSTANTS: [&str; 3] = ["mae", "rmse", "r2"];
+        let NamedMetric { split, name, of } = metric;
+        let Some(column) = OF_CONSTANTS.into_iter().find(|known| known == name) else { return Ok(HashMap::new()) };
+        let sql = format!(
+            "SELECT i.stage_id, avg(m.{column}) AS value FROM stage_input i JOIN median_score m ON m.stage_id = i.input_id
+             WHERE m.split = ?2 AND m.target = ?1 AND m.{column} IS NOT NULL GROUP BY i.stage_id"
+        );
+        self.read(|connection| {
+            let mut select = connection.prepare(&sql)?;
+            let [id, value] = rows::places(&select, ["stage_id", "value"])?;
+            select.query_map((of, split), |row| Ok((row.get(id)?, row.get(value)?)))?.collect()
+        })
+    }
+
     /// Names of the metrics there are, as `ecgraft compare --metric` takes them, with where each is found.
     ///
     /// # Errors

@@ -86,10 +86,31 @@ impl Store {
     pub fn test_errors(&self, stage: &str) -> Result<Vec<MeasuredTarget>> {
         self.read(|connection| {
             let mut select = connection.prepare_cached(&format!(
-                "SELECT {} FROM regression_score WHERE stage_id = ?1 AND split = 'test' ORDER BY target",
+                "SELECT {} FROM regression WHERE stage_id = ?1 AND split = 'test' ORDER BY target",
                 MeasuredTarget::select()
             ))?;
             rows::all(&mut select, [stage])
+        })
+    }
+
+    /// How well a regression measured each target, split by split.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn errors_of(&self, stage: &str) -> Result<Vec<MeasuredTarget>> {
+        self.read(|connection| by_target(connection, stage))
+    }
+
+    /// The medians of a regression's targets among its training records; nothing of a stage that was trained before they were
+    /// kept.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn medians(&self, stage: &str) -> Result<HashMap<String, f64>> {
+        self.read(|connection| {
+            let sql = "SELECT DISTINCT target, median FROM median_score WHERE stage_id = ?1";
+            let mut select = connection.prepare_cached(sql)?;
+            select.query_map([stage], |row| Ok((row.get("target")?, row.get("median")?)))?.collect()
         })
     }
 
@@ -130,7 +151,7 @@ pub(super) fn of_classes(connection: &Connection, stage: &str) -> rusqlite::Resu
 /// How well a regression measured each target, the training records first, the test records last.
 pub(super) fn by_target(connection: &Connection, stage: &str) -> rusqlite::Result<Vec<MeasuredTarget>> {
     let mut select = connection.prepare_cached(&format!(
-        "SELECT {} FROM regression_score WHERE stage_id = ?1 ORDER BY split = 'test', split",
+        "SELECT {} FROM regression WHERE stage_id = ?1 ORDER BY split = 'test', split",
         MeasuredTarget::select()
     ))?;
     rows::all(&mut select, [stage])

@@ -114,7 +114,7 @@ impl Store {
             let sql = format!("SELECT {} FROM stage WHERE stage_id IN ({STAGES_OF_EXPERIMENT})", StageRow::select());
             let stages: Vec<StageRow> = rows::all(&mut connection.prepare(&sql)?, [experiment])?;
             let mut select = connection.prepare(&format!(
-                "SELECT {} FROM regression_score WHERE stage_id = ?1 AND split = 'test' ORDER BY target",
+                "SELECT {} FROM regression WHERE stage_id = ?1 AND split = 'test' ORDER BY target",
                 MeasuredTarget::select()
             ))?;
             let mut test_errors = BTreeMap::new();

@@ -85,7 +85,7 @@ pub use features::Features;
 pub use finite::not_finite;
 pub use optimizer::Optimizer as Stepper;
 pub use randomness::Randomness;
-pub use regression::regression;
+pub use regression::{median_score, regression};
 pub use saving::Saving;
 pub use self_supervised::{contrastive, masked};
 pub use training::{Trained, Training, Watch};

@@ -15,9 +15,10 @@ use crate::data::{Datasets, Pick, Split, Subset};
 use crate::error::Error;
 use crate::manifest::{Freeze, Fusion, Regression, RegressionLoss, Target};
 use crate::metrics::registry::error::{MeanAbsoluteError, RootMeanSquaredError};
-use crate::metrics::{self, RegressionMetrics};
+use crate::metrics::{self, MedianScore, RegressionMetrics};
 use crate::nn::Network;
 use crate::ops::Backend;
+use crate::statistics::median;
 
 /// Trains a fresh network to measure `targets`, an output each, as `settings` say.
 ///
@@ -70,6 +71,17 @@ pub(super) fn configuration<'a, D>(
     }
 }
 
+/// What saying `median` of every record of which `target` is known is worth, beside what was measured of them.
+///
+/// # Errors
+/// Where no record knows the target, or a value is not finite.
+pub fn median_score(median: f64, target: &str, values: &[MeasuredValue]) -> Result<MedianScore> {
+    let own: Vec<&MeasuredValue> = values.iter().filter(|value| value.target == target).collect();
+    let (truth, measured): (Vec<f64>, Vec<f64>) = own.iter().map(|value| (value.truth, value.measured)).unzip();
+    let people: Vec<(&str, &str)> = own.iter().map(|value| (&*value.source, &*value.patient)).collect();
+    MedianScore::new(median, &truth, &measured, &people).map_err(|why| Error::user(format!("{target}: {why}")))
+}
+
 /// Means and standard deviations of the targets, in the metadata of a checkpoint.
 const MEAN: &str = "target_mean";
 const SD: &str = "target_sd";
@@ -94,6 +106,15 @@ impl<'a> RegressionTask<'a> {
         let labels = known.each_ref().map(|known| known.standardised(&scales));
         Ok(Self { split, datasets, scales, known, labels })
     }
+
+    /// What the training records' median of a target is worth beside what was measured.
+    fn of_median(&self, target: Target, values: &[MeasuredValue]) -> Result<MedianScore> {
+        let [train, ..] = &self.known;
+        let column = self.scales.iter().position(|scale| scale.target == target).unwrap_or(0);
+        let none = || Error::internal("a target that no training record knows was measured");
+        let median = median(train.column(column).flatten()).ok_or_else(none)?;
+        median_score(median, target.name(), values)
+    }
 }
 
 impl Task for RegressionTask<'_> {
@@ -115,10 +136,12 @@ impl Task for RegressionTask<'_> {
 
     fn score(&self, subset: Subset, outputs: &[f32], outcome: &mut Outcome) -> Result<()> {
         let known = &self.known[subset as usize];
-        for (target, records, metrics) in known.measure(outputs, &self.scales)? {
-            outcome.regression.push(RegressionScore { target: target.name(), split: subset, records, metrics });
-        }
         let values = known.beside(outputs, self.datasets, picks(self.split, subset), &self.scales)?;
+        for (target, records, metrics) in known.measure(outputs, &self.scales)? {
+            let of_median = self.of_median(target, &values)?;
+            let (target, unit) = (target.name(), target.unit());
+            outcome.regression.push(RegressionScore { target, unit, split: subset, records, metrics, of_median });
+        }
         outcome.by_source.extend(by_source(subset, &values)?);
         if subset == Subset::Test {
             outcome.measured = values;

@@ -1,13 +1,13 @@
 //! Metrics on the records of other sources again, from what was said of each record.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 
 use super::Found;
 use super::scores::{self, agree, shown};
 use crate::Result;
-use crate::metrics::{bias, regression};
+use crate::metrics::{MedianScore, bias, regression};
 use crate::plan::TaskKind;
 use crate::store::{EvaluatedMetric, EvaluatedRecord, PredictedClass, Store, StoredStage};
 
@@ -26,7 +26,7 @@ pub(super) fn evaluations(store: &Store, stage: &StoredStage, settings: &Value, 
         let records = store.evaluated_records(id, fingerprint)?;
         found.said_elsewhere += records.len();
         let computed = match stage.row.kind {
-            TaskKind::Regression => of_regression(&records),
+            TaskKind::Regression => of_regression(&records, &store.medians(id)?),
             _ => of_classifier(settings, &records),
         };
         let computed = match computed {
@@ -62,7 +62,8 @@ fn compare(stage: &StoredStage, metric: &EvaluatedMetric, computed: &Metrics, te
     }
 }
 
-fn of_regression(records: &[EvaluatedRecord]) -> std::result::Result<Metrics, String> {
+/// The medians are those of the records that taught the regression.
+fn of_regression(records: &[EvaluatedRecord], medians: &HashMap<String, f64>) -> std::result::Result<Metrics, String> {
     let mut metrics = Metrics::new();
     for of_target in records.chunk_by(|one, next| one.subject == next.subject) {
         let target = &of_target[0].subject;
@@ -73,7 +74,11 @@ fn of_regression(records: &[EvaluatedRecord]) -> std::result::Result<Metrics, St
             ("bias", spread.map(|spread| spread.mean)),
             ("sd", spread.and_then(|spread| spread.sd)),
         ];
-        let all = own.into_iter().chain(regression(&truth, &measured)?.by_name());
+        let people: Vec<&str> = of_target.iter().map(|one| one.patient.as_str()).collect();
+        let of_median = medians.get(target).map(|median| MedianScore::new(*median, &truth, &measured, &people));
+        let of_median = of_median.transpose()?.map(|own| own.by_name());
+        let errors = regression(&truth, &measured)?.by_name();
+        let all = own.into_iter().chain(errors).chain(of_median.into_iter().flatten());
         metrics.extend(all.map(|(name, value)| ((target.clone(), name.to_owned()), value)));
     }
     Ok(metrics)

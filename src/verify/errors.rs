@@ -6,7 +6,7 @@ use super::Found;
 use super::scores::{agree, shown};
 use crate::Result;
 use crate::data::Subset;
-use crate::metrics::{RegressionMetrics, bias, regression};
+use crate::metrics::{MedianScore, RegressionMetrics, bias, regression};
 use crate::store::{MeasuredRecord, MeasuredSource, MeasuredTarget, Store, StoredStage};
 
 /// What is compared of one target, or of one source of it: name, stored and computed value.
@@ -70,7 +70,18 @@ fn target_compared(score: &MeasuredTarget, values: &[&MeasuredRecord]) -> std::r
     let computed = regression(&truth, &measured)?;
     let &MeasuredTarget { mae, rmse, r2, pearson_r, .. } = score;
     let stored = RegressionMetrics { mae, rmse, r2, pearson_r };
-    Ok(metrics(score.records, &stored, values.len(), &computed))
+    let mut compared = metrics(score.records, &stored, values.len(), &computed);
+    if let Some(median) = score.median {
+        let people: Vec<(&str, &str)> = values.iter().map(|value| (&*value.source, &*value.patient)).collect();
+        let own = MedianScore::new(median, &truth, &measured, &people)?;
+        let (low, high) = own.gain.unzip();
+        compared.push(("mae of the median", score.median_mae, Some(own.mae)));
+        compared.push(("rmse of the median", score.median_rmse, Some(own.rmse)));
+        compared.push(("r2 of the median", score.median_r2, own.r2));
+        compared.push(("gain over the median, low", score.gain_low, low));
+        compared.push(("gain over the median, high", score.gain_high, high));
+    }
+    Ok(compared)
 }
 
 fn source_compared(score: &MeasuredSource, values: &[&MeasuredRecord]) -> std::result::Result<Vec<Compared>, String> {

@@ -1,5 +1,5 @@
-//! The exact GELU, x Phi(x) (Hendrycks and Gimpel 2016), Phi being the standard normal distribution, and the
-//! exponential function, for compilers to turn into vectors.
+//! The exact GELU, x Phi(x) (Hendrycks and Gimpel 2016), Phi being the standard normal distribution, the
+//! exponential and the logistic function, for compilers to turn into vectors.
 
 use crate::ops::cpu::Isa;
 use crate::ops::cpu::simd::{Portable, Simd, dispatch};
@@ -29,6 +29,14 @@ pub(in crate::ops) fn exp<S: Simd>(x: f32) -> f32 {
     }
     let power = f32::from_bits((rounded.to_bits() << 23).wrapping_add(1f32.to_bits()));
     sum * power
+}
+
+/// 1 / (1 + e^-x).
+#[inline(always)]
+pub(in crate::ops) fn logistic<S: Simd>(x: f32) -> f32 {
+    let small = exp::<S>(-x.abs());
+    let share = 1.0 / (1.0 + small);
+    if x > 0.0 { share } else { small * share }
 }
 
 /// Phi(x), to rounding, and e^(-x^2 / 2).

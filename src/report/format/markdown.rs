@@ -5,7 +5,7 @@ use crate::compare::Comparison;
 use crate::report::legend::{self, Signs};
 use crate::report::pairs::Titled;
 use crate::report::sheet::{Cell, Head, Mean, Sheet, Shown};
-use crate::report::{elsewhere, pairs, subgroups};
+use crate::report::{elsewhere, pairs, regressions, subgroups};
 
 /// GitHub's Markdown.
 #[derive(Clone, Copy, Debug, Default)]
@@ -21,6 +21,9 @@ impl Format for Markdown {
         };
         for experiment in &comparison.experiments {
             let own = || legend::experiment(comparison, experiment);
+            if let Some((title, sheet)) = regressions::sheet(experiment) {
+                push(&title, sheet, Vec::new());
+            }
             for Titled { title, sheet, mut notes } in pairs::planned(comparison, experiment, &signs) {
                 notes.extend(own().into_iter().filter(|_| comparison.shape.planned));
                 push(&title, sheet, notes);

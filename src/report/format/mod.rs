@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::legend::Signs;
 use super::sheet::Sheet;
-use super::{elsewhere, legend, pairs, subgroups};
+use super::{elsewhere, legend, pairs, regressions, subgroups};
 use crate::compare::{Arm, Comparison, Experiment, Key};
 use crate::statistics::{Difference, Unmeasurable};
 
@@ -41,6 +41,9 @@ fn captioned(comparison: &Comparison, signs: &Signs) -> Vec<(Vec<String>, Sheet)
     };
     for experiment in &comparison.experiments {
         let own = || legend::experiment(comparison, experiment).into_iter().chain(meanings.iter().cloned());
+        if let Some((title, sheet)) = regressions::sheet(experiment) {
+            push(title, regressions::legend(comparison).into_iter().collect(), sheet);
+        }
         for pairs::Titled { title, sheet, notes } in pairs::planned(comparison, experiment, signs) {
             let own = own().filter(|_| comparison.shape.planned);
             push(title, notes.into_iter().chain(own).collect(), sheet);
@@ -96,6 +99,9 @@ fn rows(comparison: &Comparison) -> Box<dyn Iterator<Item = Row> + '_> {
     if comparison.shape.elsewhere {
         return Box::new(elsewhere::rows(comparison));
     }
+    if comparison.shape.regressions {
+        return Box::new(regressions::rows(comparison));
+    }
     if comparison.shape.planned || comparison.against.is_some() {
         return Box::new(pairs::rows(comparison));
     }
@@ -109,7 +115,7 @@ fn rows(comparison: &Comparison) -> Box<dyn Iterator<Item = Row> + '_> {
 
 /// The names of the columns.
 fn columns(comparison: &Comparison) -> Vec<String> {
-    if comparison.shape.elsewhere || has_parts(comparison) {
+    if comparison.shape.elsewhere || comparison.shape.regressions || has_parts(comparison) {
         let first = rows(comparison).next();
         return first.into_iter().flatten().map(|(name, _)| name).collect();
     }

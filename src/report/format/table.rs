@@ -7,7 +7,7 @@ use crate::report::layout::{self, coloured, fitting, squeezed};
 use crate::report::legend::{self, Signs};
 use crate::report::pairs::{self, Titled};
 use crate::report::sheet::{self, Cell, Mean, Shown};
-use crate::report::{elsewhere, subgroups};
+use crate::report::{elsewhere, regressions, subgroups};
 use crate::words::text::wrapped;
 
 /// The narrowest that anything is made; lines that are too long for a screen wrap.
@@ -43,6 +43,9 @@ impl Format for Table {
         let told = |lines: Vec<String>| lines.iter().map(|line| wrapped(line, columns)).collect::<String>();
         for experiment in &comparison.experiments {
             let own = || legend::experiment(comparison, experiment);
+            if let Some((title, sheet)) = regressions::sheet(experiment) {
+                text.push_str(&format!("{}{}\n", wrapped(&title, columns), laid_out(&sheet, columns)));
+            }
             for mut found in pairs::planned(comparison, experiment, &signs) {
                 found.notes.extend(own().into_iter().filter(|_| comparison.shape.planned));
                 text.push_str(&format!("{}{}\n", of_pairs(&found), told(found.notes)));

@@ -2,8 +2,10 @@
 
 use super::experiment::figures;
 use super::html::Html;
+use crate::metrics::BesideMedian;
 use crate::report::figure::{ExperimentResults, Section, stage_name};
 use crate::report::format::NONE;
+use crate::report::regressions::beside_median;
 use crate::statistics::Spread;
 use crate::store::MeasuredTarget;
 
@@ -28,7 +30,11 @@ fn measured(html: &mut Html, id: &str, found: &ExperimentResults<'_>) {
     let mut groups: Vec<([String; 3], Vec<&MeasuredTarget>)> = Vec::new();
     for stage in found.grafted() {
         for error in found.stages.test_errors(&stage.stage_id) {
-            let key = [stage.architecture.clone(), stage_name(stage), error.target.clone()];
+            let target = match error.measurement().unit() {
+                "" => error.target.clone(),
+                unit => format!("{} ({unit})", error.target),
+            };
+            let key = [stage.architecture.clone(), stage_name(stage), target];
             match groups.iter_mut().find(|(known, _)| *known == key) {
                 Some((_, errors)) => errors.push(error),
                 None => groups.push((key, vec![error])),
@@ -39,7 +45,10 @@ fn measured(html: &mut Html, id: &str, found: &ExperimentResults<'_>) {
         return;
     }
     html.paragraph(
-        "Errors on the test records of the mixes, mean ± standard deviation over seeds (bpm for hr, ms for others).",
+        "Errors on the test records of the mixes, mean ± standard deviation over seeds, in the target's unit. The median is \
+         that of the training records, said of every test record: a network is better where the 95% interval, over patients, \
+         of how much lower its MAE is lies above 0, not told from the median where it does not, and no better where its MAE is \
+         no lower.",
     );
     let spread = |values: Vec<f64>| {
         let of = Spread::from_values(&values)?;
@@ -53,10 +62,15 @@ fn measured(html: &mut Html, id: &str, found: &ExperimentResults<'_>) {
             cells.extend([errors.len().to_string(), records.to_string()]);
             cells.push(spread(errors.iter().map(|of| of.mae).collect()).unwrap_or_default());
             cells.push(spread(errors.iter().map(|of| of.rmse).collect()).unwrap_or_default());
+            let medians: Vec<f64> = errors.iter().filter_map(|of| of.median_mae).collect();
+            cells.push(spread(medians).unwrap_or_else(|| NONE.to_owned()));
+            let beside: Vec<BesideMedian> = errors.iter().filter_map(|of| of.beside_median()).collect();
+            cells.push(beside_median(&beside));
             ("", cells)
         })
         .collect();
-    let heads = ["architecture", "network", "target", "seeds", "test records", "MAE", "RMSE"];
+    let heads =
+        ["architecture", "network", "target", "seeds", "test records", "MAE", "RMSE", "MAE of the median", "beside it"];
     html.table("Test errors of the networks that are grafted", &heads, 3, &rows);
     html.paragraph(
         "Record by record, of one network for each target: those that are grafted into the run that is shown in detail, or \

@@ -128,9 +128,10 @@ fn times(run: &Run) -> Option<String> {
 
 /// `qrs on synthetic, seed 0, stage 1cf309560568032489f2, test MAE 4.1 ms, checkpoints/...`
 fn provenance(stage: &StageRow, test_errors: &[MeasuredTarget]) -> String {
-    let measured = test_errors.iter().map(|MeasuredTarget { target, mae, .. }| {
-        let unit = if target == "hr" { "bpm" } else { "ms" };
-        format!(", {target} test MAE {mae:.1} {unit}")
+    let measured = test_errors.iter().map(|of @ MeasuredTarget { target, mae, .. }| {
+        let unit = of.measurement().unit();
+        let told = of.told().map_or_else(String::new, |told| format!(" ({told})"));
+        format!(", {target} test MAE {mae:.1} {unit}{told}")
     });
     let weights = stage.checkpoint.as_ref().map_or_else(String::new, |path| format!(", {path}"));
     format!(

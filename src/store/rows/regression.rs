@@ -2,9 +2,11 @@
 
 use super::table_row;
 use crate::data::Subset;
+use crate::ecg::Measurement;
+use crate::metrics::BesideMedian;
 
 table_row! {
-    /// How well a regression stage measured, in bpm or ms: a row of the table `regression_score`.
+    /// How well a regression stage measured, in the target's unit: a row of the view `regression`.
     #[derive(Clone, Debug, PartialEq)]
     #[allow(missing_docs)]
     pub struct MeasuredTarget {
@@ -15,6 +17,36 @@ table_row! {
         pub rmse: f64,
         pub r2: Option<f64>,
         pub pearson_r: Option<f64>,
+        /// Of the target; `None`, as what follows, of a stage that was trained before it was kept.
+        pub unit: Option<String>,
+        /// Of the training records.
+        pub median: Option<f64>,
+        /// Mean absolute error where the median is said of every record.
+        pub median_mae: Option<f64>,
+        pub median_rmse: Option<f64>,
+        pub median_r2: Option<f64>,
+        /// 95% interval over patients of how much lower the network's mean absolute error is.
+        pub gain_low: Option<f64>,
+        pub gain_high: Option<f64>,
+    }
+}
+
+impl MeasuredTarget {
+    /// What was measured, with its unit.
+    pub fn measurement(&self) -> Measurement {
+        Measurement::named(&self.target, self.unit.as_deref().unwrap_or_default())
+    }
+
+    /// How it compares with the median; `None` of a stage that was trained before the median was kept.
+    pub fn beside_median(&self) -> Option<BesideMedian> {
+        let gain = self.gain_low.zip(self.gain_high);
+        Some(BesideMedian::of(self.mae, self.median_mae?, gain))
+    }
+
+    /// `no better than the median: 9.8`, where it is not better; with digits as an error has.
+    pub fn told(&self) -> Option<String> {
+        let told = self.beside_median()?.told()?;
+        Some(format!("{told}: {:.1}", self.median_mae?))
     }
 }
 

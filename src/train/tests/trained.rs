@@ -63,5 +63,12 @@ fn regressions_have_train_errors_too() {
     let mae = values.iter().map(|own| (own.measured - own.truth).abs()).sum::<f64>() / 20.0;
     let own = trained.outcome.regression.iter().find(|own| own.split == Subset::Train).unwrap();
     assert!(own.records == 20 && (own.metrics.mae - mae).abs() < 1e-9);
+    // The median of the twenty, by sorting; half of the records lie on each side of it.
+    let mut truths: Vec<f64> = values.iter().map(|own| own.truth).collect();
+    truths.sort_by(f64::total_cmp);
+    let median = (truths[9] + truths[10]) / 2.0;
+    assert_eq!(own.of_median.median, median);
+    let mae = truths.iter().map(|truth| (truth - median).abs()).sum::<f64>() / 20.0;
+    assert!((own.of_median.mae - mae).abs() < 1e-9);
     assert!(trained.outcome.scores.is_empty() && trained.outcome.measured.len() == 10, "test values alone are kept");
 }

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::{HIDDEN, Kernel, OUTPUT};
 use crate::ops::cpu::Isa;
-use crate::ops::cpu::gelu::{exp, mul_add, normal};
+use crate::ops::cpu::gelu::{logistic, mul_add, normal};
 use crate::ops::cpu::matmul::{Packed, Right, Rows, accumulate, multiply, summed};
 use crate::ops::cpu::philox::{Dropping, factors};
 use crate::ops::cpu::reading::read;
@@ -164,14 +164,6 @@ fn activate<S: Simd>(x: &[f32], mask: &[f32], to: &mut [f32]) {
             to[c] = x[c] * normal::<S>(x[c]).0 * mask[c];
         }
     }
-}
-
-/// 1 / (1 + e^-x).
-#[inline(always)]
-fn logistic<S: Simd>(x: f32) -> f32 {
-    let small = exp::<S>(-x.abs());
-    let share = 1.0 / (1.0 + small);
-    if x > 0.0 { share } else { small * share }
 }
 
 /// wide += bias; y = beside + mask a s(b).

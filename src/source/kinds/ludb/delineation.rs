@@ -1,7 +1,7 @@
 //! Intervals from the waves that were marked in each lead.
 
 use crate::source::intervals::Intervals;
-use crate::source::plausible::median;
+use crate::statistics::median;
 use crate::source::wfdb::annotation::{Annotation, code};
 
 /// QRS complexes whose peaks follow each other within this time are one beat, ms.

@@ -1,6 +1,6 @@
 //! The table of all records: who they are of, their labels, and where their signals are.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -9,7 +9,7 @@ use super::features::Features;
 use super::folder::root;
 use super::statements::{Statements, Unknown};
 use super::{DATABASE, HIGH_RATE_FILE, LOW_RATE_FILE, STATEMENTS};
-use crate::ecg::Sex;
+use crate::ecg::{Sex, Vocabulary};
 use crate::source::intervals::{Intervals, Origin, admit, missing_measurements};
 use crate::source::kinds::table::Form;
 use crate::source::person::{Said, Strange, years};
@@ -69,6 +69,8 @@ impl Rows {
         let patient = table.column("patient_id")?;
         let codes = table.column("scp_codes")?;
         let fold = table.column("strat_fold")?;
+        let site = table.optional_column("site");
+        let mut sites: Vec<Option<String>> = Vec::new();
         let mut person = Person {
             age: table.optional_column("age"),
             sex: table.optional_column("sex"),
@@ -91,6 +93,7 @@ impl Rows {
             rows.others.extend(other.as_ref().and_then(|other| row.name(other).ok()).map(|name| root.join(name)));
             let known = features.as_mut().and_then(|features| features.rows.remove(&name));
             rows.intervals.push(known.unwrap_or_default());
+            sites.push(site.as_ref().and_then(|site| row.name(site).ok()));
             rows.records.push(Record {
                 patient: row.name(&patient)?,
                 fold: Some(fold),
@@ -105,9 +108,25 @@ impl Rows {
         if rows.records.is_empty() {
             return Err(Error::user(format!("{}: the table has no records", path.display())));
         }
+        place(&mut rows.records, &sites);
         statements.check(&unknown)?;
         rows.notes = unknown.note().into_iter().chain(person.notes()).collect();
         Ok(rows)
+    }
+}
+
+/// Gives records the places where they were made, as labels of a vocabulary `site`.
+fn place(records: &mut [Record], sites: &[Option<String>]) {
+    let names: BTreeSet<&str> = sites.iter().flatten().map(String::as_str).collect();
+    let names: Vec<&str> = names.into_iter().collect();
+    // Places are numbers of two bytes; of so many hospitals none has a part worth looking at.
+    if names.is_empty() || names.len() > usize::from(u16::MAX) {
+        return;
+    }
+    let vocabulary = Vocabulary::interned("site", &names);
+    for (record, site) in records.iter_mut().zip(sites) {
+        let label = site.as_deref().and_then(|site| vocabulary.label(site));
+        label.into_iter().for_each(|label| record.labels.insert(label));
     }
 }
 

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::source::DataPath;
 use crate::source::intervals::{IntervalColumns, Intervals};
-use crate::source::plausible::{digits, median};
+use crate::source::plausible::digits;
+use crate::statistics::median;
 use crate::source::table::Table;
 use crate::{Error, Result};
 

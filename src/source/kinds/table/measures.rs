@@ -7,7 +7,8 @@ use crate::declare::hint;
 use crate::ecg::Measurement;
 use crate::source::Record;
 use crate::source::intervals::{Intervals, Origin, admit};
-use crate::source::plausible::{MEASUREMENTS, digits, median};
+use crate::source::plausible::{MEASUREMENTS, digits};
+use crate::statistics::median;
 use crate::{Error, Result};
 
 /// Units of time, with how many ms each is.

@@ -107,7 +107,7 @@ pub(in crate::ops::layers::conv1d) fn gradient(
 
 /// Adds a sum of rows (tap, input), each of `line` values of which the first are the outputs, to `gw`
 /// (output, input, taps).
-pub(in crate::ops::layers::conv1d) fn add_taps(s: Sizes, sum: &[f32], line: usize, gw: &mut [f32]) {
+pub(in crate::ops) fn add_taps(s: Sizes, sum: &[f32], line: usize, gw: &mut [f32]) {
     for (o, gw) in gw.chunks_exact_mut(s.input * s.kernel).enumerate() {
         for (c, gw) in gw.chunks_exact_mut(s.kernel).enumerate() {
             for (tap, gw) in gw.iter_mut().enumerate() {

@@ -51,7 +51,7 @@ impl Input<'_> {
 }
 
 /// The rows of the product: one for each output.
-fn rows(s: Sizes, padded: &[f32]) -> Rows<'_> {
+pub(in crate::ops) fn rows(s: Sizes, padded: &[f32]) -> Rows<'_> {
     Rows { values: padded, step: s.stride * s.input, count: s.output_length(), inner: s.kernel * s.input }
 }
 
@@ -66,6 +66,14 @@ fn forward_record(isa: Isa, input: &Input<'_>, packed: &Packed, z: &mut [f32], m
     }
 }
 
+/// The weight w (output, input, taps) as [`rows`] are multiplied by it.
+pub(in crate::ops) fn packed(isa: Isa, s: Sizes, w: &[f32]) -> Packed {
+    Packed::new(isa, s.kernel * s.input, s.output, |row, o| {
+        let (tap, c) = (row / s.input, row % s.input);
+        w[(o * s.input + c) * s.kernel + tap]
+    })
+}
+
 /// y (batch, output length, output) from x and w (output, input, taps), with its moments if they are wanted.
 pub(in crate::ops::layers::conv1d) fn forward(
     isa: Isa,
@@ -74,10 +82,7 @@ pub(in crate::ops::layers::conv1d) fn forward(
     w: &[f32],
     wanted: bool,
 ) -> (Buffer, Option<Moments>) {
-    let packed = &Packed::new(isa, s.kernel * s.input, s.output, |row, o| {
-        let (tap, c) = (row / s.input, row % s.input);
-        w[(o * s.input + c) * s.kernel + tap]
-    });
+    let packed = &packed(isa, s, w);
     let mut moments = wanted.then(|| Moments::new(s.output_shape()));
     let (records, s) = joined(s);
     let (x_size, size) = (s.length * s.input, s.output_length() * s.output);
@@ -102,16 +107,17 @@ struct Phase {
 
 /// The weights as the gradient of the input needs them. No product is with the zeros that would spread a
 /// gradient of strided outputs: each phase is a convolution of its own with stride 1.
-struct Turned {
+pub(in crate::ops) struct Turned {
     phases: Vec<Phase>,
     /// Rows of zeros before those of the outputs' gradients.
-    before: usize,
+    pub(in crate::ops) before: usize,
     /// All rows, with zeros after them too.
-    rows: usize,
+    pub(in crate::ops) rows: usize,
 }
 
 impl Turned {
-    fn new(isa: Isa, s: Sizes, w: &[f32]) -> Self {
+    /// Of the weight w (output, input, taps).
+    pub(in crate::ops) fn new(isa: Isa, s: Sizes, w: &[f32]) -> Self {
         // Input j gets from output u - i, u = (j + padding) / stride, by tap v + stride i, v the remainder.
         let places = |j: usize| {
             let (u, v) = ((j + s.padding) / s.stride, (j + s.padding) % s.stride);
@@ -140,7 +146,7 @@ impl Turned {
     }
 
     /// The gradient of one record's input from `gz`, that of its outputs as it is in memory with zeros around it.
-    fn multiply(&self, isa: Isa, s: Sizes, gz: &[f32], fresh: bool, gx: &mut [f32]) {
+    pub(in crate::ops) fn multiply(&self, isa: Isa, s: Sizes, gz: &[f32], fresh: bool, gx: &mut [f32]) {
         let step = s.stride * s.input;
         for phase in &self.phases {
             let gx = &mut gx[phase.first * s.input..];

@@ -5,8 +5,8 @@ use crate::ops::cpu::Isa;
 use crate::ops::layers::norm;
 use crate::tensor::{Cpu, Done, Flat, Normalized, View, WantedGradients, flat};
 
-pub(in crate::ops::layers::conv1d) mod batch;
-pub(in crate::ops::layers::conv1d) mod direct;
+pub(in crate::ops) mod batch;
+pub(in crate::ops) mod direct;
 pub(in crate::ops::layers::conv1d) mod long;
 pub(in crate::ops) mod spectral;
 pub(in crate::ops::layers::conv1d) mod toom;
