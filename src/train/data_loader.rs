@@ -18,6 +18,8 @@ use super::examples::{Augments, Examples, Prepared};
 use super::pretext::Pretext;
 use super::{Watch, features};
 
+/// Rows after which it is looked whether to stop, where nothing is trained.
+const LOOK: usize = 64;
 /// Batches made ready while the ones before them are worked on.
 const AHEAD: usize = 2;
 
@@ -144,8 +146,8 @@ impl<'a, D: Backend> DataLoader<'a, D> {
         std::thread::scope(|scope| {
             let mut loaded = self.batches(scope, &batches, None);
             let mut worth = Vec::new();
-            for batch in &batches {
-                if watch.stopped() {
+            for (number, batch) in batches.iter().enumerate() {
+                if (number * batches[0].len()).is_multiple_of(LOOK) && watch.stopped() {
                     return Err(Error::interrupted());
                 }
                 let (x, target) = loaded.next(device, batch)?;
@@ -179,7 +181,7 @@ impl<'a, D: Backend> DataLoader<'a, D> {
             let mut loaded = self.batches(scope, &batches, None);
             let mut rows = Rows::Host { width: 0, values: Vec::new() };
             for (number, batch) in batches.iter().enumerate() {
-                if watch.stopped() {
+                if (number * size).is_multiple_of(LOOK) && watch.stopped() {
                     return Err(Error::interrupted());
                 }
                 let (x, _) = loaded.next(device, batch)?; // (batch, length, leads) or (batch, 1, features)
