@@ -142,12 +142,12 @@ impl<'a, D: Backend> DataLoader<'a, D> {
     /// What outputs are worth where labels do not say it, (rows, numbers): see [`Pretext::worth`].
     fn worth(&self, device: &D, net: &mut Network<D>, pretext: &dyn Pretext, watch: &dyn Watch) -> Result<Vec<f32>> {
         let order: Vec<usize> = (0..self.examples.rows()).collect();
-        let batches = super::setup::batches(&order, pretext.batch(device.together()));
+        let batches = super::setup::batches(&order, pretext.batch(LOOK));
         std::thread::scope(|scope| {
             let mut loaded = self.batches(scope, &batches, None);
             let mut worth = Vec::new();
-            for (number, batch) in batches.iter().enumerate() {
-                if (number * batches[0].len()).is_multiple_of(LOOK) && watch.stopped() {
+            for batch in &batches {
+                if watch.stopped() {
                     return Err(Error::interrupted());
                 }
                 let (x, target) = loaded.next(device, batch)?;

@@ -125,9 +125,9 @@ pub(in crate::ops) fn multiply(isa: Isa, rows: Rows<'_>, packed: &Packed, add: b
 
 /// Where products go: rows that are `step` apart, which they replace or are added to.
 #[derive(Clone, Copy)]
-struct Target {
-    step: usize,
-    add: bool,
+pub(in crate::ops) struct Target {
+    pub step: usize,
+    pub add: bool,
 }
 
 /// A tile's rows lie as far apart as the compiler knows, where they do so often: one register then points to all of them.
@@ -192,10 +192,10 @@ fn band<S: Simd, const ROWS: usize, const STEP: usize>(
         let out = &mut out[top * to.step + first..];
         if width > S::LANES {
             let sums = tile::<S, ROWS, 2, STEP>(rows, &starts, panel);
-            put::<S, ROWS, 2>(&sums, to.add, count, width, out, to.step);
+            put::<S, ROWS, 2>(&sums, count, width, to, out);
         } else {
             let sums = tile::<S, ROWS, 1, STEP>(rows, &starts, panel);
-            put::<S, ROWS, 1>(&sums, to.add, count, width, out, to.step);
+            put::<S, ROWS, 1>(&sums, count, width, to, out);
         }
     }
 }
@@ -260,15 +260,14 @@ fn add_term<S: Simd, const VECTORS: usize>(x: f32, w: &[S::V; VECTORS], sums: &m
     }
 }
 
-/// A tile's sums into `count` rows of `width` outputs, `step` apart, or with `add` onto them.
+/// A tile's sums into `count` rows of `width` outputs.
 #[inline(always)]
 pub(in crate::ops) fn put<S: Simd, const ROWS: usize, const VECTORS: usize>(
     sums: &[[S::V; VECTORS]; ROWS],
-    add: bool,
     count: usize,
     width: usize,
+    Target { step, add }: Target,
     out: &mut [f32],
-    step: usize,
 ) {
     if width == VECTORS * S::LANES && count == ROWS {
         for r in 0..ROWS {

@@ -2,7 +2,7 @@
 //! all rows. Whatever rows come together, each output is summed in the same order.
 
 use crate::ops::cpu::Isa;
-use crate::ops::cpu::matmul::{ANY, Packed, Rows, WIDTH, put, tile};
+use crate::ops::cpu::matmul::{ANY, Packed, Rows, Target, WIDTH, put, tile};
 use crate::ops::cpu::simd::{Simd, dispatch};
 
 /// Some rows and where the first of their outputs goes.
@@ -79,9 +79,10 @@ fn tiled<S: Simd, const ROWS: usize>(job: &Tile<'_>, out: &mut [f32]) {
     for (r, start) in starts.iter_mut().enumerate() {
         *start = (top + r.min(count - 1)) * rows.step;
     }
+    let to = Target { step, add };
     if width > S::LANES {
-        put::<S, ROWS, 2>(&tile::<S, ROWS, 2, ANY>(rows, &starts, panel), add, count, width, out, step);
+        put::<S, ROWS, 2>(&tile::<S, ROWS, 2, ANY>(rows, &starts, panel), count, width, to, out);
     } else {
-        put::<S, ROWS, 1>(&tile::<S, ROWS, 1, ANY>(rows, &starts, panel), add, count, width, out, step);
+        put::<S, ROWS, 1>(&tile::<S, ROWS, 1, ANY>(rows, &starts, panel), count, width, to, out);
     }
 }
