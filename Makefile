@@ -92,7 +92,7 @@ error-rates: ## How often tests err and intervals cover, in simulations: the tab
 bench: ## Benchmarks of ecgraft alone; see benches/README.md
 	$(CARGO) bench --locked
 
-bench-peer: target/peer-env/made ## ecgraft and its peers in Python, in turn; see benches/README.md
+bench-peer: target/peer-env/made ## ecgraft and its peers in Python, in turn, with CPU=avx2 both on AVX2; see benches/README.md
 	@$(CARGO) build --release --locked
 	@target/peer-env/bin/python benches/peer/run.py
 

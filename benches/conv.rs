@@ -9,7 +9,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use ecgraft::ops::layers::conv1d::{self, Kernel as _};
-use ecgraft::ops::layers::inception::{self, Kernel as _, Weights};
+use ecgraft::ops::layers::inception::{self, Beside, Input, Kernel as _, Weights};
 use ecgraft::tensor::Cpu;
 use ecgraft::tensor::memory::Buffer;
 use ecgraft::tensor::upstream::TensorFromVec;
@@ -48,6 +48,11 @@ fn values(count: usize) -> Vec<f32> {
 }
 
 fn measure(threads: usize) {
+    const ROUNDS: usize = 10_000_000;
+    let peak =
+        ecgraft::ops::multiply_adds(ROUNDS).0 * 1e-9 / best(|| _ = black_box(ecgraft::ops::multiply_adds(ROUNDS)));
+    let instructions = ecgraft::ops::instruction_set().unwrap_or("unknown");
+    println!("{instructions}: {peak:.0} GFLOP/s of multiply-adds in the registers of one core");
     println!("{threads} threads, batch {BATCH}, best of {RUNS}, GFLOP/s");
     println!("{:>24} {:>15} {:>15} {:>15}", "in -> out, taps, length", "forward", "input gradient", "weight gradient");
     for (input, output, kernel, length) in SHAPES {
@@ -110,13 +115,15 @@ fn block() {
     let mut gx = Gradient { values: Buffer::stale(x.len()), fresh: true };
     let mut gparams: Vec<Option<Vec<f32>>> = vec![None, None];
     gparams.extend([narrow, narrow].into_iter().chain(kernels.iter().copied()).map(|count| Some(vec![0.0; count])));
-    let forward = best(|| drop(black_box(device.inception(&sizes, seen, &weights, true).expect(done))));
+    let beside = Beside { moments: true, narrow: true };
+    let forward = best(|| drop(black_box(device.inception(&sizes, seen, &weights, beside).expect(done))));
+    let kept = device.inception(&sizes, seen, &weights, beside).expect(done).narrow;
     let both = best(|| {
         let gy = Buffer::from(values(count * sizes.output()));
         device
             .inception_gradient(
                 &sizes,
-                seen,
+                Input { x: seen, narrow: kept.as_ref() },
                 &weights,
                 None,
                 gy,

@@ -11,8 +11,9 @@ Settings come from the environment:
     STEPS    timed steps of each turn                [10; fewer is a trial]
     EPOCHS   of the study                            [as in study.toml; where given, a trial]
     BATCHES  records of a step on a GPU              [64 256]
-    KINDS    architectures on a GPU                  [all]
+    KINDS    architectures of the training steps     [all; where given on the CPU, a trial]
     ECGRAFT  our side                                [target/release/ecgraft]
+    CPU      instruction set of both sides: avx2     [the best that the machine has]
 """
 import csv
 import datetime
@@ -36,6 +37,10 @@ ECGRAFT = Path(os.environ.get("ECGRAFT") or ROOT / "target/release/ecgraft")
 BATCH, LEADS = 32, 8
 RECORDS = 1000  # of the folder that both sides read
 FAILED = "a side failed"
+# What holds each library that PyTorch calculates with to an instruction set.
+HELD = {
+    "avx2": {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"},
+}
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,7 @@ class Settings:
     epochs: int | None
     batches: list[int]
     kinds: list[str]
+    cpu: str
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> "Settings":
@@ -59,17 +65,21 @@ class Settings:
             epochs=int(epochs) if epochs else None,
             batches=[int(batch) for batch in environment.get("BATCHES", "64 256").split()],
             kinds=environment.get("KINDS", "").split(),
+            cpu=environment.get("CPU", ""),
         )
         unknown = set(settings.parts) - set(PARTS)
         if unknown:
             sys.exit(f"no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+        if settings.cpu not in {"", *HELD}:
+            sys.exit(f"CPU={settings.cpu}: both sides can be held to {', '.join(HELD)}")
         if min(settings.rounds, settings.steps, *settings.lengths, *settings.batches, settings.epochs or 1) < 1:
             sys.exit("ROUNDS, STEPS, LENGTHS, BATCHES and EPOCHS start at 1")
         return settings
 
     @property
     def is_trial(self) -> bool:
-        return self.rounds < 3 or self.steps < 10 or self.epochs is not None
+        some = bool(self.kinds) and "step" in self.parts
+        return self.rounds < 3 or self.steps < 10 or self.epochs is not None or some
 
 
 @dataclass
@@ -115,7 +125,7 @@ def step(settings: Settings) -> Part:
 
     lines: list[list[str]] = []
     given: list[Measured | Failed] = []
-    for arch in kinds:
+    for arch in settings.kinds or kinds:
         for length in settings.lengths:
             what = f"{arch}, {LEADS} x {length}"
             sides: dict[str, Side] = {"ecgraft": partial(bench, ecgraft("bench"), arch, length)}
@@ -272,11 +282,14 @@ def measured(name: str, settings: Settings) -> tuple[Section, list[str]]:
     if others := disturbed(part.sides):
         against.append(f"other processes took up to {others:.1f} cores")
         origin += f" Not for comparison: {against[-1]} meanwhile."
-    return Section(part.title, f"{part.text}\n{origin}"), against
+    title = f"{part.title}, {settings.cpu} alone" if settings.cpu else part.title
+    return Section(title, f"{part.text}\n{origin}"), against
 
 
 def main() -> int:
     settings = Settings.of(os.environ)
+    if settings.cpu:
+        os.environ.update(HELD[settings.cpu], ECGRAFT_CPU=settings.cpu)
     WORK.mkdir(parents=True, exist_ok=True)
     found = [measured(name, settings) for name in PARTS if name in settings.parts]
     text = "\n".join(str(section) for section, _ in found)

@@ -153,6 +153,7 @@ impl Cli {
     /// # Errors
     /// What went wrong, as a message for the user.
     pub fn run(self) -> Result<()> {
+        crate::ops::instruction_set()?;
         match self.command {
             Command::Run(options) => run::run(options),
             Command::Check(options) => check::run(options),

@@ -68,6 +68,8 @@ impl Config for Inception1dConfig {
         let mut cost = Cost::default();
         // A block, and after every third the shortcut and the sum.
         (0..self.depth + 2 * (self.depth / STRIDE)).for_each(|_| cost.layer(0, width * length));
+        // Blocks keep their bottlenecks, too.
+        cost.layer_keeping(0, self.depth * self.bottleneck * length, 0);
         Cost { multiplications: self.depth * (block + width * width / STRIDE) * length, ..cost }
     }
 

@@ -195,6 +195,14 @@ impl<D: Backend> Network<D> {
         }
     }
 
+    /// Pooled features of one backbone (batch, 1, its share of the features) from `x` (batch, length, leads).
+    ///
+    /// # Errors
+    /// Where the device fails.
+    pub fn features_of(&mut self, number: usize, x: &Var<D>, pass: &mut Pass<D>) -> Result<Var<D>> {
+        self.backbones[number].features(x, pass)
+    }
+
     /// The pieces of a signal, as ranges of samples, that the decoder gives one after another;
     /// none where there is no decoder.
     pub(crate) fn pieces(&self) -> Option<&[std::ops::Range<usize>]> {

@@ -17,6 +17,21 @@ pub mod layers;
 mod registry;
 pub mod step;
 
+/// The instruction set that kernels on the CPU use: `avx512`, `avx2` or `portable`; the best one that the machine has, or
+/// that which the environment variable `ECGRAFT_CPU` names. Sums are of other order in each: last digits may differ.
+///
+/// # Errors
+/// A user error where the variable names none that the machine has.
+pub fn instruction_set() -> crate::Result<&'static str> {
+    cpu::Isa::asked().map(|_| cpu::Isa::best().name())
+}
+
+/// Multiply-adds in registers alone, so many times as many as these hold, on the CPU: the operations that were done, two for
+/// each multiply-add of each lane, and their sum. For benchmarks: no kernel is faster.
+pub fn multiply_adds(rounds: usize) -> (f64, f32) {
+    cpu::peak::multiply_adds(rounds)
+}
+
 pub use registry::Backend;
 #[cfg(feature = "cuda")]
 pub use registry::open_cuda;

@@ -83,10 +83,14 @@ impl Device {
         }
     }
 
-    /// As it is stored with what was trained on it: `cpu`, or `cuda:0 (NVIDIA H100 80GB HBM3)`.
+    /// As it is stored with what was trained on it: `cpu` with AVX-512, else `cpu (avx2)`, or `cuda:0 (NVIDIA H100 80GB
+    /// HBM3)`: what decides last digits.
     pub fn name(self) -> String {
         match self {
-            Device::Cpu => "cpu".to_owned(),
+            Device::Cpu => match crate::ops::instruction_set() {
+                Ok("avx512") | Err(_) => "cpu".to_owned(),
+                Ok(other) => format!("cpu ({other})"),
+            },
             #[cfg(feature = "cuda")]
             Device::Cuda(number) => match crate::ops::cuda::name(number) {
                 Some(name) => format!("cuda:{number} ({name})"),

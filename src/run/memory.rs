@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::tensor::Cpu;
 
 use super::{Device, Shared, lock};
-use crate::manifest::{Architecture, Freeze, Fusion};
+use crate::manifest::{Architecture, Freeze, Fusion, Manifest};
 use crate::nn::{Cost, Input, Network};
 use crate::plan::{Plan, Stage, StageKind};
 use crate::results::ResultsFolder;
@@ -34,6 +34,8 @@ pub(super) struct Needs {
     pub network: u64,
     /// Bytes of the sources that it reads, which stages share, by a name of each.
     pub sources: BTreeMap<String, u64>,
+    /// Stages that tell the same work in memory of the same sizes.
+    pub sizes: String,
 }
 
 impl Needs {
@@ -76,12 +78,26 @@ pub(super) fn reckon(plan: &Plan, results: &Path, device: Device) -> Vec<Needs> 
         if let Some(architecture) = manifest.architectures.get(&stage.architecture) {
             let signal = manifest.signal.shape();
             let key = serde_json::json!((architecture, signal)).to_string();
-            let values = *values.entry(key).or_insert_with(|| values_of(architecture, signal));
+            let values = *values.entry(key.clone()).or_insert_with(|| values_of(architecture, signal));
+            own.sizes = format!("{key} {}", batch_size(manifest, stage));
             own.network = network(plan, stage, architecture, (values, records), device);
         }
         needs.push(own);
     }
     needs
+}
+
+/// Records of a step of a stage's training.
+fn batch_size(manifest: &Manifest, stage: &Stage) -> usize {
+    match &stage.kind {
+        StageKind::Regression { .. } => manifest.regression.batch_size,
+        StageKind::Classification { .. } => manifest.classification.training.batch_size,
+        StageKind::Masked { .. } => manifest.masked.training.batch_size,
+        // Two views of each record.
+        StageKind::Contrastive { .. } => 2 * manifest.contrastive.training.batch_size,
+        StageKind::Transfer { .. } => manifest.transfer.batch_size,
+        StageKind::Weights { .. } => 0,
+    }
 }
 
 /// The sources that a stage reads: also those that tell who may not take part.
@@ -121,21 +137,18 @@ fn network(
     let manifest = &plan.experiments[stage.experiment];
     let mix_records = |mix: &str| manifest.mixes.get(mix).and_then(|mix| mix.records).unwrap_or(usize::MAX);
     let records = usize::try_from(records).unwrap_or(usize::MAX);
-    let (batch, backbones, probe, records) = match &stage.kind {
-        StageKind::Regression { mix, .. } => (manifest.regression.batch_size, 1, false, records.min(mix_records(mix))),
-        StageKind::Classification { mix } => {
-            (manifest.classification.training.batch_size, 1, false, records.min(mix_records(mix)))
+    let batch = batch_size(manifest, stage);
+    let (backbones, probe, records) = match &stage.kind {
+        StageKind::Regression { mix, .. } | StageKind::Classification { mix } | StageKind::Masked { mix } => {
+            (1, false, records.min(mix_records(mix)))
         }
-        StageKind::Masked { mix } => (manifest.masked.training.batch_size, 1, false, records.min(mix_records(mix))),
         // Two views of each record.
-        StageKind::Contrastive { mix } => {
-            (2 * manifest.contrastive.training.batch_size, 1, false, 2 * records.min(mix_records(mix)))
-        }
+        StageKind::Contrastive { mix } => (1, false, 2 * records.min(mix_records(mix))),
         StageKind::Weights { .. } => return COPIES * NUMBER * values,
         StageKind::Transfer { backbones, freeze, label_fraction, .. } => {
             let freeze = freeze.as_ref().and_then(|name| manifest.freezes.get(name));
             let records = (records as f64 * label_fraction) as usize;
-            (manifest.transfer.batch_size, *backbones, freeze.is_some_and(Freeze::freezes_all), records)
+            (*backbones, freeze.is_some_and(Freeze::freezes_all), records)
         }
     };
     let copies = COPIES * NUMBER * values * backbones as u64;
@@ -312,7 +325,8 @@ mod tests {
 
     #[test]
     fn stages_share_their_sources() {
-        let needs = |network, source: &str| Needs { network, sources: [(source.to_owned(), 10)].into() };
+        let needs =
+            |network, source: &str| Needs { network, sources: [(source.to_owned(), 10)].into(), ..Needs::default() };
         let all = [needs(1, "a"), needs(2, "a"), needs(4, "b")];
         assert_eq!(Needs::together(all.iter()), PROGRAM + 7 + 20);
         assert_eq!(all[1].alone(), PROGRAM + 12);

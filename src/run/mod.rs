@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use crate::tensor::Cpu;
+use crate::tensor::{self, Cpu};
 
 use crate::Result;
 use crate::error::{Blame, Error};
@@ -19,6 +19,7 @@ use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::results::ResultsFolder;
 use crate::store::{Claim, Finish, Store};
+use crate::train::Features;
 use crate::{durable, stop};
 
 mod cost;
@@ -117,6 +118,8 @@ struct Shared<'a> {
     /// What stages need, by index, and what those in work take together.
     memory: Vec<memory::Needs>,
     room: Room,
+    /// Features of backbones that hold still.
+    features: Features,
     /// Checksums of weights that were found to fit, and those that were made again, by stage index.
     checksums: Mutex<HashMap<usize, String>>,
     made_again: Mutex<Vec<usize>>,
@@ -148,6 +151,7 @@ pub fn run(plan: &Plan, options: &Options, progress: &Progress) -> Result<Summar
         held: Mutex::default(),
         memory: memory::reckon(plan, options.results.path(), options.device),
         room: Room::default(),
+        features: Features::default(),
         checksums: Mutex::default(),
         made_again: Mutex::default(),
         summary: Mutex::default(),
@@ -191,6 +195,7 @@ fn all_workers(shared: &mut Shared<'_>, jobs: usize) -> Result<()> {
         let outcomes: Vec<Result<()>> = workers.into_iter().map(joined).collect();
         shared.over.store(true, Ordering::SeqCst);
         keeper.thread().unpark();
+        tensor::memory::release();
         let kept = joined(keeper);
         outcomes.into_iter().chain([kept]).collect()
     })
@@ -269,6 +274,7 @@ fn work(shared: &Shared<'_>, number: usize, threads: usize) -> Result<()> {
         }
         let held = Held { stage: id.clone(), worker: worker.clone(), lost: Arc::default() };
         lock(&shared.held).push(held.clone());
+        tensor::memory::settle(&shared.memory[index].sizes);
         let trained = pool.install(|| train_one(shared, &mut store, index, &held));
         lock(&shared.held).retain(|held| held.stage != id);
         shared.room.leave(index);

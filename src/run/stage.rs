@@ -13,10 +13,10 @@ use crate::ops::Backend;
 use crate::plan::{Stage, StageKind};
 use crate::store::Weights;
 use crate::train::checkpoint::{self, Checkpoint};
-use crate::train::{self, Graft, Outcome, Randomness, Saving, Trained, Training, Watch};
+use crate::train::{self, Features, Graft, Outcome, Randomness, Saving, Trained, Training, Watch};
 use crate::{Result, durable, stop};
 
-use super::{Held, Shared, donors, lock, weights};
+use super::{Device, Held, Shared, donors, lock, weights};
 
 /// Shows a stage's epochs, and stops it when the user asks to, or when another worker has taken it over.
 struct Follow<'a> {
@@ -38,6 +38,13 @@ impl Watch for Follow<'_> {
     fn epoch(&mut self, epoch: usize, of: usize, text: &str) {
         self.shared.progress.epoch_done(self.index, epoch, of, text);
     }
+
+    fn features(&self) -> Option<(&Features, &str)> {
+        // Those on a GPU stay there.
+        let on_cpu = self.shared.options.device == Device::Cpu;
+        on_cpu.then(|| (&self.shared.features, &*self.shared.memory[self.index].sizes))
+    }
+
     fn stopped(&self) -> bool {
         stop::asked() || self.held.lost.load(Ordering::Relaxed)
     }

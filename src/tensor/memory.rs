@@ -80,9 +80,20 @@ pub(crate) fn give(fresh: bool, from: &[f32], to: &mut [f32]) {
     }
 }
 
-/// Gives free buffers back to the system: at the end of a stage, whose sizes the next need not share.
+/// Gives free buffers back to the system.
 pub fn release() {
     with_shelf(HashMap::clear);
+}
+
+/// Gives free buffers back to the system where those of `sizes` are needed from now on, and others were before: networks
+/// of one name for their sizes share their memory.
+pub fn settle(sizes: &str) {
+    static LAST: Mutex<String> = Mutex::new(String::new());
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    if *last != sizes {
+        release();
+        sizes.clone_into(&mut last);
+    }
 }
 
 fn with_shelf<T>(act: impl FnOnce(&mut HashMap<usize, Vec<Vec<f32>>>) -> T) -> T {

@@ -11,6 +11,8 @@ pub type Shape3 = (usize, usize, usize);
 
 /// A device whose memory our kernels can work on. What it is on each device is in that device's folder of `ops`.
 pub trait DeviceStorage: Storage<f32> {
+    /// Records in one pass where nothing is trained: as many as keep the device busy, no more than its caches hold.
+    fn together(&self) -> usize;
     /// The memory of a parameter's gradient while a kernel has it.
     type ParamGradient: 'static + std::fmt::Debug;
     /// Takes the memory out of the map of gradients.

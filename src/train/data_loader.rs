@@ -1,5 +1,6 @@
 //! The data loader: where batches come from. Signals that a thread prepares ahead, or signals or features that stay on the device.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::Scope;
 
@@ -13,12 +14,12 @@ use crate::ops::step::gather::{gather, keep};
 use crate::ops::step::loss::Loss;
 use crate::tensor::{Var, device_error};
 
-use super::Watch;
 use super::examples::{Augments, Examples, Prepared};
 use super::pretext::Pretext;
+use super::{Watch, features};
 
-/// Examples in one pass where nothing is trained.
-const INFERENCE_BATCH: usize = 64;
+/// Rows after which it is looked whether to stop, where nothing is trained.
+const LOOK: usize = 64;
 /// Batches made ready while the ones before them are worked on.
 const AHEAD: usize = 2;
 
@@ -56,8 +57,7 @@ impl<'a, D: Backend> DataLoader<'a, D> {
             return Ok(());
         }
         if fixed {
-            let mut pass = |x: &Var<D>| net.features(x, &mut Pass::inference());
-            self.features = Some(self.infer(device, &mut pass, watch)?);
+            self.features = Some(self.features_of(device, net, watch)?);
         } else if !self.asked {
             self.asked = true;
             let (leads, length) = self.examples.shape;
@@ -67,6 +67,36 @@ impl<'a, D: Backend> DataLoader<'a, D> {
             }
         }
         Ok(())
+    }
+
+    /// Features of all backbones of `net` side by side; those of a backbone that other stages have met are taken from there.
+    fn features_of(&self, device: &D, net: &mut Network<D>, watch: &dyn Watch) -> Result<Rows<D>> {
+        let Some((shared, scope)) = watch.features() else {
+            let mut pass = |x: &Var<D>| net.features(x, &mut Pass::inference());
+            return self.infer(device, &mut pass, watch);
+        };
+        let mut parts = Vec::new();
+        for number in 0..net.backbones().len() {
+            let key = features::key(scope, net, number, self.examples);
+            if let Some(known) = shared.get(&key) {
+                parts.push(known);
+                continue;
+            }
+            let mut pass = |x: &Var<D>| net.features_of(number, x, &mut Pass::inference());
+            let values = Arc::new(self.infer(device, &mut pass, watch)?.into_values(device)?);
+            shared.keep(key, values.clone(), self.examples.records());
+            parts.push(values);
+        }
+        let rows = self.examples.rows();
+        let widths: Vec<usize> = parts.iter().map(|part| part.len() / rows.max(1)).collect();
+        let mut values = Vec::with_capacity(parts.iter().map(|part| part.len()).sum());
+        for row in 0..rows {
+            parts
+                .iter()
+                .zip(&widths)
+                .for_each(|(part, width)| values.extend_from_slice(&part[row * width..][..*width]));
+        }
+        Ok(Rows::Host { width: widths.iter().sum(), values })
     }
 
     /// `batches` of rows one after another, drawn and changed by `augments` if they are signals.
@@ -112,7 +142,7 @@ impl<'a, D: Backend> DataLoader<'a, D> {
     /// What outputs are worth where labels do not say it, (rows, numbers): see [`Pretext::worth`].
     fn worth(&self, device: &D, net: &mut Network<D>, pretext: &dyn Pretext, watch: &dyn Watch) -> Result<Vec<f32>> {
         let order: Vec<usize> = (0..self.examples.rows()).collect();
-        let batches = super::setup::batches(&order, pretext.batch(INFERENCE_BATCH));
+        let batches = super::setup::batches(&order, pretext.batch(LOOK));
         std::thread::scope(|scope| {
             let mut loaded = self.batches(scope, &batches, None);
             let mut worth = Vec::new();
@@ -134,7 +164,7 @@ impl<'a, D: Backend> DataLoader<'a, D> {
 
     /// What `pass` gives for all rows, in order; fewer at a time where there is no memory for more.
     fn infer(&self, device: &D, pass: &mut InferencePass<'_, D>, watch: &dyn Watch) -> Result<Rows<D>> {
-        let mut size = INFERENCE_BATCH;
+        let mut size = device.together();
         loop {
             match self.infer_by(size, device, pass, watch) {
                 Err(error) if error.blame == Blame::Memory && size > 1 => size /= 2,
@@ -151,7 +181,7 @@ impl<'a, D: Backend> DataLoader<'a, D> {
             let mut loaded = self.batches(scope, &batches, None);
             let mut rows = Rows::Host { width: 0, values: Vec::new() };
             for (number, batch) in batches.iter().enumerate() {
-                if watch.stopped() {
+                if (number * size).is_multiple_of(LOOK) && watch.stopped() {
                     return Err(Error::interrupted());
                 }
                 let (x, _) = loaded.next(device, batch)?; // (batch, length, leads) or (batch, 1, features)
@@ -173,10 +203,11 @@ type InferencePass<'a, D> = dyn FnMut(&Var<D>) -> Result<Var<D>> + 'a;
 fn upload<D: Backend>(device: &D, table: &mut D::Table, examples: &Examples<'_>) -> Result<()> {
     let (leads, length) = examples.shape;
     let order: Vec<usize> = (0..examples.rows()).collect();
-    for group in order.chunks(INFERENCE_BATCH * rayon::current_num_threads()) {
+    let together = device.together();
+    for group in order.chunks(together * rayon::current_num_threads()) {
         let batches: Vec<Result<Vec<f32>>> =
-            group.par_chunks(INFERENCE_BATCH).map(|batch| examples.signals(batch, None)).collect();
-        for (batch, values) in group.chunks(INFERENCE_BATCH).zip(batches) {
+            group.par_chunks(together).map(|batch| examples.signals(batch, None)).collect();
+        for (batch, values) in group.chunks(together).zip(batches) {
             let x = Var::input(device, values?, (batch.len(), length, leads))?;
             keep(device, table, batch[0], &x)?;
         }

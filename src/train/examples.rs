@@ -168,6 +168,22 @@ impl<'a> Examples<'a> {
         samples.saturating_sub(start).min(self.shape.1)
     }
 
+    /// Gives `to` all that decides what rows show, as long as [`Self::records`] are held.
+    pub(super) fn identify(&self, to: &mut dyn FnMut(&[u8])) {
+        for pick in self.picks {
+            let place = self.datasets.get(&*pick.source).map_or(0, |dataset| Arc::as_ptr(dataset) as usize);
+            [place, pick.record].iter().for_each(|number| to(&number.to_le_bytes()));
+        }
+        let scaling = self.scaling.iter().flat_map(|scaling| scaling.leads.as_flattened());
+        scaling.for_each(|value| to(&value.to_le_bytes()));
+        to(format!("{:?} {:?}", self.shape, self.windows).as_bytes());
+    }
+
+    /// The data sets of its records.
+    pub(super) fn records(&self) -> Vec<Arc<Dataset>> {
+        self.datasets.values().cloned().collect()
+    }
+
     /// A batch of `rows`, and what its outputs are measured by where that is not the labels.
     pub(super) fn prepared(&self, rows: &[usize], augments: Option<&Augments<'_>>) -> Result<Prepared> {
         if let Some(pretext) = self.pretext {

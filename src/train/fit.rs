@@ -20,7 +20,7 @@ use crate::error::{Blame, Error};
 use crate::manifest::StoppingFrom;
 use crate::nn::{FreezeState, Network};
 use crate::ops::Backend;
-use crate::tensor::{device_error, memory};
+use crate::tensor::device_error;
 
 /// The best epoch's network and how it came about.
 pub(super) struct Fitted<D: Backend> {
@@ -109,7 +109,6 @@ impl<'a, D: Backend> Fit<'a, D> {
     /// Where training diverges or the device fails, and [`Blame::Interrupted`] where the watch says stop.
     pub(super) fn run(&mut self, task: &dyn Task, watch: &mut dyn Watch) -> Result<()> {
         let outcome = self.epochs(task, watch);
-        memory::release();
         self.unless_stopped(outcome, watch)
     }
 
@@ -121,10 +120,10 @@ impl<'a, D: Backend> Fit<'a, D> {
             self.still_finite()?;
             self.save_if_due(self.validated, watch)?;
             let trained = self.training_curves()?;
-            let metrics = self.validate(task, watch)?;
+            let (metrics, outputs) = self.validate(task, watch)?;
             self.note(&trained, &metrics.values);
             watch.epoch(self.state.epoch + 1, self.setup.configuration.epochs, &metrics.text);
-            self.decide(metrics.score)?;
+            self.decide(metrics.score, outputs)?;
             if self.state.over {
                 // Records are tested next, which may take as long again.
                 self.save_if_due(self.validated, watch)?;
@@ -198,8 +197,8 @@ impl<'a, D: Backend> Fit<'a, D> {
         Ok(curves)
     }
 
-    /// Measures the network on the validation records.
-    fn validate(&mut self, task: &dyn Task, watch: &mut dyn Watch) -> Result<ValidationMetrics> {
+    /// Measures the network on the validation records, by the outputs that come along.
+    fn validate(&mut self, task: &dyn Task, watch: &mut dyn Watch) -> Result<(ValidationMetrics, Vec<f32>)> {
         let Self { setup, validation, state, .. } = self;
         let started = Instant::now();
         let outputs = validation.predict(setup.device, &mut state.net, watch)?; // (records, outputs)
@@ -211,7 +210,7 @@ impl<'a, D: Backend> Fit<'a, D> {
             Some(_) => f64::NAN,
             None => loss(setup, validation.examples(), &outputs)?,
         };
-        task.evaluate(loss, &outputs)
+        Ok((task.evaluate(loss, &outputs)?, outputs))
     }
 
     /// Writes the epoch into the learning curves.
@@ -223,12 +222,12 @@ impl<'a, D: Backend> Fit<'a, D> {
     }
 
     /// Keeps the epoch if it is the best so far, and goes to the next unless there is none.
-    fn decide(&mut self, score: f64) -> Result<()> {
+    fn decide(&mut self, score: f64, outputs: Vec<f32>) -> Result<()> {
         let Self { setup: Setup { device, configuration, timeline, .. }, state, .. } = self;
         let epoch = state.epoch;
         let improved = score.is_finite() && state.best.as_ref().is_none_or(|best| score > best.score);
         if improved {
-            state.best = Some(Best { score, epoch, network: state.net.copied()? });
+            state.best = Some(Best { score, epoch, network: state.net.copied()?, validated: Some(outputs) });
         }
         // What changes may bring the improvement that was not.
         state.rate.epoch_done(improved || timeline.changes_at(epoch + 1));
@@ -255,6 +254,17 @@ impl<'a, D: Backend> Fit<'a, D> {
             None => Err(nothing_kept()),
         };
         self.unless_stopped(outputs, watch)
+    }
+
+    /// The same for the examples that validate: what was found when the epoch ended, unless another process did that.
+    ///
+    /// # Errors
+    /// As [`Fit::run`].
+    pub(super) fn predict_validation(&mut self, watch: &mut dyn Watch) -> Result<Vec<f32>> {
+        match self.state.best.as_mut().and_then(|best| best.validated.take()) {
+            Some(outputs) => Ok(outputs),
+            None => self.predict(self.validation.examples(), watch),
+        }
     }
 
     /// The same for the examples that train, as `examples` shows them. Where their features are known of a backbone that held

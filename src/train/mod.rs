@@ -34,7 +34,8 @@
 //!   against, `objective` the losses, `by_source` scores apart by source, `elsewhere` what a trained network is worth on
 //!   records of other sources.
 //! - *What is seen*: `examples` are records as a network sees them, `windows` which part of each it sees and how several are
-//!   joined, `augment` their random changes, `curriculum` which of them take part when, `randomness` every random stream.
+//!   joined, `augment` their random changes, `curriculum` which of them take part when, `randomness` every random stream,
+//!   `features` what backbones that hold still make of them.
 //! - *How it is moved*: `schedule` is the learning rate over time, `gradients` clipping, `l2_sp` the pull to what was
 //!   grafted, `optimizer` the update, `timeline` when something changes as planned.
 //! - *Where it comes from*: `foreign` puts weights of other programs into a network.
@@ -53,6 +54,7 @@ mod curves;
 mod data_loader;
 mod elsewhere;
 mod examples;
+mod features;
 mod finite;
 mod fit;
 mod gradients;
@@ -79,6 +81,7 @@ mod windows;
 pub use crate::outcome::{EpochValue, MeasuredValue, Outcome, Prediction, RegressionScore, Score, SourceScore};
 pub use by_source::by_source;
 pub use elsewhere::{Elsewhere, Told};
+pub use features::Features;
 pub use finite::not_finite;
 pub use optimizer::Optimizer as Stepper;
 pub use randomness::Randomness;

@@ -28,6 +28,8 @@ pub(super) struct Best<D: Backend> {
     /// From 0.
     pub epoch: usize,
     pub network: Network<D>,
+    /// Its outputs on the validation records, which a file does not keep.
+    pub validated: Option<Vec<f32>>,
 }
 
 /// How far a stage's training is.
@@ -205,7 +207,7 @@ impl<D: Backend> State<D> {
         let mut values = |name: String| floats.remove(&name).unwrap_or_default();
         let [losses, norms, plateau, score, seconds] = [0, 1, 2, 3, 4].map(|place: usize| numbers[place]);
         self.best = match head.best {
-            Some(epoch) => Some(Best { score, epoch, network: self.net.copied()? }),
+            Some(epoch) => Some(Best { score, epoch, network: self.net.copied()?, validated: None }),
             None => None,
         };
         let nets = [Some(&mut self.net), self.best.as_mut().map(|best| &mut best.network)];

@@ -66,11 +66,13 @@ pub(super) fn train_task<D: Backend>(
     fit.run(task, watch)?;
 
     let mut outcome = Outcome { composition: split.composition.clone(), ..Outcome::default() };
-    for (subset, examples) in [(Subset::Validation, &validation), (Subset::Test, &test)] {
-        if examples.len() > 0 {
-            let outputs = fit.predict(examples, watch)?; // (records, outputs)
-            task.score(subset, &outputs, &mut outcome)?;
-        }
+    if validation.len() > 0 {
+        let outputs = fit.predict_validation(watch)?; // (records, outputs)
+        task.score(Subset::Validation, &outputs, &mut outcome)?;
+    }
+    if test.len() > 0 {
+        let outputs = fit.predict(&test, watch)?; // (records, outputs)
+        task.score(Subset::Test, &outputs, &mut outcome)?;
     }
 
     score_training(&mut fit, task, &trained, &mut outcome, watch)?;

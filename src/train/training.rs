@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::features::Features;
 use super::{Outcome, Randomness, Saving};
 use crate::data::{Datasets, Split};
 use crate::manifest::{Architecture, Signal};
@@ -16,6 +17,11 @@ pub trait Watch {
     fn stopped(&self) -> bool;
     /// Where the stage's progress is saved, for a later training to go on from; nowhere by default.
     fn saving(&self) -> Option<Saving> {
+        None
+    }
+    /// Features that stages share, and a name of all that decides them but a backbone's values and its records; nothing
+    /// is shared by default.
+    fn features(&self) -> Option<(&Features, &str)> {
         None
     }
     /// Tells the user something, in a sentence.

@@ -2,6 +2,8 @@
 
 use std::sync::OnceLock;
 
+use crate::Result;
+use crate::error::Error;
 use crate::ops::cpu::simd::{self, Simd};
 
 /// Instruction sets that kernels are compiled for; the best one present is used.
@@ -14,11 +16,53 @@ pub(in crate::ops) enum Isa {
     Portable,
 }
 
+/// The environment variable that asks for an instruction set: `avx512`, `avx2` or `portable`. Unset or empty, the best one
+/// that the machine has is used.
+const CPU: &str = "ECGRAFT_CPU";
+
 impl Isa {
-    /// The best one this machine has, looked up once.
+    /// The best one this machine has, or that which the user asks for, looked up once.
     pub(in crate::ops) fn best() -> Isa {
         static BEST: OnceLock<Isa> = OnceLock::new();
-        *BEST.get_or_init(|| Isa::available()[0])
+        *BEST.get_or_init(|| Isa::asked().ok().flatten().unwrap_or_else(|| Isa::available()[0]))
+    }
+
+    /// What [`CPU`] says.
+    ///
+    /// # Errors
+    /// A user error where it is no instruction set, or one that this machine does not have.
+    pub(in crate::ops) fn asked() -> Result<Option<Isa>> {
+        match std::env::var_os(CPU).filter(|text| !text.is_empty()) {
+            Some(text) => Isa::named(&text.to_string_lossy()).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn named(text: &str) -> Result<Isa> {
+        let available = Isa::available();
+        if let Some(isa) = available.iter().find(|isa| isa.name() == text) {
+            return Ok(*isa);
+        }
+        let here: Vec<&str> = available.iter().map(|isa| isa.name()).collect();
+        let what = match ["avx512", "avx2", "portable"].contains(&text) {
+            true => format!("this machine does not have {text}"),
+            false => format!("{text:?} is no instruction set that kernels are compiled for"),
+        };
+        Err(Error::user(format!(
+            "{CPU}: {what}; there are {} here, and the first is used if nothing is asked for",
+            here.join(", ")
+        )))
+    }
+
+    /// As [`CPU`] has it.
+    pub(in crate::ops) fn name(self) -> &'static str {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 => "avx512",
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => "avx2",
+            Isa::Portable => "portable",
+        }
     }
 
     /// Values in a vector.
@@ -57,5 +101,22 @@ impl Isa {
         }
         all.push(Isa::Portable);
         all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instruction_sets_are_asked_for_by_name() {
+        for isa in Isa::available() {
+            assert_eq!(Isa::named(isa.name()).unwrap(), isa);
+        }
+        let message = Isa::named("avx").unwrap_err().message;
+        assert!(
+            message.contains("ECGRAFT_CPU") && message.contains("\"avx\"") && message.contains("portable"),
+            "{message}"
+        );
     }
 }

@@ -118,58 +118,69 @@ impl Packed {
 
 /// out\[t\] = rows\[t\] times `packed`, or with `add` added to it; rows of `out` are `step` apart.
 pub(in crate::ops) fn multiply(isa: Isa, rows: Rows<'_>, packed: &Packed, add: bool, out: &mut [f32], step: usize) {
-    if add {
-        dispatch!(isa => add_product(rows: Rows<'_>, packed: &Packed, out: &mut [f32], step: usize));
-    } else {
-        dispatch!(isa => put_product(rows: Rows<'_>, packed: &Packed, out: &mut [f32], step: usize));
+    debug_assert_eq!(rows.inner, packed.inner);
+    let to = Target { step, add };
+    dispatch!(isa => product(rows: Rows<'_>, packed: &Packed, to: Target, out: &mut [f32]));
+}
+
+/// Where products go: rows that are `step` apart, which they replace or are added to.
+#[derive(Clone, Copy)]
+pub(in crate::ops) struct Target {
+    pub step: usize,
+    pub add: bool,
+}
+
+/// A tile's rows lie as far apart as the compiler knows, where they do so often: one register then points to all of them.
+#[inline(always)]
+fn product<S: Simd>(rows: Rows<'_>, packed: &Packed, to: Target, out: &mut [f32]) {
+    match (S::ROWS, rows.step) {
+        (12, 16) => tiles::<S, 12, 8, 16>(rows, packed, to, out),
+        (12, 32) => tiles::<S, 12, 8, 32>(rows, packed, to, out),
+        (12, 64) => tiles::<S, 12, 8, 64>(rows, packed, to, out),
+        (12, 128) => tiles::<S, 12, 8, 128>(rows, packed, to, out),
+        (12, 256) => tiles::<S, 12, 8, 256>(rows, packed, to, out),
+        (12, _) => tiles::<S, 12, 8, ANY>(rows, packed, to, out),
+        (6, 16) => tiles::<S, 6, 4, 16>(rows, packed, to, out),
+        (6, 32) => tiles::<S, 6, 4, 32>(rows, packed, to, out),
+        (6, 64) => tiles::<S, 6, 4, 64>(rows, packed, to, out),
+        (6, 128) => tiles::<S, 6, 4, 128>(rows, packed, to, out),
+        (6, 256) => tiles::<S, 6, 4, 256>(rows, packed, to, out),
+        (6, _) => tiles::<S, 6, 4, ANY>(rows, packed, to, out),
+        _ => tiles::<S, 4, 2, ANY>(rows, packed, to, out),
     }
 }
 
-#[inline(always)]
-fn add_product<S: Simd>(rows: Rows<'_>, packed: &Packed, out: &mut [f32], step: usize) {
-    product::<S, true>(rows, packed, out, step);
-}
-
-#[inline(always)]
-fn put_product<S: Simd>(rows: Rows<'_>, packed: &Packed, out: &mut [f32], step: usize) {
-    product::<S, false>(rows, packed, out, step);
-}
-
-#[inline(always)]
-fn product<S: Simd, const ADD: bool>(rows: Rows<'_>, packed: &Packed, out: &mut [f32], step: usize) {
-    match S::ROWS {
-        12 => tiles::<S, ADD, 12, 8>(rows, packed, out, step),
-        6 => tiles::<S, ADD, 6, 4>(rows, packed, out, step),
-        _ => tiles::<S, ADD, 4, 2>(rows, packed, out, step),
-    }
-}
+/// A step between rows that the compiler does not know.
+pub(in crate::ops) const ANY: usize = 0;
 
 /// All outputs of `ROWS` rows, then of the next; the last may go as `FEW`.
 #[inline(always)]
-fn tiles<S: Simd, const ADD: bool, const ROWS: usize, const FEW: usize>(
+fn tiles<S: Simd, const ROWS: usize, const FEW: usize, const STEP: usize>(
     rows: Rows<'_>,
     packed: &Packed,
+    to: Target,
     out: &mut [f32],
-    step: usize,
 ) {
-    debug_assert_eq!(rows.inner, packed.inner);
     for top in (0..rows.count).step_by(ROWS) {
-        if rows.count - top > FEW {
-            band::<S, ADD, ROWS>(rows, packed, top, out, step);
+        let left = rows.count - top;
+        if left >= ROWS {
+            band::<S, ROWS, STEP>(rows, packed, top, to, out);
+        } else if left > FEW {
+            band::<S, ROWS, ANY>(rows, packed, top, to, out);
         } else {
-            band::<S, ADD, FEW>(rows, packed, top, out, step);
+            band::<S, FEW, ANY>(rows, packed, top, to, out);
         }
     }
 }
 
 /// All outputs of `ROWS` rows from `top` on, or of as many as there are.
 #[inline(always)]
-fn band<S: Simd, const ADD: bool, const ROWS: usize>(
+fn band<S: Simd, const ROWS: usize, const STEP: usize>(
     rows: Rows<'_>,
     packed: &Packed,
     top: usize,
+    to: Target,
     out: &mut [f32],
-    step: usize,
 ) {
     let count = ROWS.min(rows.count - top);
     // Rows that are too many repeat the last.
@@ -178,83 +189,106 @@ fn band<S: Simd, const ADD: bool, const ROWS: usize>(
         *start = (top + r.min(count - 1)) * rows.step;
     }
     for (first, width, panel) in packed.panels() {
-        let out = &mut out[top * step + first..];
+        let out = &mut out[top * to.step + first..];
         if width > S::LANES {
-            let sums = tile::<S, ROWS, 2>(rows, &starts, panel);
-            put::<S, ADD, ROWS, 2>(&sums, count, width, out, step);
+            let sums = tile::<S, ROWS, 2, STEP>(rows, &starts, panel);
+            put::<S, ROWS, 2>(&sums, count, width, to, out);
         } else {
-            let sums = tile::<S, ROWS, 1>(rows, &starts, panel);
-            put::<S, ADD, ROWS, 1>(&sums, count, width, out, step);
+            let sums = tile::<S, ROWS, 1, STEP>(rows, &starts, panel);
+            put::<S, ROWS, 1>(&sums, count, width, to, out);
         }
     }
 }
 
-/// The sums of one tile, in registers.
+/// Terms of a sum that are taken at once.
+const TERMS: usize = 4;
+
+/// The sums of one tile, in registers. `STEP` is the step between rows, or [`ANY`].
 #[inline(always)]
-pub(in crate::ops) fn tile<S: Simd, const ROWS: usize, const VECTORS: usize>(
+pub(in crate::ops) fn tile<S: Simd, const ROWS: usize, const VECTORS: usize, const STEP: usize>(
     rows: Rows<'_>,
     starts: &[usize; ROWS],
     panel: &[f32],
 ) -> [[S::V; VECTORS]; ROWS] {
-    const STEP: usize = 4;
     let stride = WIDTH * S::LANES;
     let mut sums = [[S::splat(0.0); VECTORS]; ROWS];
-    for (number, weights) in panel.chunks_exact(STEP * stride).enumerate() {
-        let mut x: [&[f32]; ROWS] = [&[]; ROWS];
-        for (x, &start) in x.iter_mut().zip(starts) {
-            *x = &rows.values[start + STEP * number..][..STEP];
-        }
-        for k in 0..STEP {
-            let mut w = [S::splat(0.0); VECTORS];
-            for (i, w) in w.iter_mut().enumerate() {
-                *w = S::load(&weights[k * stride + i * S::LANES..]);
+    for (number, weights) in panel.chunks_exact(TERMS * stride).enumerate() {
+        if STEP == ANY {
+            let mut x: [&[f32]; ROWS] = [&[]; ROWS];
+            for (x, &start) in x.iter_mut().zip(starts) {
+                *x = &rows.values[start + TERMS * number..][..TERMS];
             }
-            for r in 0..ROWS {
-                let x = S::splat(x[r][k]);
-                for i in 0..VECTORS {
-                    sums[r][i] = S::mul_add(x, w[i], sums[r][i]);
+            for k in 0..TERMS {
+                let w = weights_of::<S, VECTORS>(&weights[k * stride..]);
+                for r in 0..ROWS {
+                    add_term::<S, VECTORS>(x[r][k], &w, &mut sums[r]);
+                }
+            }
+        } else {
+            let x = &rows.values[starts[0] + TERMS * number..][..(ROWS - 1) * STEP + TERMS];
+            for k in 0..TERMS {
+                let w = weights_of::<S, VECTORS>(&weights[k * stride..]);
+                for r in 0..ROWS {
+                    add_term::<S, VECTORS>(x[r * STEP + k], &w, &mut sums[r]);
                 }
             }
         }
     }
-    for k in rows.inner / STEP * STEP..rows.inner {
+    for k in rows.inner / TERMS * TERMS..rows.inner {
+        let w = weights_of::<S, VECTORS>(&panel[k * stride..]);
         for r in 0..ROWS {
-            let x = S::splat(rows.values[starts[r] + k]);
-            for i in 0..VECTORS {
-                sums[r][i] = S::mul_add(x, S::load(&panel[k * stride + i * S::LANES..]), sums[r][i]);
-            }
+            add_term::<S, VECTORS>(rows.values[starts[r] + k], &w, &mut sums[r]);
         }
     }
     sums
 }
 
+#[inline(always)]
+fn weights_of<S: Simd, const VECTORS: usize>(line: &[f32]) -> [S::V; VECTORS] {
+    let mut w = [S::splat(0.0); VECTORS];
+    for (i, w) in w.iter_mut().enumerate() {
+        *w = S::load(&line[i * S::LANES..]);
+    }
+    w
+}
+
+#[inline(always)]
+fn add_term<S: Simd, const VECTORS: usize>(x: f32, w: &[S::V; VECTORS], sums: &mut [S::V; VECTORS]) {
+    let x = S::splat(x);
+    for i in 0..VECTORS {
+        sums[i] = S::mul_add(x, w[i], sums[i]);
+    }
+}
+
 /// A tile's sums into `count` rows of `width` outputs.
 #[inline(always)]
-pub(in crate::ops) fn put<S: Simd, const ADD: bool, const ROWS: usize, const VECTORS: usize>(
+pub(in crate::ops) fn put<S: Simd, const ROWS: usize, const VECTORS: usize>(
     sums: &[[S::V; VECTORS]; ROWS],
     count: usize,
     width: usize,
+    Target { step, add }: Target,
     out: &mut [f32],
-    step: usize,
 ) {
-    let mut line = [0f32; 32];
     if width == VECTORS * S::LANES && count == ROWS {
         for r in 0..ROWS {
             let out = &mut out[r * step..][..VECTORS * S::LANES];
             for i in 0..VECTORS {
                 let to = &mut out[i * S::LANES..];
-                S::store(if ADD { S::add(sums[r][i], S::load(to)) } else { sums[r][i] }, to);
+                S::store(if add { S::add(sums[r][i], S::load(to)) } else { sums[r][i] }, to);
             }
         }
         return;
     }
-    for (r, sums) in sums.iter().enumerate().take(count) {
-        let out = &mut out[r * step..][..width];
-        for (i, &sum) in sums.iter().enumerate() {
-            S::store(sum, &mut line[i * S::LANES..]);
+    // By numbers that the compiler knows: sums that are asked for by others would leave their registers.
+    let mut lines = [[0f32; 32]; ROWS];
+    for r in 0..ROWS {
+        for i in 0..VECTORS {
+            S::store(sums[r][i], &mut lines[r][i * S::LANES..]);
         }
-        for (out, sum) in out.iter_mut().zip(&line) {
-            *out = if ADD { *out + sum } else { *sum };
+    }
+    for (r, line) in lines.iter().enumerate().take(count) {
+        for (out, sum) in out[r * step..][..width].iter_mut().zip(line) {
+            *out = if add { *out + sum } else { *sum };
         }
     }
 }

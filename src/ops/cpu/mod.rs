@@ -4,6 +4,7 @@
 pub(super) mod gelu;
 mod isa;
 pub(super) mod matmul;
+pub(super) mod peak;
 pub(super) mod philox;
 pub(super) mod reading;
 pub(super) mod simd;

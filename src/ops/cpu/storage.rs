@@ -6,6 +6,9 @@ use crate::tensor::memory::Buffer;
 use crate::tensor::{Cpu, DeviceStorage, Done, Flat, ParamMemory, View};
 
 impl DeviceStorage for Cpu {
+    fn together(&self) -> usize {
+        (16 * rayon::current_num_threads()).min(64)
+    }
     type ParamGradient = Vec<f32>;
     fn take(slot: &mut ParamMemory<Cpu>) -> Vec<f32> {
         std::mem::take(&mut **slot)

@@ -18,6 +18,9 @@ pub struct ParamGradient {
 }
 
 impl DeviceStorage for Cuda {
+    fn together(&self) -> usize {
+        64
+    }
     type ParamGradient = ParamGradient;
     fn take(slot: &mut ParamMemory<Cuda>) -> ParamGradient {
         ParamGradient { address: address_of_memory(slot) }

@@ -1,7 +1,7 @@
 //! The block on the GPU: products that read where the values lie and write into the block's channels. The pooled
 //! branch takes its maxima while it reads.
 
-use super::{Kernel, Sizes, Weights};
+use super::{Beside, Input, Kernel, Output, Sizes, Weights};
 use crate::ops::cuda::product::{Layout, Rows, To, packed, product, weight_gradient};
 use crate::ops::cuda::{Buffer, OnCuda, Source};
 use crate::ops::layers::norm::Kernel as _;
@@ -62,8 +62,8 @@ impl Kernel for Cuda {
         sizes: &Sizes,
         x: View<'_, Cuda>,
         weights: &Weights<Flat<Cuda>>,
-        moments: bool,
-    ) -> OnCuda<(Buffer, Option<Moments>)> {
+        beside: Beside,
+    ) -> OnCuda<Output<Cuda>> {
         let shape = (sizes.batch, sizes.length, sizes.output());
         let z = Buffer::stale(shape.0 * shape.1 * shape.2)?;
         let branch =
@@ -76,14 +76,14 @@ impl Kernel for Cuda {
         let matrix = packed(&weights.pooled, Layout::linear(sizes.input, sizes.filters))?;
         let maxima = Rows { pooled: true, ..Rows::samples(x) };
         product(&maxima, matrix.address(), sizes.filters, &branch(sizes.kernels.len()))?;
-        let moments = if moments { Some(self.moments(&z, shape)?) } else { None };
-        Ok((z, moments))
+        let moments = if beside.moments { Some(self.moments(&z, shape)?) } else { None };
+        Ok(Output { values: z, moments, narrow: None })
     }
 
     fn inception_gradient(
         &self,
         sizes: &Sizes,
-        x: View<'_, Cuda>,
+        Input { x, .. }: Input<'_, Cuda>,
         weights: &Weights<Flat<Cuda>>,
         y: Option<Normalized<'_, Cuda>>,
         gy: Buffer,

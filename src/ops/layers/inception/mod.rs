@@ -1,8 +1,8 @@
 //! One block of InceptionTime (Ismail Fawaz 2020) as one operation: a 1-tap bottleneck that several odd kernels
 //! read, beside a max pool of 3 samples with a 1-tap convolution; their channels side by side; batch norm, ReLU.
 //!
-//! Only the block's channels before the batch norm are kept for the backward pass; what is between them and
-//! the input is made again, which costs less than to write and read it.
+//! The block's channels before the batch norm are kept for the backward pass and, where that costs less than to make it
+//! again from all channels of the input, the bottleneck; the rest that is between them and the input is made again.
 
 use crate::Result;
 use crate::ops::Backend;
@@ -51,22 +51,51 @@ impl Sizes {
     }
 }
 
+/// What a block's input is in the backward pass.
+#[derive(Debug)]
+pub struct Input<'a, D: norm::Kernel> {
+    /// The input.
+    pub x: View<'a, D>,
+    /// Its bottleneck, where it was kept.
+    pub narrow: Option<&'a D::Buffer>,
+}
+
+/// What is wanted of a block beside its channels.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Beside {
+    /// Their moments.
+    pub moments: bool,
+    /// The bottleneck, where the device keeps it.
+    pub narrow: bool,
+}
+
+/// What a block gives.
+#[derive(Debug)]
+pub struct Output<D: norm::Kernel> {
+    /// The channels before the batch norm, (batch, length, output).
+    pub values: D::Buffer,
+    /// Their moments.
+    pub moments: Option<D::Moments>,
+    /// For [`Input::narrow`].
+    pub narrow: Option<D::Buffer>,
+}
+
 /// The block on a device.
 pub trait Kernel: norm::Kernel {
-    /// The channels before the batch norm, and their moments if they are wanted.
+    /// The channels before the batch norm, and what is wanted beside.
     fn inception(
         &self,
         sizes: &Sizes,
         x: View<'_, Self>,
         weights: &Weights<Flat<Self>>,
-        moments: bool,
-    ) -> Done<(Self::Buffer, Option<Self::Moments>), Self>;
+        beside: Beside,
+    ) -> Done<Output<Self>, Self>;
     /// Adds to the gradients that are wanted: of the input and, in `wanted.params`, of gamma, beta, bottleneck, pooled and
     /// the bank. `gy` is of what readers see of y; its memory may become the input gradient's.
     fn inception_gradient(
         &self,
         sizes: &Sizes,
-        x: View<'_, Self>,
+        input: Input<'_, Self>,
         weights: &Weights<Flat<Self>>,
         y: Option<Normalized<'_, Self>>,
         gy: Self::Buffer,
@@ -109,17 +138,20 @@ pub fn inception<D: Backend>(
         bank: bank.iter().map(|kernel| kernel.value.clone()).collect(),
     };
     let of_batch = by.mode.statistics == Statistics::Batch;
-    let (values, moments) = device.inception(&sizes, x.view(), &flats, of_batch).map_err(device_error)?;
-    let norm = norm::norm(&device, moments, &mut by)?;
     let mut params = vec![by.gamma, by.beta, *bottleneck, *pooled];
     params.extend(bank);
     let wanted: Vec<bool> = params.iter().map(|param| param.trainable).chain([x.traced]).collect();
     let traced = trace.wants(&wanted);
+    let beside = Beside { moments: of_batch, narrow: traced && bank.iter().any(|kernel| kernel.trainable) };
+    let Output { values, moments, narrow } =
+        device.inception(&sizes, x.view(), &flats, beside).map_err(device_error)?;
+    let norm = norm::norm(&device, moments, &mut by)?;
     let y = Var::new(&device, values, (batch, length, sizes.output()), Some(norm), traced);
     if traced {
         let (kept_x, kept_y) = (x.clone(), y.clone());
         trace.record(&y, x, &params, move |gy, wanted| {
-            device.inception_gradient(&sizes, kept_x.view(), &flats, kept_y.normalized(), gy, wanted)
+            let input = Input { x: kept_x.view(), narrow: narrow.as_ref() };
+            device.inception_gradient(&sizes, input, &flats, kept_y.normalized(), gy, wanted)
         });
     }
     Ok(y)

@@ -30,8 +30,9 @@ fn wave(count: usize, step: f32) -> Vec<f32> {
     (0..count).map(|i| (i as f32 * step).sin()).collect()
 }
 
-/// Outputs and all gradients on an instruction set; gradients are added to what is there.
-fn all(isa: Isa, sizes: &Sizes) -> Vec<(&'static str, Vec<f32>)> {
+/// Outputs and all gradients on an instruction set, with the bottleneck kept or made again; gradients are added to what is
+/// there.
+fn all(isa: Isa, sizes: &Sizes, keep: bool) -> Vec<(&'static str, Vec<f32>)> {
     let device = Cpu::default();
     let count = sizes.batch * sizes.length;
     let x = Buffer::from(wave(count * sizes.input, 0.37));
@@ -43,7 +44,8 @@ fn all(isa: Isa, sizes: &Sizes) -> Vec<(&'static str, Vec<f32>)> {
         pooled: flat(sizes.filters * sizes.input, 0.53),
         bank: sizes.kernels.iter().map(|k| flat(sizes.filters * sizes.bottleneck * k, 0.91)).collect(),
     };
-    let (y, moments) = forward::forward(isa, sizes, seen, &weights, true);
+    let beside = Beside { moments: true, narrow: keep };
+    let Output { values: y, moments, narrow } = forward::forward(isa, sizes, seen, &weights, beside);
     let gy = wave(count * sizes.output(), 0.19);
     let back = Back::new(None, (sizes.batch, sizes.length, sizes.output()), &gy, &mut []);
     let mut gx = Gradient { values: Buffer::from(wave(x.len(), 0.11)), fresh: false };
@@ -53,7 +55,15 @@ fn all(isa: Isa, sizes: &Sizes) -> Vec<(&'static str, Vec<f32>)> {
         .map(|count| Some(wave(count, 0.13)))
         .collect();
     let flowing = backward::Flowing { back: &back, z: None, g: Some(&gy) };
-    backward::gradient(isa, sizes, seen, &weights, flowing, WantedGradients { x: Some(&mut gx), params: &mut gparams });
+    let input = Input { x: seen, narrow: narrow.as_ref() };
+    backward::gradient(
+        isa,
+        sizes,
+        input,
+        &weights,
+        flowing,
+        WantedGradients { x: Some(&mut gx), params: &mut gparams },
+    );
     let mut found = vec![("y", y.to_vec()), ("moments", moments.unwrap().values), ("gx", gx.values.to_vec())];
     let names = ["gbottleneck", "gpooled", "gw0", "gw1", "gw2"];
     found.extend(names.into_iter().zip(gparams.into_iter().flatten()));
@@ -68,17 +78,18 @@ fn all_ways_agree() {
         [(5, 250, 20, 17, 9, vec![39, 19, 9]), (2, 64, 8, 32, 32, vec![11, 1, 3]), (3, 31, 4, 3, 5, vec![9, 5, 1])]
     {
         let sizes = Sizes { batch, length, input, bottleneck, filters, kernels };
-        let expected = forward::without_spectra(|| all(Isa::Portable, &sizes));
+        let expected = forward::without_spectra(|| all(Isa::Portable, &sizes, true));
         for isa in Isa::available() {
-            let found = all(isa, &sizes);
+            let found = all(isa, &sizes, true);
             for ((name, found), (_, expected)) in found.iter().zip(&expected) {
                 assert_close(&format!("{name} {sizes:?} {isa:?}"), found, expected, 5e-5);
             }
         }
         let with = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| all(Isa::best(), &sizes))
+            pool.install(|| all(Isa::best(), &sizes, true))
         };
         assert_eq!(with(1), with(3), "the same bits on 1 and 3 threads");
+        assert_eq!(with(1), all(Isa::best(), &sizes, false), "the same bits where the bottleneck is made again");
     }
 }

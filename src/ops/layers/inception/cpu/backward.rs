@@ -9,7 +9,7 @@ use crate::ops::cpu::Isa;
 use crate::ops::cpu::matmul::{Packed, Right, Rows, accumulate, multiply, summed};
 use crate::ops::layers::conv1d::cpu::PIECE;
 use crate::ops::layers::conv1d::cpu::spectral::{SLACK, Towards, products};
-use crate::ops::layers::inception::{Sizes, Weights};
+use crate::ops::layers::inception::{Input, Sizes, Weights};
 use crate::ops::layers::norm::{Back, sum_gradient};
 use crate::tensor::memory::{Buffer, pieces};
 use crate::tensor::{Cpu, Flat, View, WantedGradients, flat};
@@ -27,6 +27,7 @@ pub(in crate::ops::layers::inception) struct Flowing<'a> {
 struct Work<'a> {
     s: &'a Sizes,
     x: View<'a, Cpu>,
+    narrow: Option<&'a [f32]>,
     flowing: Flowing<'a>,
     method: Method,
     padded: Padded,
@@ -90,8 +91,11 @@ fn backward_record(isa: Isa, work: &Work<'_>, record: usize, to: Option<OfInput<
     };
     flowing.back.rows(isa, flowing.z.map_or(g, |z| &z[at..][..size]), g, &mut gz[..size]);
     let narrow = bank_wanted.then(|| {
-        let mut narrow = padded.zeros();
-        narrow_again(isa, s, *x, record, &work.bottleneck, *padded, &mut narrow);
+        let (mut narrow, size) = (padded.zeros(), s.length * padded.row);
+        match work.narrow {
+            Some(kept) => narrow[padded.before * padded.row..][..size].copy_from_slice(&kept[record * size..][..size]),
+            None => narrow_again(isa, s, *x, record, &work.bottleneck, *padded, &mut narrow),
+        }
         narrow
     });
     let mut narrow_gradient = padded.zeros();
@@ -180,12 +184,12 @@ fn branches(
 pub(in crate::ops::layers::inception) fn gradient(
     isa: Isa,
     s: &Sizes,
-    x: View<'_, Cpu>,
+    input: Input<'_, Cpu>,
     weights: &Weights<Flat<Cpu>>,
     flowing: Flowing<'_>,
     wanted: WantedGradients<'_, Cpu>,
 ) {
-    let WantedGradients { x: gx, params: gparams } = wanted;
+    let (WantedGradients { x: gx, params: gparams }, x) = (wanted, input.x);
     if gx.is_none() && gparams.iter().all(Option::is_none) {
         return;
     }
@@ -195,6 +199,7 @@ pub(in crate::ops::layers::inception) fn gradient(
     let work = &Work {
         s,
         x,
+        narrow: input.narrow.map(|narrow| &**narrow),
         flowing,
         method,
         padded,

@@ -8,7 +8,7 @@ use crate::ops::cpu::matmul::{Packed, Rows, multiply};
 use crate::ops::cpu::reading::read;
 use crate::ops::layers::conv1d::cpu::PIECE;
 use crate::ops::layers::conv1d::cpu::spectral::{Bank, SLACK, Spectra, Towards, products};
-use crate::ops::layers::inception::{Sizes, Weights};
+use crate::ops::layers::inception::{Beside, Output, Sizes, Weights};
 use crate::ops::layers::norm::{Moments, measure};
 use crate::tensor::memory::{Buffer, pieces};
 use crate::tensor::{Cpu, Flat, View, flat};
@@ -120,15 +120,25 @@ struct Work<'a> {
     padded: Padded,
 }
 
-/// The channels of one record into `z`.
-fn forward_record(isa: Isa, work: &Work<'_>, record: usize, z: &mut [f32], moments: Option<&mut [f32]>) {
+/// What one record's forward pass writes.
+struct Forward<'a> {
+    z: &'a mut [f32],
+    moments: Option<&'a mut [f32]>,
+    /// (length, row of the padded bottleneck).
+    narrow: Option<&'a mut [f32]>,
+}
+
+/// The channels of one record.
+fn forward_record(isa: Isa, work: &Work<'_>, record: usize, to: Forward<'_>) {
+    let Forward { z, moments, narrow: kept } = to;
     let Work { s, x, bottleneck, pooled, method, padded } = work;
     let (input, output, filters) = (s.input, s.output(), s.filters);
     let from = x.record(record);
     let mut narrow = padded.zeros();
-    let (mut a, mut p) = (Buffer::stale((CHUNK + 2 * HALO) * input), Buffer::stale(CHUNK * input));
-    for start in (0..s.length).step_by(CHUNK) {
-        let count = CHUNK.min(s.length - start);
+    let chunk = chunk(input);
+    let (mut a, mut p) = (Buffer::stale((chunk + 2 * HALO) * input), Buffer::stale(chunk * input));
+    for start in (0..s.length).step_by(chunk) {
+        let count = chunk.min(s.length - start);
         window(isa, x.reading(), from, input, start, count, &mut a);
         maxima(isa, &a, input, count, &mut p);
         let rows = |values| Rows { values, step: input, count, inner: input };
@@ -136,6 +146,9 @@ fn forward_record(isa: Isa, work: &Work<'_>, record: usize, z: &mut [f32], momen
         multiply(isa, rows(&a[HALO * input..]), bottleneck, false, to, padded.row);
         let to = &mut z[start * output + output - filters..];
         multiply(isa, rows(&p), pooled, false, to, output);
+    }
+    if let Some(kept) = kept {
+        kept.copy_from_slice(&narrow[padded.before * padded.row..][..s.length * padded.row]);
     }
     match method {
         Method::Spectra(bank, of_weights, weights) => {
@@ -156,14 +169,22 @@ fn forward_record(isa: Isa, work: &Work<'_>, record: usize, z: &mut [f32], momen
     }
 }
 
-/// The channels before the batch norm (batch, length, output), with their moments if they are wanted.
+/// Samples whose channels, and the maxima of these, stay in the first-level cache; no sum goes over them.
+fn chunk(channels: usize) -> usize {
+    /// Rows of the tile of a matrix product.
+    const ROWS: usize = 12;
+    const ROOM: usize = 6144;
+    (ROOM / (2 * channels) / ROWS * ROWS).clamp(ROWS, CHUNK)
+}
+
+/// The channels before the batch norm (batch, length, output), and what is wanted beside.
 pub(in crate::ops::layers::inception) fn forward(
     isa: Isa,
     s: &Sizes,
     x: View<'_, Cpu>,
     weights: &Weights<Flat<Cpu>>,
-    wanted: bool,
-) -> (Buffer, Option<Moments>) {
+    beside: Beside,
+) -> Output<Cpu> {
     let method = Method::new(isa, s, weights, Towards::Outputs);
     let padded = Padded::new(isa, s, &method);
     let bottleneck = one_tap(isa, s.input, s.bottleneck, flat(&weights.bottleneck));
@@ -171,14 +192,18 @@ pub(in crate::ops::layers::inception) fn forward(
     let work = &Work { s, x, bottleneck, pooled, method, padded };
     let size = s.length * s.output();
     let mut z = Buffer::stale(s.batch * size);
-    let mut moments = wanted.then(|| Moments::new((s.batch, s.length, s.output())));
-    let mut slots = pieces(moments.as_mut().map(|moments| &mut *moments.values), 2 * s.output(), s.batch);
+    let mut moments = beside.moments.then(|| Moments::new((s.batch, s.length, s.output())));
+    let kept = s.length * padded.row;
+    let mut narrow = beside.narrow.then(|| Buffer::stale(s.batch * kept));
+    let slots = pieces(moments.as_mut().map(|moments| &mut *moments.values), 2 * s.output(), s.batch);
+    let narrows = pieces(narrow.as_deref_mut(), kept, s.batch);
     z.par_chunks_exact_mut(size)
-        .zip(slots.par_iter_mut())
+        .zip(slots)
+        .zip(narrows)
         .with_min_len(PIECE)
         .enumerate()
-        .for_each(|(record, (z, moments))| forward_record(isa, work, record, z, moments.as_deref_mut()));
-    (z, moments)
+        .for_each(|(record, ((z, moments), narrow))| forward_record(isa, work, record, Forward { z, moments, narrow }));
+    Output { values: z, moments, narrow }
 }
 
 /// The padded bottleneck of one record, made again for the backward pass.

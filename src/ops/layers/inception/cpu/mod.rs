@@ -1,6 +1,6 @@
 //! The block on the CPU.
 
-use super::{Kernel, Sizes, Weights};
+use super::{Beside, Input, Kernel, Output, Sizes, Weights};
 use crate::ops::cpu::Isa;
 use crate::ops::layers::norm;
 use crate::tensor::{Cpu, Done, Flat, Normalized, View, WantedGradients};
@@ -15,15 +15,15 @@ impl Kernel for Cpu {
         sizes: &Sizes,
         x: View<'_, Cpu>,
         weights: &Weights<Flat<Cpu>>,
-        moments: bool,
-    ) -> Done<(Self::Buffer, Option<Self::Moments>), Cpu> {
-        Ok(forward::forward(isa(sizes), sizes, x, weights, moments))
+        beside: Beside,
+    ) -> Done<Output<Cpu>, Cpu> {
+        Ok(forward::forward(isa(sizes), sizes, x, weights, beside))
     }
 
     fn inception_gradient(
         &self,
         sizes: &Sizes,
-        x: View<'_, Cpu>,
+        input: Input<'_, Cpu>,
         weights: &Weights<Flat<Cpu>>,
         y: Option<Normalized<'_, Cpu>>,
         mut gy: Self::Buffer,
@@ -44,7 +44,7 @@ impl Kernel for Cpu {
         backward::gradient(
             isa(sizes),
             sizes,
-            x,
+            input,
             weights,
             backward::Flowing { back: &back, z, g: flowing },
             WantedGradients { x: gx, params: gparams },

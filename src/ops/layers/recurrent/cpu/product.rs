@@ -2,7 +2,7 @@
 //! all rows. Whatever rows come together, each output is summed in the same order.
 
 use crate::ops::cpu::Isa;
-use crate::ops::cpu::matmul::{Packed, Rows, WIDTH, put, tile};
+use crate::ops::cpu::matmul::{ANY, Packed, Rows, Target, WIDTH, put, tile};
 use crate::ops::cpu::simd::{Simd, dispatch};
 
 /// Some rows and where the first of their outputs goes.
@@ -79,10 +79,10 @@ fn tiled<S: Simd, const ROWS: usize>(job: &Tile<'_>, out: &mut [f32]) {
     for (r, start) in starts.iter_mut().enumerate() {
         *start = (top + r.min(count - 1)) * rows.step;
     }
-    match (width > S::LANES, add) {
-        (true, true) => put::<S, true, ROWS, 2>(&tile::<S, ROWS, 2>(rows, &starts, panel), count, width, out, step),
-        (true, false) => put::<S, false, ROWS, 2>(&tile::<S, ROWS, 2>(rows, &starts, panel), count, width, out, step),
-        (false, true) => put::<S, true, ROWS, 1>(&tile::<S, ROWS, 1>(rows, &starts, panel), count, width, out, step),
-        (false, false) => put::<S, false, ROWS, 1>(&tile::<S, ROWS, 1>(rows, &starts, panel), count, width, out, step),
+    let to = Target { step, add };
+    if width > S::LANES {
+        put::<S, ROWS, 2>(&tile::<S, ROWS, 2, ANY>(rows, &starts, panel), count, width, to, out);
+    } else {
+        put::<S, ROWS, 1>(&tile::<S, ROWS, 1, ANY>(rows, &starts, panel), count, width, to, out);
     }
 }

@@ -213,7 +213,7 @@ fn taps<S: Simd>(bank: &Bank, weights: &[&[f32]], towards: Towards, layout: Spec
     let longest = bank.longest();
     for row in 0..layout.rows {
         for first in (0..layout.channels).step_by(S::LANES) {
-            lines.fill(0.0);
+            lines[..longest * S::LANES].fill(0.0);
             for lane in 0..S::LANES {
                 let (o, c) = match towards {
                     Towards::Outputs => (first + lane, row),
@@ -271,8 +271,8 @@ fn untransform<S: Simd>(bank: &Bank, sum: &[f32], gw: &mut [Option<Vec<f32>>]) {
 #[inline(always)]
 fn transform_input<S: Simd>(bank: &Bank, padded: &[f32], row: usize, layout: Spectra, to: &mut [f32]) {
     let mut tile = Tile::new();
-    for first in (0..bank.inputs).step_by(S::LANES) {
-        for tile_number in 0..bank.tiles {
+    for tile_number in 0..bank.tiles {
+        for first in (0..bank.inputs).step_by(S::LANES) {
             let from = &padded[tile_number * bank.valid * row + first..];
             let to = &mut to[layout.place(tile_number, first)..];
             tile.spectrum::<S>((from, row, TILE), to, layout.step, layout.channels);
@@ -283,10 +283,11 @@ fn transform_input<S: Simd>(bank: &Bank, padded: &[f32], row: usize, layout: Spe
 #[inline(always)]
 fn transform_gradient<S: Simd>(bank: &Bank, gz: &[f32], row: usize, layout: Spectra, to: &mut [f32]) {
     let mut tile = Tile::new();
-    for first in (0..bank.outputs()).step_by(S::LANES) {
-        for tile_number in 0..bank.tiles {
-            let start = tile_number * bank.valid;
-            let samples = bank.valid.min(bank.length - start);
+    for tile_number in 0..bank.tiles {
+        let start = tile_number * bank.valid;
+        let samples = bank.valid.min(bank.length - start);
+        // Its rows stay in the first-level cache from one vector of channels to the next.
+        for first in (0..bank.outputs()).step_by(S::LANES) {
             let to = &mut to[layout.place(tile_number, first)..];
             tile.spectrum::<S>((&gz[start * row + first..], row, samples), to, layout.step, layout.channels);
         }
@@ -296,12 +297,12 @@ fn transform_gradient<S: Simd>(bank: &Bank, gz: &[f32], row: usize, layout: Spec
 #[inline(always)]
 fn outputs_of<S: Simd>(bank: &Bank, layout: Spectra, from: &[f32], z: &mut [f32], row: usize) {
     let mut tile = Tile::new();
-    for first in (0..bank.outputs()).step_by(S::LANES) {
-        for tile_number in 0..bank.tiles {
-            let start = tile_number * bank.valid;
+    for tile_number in 0..bank.tiles {
+        let start = tile_number * bank.valid;
+        let count = bank.valid.min(bank.length - start);
+        for first in (0..bank.outputs()).step_by(S::LANES) {
             let from = &from[layout.place(tile_number, first)..];
             tile.samples::<S>(from, layout.step, layout.channels);
-            let count = bank.valid.min(bank.length - start);
             tile.store::<S, false>(&mut z[start * row + first..], row, count, bank.outputs() - first);
         }
     }
@@ -310,8 +311,8 @@ fn outputs_of<S: Simd>(bank: &Bank, layout: Spectra, from: &[f32], z: &mut [f32]
 #[inline(always)]
 fn input_gradient_of<S: Simd>(bank: &Bank, layout: Spectra, from: &[f32], padded: &mut [f32], row: usize) {
     let mut tile = Tile::new();
-    for first in (0..bank.inputs).step_by(S::LANES) {
-        for tile_number in 0..bank.tiles {
+    for tile_number in 0..bank.tiles {
+        for first in (0..bank.inputs).step_by(S::LANES) {
             let from = &from[layout.place(tile_number, first)..];
             tile.samples::<S>(from, layout.step, layout.channels);
             let to = &mut padded[tile_number * bank.valid * row + first..];

@@ -196,26 +196,40 @@ impl Tile {
         outer::<S>(&mut self.odd, &mut self.even);
     }
 
-    /// Sample `n` of all lanes, after [`Tile::samples`].
+    /// Samples 2 `pair` and 2 `pair` + 1 of all lanes, after [`Tile::samples`].
     #[inline(always)]
-    fn sample<S: Simd>(&self, n: usize) -> S::V {
-        let half = if n.is_multiple_of(2) { &self.even } else { &self.odd };
-        S::load(&half[place(n / 2) * S::LANES..])
+    fn pair<S: Simd>(&self, pair: usize) -> [S::V; 2] {
+        let at = place(pair) * S::LANES;
+        [S::load(&self.even[at..]), S::load(&self.odd[at..])]
     }
 
     /// The first `count` samples into rows of `width` channels, `row` apart, or added to them.
     #[inline(always)]
     pub(super) fn store<S: Simd, const ADD: bool>(&self, to: &mut [f32], row: usize, count: usize, width: usize) {
+        if width < S::LANES {
+            return self.store_few::<S, ADD>(to, row, count, width);
+        }
+        for pair in 0..count / 2 {
+            let values = self.pair::<S>(pair);
+            let to = &mut to[2 * pair * row..][..row + S::LANES];
+            for (i, value) in values.into_iter().enumerate() {
+                let to = &mut to[i * row..];
+                S::store(if ADD { S::add(value, S::load(to)) } else { value }, to);
+            }
+        }
+        if !count.is_multiple_of(2) {
+            let ([value, _], to) = (self.pair::<S>(count / 2), &mut to[(count - 1) * row..]);
+            S::store(if ADD { S::add(value, S::load(to)) } else { value }, to);
+        }
+    }
+
+    /// The same of fewer channels than a vector has.
+    #[inline(always)]
+    fn store_few<S: Simd, const ADD: bool>(&self, to: &mut [f32], row: usize, count: usize, width: usize) {
         let mut line = [0f32; 16];
         for n in 0..count {
-            let value = self.sample::<S>(n);
-            let to = &mut to[n * row..];
-            if width >= S::LANES {
-                S::store(if ADD { S::add(value, S::load(to)) } else { value }, to);
-                continue;
-            }
-            S::store(value, &mut line);
-            for (to, value) in to.iter_mut().zip(&line).take(width) {
+            S::store(self.pair::<S>(n / 2)[n % 2], &mut line);
+            for (to, value) in to[n * row..].iter_mut().zip(&line).take(width) {
                 *to = if ADD { *to + value } else { *value };
             }
         }
