@@ -56,7 +56,7 @@ fn codes_of_a_table_say_what_they_say_in_the_known_sets() {
     same_labels(&listing(&folder, table), &listing(&folder, "kind = \"sph\"\npath = \"sph\""));
     let folder = sample();
     let table = "kind = \"table\"\npath = \"ptbxl_database.csv\"\nsignals = \"{filename_lr}\"\nid = \"ecg_id\"\n\
-                 labels = { column = \"scp_codes\", form = \"dictionary\", vocabulary = \"scp\" }";
+                 site = \"site\"\nlabels = { column = \"scp_codes\", form = \"dictionary\", vocabulary = \"scp\" }";
     let known = listing(&folder, "kind = \"ptb-xl\"\npath = \".\"");
     same_labels(&listing(&folder, table), &known);
 }

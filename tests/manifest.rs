@@ -150,7 +150,7 @@ fn each_fault_is_shown_with_its_place_and_the_nearest_name() {
         ("[signal]\nleads = [\"I\", \"AVR\"]", 2, 15, "\"AVR\"", "unknown lead `AVR`; did you mean `aVR`?"),
         ("[regression]\noptimizer = { kind = \"adamww\" }", 2, 22, "\"adamww\"", "unknown optimizer `adamww`; did you mean `adamw`?"),
         ("[regression]\nearly_stopping = { metric = 'macro_auc' }", 2, 29, "'macro_auc'", "unknown metric of the regression stage `macro_auc`; known: `loss`"),
-        ("[transfer]\nloss = 'bce'", 2, 8, "'bce'", "unknown loss `bce`; known: `cross-entropy`, `focal`"),
+        ("[transfer]\nloss = 'bce'", 2, 8, "'bce'", "unknown loss `bce`; known: `cross-entropy`, `focal`, `mae`, `mse`, `huber`"),
         ("[transfer]\noptimizer = 'sdg'", 2, 13, "'sdg'", "unknown optimizer `sdg`; did you mean `sgd`?"),
         ("[regression]\nloss = { kind = 'mae', delta = 2 }", 2, 24, "delta", "unknown key `delta` in `regression.loss` of kind `mae`; known: `kind`"),
         // references
@@ -680,6 +680,14 @@ fn every_key_of_the_schema_is_read() {
                     against.retain(|key, _| key != "mix" && key != "freeze");
                     against.insert("graft".into(), json!("scratch"));
                 }
+            }
+        }
+        // Classes or targets; the latter have tests of their own.
+        assert!(sample["transfer"].as_object_mut().unwrap().remove("targets").is_some());
+        for section in ["classification", "transfer"] {
+            let loss = &mut sample[section]["loss"];
+            if matches!(loss["kind"].as_str(), Some("mae" | "mse" | "huber")) {
+                *loss = json!("cross-entropy");
             }
         }
         assert_eq!(sample.remove("protocol"), Some(json!("ptb-xl-benchmark")));

@@ -396,7 +396,7 @@ fn a_plan_is_shown_first_and_kept_with_the_results() {
 
 fn figures_and_page(bench: &Workbench) {
     let planned = bench.run(&["plot", "planned"]).ok();
-    assert!(planned.contains("primary comparisons") && planned.contains("mixes"), "{planned}");
+    assert!(planned.contains("primary: ") && planned.contains("mixes"), "{planned}");
     let forest = bench.run(&["plot", "forest", "--against", "mix"]).ok();
     assert!(forest.contains("sim against half") && forest.contains("tiny, hr, freeze probe, 100% labels"), "{forest}");
     let forest = bench.run(&["plot", "forest", "--baseline", "mix=sim"]).ok();

@@ -370,9 +370,7 @@ fn different_versions_and_devices_are_noted() {
 fn absent_classes_are_told_below_the_table() {
     let class = |name: &str, positives, has_auc| TestClass { name: name.into(), positives, has_auc };
     let classes = vec![class("NORM", 30, true), class("MI", 0, false), class("CD", 11, true), class("HYP", 0, false)];
-    let test_sets =
-        [("first_look".into(), TestSet { records: 41, classes, ..TestSet::default() })]
-            .into();
+    let test_sets = [("first_look".into(), TestSet { records: 41, classes, ..TestSet::default() })].into();
     let selection = Selection { experiments: vec!["first_look".into()], test_sets, ..Selection::default() };
     let table = Table::default().write(&compare(&runs(), &selection));
     let table = table.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -110,7 +110,7 @@ fn every_run_that_is_to_thaw_thaws_and_those_that_keep_an_earlier_epoch_are_mark
     assert!(shown.contains("; kept before its last thaw, with epoch 13"), "{shown}");
     assert!(shown.contains("lies before epoch 13, from which everything trains"), "{shown}");
     let listed = bench.run(&["runs", "--format", "csv"]).ok();
-    assert!(listed.lines().next().unwrap().ends_with(",frozen_at_best"), "{listed}");
+    assert!(listed.lines().next().unwrap().ends_with(",frozen_at_best,test_mae"), "{listed}");
     bench.run(&["report", "-o", "report.html"]).ok();
     let page = std::fs::read_to_string(bench.path.join("report.html")).unwrap();
     assert!(page.contains("‡") && page.contains("kept an epoch before their last thaw"));

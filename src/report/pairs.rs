@@ -112,6 +112,20 @@ pub(super) fn name(pair: &Pair) -> String {
 
 /// Where a pair is: `cnn, freeze none, 10% labels`.
 pub(super) fn place(pair: &Pair) -> String {
+    place_but(pair, &[])
+}
+
+/// The keys under which all pairs that have a value have the same.
+pub(super) fn in_common(pairs: &[&Pair]) -> Vec<Key> {
+    let is_common = |key: &Key| {
+        let mut values = pairs.iter().filter_map(|pair| pair.place(*key));
+        values.next().is_none_or(|first| values.all(|value| value == first))
+    };
+    Key::ALL.into_iter().filter(is_common).collect()
+}
+
+/// The same without some keys.
+pub(super) fn place_but(pair: &Pair, without: &[Key]) -> String {
     let differing = pair.differing();
     let part = |key: Key| {
         let value = pair.place(key)?;
@@ -121,7 +135,7 @@ pub(super) fn place(pair: &Pair) -> String {
             key => format!("{} {value}", key.heading()),
         })
     };
-    let open = Key::ALL.into_iter().filter(|key| !differing.contains(key));
+    let open = Key::ALL.into_iter().filter(|key| !differing.contains(key) && !without.contains(key));
     open.filter_map(part).collect::<Vec<_>>().join(", ")
 }
 

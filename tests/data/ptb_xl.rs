@@ -49,11 +49,11 @@ fn the_bundled_sample() {
     // 195 is 51 years old.
     assert_eq!((dataset.records[0].age, dataset.records[0].sex), (Some(51.0), Some(Sex::Male)));
 
-    // From the tables: 195,14472.0, {'CRBBB', 'SR'}, fold 9; RR 874.0, PR 185.5, QRS 111.5, QT 374.5.
+    // From the tables: 195,14472.0, {'CRBBB', 'SR'}, fold 9, site 0.0; RR 874.0, PR 185.5, QRS 111.5, QT 374.5.
     let first = &dataset.records[0];
     assert_eq!((first.id.as_str(), first.patient.as_str(), first.fold), ("195", "14472", Some(9)));
     let names: Vec<String> = first.labels.iter().map(|label| format!("{label:?}")).collect();
-    assert_eq!(names, ["scp:CRBBB", "scp:SR", "subclass:CRBBB", "superclass:CD"]);
+    assert_eq!(names, ["scp:CRBBB", "scp:SR", "site:0", "subclass:CRBBB", "superclass:CD"]);
     assert_eq!(first.measurement(Measurement::HR), Some((60_000.0 / 874.0) as f32));
     assert_eq!(
         [Measurement::PR, Measurement::QT, Measurement::QRS].map(|t| first.measurement(t)),

@@ -37,16 +37,21 @@ impl Figure for Planned {
         }
         let one = all.windows(2).all(|two| two[0].metric == two[1].metric);
         let metric = all.first().filter(|_| one).map(|pair| pair.metric.in_text());
+        // A comparison is a frame, and its lines are named by that in which they differ from others of the figure.
+        let common = pairs::in_common(&all);
         let name = |pair: &Pair| {
-            let comparison = pair.comparison.as_deref().unwrap_or_default();
-            let of = if one { String::new() } else { format!(", {}", pair.metric.in_text()) };
-            format!("{comparison}{of} ({})", pairs::place(pair))
+            let place = pairs::place_but(pair, &common);
+            if place.is_empty() { pair.names().join(" beside ") } else { place }
         };
         let mut rows = Vec::new();
         for family in &experiment.planned {
-            let group = format!("{} comparisons", family.name);
             rows.extend(family.pairs.iter().map(|pair| Row {
-                group: group.clone(),
+                group: format!(
+                    "{}: {}{}",
+                    family.name,
+                    pair.comparison.as_deref().unwrap_or_default(),
+                    if one { String::new() } else { format!(", {}", pair.metric.in_text()) }
+                ),
                 name: name(pair),
                 arm: &pair.arm,
                 digits: pair.metric.digits(),
