@@ -5,7 +5,7 @@ use super::{Beside, Input, Kernel, Output, Sizes, Weights};
 use crate::ops::cuda::product::{Layout, Rows, To, packed, product, weight_gradient};
 use crate::ops::cuda::{Buffer, OnCuda, Source};
 use crate::ops::layers::norm::Kernel as _;
-use crate::ops::layers::norm::cuda::{Moments, Through};
+use crate::ops::layers::norm::cuda::Through;
 use crate::ops::layers::pool::Window;
 use crate::ops::layers::pool::cuda::max_pool_gradient;
 use crate::tensor::{Cuda, Flat, Normalized, View, WantedGradients, address};
