@@ -280,15 +280,15 @@ pub(in crate::ops) fn put<S: Simd, const ROWS: usize, const VECTORS: usize>(
         return;
     }
     // By numbers that the compiler knows: sums that are asked for by others would leave their registers.
-    let mut lines = [[0f32; 32]; ROWS];
+    let mut line = [0f32; 32];
     for r in 0..ROWS {
-        for i in 0..VECTORS {
-            S::store(sums[r][i], &mut lines[r][i * S::LANES..]);
-        }
-    }
-    for (r, line) in lines.iter().enumerate().take(count) {
-        for (out, sum) in out[r * step..][..width].iter_mut().zip(line) {
-            *out = if add { *out + sum } else { *sum };
+        if r < count {
+            for i in 0..VECTORS {
+                S::store(sums[r][i], &mut line[i * S::LANES..]);
+            }
+            for (out, sum) in out[r * step..][..width].iter_mut().zip(&line) {
+                *out = if add { *out + sum } else { *sum };
+            }
         }
     }
 }
