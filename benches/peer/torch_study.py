@@ -275,7 +275,7 @@ def main() -> None:
         f"peer=torch-{torch.__version__.split('+')[0]} mode={'share' if options.share else 'copies'} "
         f"device={options.device} threads={options.threads} seconds={time.perf_counter() - start:.1f} "
         f"load_seconds={loaded:.1f} trainings={trainer.trainings} steps={trainer.steps} trials={len(areas)} "
-        f"test_macro_auc={np.mean(areas):.3f} peak_memory_mb={peak_memory_mb(torch.device("cpu"))}"
+        f"test_macro_auc={np.mean(areas):.3f} peak_memory_mb={peak_memory_mb(torch.device('cpu'))}"
     )
 
 
