@@ -78,6 +78,14 @@ impl Measurement {
         self.unit
     }
 
+    /// `hr (bpm)`, as tables have it; its name alone where its unit is not known.
+    pub fn with_unit(self) -> String {
+        match self.unit {
+            "" => self.name.to_owned(),
+            unit => format!("{} ({unit})", self.name),
+        }
+    }
+
     /// Its place in [`Measurement::BUILT_IN`]; `None` for the others.
     pub fn place(self) -> Option<usize> {
         Self::BUILT_IN.into_iter().position(|own| own == self)

@@ -79,7 +79,6 @@ fn regressions(experiment: &Experiment) -> Sheet {
     let mut rows: Vec<(&str, Vec<Cell>)> = Vec::new();
     for one in of_kind(experiment, TaskKind::Regression) {
         for target in one.subjects() {
-            let unit = Some(Target::named(target, "").unit()).filter(|unit| !unit.is_empty());
             let network = &one.network;
             let name = if network.what == target {
                 network.architecture.clone()
@@ -88,7 +87,7 @@ fn regressions(experiment: &Experiment) -> Sheet {
             };
             let value = |metric: &str| one.metric(Some(target), metric);
             let mut cells: Vec<Cell> = vec![
-                Cell::Text(unit.map_or_else(|| target.to_owned(), |unit| format!("{target} ({unit})"))),
+                Cell::Text(Target::named(target, "").with_unit()),
                 Cell::Text(name),
                 Cell::Text(network.mix.clone().unwrap_or_else(|| NONE.to_owned())),
                 Cell::Text(one.source.clone()),

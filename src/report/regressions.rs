@@ -52,17 +52,13 @@ pub(super) fn legend(comparison: &Comparison) -> Option<String> {
 }
 
 fn row(of: &Regressions) -> Vec<Cell> {
-    let target = match of.target.unit() {
-        "" => of.target.name().to_owned(),
-        unit => format!("{} ({unit})", of.target.name()),
-    };
     let network = match of.what == of.target.name() {
         true => of.architecture.clone(),
         false => format!("{} ({})", of.architecture, of.what),
     };
     let records = of.over_seeds(Subset::Test, |one| Some(one.records as f64));
     let mut cells = vec![
-        Cell::Text(target),
+        Cell::Text(of.target.with_unit()),
         Cell::Text(network),
         Cell::Text(of.mix.clone().unwrap_or_else(|| NONE.to_owned())),
         Cell::Text(of.seeds.len().to_string()),

@@ -30,11 +30,7 @@ fn measured(html: &mut Html, id: &str, found: &ExperimentResults<'_>) {
     let mut groups: Vec<([String; 3], Vec<&MeasuredTarget>)> = Vec::new();
     for stage in found.grafted() {
         for error in found.stages.test_errors(&stage.stage_id) {
-            let target = match error.measurement().unit() {
-                "" => error.target.clone(),
-                unit => format!("{} ({unit})", error.target),
-            };
-            let key = [stage.architecture.clone(), stage_name(stage), target];
+            let key = [stage.architecture.clone(), stage_name(stage), error.measurement().with_unit()];
             match groups.iter_mut().find(|(known, _)| *known == key) {
                 Some((_, errors)) => errors.push(error),
                 None => groups.push((key, vec![error])),

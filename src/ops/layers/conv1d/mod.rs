@@ -5,7 +5,7 @@ use crate::Result;
 use crate::ops::Backend;
 use crate::ops::layers::norm::{self, Normalizer};
 use crate::tensor::{
-    Done, Flat, Normalized, Param, Shape3, Statistics, Trace, Var, View, WantedGradients, device_error,
+    DeviceStorage, Done, Flat, Normalized, Param, Shape3, Statistics, Trace, Var, View, WantedGradients, device_error,
 };
 
 pub(in crate::ops) mod cpu;
@@ -103,21 +103,38 @@ pub fn conv1d<D: Backend>(
     let device = x.device.clone();
     let of_batch = by.as_ref().is_some_and(|by| by.mode.statistics == Statistics::Batch);
     let (values, moments) = device.conv1d(sizes, x.view(), &weight.value, of_batch).map_err(device_error)?;
+    let found = (values, moments, sizes.output_shape());
+    normalised(trace, (x, weight), found, by, move |x, w, y, gy, wanted| {
+        device.conv1d_gradient(sizes, x, w, y, gy, wanted)
+    })
+}
+
+/// What a convolution gives: its values, their moments where they are wanted, and their shape.
+type Given<D> = (<D as DeviceStorage>::Buffer, Option<<D as norm::Kernel>::Moments>, Shape3);
+
+/// The output of a convolution of a variable by a weight, normalised; `back` adds to the gradients, as [`Kernel`] has it.
+pub(super) fn normalised<D: Backend>(
+    trace: &mut Trace<D>,
+    (x, weight): (&Var<D>, &Param<D>),
+    (values, moments, shape): Given<D>,
+    by: Option<Normalizer<'_, D>>,
+    back: impl FnOnce(View<'_, D>, &Flat<D>, Option<Normalized<'_, D>>, &D::Buffer, WantedGradients<'_, D>) -> Done<(), D>
+    + 'static,
+) -> Result<Var<D>> {
+    let device = &x.device;
     let mut params = vec![weight];
     let mut norm = None;
     if let Some(mut by) = by {
         params.extend([by.gamma, by.beta]);
-        norm = Some(norm::norm(&device, moments, &mut by)?);
+        norm = Some(norm::norm(device, moments, &mut by)?);
     }
     let mut wanted: Vec<bool> = params.iter().map(|param| param.trainable).collect();
     wanted.push(x.traced);
     let traced = trace.wants(&wanted);
-    let y = Var::new(&device, values, sizes.output_shape(), norm, traced);
+    let y = Var::new(device, values, shape, norm, traced);
     if traced {
         let (kept_x, kept_y, w) = (x.clone(), y.clone(), weight.value.clone());
-        trace.record(&y, x, &params, move |gy, wanted| {
-            device.conv1d_gradient(sizes, kept_x.view(), &w, kept_y.normalized(), &gy, wanted)
-        });
+        trace.record(&y, x, &params, move |gy, wanted| back(kept_x.view(), &w, kept_y.normalized(), &gy, wanted));
     }
     Ok(y)
 }

@@ -117,21 +117,8 @@ pub fn grouped<D: Backend>(
     let device = x.device.clone();
     let of_batch = by.as_ref().is_some_and(|by| by.mode.statistics == Statistics::Batch);
     let (values, moments) = device.grouped(sizes, x.view(), &weight.value, of_batch).map_err(device_error)?;
-    let mut params = vec![weight];
-    let mut norm = None;
-    if let Some(mut by) = by {
-        params.extend([by.gamma, by.beta]);
-        norm = Some(norm::norm(&device, moments, &mut by)?);
-    }
-    let mut wanted: Vec<bool> = params.iter().map(|param| param.trainable).collect();
-    wanted.push(x.traced);
-    let traced = trace.wants(&wanted);
-    let y = Var::new(&device, values, sizes.output_shape(), norm, traced);
-    if traced {
-        let (kept_x, kept_y, w) = (x.clone(), y.clone(), weight.value.clone());
-        trace.record(&y, x, &params, move |gy, wanted| {
-            device.grouped_gradient(sizes, kept_x.view(), &w, kept_y.normalized(), &gy, wanted)
-        });
-    }
-    Ok(y)
+    let found = (values, moments, sizes.output_shape());
+    conv1d::normalised(trace, (x, weight), found, by, move |x, w, y, gy, wanted| {
+        device.grouped_gradient(sizes, x, w, y, gy, wanted)
+    })
 }
