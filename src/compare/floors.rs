@@ -64,10 +64,9 @@ pub(super) fn floors(meant: &[&Run], all: &[&Run], selection: &Selection) -> Vec
 
 /// What the medians of the targets are worth that the grafts of these runs measured.
 fn medians(meant: &[&Run], places: &[Place<'_>], selection: &Selection) -> Vec<Arm> {
-    let has = |key: Key| selection.by.contains(&key);
     // What a last stage measures has the transfer's training records' median, whatever was grafted.
     let is_of_mixes = selection.targets.is_empty();
-    let mix = |run: &Run| run.mix.clone().filter(|_| has(Key::Mix) && is_of_mixes);
+    let mix = |run: &Run| run.mix.clone().filter(|_| selection.by.contains(&Key::Mix) && is_of_mixes);
     let mut groups: Vec<(Place<'_>, Option<String>, Vec<&Run>)> = Vec::new();
     for wanted in places {
         for &run in meant.iter().filter(|run| run.status == StageStatus::Done && place(run) == *wanted) {
@@ -77,47 +76,45 @@ fn medians(meant: &[&Run], places: &[Place<'_>], selection: &Selection) -> Vec<A
             }
         }
     }
-    let arm = |((variant, label_fraction), mix, runs): (Place<'_>, Option<String>, Vec<&Run>)| {
-        let summary = |metric: &NamedMetric| {
+    let arm = |(place, mix, runs): (Place<'_>, Option<String>, Vec<&Run>)| {
+        let mean = |metric: &NamedMetric| {
             let of = selection.medians.get(metric)?;
             let values: Vec<f64> = runs.iter().filter_map(|run| of.get(&run.stage_id).copied()).collect();
-            let spread = Spread::from_values(&[Spread::from_values(&values)?.mean])?;
-            Some(Summary { spread, interval: Err(Unmeasurable::Undefined), support: None })
+            Some(Spread::from_values(&values)?.mean)
         };
-        let metrics: Vec<Option<Summary>> = selection.metrics.iter().map(summary).collect();
-        metrics.iter().any(Option::is_some).then(|| Arm {
-            graft: MEDIAN.to_owned(),
-            mix,
-            variant: variant.map(str::to_owned).filter(|_| has(Key::Variant)),
-            label_fraction: f64::from_bits(label_fraction),
-            is_constant: true,
-            metrics,
-            delta: Delta::Floor,
-            ..Arm::default()
-        })
+        row(MEDIAN, place, mean, selection).map(|row| Arm { mix, ..row })
     };
     groups.into_iter().filter_map(arm).collect()
 }
 
 /// The row of these runs, one of each fold.
 fn floor(folds: &[&Run], selection: &Selection) -> Option<Arm> {
-    let first = *folds.first()?;
-    let value = |number: usize| -> Option<Summary> {
-        let metric = selection.metrics.get(number)?;
+    let mean = |metric: &NamedMetric| {
         let of = |run: &&Run| {
             selection.test_results.of_constant(metric, &run.stage_id, selection.shares.get(&run.stage_id)?)
         };
         let values: Vec<f64> = folds.iter().map(of).collect::<Option<_>>()?;
-        let mean = Spread::from_values(&values)?.mean;
-        let spread = Spread::from_values(&[mean])?;
+        Some(Spread::from_values(&values)?.mean)
+    };
+    row(MAJORITY, place(folds.first()?), mean, selection)
+}
+
+/// A row of what is no network, whose metrics have these means; nothing where none of them has any.
+fn row(
+    graft: &str,
+    (variant, label_fraction): Place<'_>,
+    mean: impl Fn(&NamedMetric) -> Option<f64>,
+    selection: &Selection,
+) -> Option<Arm> {
+    let summary = |metric: &NamedMetric| {
+        let spread = Spread::from_values(&[mean(metric)?])?;
         Some(Summary { spread, interval: Err(Unmeasurable::Undefined), support: None })
     };
-    let metrics: Vec<Option<Summary>> = (0..selection.metrics.len()).map(value).collect();
-    let has = |key: Key| selection.by.contains(&key);
+    let metrics: Vec<Option<Summary>> = selection.metrics.iter().map(summary).collect();
     metrics.iter().any(Option::is_some).then(|| Arm {
-        graft: MAJORITY.to_owned(),
-        variant: first.variant.clone().filter(|_| has(Key::Variant)),
-        label_fraction: first.label_fraction,
+        graft: graft.to_owned(),
+        variant: variant.map(str::to_owned).filter(|_| selection.by.contains(&Key::Variant)),
+        label_fraction: f64::from_bits(label_fraction),
         is_constant: true,
         metrics,
         delta: Delta::Floor,
