@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 /// | `ecgraft.sqlite` | the store, and beside it SQLite's own files |
 /// | `checkpoints/STAGE.safetensors` | the weights of a stage that is done |
 /// | `progress/STAGE` | how far a stage is that is in work |
+/// | `epochs/STAGE.jsonl` | the learning curves so far of a stage that is in work, for who watches |
+/// | `shards/*.sqlite` | finished stages of workers that did not open the store |
 /// | `cache/` | preprocessed records, fingerprints, and who is in a source |
 /// | `cache/kernels/` | the compiled kernels of GPUs |
 /// | `left-out/` | lists of records that were left out of a source |
@@ -24,6 +26,8 @@ impl ResultsFolder {
     pub const LEFT_OUT: &'static str = "left-out";
     const CACHE: &'static str = "cache";
     const CHECKPOINTS: &'static str = "checkpoints";
+    const EPOCHS: &'static str = "epochs";
+    const SHARDS: &'static str = "shards";
     const KERNELS: &'static str = "cache/kernels";
     const PROGRESS: &'static str = "progress";
 
@@ -72,14 +76,30 @@ impl ResultsFolder {
         self.root.join(Self::PROGRESS).join(stage_id)
     }
 
+    /// Where the learning curves so far of stages in work are.
+    pub fn epochs(&self) -> PathBuf {
+        self.root.join(Self::EPOCHS)
+    }
+
+    /// Those of one stage.
+    pub fn epochs_of(&self, stage_id: &str) -> PathBuf {
+        self.epochs().join(format!("{stage_id}.jsonl"))
+    }
+
+    /// Where workers that do not open the store leave what they finished.
+    pub fn shards(&self) -> PathBuf {
+        self.root.join(Self::SHARDS)
+    }
+
     /// A file by its name below the folder, such as [`ResultsFolder::checkpoint_name`].
     pub fn below(&self, name: &str) -> PathBuf {
         self.root.join(name)
     }
 
     /// Every folder that runs write files to, where a run that was killed may have left unfinished ones.
-    pub fn written_by_runs(&self) -> [PathBuf; 5] {
-        ["", Self::CACHE, Self::KERNELS, Self::CHECKPOINTS, Self::PROGRESS].map(|name| self.root.join(name))
+    pub fn written_by_runs(&self) -> [PathBuf; 6] {
+        let folders = ["", Self::CACHE, Self::KERNELS, Self::CHECKPOINTS, Self::PROGRESS, Self::EPOCHS];
+        folders.map(|name| self.root.join(name))
     }
 }
 

@@ -40,6 +40,7 @@ const ROOMS: &[&str] = &[
     "audit",
     "bench",
     "report",
+    "serve",
     "cli",
 ];
 

@@ -24,6 +24,7 @@ mod run;
 mod runs;
 mod schema;
 mod search;
+mod serve;
 mod show;
 mod simulate;
 mod status;
@@ -58,6 +59,7 @@ pub enum Command {
     Runs(runs::Options),
     Show(show::Options),
     Status(status::Options),
+    Serve(serve::Options),
     Audit(audit::Options),
     Verify(verify::Options),
     Query(query::Options),
@@ -165,6 +167,7 @@ impl Cli {
             Command::Runs(options) => runs::run(options),
             Command::Show(options) => show::run(options),
             Command::Status(options) => status::run(options),
+            Command::Serve(options) => serve::run(options),
             Command::Audit(options) => audit::run(options),
             Command::Verify(options) => verify::run(options),
             Command::Query(options) => query::run(options),

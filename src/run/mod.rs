@@ -26,6 +26,7 @@ mod cost;
 mod device;
 mod donors;
 mod elsewhere;
+pub(crate) mod epochs;
 mod keeper;
 mod memory;
 mod overlap;
@@ -362,4 +363,5 @@ fn on_gpu(shared: &Shared<'_>, number: usize, index: usize, held: &Held) -> Resu
 fn forget_progress(shared: &Shared<'_>, id: &str) {
     // What stays behind is passed over: a stage that is done is not trained again.
     let _ = std::fs::remove_file(shared.options.results.progress(id));
+    epochs::forget(&shared.options.results, id);
 }

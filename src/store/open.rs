@@ -125,6 +125,35 @@ impl Store {
         Ok(Store { connection, path, note: None, seen: Default::default() })
     }
 
+    /// Opens the store of `results` to watch it: as [`Store::open_read_only`], and an older one is left as it is.
+    ///
+    /// # Errors
+    /// As there, and a user error where it is of an older schema.
+    pub fn open_to_watch(results: &Path) -> Result<Store> {
+        let path = ResultsFolder::new(results).store();
+        match connect(&path.to_string_lossy()) {
+            Ok((connection, version)) if version < MIGRATIONS.len() as i64 => {
+                drop(connection);
+                Err(older(&path, version))
+            }
+            // What else may be wrong is told there.
+            _ => Store::open_read_only(results),
+        }
+    }
+
+    /// Opens the file of a store that nobody writes to any more, such as a shard, for reading only; nothing is made beside it.
+    ///
+    /// # Errors
+    /// Where it is no store, or one of another schema.
+    pub fn open_still(path: &Path) -> Result<Store> {
+        let (connection, version) = as_it_stands(path)?.map_err(|error| failure(path, &error))?;
+        check_version(path, version)?;
+        if version < MIGRATIONS.len() as i64 {
+            return Err(older(path, version));
+        }
+        Ok(Store { connection, path: path.to_owned(), note: None, seen: Default::default() })
+    }
+
     /// Settings of the connection, and the schema.
     fn prepare(&mut self, wal: bool) -> std::result::Result<(), Problem> {
         self.connection.busy_timeout(Duration::from_millis(BUSY_TIMEOUT_MS))?;
@@ -259,6 +288,15 @@ fn uri(path: &Path) -> String {
     let absolute = if path.is_absolute() { "file://" } else { "file:" };
     let encoded = text.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
     format!("{absolute}{encoded}")
+}
+
+/// What is said of a store that would have to be brought up to date.
+fn older(path: &Path, version: i64) -> Error {
+    let how = match version {
+        0 => "it is just being made, or is no store of ecgraft",
+        _ => "made by an older ecgraft; `ecgraft status` brings it up to date",
+    };
+    Error::user(format!("{}: {how}", path.display()))
 }
 
 fn check_version(path: &Path, version: i64) -> Result<()> {
