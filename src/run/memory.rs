@@ -53,8 +53,8 @@ impl Needs {
 }
 
 /// What each stage of `plan` needs, by index.
-pub(super) fn reckon(plan: &Plan, results: &Path, device: Device) -> Vec<Needs> {
-    let cache = ResultsFolder::new(results).cache();
+pub(super) fn reckon(plan: &Plan, results: &ResultsFolder, device: Device) -> Vec<Needs> {
+    let cache = results.cache();
     // Stages share architectures and sources.
     let (mut values, mut sources) = (HashMap::new(), HashMap::new());
     let mut needs = Vec::with_capacity(plan.stages.len());

@@ -51,13 +51,19 @@ impl Html {
         ));
     }
 
-    /// A figure whose page allows no style but that of its sheets, and that is made narrower with the page.
+    /// A figure whose page allows no style but that of its sheets.
     pub fn figure_of_sheet(&mut self, id: &str, figure: &Drawing) {
+        let title = escaped(&figure.title);
         self.push(format_args!(
-            "<figure id=\"{id}\"><figcaption class=\"faint\">{}</figcaption>\n{}</figure>",
-            escaped(&figure.title),
+            "<figure id=\"{id}\"><figcaption class=\"faint\">{title}</figcaption>\n\
+             <div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"{title}\">\n{}</div></figure>",
             figure.inline(id)
         ));
+    }
+
+    /// The same of a small one, which is made narrower with the page.
+    pub fn small_figure(&mut self, id: &str, figure: &Drawing) {
+        self.push(format_args!("<figure id=\"{id}\">\n{}</figure>", figure.inline(id)));
     }
 
     /// The beginning of what is folded away; `class` beside `more`.

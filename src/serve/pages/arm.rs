@@ -40,7 +40,8 @@ pub(super) fn page(seen: &Seen<'_>, run_id: &str, figures: &Figures) -> Option<P
     let name = found.map_or_else(|| ArmName::from(first).full(), |(.., arm)| ArmName::from(arm).full());
     let mut page = Page::new(&name);
     page.part("about", |html| about(html, first, &runs, found.map(|(_, comparison, _, arm)| (comparison, arm))));
-    page.part("runs", |html| listed(html, &runs));
+    let judge = found.map_or_else(|| "judged by".to_owned(), |(_, comparison, ..)| comparison.judge().in_text());
+    page.part("runs", |html| listed(html, &runs, &judge));
     page.part("scores", |html| scores(html, &details));
     page.part("curves", |html| by_epoch(html, seen, store.as_ref(), &runs));
     page.part("figures", |html| {
@@ -86,12 +87,13 @@ fn about(html: &mut Html, first: &Run, runs: &[&Run], found: Option<(&Comparison
     html.paragraph(&told);
 }
 
-fn listed(html: &mut Html, runs: &[&Run]) {
+fn listed(html: &mut Html, runs: &[&Run], judge: &str) {
     html.push(format_args!("<h2>Runs</h2>"));
     html.push(format_args!(
         "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Runs\"><table><thead><tr><th scope=\"col\">seed</th>\
-         <th scope=\"col\">state</th><th scope=\"col\" class=\"number\">judged by</th><th scope=\"col\" class=\"number\">accuracy</th>\
-         <th scope=\"col\" class=\"number\">macro F1</th><th scope=\"col\" class=\"number\">took</th><th scope=\"col\">run</th></tr></thead><tbody>"
+         <th scope=\"col\">state</th><th scope=\"col\" class=\"number\">{}</th><th scope=\"col\" class=\"number\">accuracy</th>\
+         <th scope=\"col\" class=\"number\">macro F1</th><th scope=\"col\" class=\"number\">took</th><th scope=\"col\">run</th></tr></thead><tbody>",
+        escaped(judge)
     ));
     for run in runs {
         let number = |value: Option<f64>| value.map_or_else(String::new, |value| format!("{value:.3}"));

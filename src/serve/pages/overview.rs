@@ -62,7 +62,7 @@ fn state(html: &mut Html, seen: &Seen<'_>, status: &Status) {
     let class = if stages.failed > 0 { "<span class=\"failed\">" } else { "<span>" };
     tile(html, "failed", &format!("{class}{}</span>", stages.failed), None);
     let left = match (status.is_over(), status.left) {
-        (true, _) => "over".to_owned(),
+        (true, _) => "none".to_owned(),
         (false, Some(left)) => format!("<small>about</small> {}", about(left)),
         (false, None) => "not known".to_owned(),
     };

@@ -6,14 +6,15 @@ use crate::report::page::Html;
 
 /// The tables of all experiments.
 pub(super) fn tables(html: &mut Html, seen: &Seen<'_>) {
-    html.push(format_args!("<h2>The table so far</h2>"));
+    let is_going_on = seen.compared.tables.iter().any(|table| table.done < table.planned);
+    let so_far = if is_going_on || seen.compared.number == 0 { " so far" } else { "" };
+    html.push(format_args!("<h2>The table{so_far}</h2>"));
     if !seen.snapshot.has_store {
         return html.paragraph("There is none before a study has begun.");
     }
     if seen.compared.number == 0 {
         return html.paragraph("It is being reckoned.");
     }
-    let is_going_on = seen.compared.tables.iter().any(|table| table.done < table.planned);
     if is_going_on {
         html.paragraph(
             "Some runs are not done yet: means are of the seeds that are, differences of the pairs that are, and what is \

@@ -12,8 +12,9 @@ use crate::results::ResultsFolder;
 const WATCHED: Duration = Duration::from_secs(15);
 /// The files are looked at no more often.
 const AGAIN: Duration = Duration::from_millis(500);
-/// How long a page waits for what is newer, where what is known is old.
+/// How long a page waits for what is newer, where what is known is old, and for the first comparison.
 const PATIENCE: Duration = Duration::from_secs(3);
+const FIRST_COMPARISON: Duration = Duration::from_secs(1);
 /// Reading takes at most one part in so many of the time, and comparing, which takes all it needs of a core, in so many.
 const READING: u32 = 5;
 const COMPARING: u32 = 10;
@@ -69,13 +70,20 @@ impl Live {
 
     /// The study as it was read last, which is not long ago.
     pub fn now(&self) -> (Arc<Snapshot>, Arc<Compared>) {
-        let until = Instant::now() + PATIENCE;
+        let asked = Instant::now();
         let mut known = lock(&self.known);
-        known.wanted = Some(Instant::now());
+        known.wanted = Some(asked);
         self.changed.notify_all();
-        let is_old = |known: &Known| known.looked.is_none_or(|looked| looked.elapsed() > WATCHED);
-        while is_old(&known) {
-            let left = until.saturating_duration_since(Instant::now());
+        // As long as somebody looks this is at most as old as a look takes.
+        let is_old = |known: &Known| known.looked.is_none_or(|looked| looked + WATCHED < asked);
+        let is_first = |known: &Known| known.compared.number == 0 && known.snapshot.has_store;
+        loop {
+            let patience = match (is_old(&known), is_first(&known)) {
+                (true, _) => PATIENCE,
+                (_, true) => FIRST_COMPARISON,
+                _ => break,
+            };
+            let left = (asked + patience).saturating_duration_since(Instant::now());
             if left.is_zero() || known.over {
                 break;
             }

@@ -242,10 +242,20 @@ fn read(
     if stages.iter().any(|stage| !costs.contains_key(&stage.row.stage_id)) {
         learn_costs(Arc::make_mut(costs), &stages);
     }
-    // The last stage of a study comes last.
-    stages.sort_by_key(|stage| stage.row.kind == TaskKind::Transfer);
+    in_order(&mut stages, &runs);
     stages.iter_mut().for_each(|stage| stage.row.settings = String::new());
     Ok((runs, stages))
+}
+
+/// What is grafted first, what differs in seed only side by side; then the last stages, as their runs are planned.
+fn in_order(stages: &mut [PlannedStage], runs: &[Run]) {
+    let planned: HashMap<&str, usize> =
+        runs.iter().enumerate().rev().map(|(place, run)| (run.stage_id.as_str(), place)).collect();
+    stages.sort_by_cached_key(|PlannedStage { row, .. }| {
+        let place = planned.get(row.stage_id.as_str()).copied();
+        let what = [Some(row.architecture.clone()), row.mix.clone(), row.target.clone()];
+        (row.kind == TaskKind::Transfer, place.unwrap_or(0), row.kind, what, row.seed)
+    });
 }
 
 /// What is done in a shard is done.
