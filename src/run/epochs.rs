@@ -13,9 +13,10 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use crate::durable;
+use crate::plan::{Stage, StageKind};
 use crate::results::ResultsFolder;
 use crate::train::EpochValue;
+use crate::{durable, process};
 
 /// More of a file is not read: epochs are a few hundred bytes each.
 const LONGEST: u64 = 16 << 20;
@@ -23,10 +24,18 @@ const LONGEST: u64 = 16 << 20;
 /// What the first line says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Head {
+    /// What is trained: the stage's [`TaskKind`](crate::plan::TaskKind), architecture, mix, target and seed, as the store has
+    /// them.
+    pub kind: String,
+    pub architecture: String,
+    pub mix: Option<String>,
+    pub target: Option<String>,
+    pub seed: u64,
     /// The most epochs there can be.
     pub of: usize,
-    /// The machine's name, where it has one.
+    /// The machine's name, where it has one, and the process, as [`process::name`] has it.
     pub host: Option<String>,
+    pub process: String,
     /// When the training began or went on, seconds since 1970, UTC.
     pub since: f64,
 }
@@ -43,26 +52,50 @@ pub(crate) struct Epoch {
 #[derive(Debug)]
 pub(super) struct Epochs {
     path: PathBuf,
+    head: Head,
     /// How many values are written; `None` before the first time.
     written: Option<usize>,
 }
 
 impl Epochs {
-    /// Of stage `id`.
-    pub fn of(results: &ResultsFolder, id: &str) -> Self {
-        Self { path: results.epochs_of(id), written: None }
+    /// Of a stage.
+    pub fn of(results: &ResultsFolder, stage: &Stage) -> Self {
+        let target = match &stage.kind {
+            StageKind::Regression { targets, .. } => Some(targets.label()),
+            _ => None,
+        };
+        let head = Head {
+            kind: stage.kind.task().name().to_owned(),
+            architecture: stage.architecture.clone(),
+            mix: stage.mix().map(str::to_owned),
+            target,
+            seed: stage.seed,
+            of: 0,
+            host: host(),
+            process: process::name().to_owned(),
+            since: 0.0,
+        };
+        Self::new(results.epochs_of(&stage.id), head)
+    }
+
+    fn new(path: PathBuf, head: Head) -> Self {
+        Self { path, head, written: None }
     }
 
     /// Writes what is new of `curves`, which are all so far, of at most `of` epochs. What another process left is replaced.
     pub fn tell(&mut self, curves: &[EpochValue], of: usize) {
-        let done = match self.written {
-            Some(written) => curves.get(written..).map(|new| append(&self.path, &lines(new))),
-            None => Some(begin(&self.path, of, &lines(curves))),
+        let appended = self.written.and_then(|written| append(&self.path, &lines(curves.get(written..)?)).ok());
+        let done = match appended {
+            Some(()) => Ok(()),
+            // Another process may have taken the file away.
+            None => {
+                let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+                (self.head.of, self.head.since) = (of, since.as_secs_f64());
+                begin(&self.path, &self.head, &lines(curves))
+            }
         };
         // What was not written now is the next time.
-        if let Some(Ok(())) = done {
-            self.written = Some(curves.len());
-        }
+        self.written = done.is_ok().then_some(curves.len());
     }
 }
 
@@ -85,9 +118,8 @@ fn lines(curves: &[EpochValue]) -> String {
 }
 
 /// Makes the file anew: whoever reads it sees the old one or the new.
-fn begin(path: &Path, of: usize, lines: &str) -> std::io::Result<()> {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64();
-    let head = serde_json::to_string(&Head { of, host: host(), since })?;
+fn begin(path: &Path, head: &Head, lines: &str) -> std::io::Result<()> {
+    let head = serde_json::to_string(head)?;
     let unfinished = durable::unfinished(path);
     fs::create_dir_all(path.parent().unwrap_or(Path::new("")))?;
     let done = fs::write(&unfinished, format!("{head}\n{lines}")).and_then(|()| fs::rename(&unfinished, path));
@@ -161,7 +193,12 @@ mod tests {
         let results = ResultsFolder::new(&folder);
         let (first, second) = (value(1, Subset::Train, 0.5), value(2, Subset::Train, f64::NAN));
         let third = value(2, Subset::Validation, 0.25);
-        let mut epochs = Epochs::of(&results, "1f");
+        let path = results.epochs_of("1f");
+        let head: Head = serde_json::from_str(
+            r#"{"kind":"regression","architecture":"cnn","mix":"m","target":"qt","seed":3,"of":0,"host":null,"process":"x","since":0}"#,
+        )
+        .unwrap();
+        let mut epochs = Epochs::new(path.clone(), head.clone());
         epochs.tell(std::slice::from_ref(&first), 9);
         epochs.tell(&[first.clone(), second, third], 9);
         let seen = Watched::read(&results.epochs_of("1f")).unwrap();
@@ -169,10 +206,15 @@ mod tests {
         assert_eq!(losses(&seen, Subset::Train), [(1, 0.5)], "what is no number is left out");
         assert_eq!(losses(&seen, Subset::Validation), [(2, 0.25)]);
 
-        Epochs::of(&results, "1f").tell(&[first], 9);
+        assert_eq!((&*seen.head.kind, seen.head.seed), ("regression", 3));
+        Epochs::new(path, head).tell(&[first], 9);
         fs::File::options().append(true).open(results.epochs_of("1f")).unwrap().write_all(b"{\"epoch\":2,").unwrap();
         let seen = Watched::read(&results.epochs_of("1f")).unwrap();
         assert_eq!(losses(&seen, Subset::Train), [(1, 0.5)], "and what is not whole");
+        forget(&results, "1f");
+        epochs.tell(&[value(1, Subset::Train, 0.5), value(2, Subset::Train, 0.4), value(3, Subset::Train, 0.3)], 9);
+        let seen = Watched::read(&results.epochs_of("1f")).unwrap();
+        assert_eq!(seen.epochs.len(), 3, "all of it where it was taken away");
         forget(&results, "1f");
         assert!(Watched::read(&results.epochs_of("1f")).is_none());
         fs::remove_dir_all(folder).unwrap();

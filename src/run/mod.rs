@@ -345,7 +345,10 @@ fn train_one(shared: &Shared<'_>, store: &mut Store, index: usize, held: &Held) 
             shared.progress.stage_left(index, LOST);
             Ok(())
         }
-        Err(error) if error.blame == Blame::Interrupted => store.release(id, worker),
+        Err(error) if error.blame == Blame::Interrupted => {
+            epochs::forget(&shared.options.results, id);
+            store.release(id, worker)
+        }
         Err(error) => failed(shared, store, index, held, &error),
     }
 }
@@ -356,6 +359,7 @@ const LOST: &str = "another process took it over, as this one gave no sign of li
 
 /// Writes that the claimed stage failed.
 fn failed(shared: &Shared<'_>, store: &mut Store, index: usize, held: &Held, error: &Error) -> Result<()> {
+    epochs::forget(&shared.options.results, &held.stage);
     store.fail(&held.stage, &held.worker, &error.message)?;
     if error.blame == Blame::User {
         forget_progress(shared, &held.stage);

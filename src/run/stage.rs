@@ -102,7 +102,7 @@ fn train_once<D: Backend>(device: &D, shared: &Shared<'_>, index: usize, held: &
         StageKind::Transfer { .. } => Randomness::transfer(stage.seed),
     };
     let (datasets, split) = data(shared, manifest, stage)?;
-    let epochs = Epochs::of(&shared.options.results, &stage.id);
+    let epochs = Epochs::of(&shared.options.results, stage);
     let (signal, mut follow) = (&manifest.signal, Follow { shared, index, held, epochs });
     let training = Training { device, signal, architecture, randomness, split: &split, datasets: &datasets };
     let Trained { mut network, mut outcome, metadata } = match &stage.kind {

@@ -182,8 +182,8 @@ impl<'a> Names<'a> {
         match self.0.get(stage.stage_id.as_str()) {
             Some(run) => format!("{}, seed {}", ArmName::from(*run).short(), run.seed),
             None => {
-                let mix = stage.mix.as_deref().unwrap_or_default();
-                format!("{} on {mix}, {}, seed {}", stage.task(), stage.architecture, stage.seed)
+                let mix = stage.mix.as_ref().map_or_else(String::new, |mix| format!(" on {mix}"));
+                format!("{}{mix}, {}, seed {}", stage.task(), stage.architecture, stage.seed)
             }
         }
     }

@@ -118,10 +118,7 @@ pub(super) fn charts(html: &mut Html, id: &str, stages: &[(&StageRow, &Curves)],
     }
     html.push(format_args!("<div class=\"charts{}\">", if stages.len() == 1 { " small" } else { "" }));
     for (metric, drawing) in &drawn {
-        html.small_figure(
-            &format!("{id}-{}", metric.replace(|letter: char| !letter.is_alphanumeric(), "-")),
-            drawing,
-        );
+        html.small_figure(&format!("{id}-{}", metric.replace(|letter: char| !letter.is_alphanumeric(), "-")), drawing);
     }
     html.push(format_args!("</div>"));
 }

@@ -17,7 +17,8 @@ const FAILED: usize = 20;
 pub(super) fn page(seen: &Seen<'_>) -> Page {
     let status = seen.snapshot.status();
     let title = match &status.experiments[..] {
-        [] => "No study yet".to_owned(),
+        [] if status.stages.all() == 0 => "No study yet".to_owned(),
+        [] => "Stages without a store".to_owned(),
         [(one, _)] => one.clone(),
         many => format!("{} experiments", many.len()),
     };
@@ -40,22 +41,27 @@ fn state(html: &mut Html, seen: &Seen<'_>, status: &Status) {
             escaped(problem)
         ));
     }
-    if !seen.snapshot.has_store || status.experiments.is_empty() {
-        let place = seen.live.results().store();
-        let why = match seen.snapshot.has_store {
-            true => "It is there, and has no runs",
-            false => "It is not there",
-        };
-        html.push(format_args!(
-            "<p class=\"notice\">The study has not begun: <code>ecgraft run</code> makes the store \
-             <code>{}</code>. {why}; this page shows it as soon as there are.</p>",
-            escaped(&place.display().to_string())
-        ));
-        return;
+    if status.experiments.is_empty() {
+        let place = escaped(&seen.live.results().store().display().to_string());
+        match status.stages.all() {
+            0 => {
+                html.push(format_args!(
+                    "<p class=\"notice\">The study has not begun: <code>{place}</code> is not there, or has no runs. \
+                     <code>ecgraft run</code> begins one, and this page shows it then.</p>"
+                ));
+                return;
+            }
+            _ => html.push(format_args!(
+                "<p class=\"notice\">Workers that do not open the store are at work, and <code>{place}</code> is not there, or \
+                 has no runs: which trials their stages belong to is known when <code>ecgraft merge</code> has taken them in.</p>"
+            )),
+        }
     }
     let (trials, stages) = (status.trials(), status.stages);
     html.push(format_args!("<dl class=\"tiles\">"));
-    tile(html, "trials done", &format!("{} <small>of {}</small>", trials.done, trials.all()), Some(&trials));
+    if trials.all() > 0 {
+        tile(html, "trials done", &format!("{} <small>of {}</small>", trials.done, trials.all()), Some(&trials));
+    }
     tile(html, "stages done", &format!("{} <small>of {}</small>", stages.done, stages.all()), Some(&stages));
     tile(html, "in work", &stages.running.to_string(), None);
     tile(html, "waiting", &stages.waiting.to_string(), None);
@@ -107,14 +113,16 @@ fn tile(html: &mut Html, name: &str, value: &str, counts: Option<&Counts>) {
 
 /// Experiments and kinds of stages, each with its bar.
 fn progress(html: &mut Html, status: &Status) {
-    if status.experiments.is_empty() {
+    if status.stages.all() == 0 {
         return;
     }
     html.push(format_args!("<h2>Progress</h2><div class=\"beside\">"));
     let kinds = status.kinds.iter().map(|(kind, counts)| (kind.name(), counts));
     counted(html, "Stages by what they are trained for", "kind of stage", kinds);
     let experiments = status.experiments.iter().map(|(name, counts)| (name.as_str(), counts));
-    counted(html, "Trials by experiment", "experiment", experiments);
+    if !status.experiments.is_empty() {
+        counted(html, "Trials by experiment", "experiment", experiments);
+    }
     html.push(format_args!("</div>"));
 }
 

@@ -21,7 +21,7 @@ pub(super) fn work(html: &mut Html, seen: &Seen<'_>, status: &Status) {
         let why = match (status.stages.waiting, seen.snapshot.has_store) {
             (0, true) => "Nothing is left to be done.",
             (_, true) => "Nothing is running; `ecgraft run` goes on with what is waiting.",
-            _ => "Nothing is running.",
+            _ => "Nothing is running as far as can be told.",
         };
         return html.paragraph(why);
     }

@@ -6,9 +6,11 @@
 //! | `files` | what lies in the results folder, and whether it changed |
 //! | `shards` | stages that are done and not merged yet |
 //! | `snapshot` | runs and stages at one moment, those in work with their epochs |
+//! | `before` | stages of which there are shards or epochs before there is a store |
 //! | `compared` | the comparison so far |
 //! | `live` | the threads that keep both up to date |
 
+mod before;
 mod compared;
 mod files;
 mod live;

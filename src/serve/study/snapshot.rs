@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
+use super::before;
 use super::files::{self, Mark};
 use super::shards::{Sharded, Shards};
 use crate::compare::select;
@@ -16,7 +17,7 @@ use crate::report::status::{Status, learn_costs};
 use crate::results::ResultsFolder;
 use crate::run::epochs::Watched;
 use crate::store::{PlannedStage, Run, StageStatus, Store};
-use crate::{Error, Result};
+use crate::{Error, Result, process};
 
 /// A stage that the store does not know to be in work is, while its epochs were told of no longer ago than this.
 const HEARD_OF: Duration = Duration::from_secs(30 * 60);
@@ -160,18 +161,25 @@ impl Reader {
         changed
     }
 
+    /// Epochs by stage id, as old as they are now.
+    fn watched_by_id(&self) -> HashMap<String, Arc<Watched>> {
+        let each = self.watched.iter().filter_map(|(path, (mark, of))| {
+            let (of, id) = (of.as_ref()?, path.file_stem()?.to_string_lossy().into_owned());
+            let age = mark.age().unwrap_or(of.age);
+            Some((id, Arc::new(Watched { age, ..(**of).clone() })))
+        });
+        each.collect()
+    }
+
     fn snapshot(&self, has_store: bool) -> Snapshot {
         let (mut runs, mut stages) = self.rows.clone();
+        if runs.is_empty() {
+            stages = before::stages(&self.shards.stages(), &self.watched_by_id());
+        }
         let mut done = DefaultHasher::new();
         runs.iter().for_each(|run| (&run.run_id, run.status == StageStatus::Done).hash(&mut done));
         let mut sharded = self.shards.stages();
-        let mut watched: HashMap<String, Arc<Watched>> = HashMap::new();
-        for (path, (mark, of)) in &self.watched {
-            if let (Some(of), Some(id)) = (of, path.file_stem()) {
-                let age = mark.age().unwrap_or(of.age);
-                watched.insert(id.to_string_lossy().into_owned(), Arc::new(Watched { age, ..(**of).clone() }));
-            }
-        }
+        let mut watched = self.watched_by_id();
         for stage in &mut stages {
             with_shard(stage, sharded.get(&stage.row.stage_id));
             with_epochs(stage, watched.get(&stage.row.stage_id));
@@ -185,6 +193,8 @@ impl Reader {
             .filter(|stage| stage.row.status == StageStatus::Done)
             .map(|stage| stage.row.stage_id.as_str())
             .collect();
+        // Where there are no runs the stages are those of the shards.
+        let in_store = if runs.is_empty() { HashSet::new() } else { in_store };
         sharded.retain(|id, _| places.contains_key(id) && !in_store.contains(id.as_str()));
         let is_over = |id: &String| places.get(id).is_none_or(|place| stages[*place].row.status == StageStatus::Done);
         watched.retain(|id, _| !is_over(id));
@@ -267,9 +277,8 @@ fn with_shard(stage: &mut PlannedStage, shard: Option<&Sharded>) {
 
 /// Who tells of epochs is at work, whether the store knows of them or not.
 fn with_epochs(stage: &mut PlannedStage, watched: Option<&Arc<Watched>>) {
-    let Some(watched) = watched.filter(|of| of.age < HEARD_OF && stage.row.status == StageStatus::Pending) else {
-        return;
-    };
+    let is_alive = |of: &&Arc<Watched>| of.age < HEARD_OF && !process::is_gone(&of.head.process);
+    let Some(watched) = watched.filter(is_alive).filter(|_| stage.row.status == StageStatus::Pending) else { return };
     stage.row.status = StageStatus::Running;
     (stage.row.worker, stage.row.lease_until) = (None, None);
     let since = DateTime::from_timestamp_millis((watched.head.since * 1000.0) as i64);
