@@ -154,8 +154,11 @@ impl Reader {
                 changed = true;
             }
         }
-        let is_heard_of = |mark: &Mark| mark.age().is_none_or(|age| age < HEARD_OF);
-        let heard_of = self.watched.values().filter(|(mark, _)| is_heard_of(mark)).count();
+        let is_heard_of = |(mark, of): &&(Mark, Option<Arc<Watched>>)| {
+            let is_recent = mark.age().is_none_or(|age| age < HEARD_OF);
+            is_recent && of.as_ref().is_some_and(|of| !process::is_gone(&of.head.process))
+        };
+        let heard_of = self.watched.values().filter(is_heard_of).count();
         changed |= heard_of != self.heard_of;
         self.heard_of = heard_of;
         changed
