@@ -28,6 +28,7 @@ mod schema;
 mod search;
 mod show;
 mod simulate;
+mod slurm;
 mod status;
 mod verify;
 
@@ -62,6 +63,7 @@ pub enum Command {
     Status(status::Options),
     RunStage(run_stage::Options),
     Merge(merge::Options),
+    Slurm(slurm::Options),
     Audit(audit::Options),
     Verify(verify::Options),
     Query(query::Options),
@@ -177,6 +179,7 @@ impl Cli {
             Command::Status(options) => status::run(options),
             Command::RunStage(options) => run_stage::run(options),
             Command::Merge(options) => merge::run(options),
+            Command::Slurm(options) => slurm::run(options),
             Command::Audit(options) => audit::run(options),
             Command::Verify(options) => verify::run(options),
             Command::Query(options) => query::run(options),
