@@ -39,6 +39,7 @@ pub mod run;
 pub mod search;
 pub mod seed;
 pub mod serve;
+pub mod slurm;
 pub mod source;
 pub mod statistics;
 pub mod stop;

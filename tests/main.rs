@@ -42,6 +42,7 @@ mod serve;
 mod shards;
 mod signal;
 mod simulator;
+mod slurm;
 mod split;
 mod statistics;
 mod status;

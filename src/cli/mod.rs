@@ -29,6 +29,7 @@ mod search;
 mod serve;
 mod show;
 mod simulate;
+mod slurm;
 mod status;
 mod verify;
 
@@ -64,6 +65,7 @@ pub enum Command {
     Serve(serve::Options),
     RunStage(run_stage::Options),
     Merge(merge::Options),
+    Slurm(slurm::Options),
     Audit(audit::Options),
     Verify(verify::Options),
     Query(query::Options),
@@ -180,6 +182,7 @@ impl Cli {
             Command::Serve(options) => serve::run(options),
             Command::RunStage(options) => run_stage::run(options),
             Command::Merge(options) => merge::run(options),
+            Command::Slurm(options) => slurm::run(options),
             Command::Audit(options) => audit::run(options),
             Command::Verify(options) => verify::run(options),
             Command::Query(options) => query::run(options),
