@@ -23,9 +23,9 @@ mod render;
 pub(crate) use chart::epochs::{Curve, CurvePanel, of_one_network, over_epochs_until};
 pub(crate) use chart::{style, svg};
 pub use drawing::Drawing;
-pub use gather::{Example, ExperimentResults, Input, Measured, Shown, Trace};
 pub(super) use gather::examples;
 pub(crate) use gather::stage_name;
+pub use gather::{Example, ExperimentResults, Input, Measured, Shown, Trace};
 pub use kind::{Figure, Scope, Section, names_of};
 pub use plot::{Subject, plot};
 

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use super::snapshot::{Reader, check_names};
 use super::{Compared, Snapshot, lock};
-use crate::Result;
 use crate::results::ResultsFolder;
+use crate::{Error, Result};
 
 /// How long after somebody looked it is gone on.
 const WATCHED: Duration = Duration::from_secs(15);
@@ -54,13 +54,16 @@ impl Live {
             over: false,
         };
         let live = Arc::new(Self { results, names, known: Mutex::new(known), changed: Condvar::new() });
-        let works: [(&str, fn(&Self)); 2] = [("read", Self::read), ("compare", Self::compare)];
-        for (name, work) in works {
-            let own = live.clone();
-            let thread = std::thread::Builder::new().name(name.into()).spawn(move || work(&own));
-            thread.map_err(|error| crate::Error::internal(format!("cannot start a thread: {error}")))?;
-        }
+        live.begin("read", Self::read)?;
+        live.begin("compare", Self::compare)?;
         Ok(live)
+    }
+
+    /// Does `work` in a thread of its own.
+    fn begin(self: &Arc<Self>, name: &str, work: fn(&Self)) -> Result<()> {
+        let own = self.clone();
+        let thread = std::thread::Builder::new().name(name.into()).spawn(move || work(&own));
+        thread.map(drop).map_err(|error| Error::internal(format!("cannot start a thread: {error}")))
     }
 
     /// Where it is.

@@ -1,5 +1,6 @@
 //! The study at one moment.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
@@ -148,9 +149,9 @@ impl Reader {
         self.watched.retain(|path, (mark, _)| found.get(path) == Some(mark));
         let mut changed = self.watched.len() != before;
         for (path, mark) in found {
-            if !self.watched.contains_key(&path) {
-                let read = Watched::read(&path).map(Arc::new);
-                self.watched.insert(path, (mark, read));
+            if let Entry::Vacant(place) = self.watched.entry(path) {
+                let read = Watched::read(place.key()).map(Arc::new);
+                place.insert((mark, read));
                 changed = true;
             }
         }
