@@ -42,6 +42,7 @@ const ROOMS: &[&str] = &[
     "audit",
     "bench",
     "report",
+    "crew",
     "serve",
     "cli",
 ];

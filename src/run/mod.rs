@@ -31,6 +31,7 @@ mod memory;
 mod overlap;
 mod pace;
 mod planned;
+mod prepared;
 mod shard;
 mod sources;
 mod stage;
@@ -43,6 +44,7 @@ use memory::Room;
 pub use memory::size;
 pub use pace::Pace;
 pub use planned::{Planned, plan_manifests};
+pub use prepared::take_known;
 pub use shard::{run_stages, write_donors};
 use sources::Sources;
 pub use sources::{Fingerprinted, fingerprints};
@@ -124,7 +126,7 @@ impl Summary {
 struct Shared<'a> {
     plan: &'a Plan,
     options: &'a Options,
-    /// Ids of the stages that are wanted, in the order of the plan, and the index of every stage.
+    /// Ids of the stages that are wanted, in the order in which they are begun, and the index of every stage.
     order: Vec<String>,
     indices: HashMap<String, usize>,
     sources: Sources,
@@ -156,7 +158,8 @@ pub fn run(plan: &Plan, options: &Options, progress: &Progress) -> Result<Summar
     store.register(plan)?;
     store.checkpoint();
     sweep(&options.results);
-    let order: Vec<String> = plan.stages.iter().map(|stage| stage.id.clone()).filter(|id| options.wants(id)).collect();
+    let order = plan.order().into_iter().map(|index| plan.stages[index].id.clone());
+    let order: Vec<String> = order.filter(|id| options.wants(id)).collect();
     store.retry_failed(&order)?;
     let mut shared = Shared {
         plan,
