@@ -368,7 +368,6 @@ fn prepared_records_go_from_node_to_node_by_the_results_folder() {
     let first = files("node-1");
     assert!(first.iter().filter(|(name, _)| name.ends_with(".bin")).count() >= 2, "both sources are prepared");
     assert_eq!(files("far/cache"), first, "what the first node prepared is given to all");
-    // What the second takes is what it would have made: a byte of its own name tells it from that.
     let marked = bench.path.join("far/cache").join(&first.iter().find(|(name, _)| name.ends_with(".bin")).unwrap().0);
     let modified = fs::metadata(&marked).unwrap().modified().unwrap();
     on("node-2", ready[1]);

@@ -79,6 +79,12 @@ pub struct Options {
 }
 
 impl Options {
+    /// The store, which is synced where others rely on it.
+    fn store(&self) -> Result<Store> {
+        let store = Store::open(self.results.store_folder())?;
+        if self.only.is_some() { store.unsynced() } else { Ok(store) }
+    }
+
     /// Whether the stage of this id is to be trained here.
     fn wants(&self, id: &str) -> bool {
         self.only.as_ref().is_none_or(|only| only.contains(id))
@@ -153,7 +159,7 @@ struct Shared<'a> {
 /// Where the store cannot be used, and [`Blame::Interrupted`] where the user asked to stop. A stage that
 /// fails does not end the others: it is in the store and in the summary.
 pub fn run(plan: &Plan, options: &Options, progress: &Progress) -> Result<Summary> {
-    let mut store = Store::open(options.results.store_folder())?;
+    let mut store = options.store()?;
     store.note().iter().for_each(|note| progress.message(note));
     store.register(plan)?;
     store.checkpoint();
@@ -268,7 +274,7 @@ fn pool(threads: usize) -> Result<rayon::ThreadPool> {
 fn work(shared: &Shared<'_>, number: usize, threads: usize) -> Result<()> {
     let worker = worker::name(number);
     let mut told = false;
-    let mut store = Store::open(shared.options.results.store_folder())?;
+    let mut store = shared.options.store()?;
     store.want(&shared.order)?;
     let pool = pool(threads)?;
     while !stop::asked() {

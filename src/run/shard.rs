@@ -70,7 +70,7 @@ fn proved(results: &ResultsFolder, stage: &Stage) -> Result<Option<(Other, Conte
 
 /// Takes what is not trained here from its shards.
 fn take_donors(part: &Plan, only: &BTreeSet<String>, results: &ResultsFolder, scratch: &Scratch) -> Result<()> {
-    let mut store = Store::open(scratch.path())?;
+    let mut store = Store::open(scratch.path())?.unsynced()?;
     store.register(part)?;
     for stage in part.stages.iter().filter(|stage| !only.contains(&stage.id)) {
         let again = format!("train it with `ecgraft run-stage {}`", stage.id);
