@@ -199,6 +199,11 @@ fn what_the_store_has_goes_to_workers_as_shards() {
     merge(&bench, &[&bench.path.join("results/shards")], "results").ok();
     bench.run(&["run", "s.toml"]).ok();
     assert_eq!(said(&bench, "results"), said(&bench, "local"));
+    let store = Connection::open(bench.path.join("results/ecgraft.sqlite")).unwrap();
+    store.execute("UPDATE stage SET status = 'pending' WHERE stage_id = (SELECT min(stage_id) FROM trial WHERE freeze = 'probe')", []).unwrap();
+    drop(store);
+    let status = bench.run(&["status"]).ok();
+    assert!(status.contains("1 of the rest is done in shards; `ecgraft merge` folds them in"), "{status}");
 }
 
 #[test]

@@ -19,7 +19,7 @@ pub struct Options {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Submit(Submit),
+    Submit(Box<Submit>),
     Status(Where),
     Cancel(Where),
     Logs(Logs),
@@ -104,7 +104,7 @@ struct Logs {
 /// A user error where manifests, data or profile are faulty, or Slurm does not answer.
 pub fn run(options: Options) -> Result<()> {
     match options.command {
-        Command::Submit(submit) => self::submit(submit),
+        Command::Submit(submit) => self::submit(*submit),
         Command::Status(Where { results }) => {
             let standing = slurm::standing(&ResultsFolder::new(results.dir))?;
             super::print(&report::slurm::standing(&standing))

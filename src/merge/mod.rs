@@ -111,13 +111,16 @@ struct Merging<'a> {
 /// A stage as a file has it.
 type Read = (Offered, Result<Content>);
 
+/// A file that was opened, with its stages.
+type Opened = Result<(Other, Vec<Read>)>;
+
 impl Merging<'_> {
     fn all(&mut self, store: &mut Store, files: &[File], tell: &mut dyn FnMut(&str)) -> Result<()> {
         let (begun, mut told) = (Instant::now(), Instant::now());
         let mut done = 0;
         for batch in files.chunks(BATCH) {
             stop::check()?;
-            let read: Vec<(&File, Result<(Other, Vec<Read>)>)> =
+            let read: Vec<(&File, Opened)> =
                 batch.par_iter().map(|file| (file, if file.is_store { open(file) } else { whole(file) })).collect();
             let mut stores = Vec::new();
             store.folding(|folding| {
@@ -216,7 +219,7 @@ impl Merging<'_> {
 }
 
 /// A file and the stages that it offers, not yet read.
-fn open(file: &File) -> Result<(Other, Vec<Read>)> {
+fn open(file: &File) -> Opened {
     let other = Other::store(&file.home)?;
     let unread = || Err(Error::internal("a stage was not read"));
     let offers = file.offers(&other)?.into_iter().map(|offered| (offered, unread())).collect();
@@ -224,7 +227,7 @@ fn open(file: &File) -> Result<(Other, Vec<Read>)> {
 }
 
 /// A shard with all that is in it.
-fn whole(file: &File) -> Result<(Other, Vec<Read>)> {
+fn whole(file: &File) -> Opened {
     let other = Other::shard(&file.path)?;
     let offers = file.offers(&other)?;
     if offers.is_empty() {

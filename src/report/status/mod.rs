@@ -9,6 +9,7 @@ use chrono::Utc;
 use super::runs::judged_by;
 use crate::compare::ArmName;
 use crate::plan::TaskKind;
+use crate::results::ResultsFolder;
 use crate::run::{self, Pace};
 use crate::store::{PlannedStage, Run, StageRow, StageStatus, Store};
 use crate::{Error, Result, process};
@@ -22,6 +23,7 @@ pub(crate) use text::describe;
 #[derive(Debug)]
 pub struct Watch {
     store: Store,
+    results: ResultsFolder,
     /// What stages cost, by id.
     costs: HashMap<String, Option<f64>>,
 }
@@ -41,6 +43,8 @@ pub struct Status {
     pub kinds: Vec<(TaskKind, Counts)>,
     /// Trials that were finished last, the latest first.
     pub finished: Vec<Finished>,
+    /// Stages that are done in shards of workers that do not open the store, and not in it.
+    pub in_shards: usize,
     /// Stages that a worker began that is gone.
     pub abandoned: usize,
     /// About how long the rest will take those who are at work; `None` where nothing tells.
@@ -106,7 +110,8 @@ impl Watch {
     /// # Errors
     /// A user error where there is none.
     pub fn open(results: &Path) -> Result<Watch> {
-        Ok(Watch { store: Store::open_read_only(results)?, costs: HashMap::new() })
+        let store = Store::open_read_only(results)?;
+        Ok(Watch { store, results: ResultsFolder::new(results), costs: HashMap::new() })
     }
 
     /// How far all is now.
@@ -121,7 +126,13 @@ impl Watch {
             return Err(Error::user("no experiment has runs yet; `ecgraft run` makes them"));
         }
         learn_costs(&mut self.costs, &stages);
-        Ok(Status::of(&runs, &stages, &self.costs))
+        let mut status = Status::of(&runs, &stages, &self.costs);
+        if self.results.shards().is_dir() {
+            let waits = |stage: &&PlannedStage| stage.row.status != StageStatus::Done;
+            let in_shard = |stage: &&PlannedStage| self.results.shard(&stage.row.stage_id).exists();
+            status.in_shards = stages.iter().filter(waits).filter(in_shard).count();
+        }
+        Ok(status)
     }
 }
 

@@ -54,7 +54,10 @@ impl Status {
             let was = if self.abandoned == 1 { "stage was" } else { "stages were" };
             lines.push(format!("{} {was} begun by a run that is gone; the next one takes over", self.abandoned));
         }
-        if self.stages.running == 0 && self.stages.waiting > 0 {
+        if self.in_shards > 0 {
+            let are = if self.in_shards == 1 { "is" } else { "are" };
+            lines.push(format!("{} of the rest {are} done in shards; `ecgraft merge` folds them in", self.in_shards));
+        } else if self.stages.running == 0 && self.stages.waiting > 0 {
             lines.push("nothing is running; `ecgraft run` goes on with what is waiting".into());
         }
         if !self.working.is_empty() {

@@ -33,8 +33,9 @@ impl Rows {
         params: impl Params,
     ) -> rusqlite::Result<Self> {
         let mut select = connection.prepare_cached(&format!("SELECT * FROM {table} WHERE {condition}"))?;
-        let columns: Vec<String> = select.column_names().into_iter().map(str::to_owned).collect();
-        let count = columns.len();
+        let count = select.column_count();
+        let columns = (0..count).map(|place| select.column_name(place).map(str::to_owned));
+        let columns: Vec<String> = columns.collect::<rusqlite::Result<_>>()?;
         let rows = select.query_map(params, |row| (0..count).map(|place| row.get(place)).collect())?;
         let rows = rows.collect::<rusqlite::Result<_>>()?;
         Ok(Self { table, columns, rows })
