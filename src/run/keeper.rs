@@ -61,7 +61,7 @@ fn beat(shared: &Shared<'_>, store: &mut Store, lease: Duration) -> Result<()> {
 
 /// Takes stages from workers that are gone, and tells of it.
 pub(super) fn release_lost(shared: &Shared<'_>, store: &mut Store) -> Result<()> {
-    let index = |id: &str| shared.order.iter().position(|known| known == id);
+    let index = |id: &str| shared.places.get(id).copied();
     let why = |id: &str, times: u32| memory::likely_reason(index(id).map(|index| &shared.memory[index]), times);
     let progress = |id: &str| {
         let file = shared.options.results.progress(id);

@@ -30,6 +30,8 @@ const MIGRATIONS: [&str; 12] = [
     include_str!("schema_11.sql"),
     include_str!("schema_12.sql"),
 ];
+/// What is only for speed, and so of no version: older versions read a store that has it, and one that lacks it gets it.
+const INDICES: &str = include_str!("indices.sql");
 /// Marks the file as ours: "ecgr" in ASCII.
 const APPLICATION_ID: i32 = 0x6563_6772;
 
@@ -188,6 +190,7 @@ impl Store {
             transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
             transaction.pragma_update(None, "user_version", MIGRATIONS.len() as i64)?;
         }
+        transaction.execute_batch(INDICES)?;
         transaction.commit()?;
         self.connection.pragma_update(None, "foreign_keys", true)?;
         if version < MIGRATIONS.len() as i64 {
