@@ -16,7 +16,7 @@ use super::{
 use crate::ecg::Measurement;
 use crate::manifest::{Labels, Subset, choices};
 use crate::metrics::{NamedMetric, ThresholdRule};
-use crate::store::{Found, Run, StageStatus, Store};
+use crate::store::{Found, Run, StageStatus, Store, TestPredictions};
 use crate::{Error, Result};
 
 /// Resamples of the patients, if nothing else is asked for.
@@ -77,7 +77,8 @@ impl Question {
             is_done && (baseline.has(run) || only.iter().all(|only| only.admits(run)))
         };
         let needed: Vec<&Run> = runs.iter().filter(is_needed).collect();
-        let (known, stages) = (store.metrics()?, stages_of(&needed));
+        let asked: Vec<String> = all_metrics.iter().map(NamedMetric::to_string).collect();
+        let (known, stages) = (store.metrics_among(&asked)?, stages_of(&needed));
         let thresholds = Arc::new(Thresholds::choose(self.thresholds, store, &stages)?);
         self.check_thresholds(&metrics, &thresholds, stages.len())?;
         let (test, test_results) = self.test_results(store, &needed, (&metrics, &all_metrics), &thresholds)?;
@@ -318,10 +319,22 @@ fn stages_of(runs: &[&Run]) -> Vec<String> {
 
 /// Adds what these stages predicted to `results`, some at a time.
 fn read(store: &Store, stages: &[String], mut results: TestResults, metrics: &[NamedMetric]) -> Result<TestResults> {
-    for stages in stages.chunks(CHUNK) {
-        results.extend(store.predictions(stages)?, metrics);
-    }
-    Ok(results)
+    std::thread::scope(|scope| {
+        // While some are resampled the next are read.
+        let (sender, receiver) = std::sync::mpsc::sync_channel::<Vec<TestPredictions>>(1);
+        let resampling = scope.spawn(move || {
+            receiver.into_iter().for_each(|predictions| results.extend(predictions, metrics));
+            results
+        });
+        for stages in stages.chunks(CHUNK) {
+            // Who does not listen any more has panicked, which is told below.
+            if sender.send(store.predictions(stages)?).is_err() {
+                break;
+            }
+        }
+        drop(sender);
+        resampling.join().map_err(|_| Error::internal("the resampling of test predictions stopped by a fault of ours"))
+    })
 }
 
 /// Refuses McNemar's test of what is right in part where a record has several labels.

@@ -90,14 +90,14 @@ type MeasuredSet = (String, Option<String>, Option<u8>, TestSet);
 /// has it.
 pub(super) fn test_sets(connection: &Connection) -> rusqlite::Result<Vec<MeasuredSet>> {
     let mut select = connection.prepare(
-        "WITH one AS (SELECT experiment, variant, fold, stage_id, settings, min(position) AS position
+        "WITH one AS (SELECT experiment, variant, fold, stage_id, min(position) AS position
                       FROM trial t JOIN stage s USING (stage_id)
                       WHERE current = 1 AND s.status = 'done' GROUP BY experiment, variant, fold)
-         SELECT experiment, variant, fold, target, g.records AS known,
+         SELECT experiment, variant, fold, g.target AS target, g.records AS known,
                 (SELECT count(DISTINCT record_id) FROM regression_prediction p WHERE p.stage_id = one.stage_id) AS records
-         FROM one JOIN json_each(one.settings, '$.transfer.targets') t
+         FROM one JOIN stage s USING (stage_id) JOIN json_each(s.settings, '$.transfer.targets') t
          JOIN regression_score g ON g.stage_id = one.stage_id AND g.split = 'test' AND g.target = t.value
-         ORDER BY experiment, position, t.key",
+         ORDER BY experiment, one.position, t.key",
     )?;
     let mut found: Vec<MeasuredSet> = Vec::new();
     let mut rows = select.query([])?;

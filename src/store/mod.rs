@@ -16,6 +16,7 @@ mod finish;
 mod measured;
 mod members;
 mod metrics;
+mod of_plans;
 mod open;
 mod planned;
 mod predictions;

@@ -32,6 +32,8 @@ const MIGRATIONS: [&str; 12] = [
 ];
 /// What is only for speed, and so of no version: older versions read a store that has it, and one that lacks it gets it.
 const INDICES: &str = include_str!("indices.sql");
+/// Memory for pages of a store that is only read, KiB: whole studies are, in another order than they lie there.
+const READING_KIB: i64 = 64 * 1024;
 /// Marks the file as ours: "ecgr" in ASCII.
 const APPLICATION_ID: i32 = 0x6563_6772;
 
@@ -123,7 +125,10 @@ impl Store {
             drop(connection);
             return Store::open(results);
         }
-        connection.busy_timeout(Duration::from_millis(BUSY_TIMEOUT_MS)).map_err(|error| failure(&path, &error))?;
+        let settings = connection
+            .busy_timeout(Duration::from_millis(BUSY_TIMEOUT_MS))
+            .and_then(|()| connection.pragma_update(None, "cache_size", -READING_KIB));
+        settings.map_err(|error| failure(&path, &error))?;
         Ok(Store { connection, path, note: None, seen: Default::default() })
     }
 

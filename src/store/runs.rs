@@ -1,13 +1,14 @@
 //! Runs, and all that made them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
 
 use rusqlite::Connection;
 
 use super::rows::{self, TableRow};
 use super::{
     ClassScore, MeasuredSource, MeasuredTarget, MixPartDetail, Run, StageRow, Store, StoredManifest, composition,
-    measured, scores,
+    measured, of_plans, scores,
 };
 use crate::Result;
 use crate::data::tells_of_left_out;
@@ -75,8 +76,19 @@ impl Store {
     /// # Errors
     /// Where the store cannot be read.
     pub fn runs(&self) -> Result<Vec<Run>> {
-        let sql = format!("SELECT {} FROM runs WHERE current = 1 ORDER BY experiment, position", Run::select());
-        self.read(|connection| measured::with_errors(connection, rows::all(&mut connection.prepare(&sql)?, [])?))
+        self.read(|connection| measured::with_errors(connection, of_plans::runs(connection)?))
+    }
+
+    /// Names of the experiments that have current runs, in alphabetical order.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn experiments(&self) -> Result<Vec<String>> {
+        self.read(|connection| {
+            let mut select =
+                connection.prepare("SELECT DISTINCT experiment FROM trial WHERE current = 1 ORDER BY experiment")?;
+            select.query_map([], |row| row.get("experiment"))?.collect()
+        })
     }
 
     /// A run with all that made it.
@@ -95,11 +107,11 @@ impl Store {
         self.read(|connection| {
             // One run of each experiment, variant and fold speaks for all: they share the transfer's settings.
             let mut select = connection.prepare(
-                "WITH one AS (SELECT experiment, variant, fold, stage_id, settings, min(position) AS position
+                "WITH one AS (SELECT experiment, variant, fold, stage_id, min(position) AS position
                               FROM trial t JOIN stage s USING (stage_id)
                               WHERE current = 1 AND s.status = 'done' GROUP BY experiment, variant, fold),
-                      class AS (SELECT one.stage_id, key, iif(type = 'object', json_extract(value, '$.name'), value) AS name
-                                FROM one, json_each(one.settings, '$.transfer.classes'))
+                      class AS (SELECT stage_id, key, iif(type = 'object', json_extract(value, '$.name'), value) AS name
+                                FROM one JOIN stage s USING (stage_id), json_each(s.settings, '$.transfer.classes'))
                  SELECT DISTINCT one.experiment AS experiment, one.variant AS variant, one.fold AS fold, one.position,
                         r.value AS records, c.name AS class, c.key, p.value AS positives, a.value IS NOT NULL AS has_auc
                  FROM one JOIN class c ON c.stage_id = one.stage_id
@@ -125,8 +137,9 @@ impl Store {
             }
             folds.extend(measured::test_sets(connection)?);
             let mut sets = by_experiment(folds);
+            let mut left_out = left_out(connection)?;
             for (experiment, set) in &mut sets {
-                set.left_out = left_out(connection, experiment)?;
+                set.left_out = left_out.remove(experiment).into_iter().flatten().collect();
             }
             Ok(sets)
         })
@@ -214,16 +227,46 @@ impl TestSet {
     }
 }
 
-/// What all stages of an experiment's runs say of records that are left out of their sources, each once.
-fn left_out(connection: &Connection, experiment: &str) -> rusqlite::Result<Vec<String>> {
+/// What all stages of each experiment's runs say of records that are left out of their sources, each once.
+fn left_out(connection: &Connection) -> rusqlite::Result<HashMap<String, BTreeSet<String>>> {
+    // Notes are the same of many stages: each text is read once.
+    let (mut texts, mut of_stage): (HashMap<String, Rc<[String]>>, HashMap<String, Rc<[String]>>) = Default::default();
     let mut select = connection.prepare(
-        "SELECT DISTINCT value FROM stage s, json_each(s.notes)
-         WHERE s.status = 'done' AND s.stage_id IN (SELECT r.stage_id FROM run_stages r JOIN trial t USING (run_id)
-                                                    WHERE t.experiment = ?1 AND t.current = 1)
-         ORDER BY value",
+        "SELECT stage_id, notes FROM stage NOT INDEXED WHERE status = 'done' AND notes IS NOT NULL AND notes <> '[]'",
     )?;
-    let notes: Vec<String> = select.query_map([experiment], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
-    Ok(notes.into_iter().filter(|note| tells_of_left_out(note)).collect())
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        let (id, text): (String, String) = (row.get("stage_id")?, row.get("notes")?);
+        let read = |text: &String| {
+            let notes: Vec<String> = serde_json::from_str(text).unwrap_or_default();
+            notes.into_iter().filter(|note| tells_of_left_out(note)).collect::<Rc<[String]>>()
+        };
+        let notes = texts.entry(text).or_insert_with_key(read);
+        if !notes.is_empty() {
+            of_stage.insert(id, Rc::clone(notes));
+        }
+    }
+    let mut left_out: HashMap<String, BTreeSet<String>> = HashMap::new();
+    if of_stage.is_empty() {
+        return Ok(left_out);
+    }
+    let mut select = connection.prepare(
+        "SELECT experiment, stage_id FROM trial WHERE current = 1
+         UNION ALL SELECT DISTINCT t.experiment, i.input_id FROM trial t JOIN stage_input i USING (stage_id) WHERE t.current = 1",
+    )?;
+    // One text follows the same of the stage before.
+    let mut last: Option<(String, Rc<[String]>)> = None;
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        if let Some(notes) = of_stage.get(row.get_ref("stage_id")?.as_str()?) {
+            let experiment = row.get_ref("experiment")?.as_str()?;
+            if last.as_ref().is_none_or(|(of, said)| *of != *experiment || !Rc::ptr_eq(said, notes)) {
+                left_out.entry(experiment.to_owned()).or_default().extend(notes.iter().cloned());
+                last = Some((experiment.to_owned(), Rc::clone(notes)));
+            }
+        }
+    }
+    Ok(left_out)
 }
 
 fn manifest(connection: &Connection, sha256: &str) -> rusqlite::Result<StoredManifest> {
