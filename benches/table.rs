@@ -11,6 +11,7 @@ use std::{env, fs};
 
 use ecgraft::data::{Dataset, Datasets, Signals, transfer_split};
 use ecgraft::manifest;
+use ecgraft::results::ResultsFolder;
 use ecgraft::run::plan_manifests;
 
 const ROWS: usize = 800_035;
@@ -57,7 +58,8 @@ fn measure(folder: &Path) {
     let results = folder.join("results");
     for what in ["plan", "plan, a second look"] {
         let start = Instant::now();
-        let planned = plan_manifests(std::slice::from_ref(&path), &results, None, &mut |_| {}).expect("it is sound");
+        let planned = plan_manifests(std::slice::from_ref(&path), &ResultsFolder::new(&results), None, &mut |_| {})
+            .expect("it is sound");
         say(&format!("{what}: {} stages", planned.plan.stages.len()), start);
     }
     let manifest = manifest::load(&[path]).expect("it is sound").remove(0);

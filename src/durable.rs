@@ -145,6 +145,51 @@ impl Drop for Unfinished {
     }
 }
 
+/// A folder of this process's own among the system's temporary ones, which nobody else may read; it goes where it is
+/// dropped, and those of processes that are gone are removed.
+#[derive(Debug)]
+pub struct Scratch {
+    path: PathBuf,
+}
+
+impl Scratch {
+    /// Makes one.
+    ///
+    /// # Errors
+    /// Where the system's temporary folder does not allow it.
+    pub fn new() -> io::Result<Self> {
+        let path = unfinished(&std::env::temp_dir().join("ecgraft"));
+        sweep_folders(folder(&path));
+        let mut builder = fs::DirBuilder::new();
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(&path)?;
+        Ok(Self { path })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What stays is swept by the next one.
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}
+
+/// Removes the scratch folders of processes that are gone.
+fn sweep_folders(folder: &Path) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    let is_scratch = |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(".ecgraft@"));
+    let paths = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
+    for path in paths.filter(|path| is_scratch(path) && writer_of(path).is_some_and(process::is_gone)) {
+        let _ = fs::remove_dir_all(path);
+    }
+}
+
 /// Makes sure that names of files in `folder` survive a loss of power.
 ///
 /// # Errors

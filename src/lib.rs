@@ -23,6 +23,7 @@ pub mod ecg;
 pub mod error;
 pub mod inspect;
 pub mod manifest;
+pub mod merge;
 pub mod metrics;
 pub mod nn;
 pub mod ops;

@@ -33,6 +33,7 @@ const ROOMS: &[&str] = &[
     "outcome",
     "store",
     "train",
+    "merge",
     "run",
     "search",
     "compare",

@@ -38,6 +38,7 @@ mod progress;
 mod report;
 mod run;
 mod search;
+mod shards;
 mod signal;
 mod simulator;
 mod split;

@@ -335,8 +335,9 @@ fn labels_that_are_exchanged_after_planning_are_noticed() {
     excerpt(&bench, "data", &|_, _, _| true);
     let sources = source("real", &bench.path.join("data"), &features());
     let path = bench.write("study.toml", &study("exchanged", "", &sources, "{ source = \"real\" }"));
+    let results = || ResultsFolder::new(bench.results());
     let planned = || {
-        let found = run::fingerprints(manifest::load(std::slice::from_ref(&path)).unwrap(), &bench.results());
+        let found = run::fingerprints(manifest::load(std::slice::from_ref(&path)).unwrap(), &results());
         plan::expand(found.manifests, &found.fingerprints, &found.overlaps).unwrap()
     };
     let before = planned();
@@ -345,11 +346,12 @@ fn labels_that_are_exchanged_after_planning_are_noticed() {
     fs::write(&table, text.replace("'NORM'", "'XXXX'").replace("'IMI'", "'NORM'").replace("'XXXX'", "'IMI'")).unwrap();
     let train = |plan: &plan::Plan| {
         let options = run::Options {
-            results: ResultsFolder::new(bench.results()),
+            results: results(),
             device: Device::Cpu,
             threads: 1,
             jobs: 1,
             save_every: Duration::from_secs(30),
+            only: None,
         };
         let progress = Progress::new(plan.stages.len(), &run::costs(plan));
         run::run(plan, &options, &progress).unwrap()

@@ -16,11 +16,13 @@ mod check;
 mod compare;
 mod export;
 mod inspect;
+mod merge;
 mod plan;
 mod plot;
 mod query;
 mod report;
 mod run;
+mod run_stage;
 mod runs;
 mod schema;
 mod search;
@@ -58,6 +60,8 @@ pub enum Command {
     Runs(runs::Options),
     Show(show::Options),
     Status(status::Options),
+    RunStage(run_stage::Options),
+    Merge(merge::Options),
     Audit(audit::Options),
     Verify(verify::Options),
     Query(query::Options),
@@ -138,6 +142,12 @@ impl Machine {
     }
 }
 
+/// A span of time that a user gives in seconds.
+fn seconds(option: &str, value: f64) -> Result<std::time::Duration> {
+    std::time::Duration::try_from_secs_f64(value)
+        .map_err(|_| Error::user(format!("{option} takes a number of seconds, 0 or more")))
+}
+
 /// What is said to a user who asked to stop.
 fn stopped(error: Error) -> Error {
     if error.blame != Blame::Interrupted {
@@ -165,6 +175,8 @@ impl Cli {
             Command::Runs(options) => runs::run(options),
             Command::Show(options) => show::run(options),
             Command::Status(options) => status::run(options),
+            Command::RunStage(options) => run_stage::run(options),
+            Command::Merge(options) => merge::run(options),
             Command::Audit(options) => audit::run(options),
             Command::Verify(options) => verify::run(options),
             Command::Query(options) => query::run(options),

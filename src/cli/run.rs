@@ -5,8 +5,8 @@ use clap::Args;
 use crate::compare::Question;
 use crate::progress::Progress;
 use crate::results::ResultsFolder;
-use crate::run;
 use crate::{Error, Result, report, stop};
+use crate::{merge, run};
 
 /// Train every trial that is not done yet, then print the comparison table
 ///
@@ -53,16 +53,16 @@ pub fn run(options: Options) -> Result<()> {
     if threads == 0 || jobs == 0 {
         return Err(Error::user("--threads and --jobs start at 1"));
     }
-    let save_every = std::time::Duration::try_from_secs_f64(options.save_every)
-        .map_err(|_| Error::user("--save-every takes a number of seconds, 0 or more"))?;
+    let save_every = super::seconds("--save-every", options.save_every)?;
     let only = options.only.as_deref();
     if options.dry_run {
         return super::plan::print(&options.manifests, &options.results, only);
     }
     stop::listen()?;
-    device.open(&options.results.dir)?;
-    let planned = run::plan_manifests(&options.manifests.paths, &options.results.dir, only, &mut super::tell)
-        .map_err(super::stopped)?;
+    let results = ResultsFolder::new(&options.results.dir);
+    device.open(&results)?;
+    let planned =
+        run::plan_manifests(&options.manifests.paths, &results, only, &mut super::tell).map_err(super::stopped)?;
     let plan = &planned.plan;
     if plan.trials.is_empty() {
         return planned.into_result("cannot run (see above)");
@@ -70,8 +70,8 @@ pub fn run(options: Options) -> Result<()> {
     eprint!("{}", plan.describe_overlaps());
 
     let progress = Progress::new(plan.stages.len(), &run::costs(plan));
-    let settings =
-        run::Options { results: ResultsFolder::new(&options.results.dir), device, threads, jobs, save_every };
+    merge::fold_in_shards(plan, &results, &mut super::tell).map_err(super::stopped)?;
+    let settings = run::Options { results, device, threads, jobs, save_every, only: None };
     let summary = run::run(plan, &settings, &progress).map_err(super::stopped)?;
     // All is in the store.
     stop::at_once();

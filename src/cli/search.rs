@@ -41,14 +41,10 @@ pub fn run(options: Options) -> Result<()> {
         return Err(Error::user("--threads starts at 1"));
     }
     stop::listen()?;
-    device.open(&options.results.dir)?;
-    let settings = run::Options {
-        results: ResultsFolder::new(&options.results.dir),
-        device,
-        threads,
-        jobs: device.jobs(threads),
-        save_every: run::SAVE_EVERY,
-    };
+    let results = ResultsFolder::new(&options.results.dir);
+    device.open(&results)?;
+    let settings =
+        run::Options { results, device, threads, jobs: device.jobs(threads), save_every: run::SAVE_EVERY, only: None };
     let found = search(&options.manifest, &settings, &mut super::tell).map_err(super::stopped)?;
     stop::at_once();
     super::print(&report::search::table(&found, terminal::stdout_columns()))?;

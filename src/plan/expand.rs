@@ -412,6 +412,7 @@ impl Expansion {
             fold: manifest.fold,
             seed: arm.seed,
             stage,
+            position: self.trials.len(),
         });
         Ok(())
     }

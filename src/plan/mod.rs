@@ -9,6 +9,7 @@ use crate::manifest::{Donor, Fusion, Manifest, Targets, graft_label};
 mod expand;
 mod identity;
 mod overlap;
+mod part;
 mod settings;
 mod stored;
 mod task;
@@ -161,6 +162,8 @@ pub struct Trial {
     pub seed: u64,
     /// Index into [`Plan::stages`] of the transfer stage.
     pub stage: usize,
+    /// Its place in the whole plan.
+    pub position: usize,
 }
 
 impl Trial {

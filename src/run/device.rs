@@ -1,10 +1,7 @@
 //! Where training runs.
 
-use std::path::Path;
-
 use crate::Result;
 use crate::error::Error;
-#[cfg(feature = "cuda")]
 use crate::results::ResultsFolder;
 
 /// A device, as it is asked for.
@@ -65,11 +62,11 @@ impl Device {
     /// # Errors
     /// Where the GPU, its driver or its compiler is not fit; the message says what was found and what is needed.
     #[cfg_attr(not(feature = "cuda"), allow(unused_variables))]
-    pub fn open(self, results: &Path) -> Result<()> {
+    pub fn open(self, results: &ResultsFolder) -> Result<()> {
         match self {
             Device::Cpu => Ok(()),
             #[cfg(feature = "cuda")]
-            Device::Cuda(number) => crate::ops::open_cuda(number, &ResultsFolder::new(results).kernels()).map(drop),
+            Device::Cuda(number) => crate::ops::open_cuda(number, &results.kernels()).map(drop),
         }
     }
 

@@ -32,7 +32,7 @@ pub(super) fn done(shared: &Shared<'_>, store: &mut Store) -> Result<Vec<usize>>
     let statuses = store.statuses()?;
     let checksums = store.checksums()?;
     let is_done = |index: usize| statuses.get(&plan.stages[index].id) == Some(&StageStatus::Done);
-    let pending = (0..plan.stages.len()).filter(|&index| !is_done(index));
+    let pending = (0..plan.stages.len()).filter(|&index| !is_done(index) && options.wants(&plan.stages[index].id));
     let donors = pending.flat_map(|index| plan.stages[index].inputs().iter().copied());
     let needed: BTreeSet<usize> = donors.chain(elsewhere::pending(plan, store)?).collect();
     let needed: Vec<usize> = needed.into_iter().filter(|&donor| is_done(donor)).collect();
@@ -44,6 +44,9 @@ pub(super) fn done(shared: &Shared<'_>, store: &mut Store) -> Result<Vec<usize>>
     };
     let unfit: Vec<(usize, Error)> = pool(options.threads)?.install(|| needed.par_iter().filter_map(look).collect());
     stop::check()?;
+    if let Some((donor, error)) = unfit.iter().find(|(donor, _)| !options.wants(&plan.stages[*donor].id)) {
+        return Err(not_here(error.clone(), &plan.stages[*donor]));
+    }
     for (donor, error) in &unfit {
         store.forget(&plan.stages[*donor].id)?;
         progress.message(&again(plan, *donor, error));
@@ -71,6 +74,9 @@ pub(super) fn fit(shared: &Shared<'_>, store: &mut Store, index: usize) -> Resul
             lock(&shared.checksums).extend(sha256.map(|sha256| (donor, sha256)));
             continue;
         };
+        if !shared.options.wants(&stage.id) {
+            return Err(not_here(error, stage));
+        }
         let mut again_and_again = lock(&shared.made_again);
         again_and_again.push(donor);
         if again_and_again.iter().filter(|known| **known == donor).count() > MADE_AGAIN {
@@ -84,6 +90,11 @@ pub(super) fn fit(shared: &Shared<'_>, store: &mut Store, index: usize) -> Resul
         all = false;
     }
     Ok(all)
+}
+
+/// What is said where a stage is not among those that are trained here.
+fn not_here(error: Error, stage: &Stage) -> Error {
+    Error { message: format!("{}; `ecgraft run-stage {}` makes them again", error.message, stage.id), ..error }
 }
 
 fn again(plan: &Plan, donor: usize, error: &Error) -> String {

@@ -50,7 +50,20 @@ pub(super) fn pending(plan: &Plan, store: &Store) -> Result<Vec<usize>> {
 /// # Errors
 /// Where the store cannot be used.
 pub(super) fn evaluate(shared: &Shared<'_>, store: &mut Store) -> Result<()> {
-    let tasks = tasks(shared.plan, store)?;
+    evaluate_all(shared, store, tasks(shared.plan, store)?)
+}
+
+/// The same of stage `index` alone.
+///
+/// # Errors
+/// As [`evaluate`].
+pub(super) fn evaluate_one(shared: &Shared<'_>, store: &mut Store, index: usize) -> Result<()> {
+    let mut tasks = tasks(shared.plan, store)?;
+    tasks.retain(|task| task.index == index);
+    evaluate_all(shared, store, tasks)
+}
+
+fn evaluate_all(shared: &Shared<'_>, store: &mut Store, tasks: Vec<Task<'_>>) -> Result<()> {
     if tasks.is_empty() {
         return Ok(());
     }
@@ -104,23 +117,25 @@ fn tasks<'a>(plan: &'a Plan, store: &Store) -> Result<Vec<Task<'a>>> {
     let done = store.checksums()?;
     let evaluated = store.evaluated()?;
     let (mut tasks, mut planned) = (Vec::new(), HashSet::new());
-    for trial in &plan.trials {
-        let manifest = &*plan.experiments[trial.experiment];
+    // Those of trials, and those of which a part of a plan has no trial.
+    let of_trials = plan.trials.iter().flat_map(|trial| {
         let stages = std::iter::once(trial.stage).chain(plan.stages[trial.stage].inputs().iter().copied());
-        for index in stages.filter(|index| done.contains_key(&plan.stages[*index].id)) {
-            let stage = &plan.stages[index];
-            let sources = match &stage.kind {
-                StageKind::Regression { .. } => &manifest.regression.evaluate_on,
-                StageKind::Transfer { .. } => &manifest.transfer.evaluate_on,
-                _ => continue,
-            };
-            for source in sources {
-                let key = (manifest.scope(), source.clone());
-                let Some(fingerprint) = plan.fingerprints.get(&key) else { continue };
-                let is_known = evaluated.contains(&(stage.id.clone(), fingerprint.clone()));
-                if !is_known && planned.insert((index, fingerprint.as_str())) {
-                    tasks.push(Task { manifest, stage, index, source, fingerprint });
-                }
+        stages.map(|index| (trial.experiment, index))
+    });
+    let all = of_trials.chain(plan.stages.iter().enumerate().map(|(index, stage)| (stage.experiment, index)));
+    for (experiment, index) in all.filter(|(_, index)| done.contains_key(&plan.stages[*index].id)) {
+        let (manifest, stage) = (&*plan.experiments[experiment], &plan.stages[index]);
+        let sources = match &stage.kind {
+            StageKind::Regression { .. } => &manifest.regression.evaluate_on,
+            StageKind::Transfer { .. } => &manifest.transfer.evaluate_on,
+            _ => continue,
+        };
+        for source in sources {
+            let key = (manifest.scope(), source.clone());
+            let Some(fingerprint) = plan.fingerprints.get(&key) else { continue };
+            let is_known = evaluated.contains(&(stage.id.clone(), fingerprint.clone()));
+            if !is_known && planned.insert((index, fingerprint.as_str())) {
+                tasks.push(Task { manifest, stage, index, source, fingerprint });
             }
         }
     }

@@ -30,7 +30,7 @@ pub(super) fn lease() -> Duration {
 
 /// Renews what is held and looks for workers that are gone, until all is over.
 pub(super) fn keep_claims(shared: &Shared<'_>) -> Result<()> {
-    let mut store = Store::open(shared.options.results.path())?;
+    let mut store = Store::open(shared.options.results.store_folder())?;
     let lease = lease();
     let mut is_told = false;
     while !shared.over.load(Ordering::SeqCst) {
@@ -61,7 +61,7 @@ fn beat(shared: &Shared<'_>, store: &mut Store, lease: Duration) -> Result<()> {
 
 /// Takes stages from workers that are gone, and tells of it.
 pub(super) fn release_lost(shared: &Shared<'_>, store: &mut Store) -> Result<()> {
-    let index = |id: &str| shared.places.get(id).copied();
+    let index = |id: &str| shared.indices.get(id).copied();
     let why = |id: &str, times: u32| memory::likely_reason(index(id).map(|index| &shared.memory[index]), times);
     let progress = |id: &str| {
         let file = shared.options.results.progress(id);

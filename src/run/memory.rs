@@ -54,8 +54,8 @@ impl Needs {
 }
 
 /// What each stage of `plan` needs, by index.
-pub(super) fn reckon(plan: &Plan, results: &Path, device: Device) -> PerStage<Needs> {
-    let cache = ResultsFolder::new(results).cache();
+pub(super) fn reckon(plan: &Plan, results: &ResultsFolder, device: Device) -> PerStage<Needs> {
+    let cache = results.cache();
     // Stages share architectures and sources.
     let (mut values, mut sources) = (HashMap::new(), HashMap::new());
     PerStage::of(plan, |stage| {

@@ -4,9 +4,8 @@
 //! share the work through the store. A worker gives signs of life while it trains; the stage of a worker
 //! that died is taken up by another, at once on the same machine, elsewhere when it was silent for a lease.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::panic::AssertUnwindSafe;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
@@ -30,7 +29,9 @@ mod elsewhere;
 mod keeper;
 mod memory;
 mod overlap;
+mod pace;
 mod planned;
+mod shard;
 mod sources;
 mod stage;
 mod weights;
@@ -40,7 +41,9 @@ pub use device::Device;
 use keeper::{Held, keep_claims, lease};
 use memory::Room;
 pub use memory::size;
+pub use pace::Pace;
 pub use planned::{Planned, plan_manifests};
+pub use shard::{run_stages, write_donors};
 use sources::Sources;
 pub use sources::{Fingerprinted, fingerprints};
 
@@ -68,6 +71,16 @@ pub struct Options {
     pub jobs: usize,
     /// How much time may pass until the progress of a stage is saved again.
     pub save_every: Duration,
+    /// Train only the stages of these ids, and write the shard of each: the store is this process's own, and has all that
+    /// they are grafted from. `None`: train every stage of the plan.
+    pub only: Option<BTreeSet<String>>,
+}
+
+impl Options {
+    /// Whether the stage of this id is to be trained here.
+    fn wants(&self, id: &str) -> bool {
+        self.only.as_ref().is_none_or(|only| only.contains(id))
+    }
 }
 
 /// What came of it.
@@ -111,9 +124,9 @@ impl Summary {
 struct Shared<'a> {
     plan: &'a Plan,
     options: &'a Options,
+    /// Ids of the stages that are wanted, in the order of the plan, and the index of every stage.
     order: Vec<String>,
-    /// Of each id its stage's index.
-    places: HashMap<&'a str, usize>,
+    indices: HashMap<&'a str, usize>,
     sources: Sources,
     progress: &'a Progress,
     /// Claims held now.
@@ -138,22 +151,22 @@ struct Shared<'a> {
 /// Where the store cannot be used, and [`Blame::Interrupted`] where the user asked to stop. A stage that
 /// fails does not end the others: it is in the store and in the summary.
 pub fn run(plan: &Plan, options: &Options, progress: &Progress) -> Result<Summary> {
-    let mut store = Store::open(options.results.path())?;
+    let mut store = Store::open(options.results.store_folder())?;
     store.note().iter().for_each(|note| progress.message(note));
     store.register(plan)?;
     store.checkpoint();
     sweep(&options.results);
-    let order: Vec<String> = plan.stages.iter().map(|stage| stage.id.clone()).collect();
+    let order: Vec<String> = plan.stages.iter().map(|stage| stage.id.clone()).filter(|id| options.wants(id)).collect();
     store.retry_failed(&order)?;
     let mut shared = Shared {
         plan,
         options,
         order,
-        places: plan.stages.iter().enumerate().map(|(index, stage)| (stage.id.as_str(), index)).collect(),
-        sources: Sources::new(options.results.path(), options.threads)?,
+        indices: plan.stages.iter().enumerate().map(|(index, stage)| (stage.id.as_str(), index)).collect(),
+        sources: Sources::new(&options.results, options.threads)?,
         progress,
         held: Mutex::default(),
-        memory: memory::reckon(plan, options.results.path(), options.device),
+        memory: memory::reckon(plan, &options.results, options.device),
         room: Room::default(),
         features: Features::default(),
         checksums: Mutex::default(),
@@ -169,14 +182,14 @@ pub fn run(plan: &Plan, options: &Options, progress: &Progress) -> Result<Summar
         forget_progress(&shared, &plan.stages[index].id);
     }
     lock(&shared.summary).found = found.len();
-    let todo = shared.order.len() - found.len();
+    let todo = shared.order.len() - found.iter().filter(|index| options.wants(&plan.stages[**index].id)).count();
     if todo > 0 {
         let outcome = all_workers(&mut shared, options.jobs.clamp(1, todo));
         store.truncate_log();
         progress.finish();
         outcome?;
     }
-    if !stop::asked() {
+    if !stop::asked() && options.only.is_none() {
         elsewhere::evaluate(&shared, &mut store)?;
         store.truncate_log();
     }
@@ -228,7 +241,7 @@ pub fn cost_of_settings(settings: &serde_json::Value) -> Option<f64> {
 }
 
 /// Bytes of memory that each stage of `plan` needs alone, and those that are available; reckoned, not measured.
-pub fn memory(plan: &Plan, results: &Path, device: Device) -> (Vec<u64>, Option<u64>) {
+pub fn memory(plan: &Plan, results: &ResultsFolder, device: Device) -> (Vec<u64>, Option<u64>) {
     (memory::reckon(plan, results, device).map(memory::Needs::alone), memory::available())
 }
 
@@ -252,7 +265,7 @@ fn pool(threads: usize) -> Result<rayon::ThreadPool> {
 fn work(shared: &Shared<'_>, number: usize, threads: usize) -> Result<()> {
     let worker = worker::name(number);
     let mut told = false;
-    let mut store = Store::open(shared.options.results.path())?;
+    let mut store = Store::open(shared.options.results.store_folder())?;
     store.want(&shared.order)?;
     let pool = pool(threads)?;
     while !stop::asked() {
@@ -268,7 +281,7 @@ fn work(shared: &Shared<'_>, number: usize, threads: usize) -> Result<()> {
             }
             Claim::Finished => break,
         };
-        let Some(&index) = shared.places.get(id.as_str()) else {
+        let Some(&index) = shared.indices.get(id.as_str()) else {
             return Err(Error::internal(format!("claimed stage {id} is not in the plan")));
         };
         if !shared.room.enter(shared, index) {
@@ -316,6 +329,9 @@ fn train_one(shared: &Shared<'_>, store: &mut Store, index: usize, held: &Held) 
     });
     match finished {
         Ok((true, note)) => {
+            if shared.options.only.is_some() {
+                shard::write(shared, store, index)?;
+            }
             forget_progress(shared, id);
             lock(&shared.summary).trained += 1;
             shared.progress.stage_finished(index, &note);

@@ -1,12 +1,13 @@
 //! From paths to a plan of what is sound among the manifests there.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::fingerprints;
 use crate::error::Error;
 use crate::manifest::{self, glob_matches};
 use crate::metrics::with_known_metrics;
 use crate::plan::{self, Plan};
+use crate::results::ResultsFolder;
 use crate::{Result, stop};
 
 /// What can be run of some manifests.
@@ -39,7 +40,7 @@ impl Planned {
 /// A user error where nothing is sound, or no manifest has a name that is asked for.
 pub fn plan_manifests(
     paths: &[PathBuf],
-    results: &Path,
+    results: &ResultsFolder,
     only: Option<&str>,
     tell: &mut dyn FnMut(&str),
 ) -> Result<Planned> {

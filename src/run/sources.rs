@@ -1,7 +1,7 @@
 //! Sources that stages share: each is read once a run.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
@@ -29,10 +29,10 @@ pub(super) struct Sources {
 }
 
 impl Sources {
-    pub(super) fn new(results: &Path, threads: usize) -> Result<Self> {
+    pub(super) fn new(results: &ResultsFolder, threads: usize) -> Result<Self> {
         Ok(Self {
-            results: results.into(),
-            cache: ResultsFolder::new(results).cache(),
+            results: results.path().into(),
+            cache: results.cache(),
             slots: Mutex::new(HashMap::new()),
             pool: super::pool(threads)?,
         })
@@ -103,14 +103,10 @@ pub struct Fingerprinted {
 
 /// Looks at the data of each manifest. One whose environment variables are not set is skipped; one
 /// whose data are missing or damaged is an error; the others can run all the same.
-pub fn fingerprints(manifests: Vec<Manifest>, results: &Path) -> Fingerprinted {
+pub fn fingerprints(manifests: Vec<Manifest>, results: &ResultsFolder) -> Fingerprinted {
     let mut all = Fingerprinted::default();
-    let mut looks = Looks {
-        cache: ResultsFolder::new(results).cache(),
-        prints: HashMap::new(),
-        indexes: HashMap::new(),
-        everybody: HashMap::new(),
-    };
+    let mut looks =
+        Looks { cache: results.cache(), prints: HashMap::new(), indexes: HashMap::new(), everybody: HashMap::new() };
     for manifest in manifests {
         let missing = manifest.missing_variables();
         if !missing.is_empty() {

@@ -155,7 +155,7 @@ impl Rounds<'_> {
 
     /// Trains what is planned and not done.
     fn train(&self) -> Result<Plan> {
-        let mut found = run::fingerprints(self.planned.clone(), self.options.results.path());
+        let mut found = run::fingerprints(self.planned.clone(), &self.options.results);
         stop::check()?;
         if let Some(error) = found.errors.pop() {
             return Err(error);

@@ -130,6 +130,13 @@ fn set(connection: &Connection, rows: &[Row<'_>]) -> rusqlite::Result<i64> {
     Ok(id)
 }
 
+/// The set of these members, which is written where it is new.
+pub(super) fn keep(connection: &Connection, members: &[Member]) -> rusqlite::Result<i64> {
+    let mut rows: Vec<Row<'_>> = members.iter().map(Row::from_member).collect();
+    rows.sort_unstable();
+    set(connection, &rows)
+}
+
 /// The id of a recording, which is written where it is new.
 fn recording<'a>(
     connection: &Connection,

@@ -74,3 +74,26 @@ fn failures(connection: &Connection, runs: &mut [Run]) -> rusqlite::Result<()> {
     }
     Ok(())
 }
+
+/// The first done run of an experiment, a variant and a fold, which speaks for all of them where they share what is asked.
+pub(super) struct Speaker {
+    pub experiment: String,
+    pub variant: Option<String>,
+    pub fold: Option<u8>,
+    pub stage_id: String,
+}
+
+/// One run of each experiment, variant and fold with a done run, by experiment and place in its plan.
+pub(super) fn speakers(connection: &Connection) -> rusqlite::Result<Vec<Speaker>> {
+    let mut select = connection.prepare(
+        "SELECT experiment, variant, fold, stage_id, min(position) AS position
+         FROM trial t JOIN stage s USING (stage_id) WHERE current = 1 AND s.status = 'done'
+         GROUP BY experiment, variant, fold ORDER BY experiment, 5",
+    )?;
+    let [experiment, variant, fold, stage_id] = rows::places(&select, ["experiment", "variant", "fold", "stage_id"])?;
+    let rows = select.query_map([], |row| {
+        let (experiment, variant) = (row.get(experiment)?, row.get(variant)?);
+        Ok(Speaker { experiment, variant, fold: row.get(fold)?, stage_id: row.get(stage_id)? })
+    })?;
+    rows.collect()
+}

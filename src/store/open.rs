@@ -99,27 +99,7 @@ impl Store {
                 path.display()
             )));
         }
-        let keeping = filesystem::mount_of(results).map_or(Keeping::Wal, |mount| mount.keeping());
-        // Where SQLite cannot make the files that readers share, nobody writes: it may be read as it stands.
-        let stands_still = match keeping {
-            Keeping::Wal => false,
-            Keeping::Rollback => in_wal_mode(&path),
-            Keeping::Refused(_) => true,
-        };
-        let opened = if stands_still {
-            as_it_stands(&path)?
-        } else {
-            match connect(&path.to_string_lossy()) {
-                Err(error)
-                    if matches!(error.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly)) =>
-                {
-                    as_it_stands(&path)?
-                }
-                other => other,
-            }
-        };
-        let (connection, version) = opened.map_err(|error| failure(&path, &error))?;
-        check_version(&path, version)?;
+        let (connection, version) = opened_read_only(results, &path)?;
         if version < MIGRATIONS.len() as i64 {
             // An older store is brought up to date by whoever may write it.
             drop(connection);
@@ -228,6 +208,49 @@ impl Store {
         let _ = self.connection.query_row(&format!("PRAGMA wal_checkpoint({how})"), [], |_| Ok(()));
         let _ = wait(BUSY_TIMEOUT_MS);
     }
+}
+
+/// The store in `results`, its file being `path`, for reading only, and the version of its schema.
+pub(super) fn opened_read_only(results: &Path, path: &Path) -> Result<(Connection, i64)> {
+    let keeping = filesystem::mount_of(results).map_or(Keeping::Wal, |mount| mount.keeping());
+    // Where SQLite cannot make the files that readers share, nobody writes: it may be read as it stands.
+    let stands_still = match keeping {
+        Keeping::Wal => false,
+        Keeping::Rollback => in_wal_mode(path),
+        Keeping::Refused(_) => true,
+    };
+    let opened = if stands_still {
+        as_it_stands(path)?
+    } else {
+        match connect(&path.to_string_lossy()) {
+            Err(error) if matches!(error.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly)) => {
+                as_it_stands(path)?
+            }
+            other => other,
+        }
+    };
+    checked(path, opened)
+}
+
+/// A file that nobody writes any more, whatever its name, and the version of its schema.
+pub(super) fn opened_as_it_stands(path: &Path) -> Result<(Connection, i64)> {
+    checked(path, as_it_stands(path)?)
+}
+
+fn checked(path: &Path, opened: rusqlite::Result<(Connection, i64)>) -> Result<(Connection, i64)> {
+    let (connection, version) = opened.map_err(|error| failure(path, &error))?;
+    check_version(path, version)?;
+    Ok((connection, version))
+}
+
+/// Whether a schema of this version is the present one.
+pub(super) fn is_present(version: i64) -> bool {
+    version == MIGRATIONS.len() as i64
+}
+
+/// Whether the file says that it is a store of ecgraft.
+pub(super) fn is_ours(connection: &Connection) -> rusqlite::Result<bool> {
+    Ok(connection.pragma_query_value(None, "application_id", |row| row.get::<_, i32>(0))? == APPLICATION_ID)
 }
 
 /// A connection that only reads, and the version of the schema.

@@ -95,7 +95,7 @@ fn trials(connection: &Connection, plan: &Plan) -> rusqlite::Result<()> {
              mix = excluded.mix, graft = excluded.graft, freeze = excluded.freeze, position = excluded.position,
              allow_overlap = excluded.allow_overlap, current = 1",
     )?;
-    for (position, trial) in plan.trials.iter().enumerate() {
+    for trial in &plan.trials {
         let manifest = &plan.experiments[trial.experiment];
         upsert.execute(params![
             trial.run_id,
@@ -108,7 +108,7 @@ fn trials(connection: &Connection, plan: &Plan) -> rusqlite::Result<()> {
             trial.label_fraction,
             trial.seed as i64,
             plan.stages[trial.stage].id,
-            position as i64,
+            trial.position as i64,
             manifest.allow_overlap,
             trial.variant,
             trial.fold

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use rusqlite::Connection;
 
+use super::of_plans::{self, Speaker};
 use super::rows::{self, TableRow};
 use super::{
     ClassScore, MeasuredSource, MeasuredTarget, MixPartDetail, Run, StageRow, Store, StoredManifest, composition,
@@ -105,37 +106,32 @@ impl Store {
     /// Where the store cannot be read.
     pub fn test_sets(&self) -> Result<BTreeMap<String, TestSet>> {
         self.read(|connection| {
-            // One run of each experiment, variant and fold speaks for all: they share the transfer's settings.
+            let speakers = of_plans::speakers(connection)?;
             let mut select = connection.prepare(
-                "WITH one AS (SELECT experiment, variant, fold, stage_id, min(position) AS position
-                              FROM trial t JOIN stage s USING (stage_id)
-                              WHERE current = 1 AND s.status = 'done' GROUP BY experiment, variant, fold),
-                      class AS (SELECT stage_id, key, iif(type = 'object', json_extract(value, '$.name'), value) AS name
-                                FROM one JOIN stage s USING (stage_id), json_each(s.settings, '$.transfer.classes'))
-                 SELECT DISTINCT one.experiment AS experiment, one.variant AS variant, one.fold AS fold, one.position,
-                        r.value AS records, c.name AS class, c.key, p.value AS positives, a.value IS NOT NULL AS has_auc
-                 FROM one JOIN class c ON c.stage_id = one.stage_id
-                 JOIN score r ON r.stage_id = one.stage_id AND r.split = 'test' AND r.metric = 'records' AND r.class = ''
-                 JOIN score p ON p.stage_id = one.stage_id AND p.split = 'test' AND p.metric = 'positives' AND p.class = c.name
-                 LEFT JOIN score a ON a.stage_id = one.stage_id AND a.split = 'test' AND a.metric = 'auc' AND a.class = c.name
-                 ORDER BY one.experiment, one.position, c.key",
+                "WITH class AS (SELECT stage_id, key, iif(type = 'object', json_extract(value, '$.name'), value) AS name
+                                FROM stage s, json_each(s.settings, '$.transfer.classes') WHERE stage_id = ?1)
+                 SELECT DISTINCT r.value AS records, c.name AS class, c.key, p.value AS positives,
+                        a.value IS NOT NULL AS has_auc
+                 FROM class c
+                 JOIN score r ON r.stage_id = c.stage_id AND r.split = 'test' AND r.metric = 'records' AND r.class = ''
+                 JOIN score p ON p.stage_id = c.stage_id AND p.split = 'test' AND p.metric = 'positives' AND p.class = c.name
+                 LEFT JOIN score a ON a.stage_id = c.stage_id AND a.split = 'test' AND a.metric = 'auc' AND a.class = c.name
+                 ORDER BY c.key",
             )?;
             let mut folds: Vec<(String, Option<String>, Option<u8>, TestSet)> = Vec::new();
-            let mut rows = select.query([])?;
-            while let Some(row) = rows.next()? {
-                let (experiment, variant, fold) = (row.get("experiment")?, row.get("variant")?, row.get("fold")?);
-                let records = row.get::<_, f64>("records")? as usize;
-                let positives = row.get::<_, f64>("positives")? as usize;
-                let class = TestClass { name: row.get("class")?, positives, has_auc: row.get("has_auc")? };
-                match folds.last_mut().filter(|last| last.0 == experiment && last.1 == variant && last.2 == fold) {
-                    Some((.., set)) => set.classes.push(class),
-                    None => {
-                        let set = TestSet { records, classes: vec![class], ..TestSet::default() };
-                        folds.push((experiment, variant, fold, set));
-                    }
+            for Speaker { experiment, variant, fold, stage_id } in &speakers {
+                let mut set = TestSet::default();
+                let mut rows = select.query([stage_id])?;
+                while let Some(row) = rows.next()? {
+                    set.records = row.get::<_, f64>("records")? as usize;
+                    let positives = row.get::<_, f64>("positives")? as usize;
+                    set.classes.push(TestClass { name: row.get("class")?, positives, has_auc: row.get("has_auc")? });
+                }
+                if !set.classes.is_empty() {
+                    folds.push((experiment.clone(), variant.clone(), *fold, set));
                 }
             }
-            folds.extend(measured::test_sets(connection)?);
+            folds.extend(measured::test_sets(connection, &speakers)?);
             let mut sets = by_experiment(folds);
             let mut left_out = left_out(connection)?;
             for (experiment, set) in &mut sets {

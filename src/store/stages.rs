@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::rows::{self, TableRow};
 use super::{MeasuredTarget, StageRow, StageStatus, Store};
@@ -43,6 +43,14 @@ pub(super) const STAGES_OF_EXPERIMENT: &str = "
     SELECT stage_id FROM trial WHERE experiment = ?1 AND current = 1
     UNION SELECT i.input_id FROM trial t JOIN stage_input i USING (stage_id) WHERE t.experiment = ?1 AND t.current = 1";
 
+/// As [`Store::checksum`].
+pub(super) fn checksum(connection: &Connection, id: &str) -> rusqlite::Result<Option<Option<String>>> {
+    connection
+        .prepare_cached("SELECT weights_sha256 FROM stage WHERE stage_id = ?1 AND status = 'done'")?
+        .query_row([id], |row| row.get("weights_sha256"))
+        .optional()
+}
+
 impl Store {
     /// Where every known stage stands, by id.
     ///
@@ -74,12 +82,7 @@ impl Store {
     /// # Errors
     /// Where the store cannot be read.
     pub fn checksum(&self, id: &str) -> Result<Option<Option<String>>> {
-        self.read(|connection| {
-            connection
-                .prepare_cached("SELECT weights_sha256 FROM stage WHERE stage_id = ?1 AND status = 'done'")?
-                .query_row([id], |row| row.get("weights_sha256"))
-                .optional()
-        })
+        self.read(|connection| checksum(connection, id))
     }
 
     /// The stages of all runs that manifests ask for, each once.

@@ -92,14 +92,21 @@ pub(super) fn write(connection: &Connection, id: &str, outcome: &Outcome) -> rus
     let predictions = &outcome.validation_predictions;
     let Some(set) = Set::new(predictions) else { return Ok(()) };
     let set_id = set.write(connection, predictions)?;
-    connection.execute("INSERT INTO validation (stage_id, set_id) VALUES (?1, ?2)", params![id, set_id])?;
-    let validation_id = connection.last_insert_rowid();
+    let validation_id = assign(connection, id, set_id)?;
     let mut insert = connection
         .prepare_cached("INSERT INTO validation_probability (validation_id, place, probability) VALUES (?1, ?2, ?3)")?;
     for (place, prediction) in (0i64..).zip(predictions) {
         insert.execute(params![validation_id, place, f64::from(prediction.probability)])?;
     }
     Ok(())
+}
+
+/// Writes that a stage was validated on the set of this id; gives the id of what it says of it.
+pub(super) fn assign(connection: &Connection, stage: &str, set: i64) -> rusqlite::Result<i64> {
+    connection
+        .prepare_cached("INSERT INTO validation (stage_id, set_id) VALUES (?1, ?2)")?
+        .execute(params![stage, set])?;
+    Ok(connection.last_insert_rowid())
 }
 
 /// Removes sets that no stage uses any more.

@@ -8,14 +8,13 @@ use chrono::Utc;
 
 use super::runs::judged_by;
 use crate::compare::ArmName;
+use crate::run::{self, Pace};
 use crate::store::{PlannedStage, Run, StageRow, StageStatus, Store};
-use crate::{Error, Result, process, run};
+use crate::{Error, Result, process};
 
 mod follow;
-mod pace;
-mod text;
 
-use pace::Pace;
+mod text;
 
 /// Looks at a store again and again, and never writes to it.
 #[derive(Debug)]

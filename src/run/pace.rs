@@ -7,7 +7,7 @@ use crate::store::{PlannedStage, StageRow, StageStatus};
 
 /// Seconds and costs of finished stages.
 #[derive(Debug, Default)]
-pub(super) struct Pace {
+pub struct Pace {
     /// By kind and cost: those that differ in seed, target or what they are grafted from alone.
     alike: HashMap<(TaskKind, u64), Sum>,
     by_kind: HashMap<TaskKind, Sum>,
@@ -29,7 +29,7 @@ impl Sum {
 
 impl Pace {
     /// What the finished among `stages` tell; `costs` is by stage id.
-    pub(super) fn from_finished(stages: &[PlannedStage], costs: &HashMap<String, Option<f64>>) -> Pace {
+    pub fn from_finished(stages: &[PlannedStage], costs: &HashMap<String, Option<f64>>) -> Pace {
         let mut pace = Pace::default();
         for stage in stages.iter().map(|stage| &stage.row).filter(|stage| stage.status == StageStatus::Done) {
             let (Some(seconds), Some(cost)) = (stage.wall_s, cost(stage, costs)) else { continue };
@@ -42,7 +42,7 @@ impl Pace {
 
     /// Seconds that `stage` will likely take in all: the mean of those alike, else by its cost at the pace of its kind,
     /// else of all. `None` where none is finished.
-    pub(super) fn expected(&self, stage: &StageRow, costs: &HashMap<String, Option<f64>>) -> Option<f64> {
+    pub fn expected(&self, stage: &StageRow, costs: &HashMap<String, Option<f64>>) -> Option<f64> {
         if self.all.stages == 0 {
             return None;
         }

@@ -3,6 +3,10 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
+mod stages;
+
+pub use stages::{commands, json_lines};
+
 use super::layout;
 use crate::Result;
 use crate::manifest::Manifest;
@@ -28,7 +32,7 @@ pub fn describe(plan: &Plan, results: &Path, columns: Option<usize>) -> Result<S
     };
     let done = |index: usize| statuses.get(&plan.stages[index].id) == Some(&StageStatus::Done);
     let todo: Vec<usize> = (0..plan.stages.len()).filter(|&index| !done(index)).collect();
-    let (memory, available) = run::memory(plan, results, Device::Cpu);
+    let (memory, available) = run::memory(plan, &ResultsFolder::new(results), Device::Cpu);
     let mut text = trials(plan, &done, columns);
     text.push_str(&plan.describe_overlaps());
     let excluded: BTreeSet<String> = plan.experiments.iter().flat_map(|manifest| excluded(manifest)).collect();
