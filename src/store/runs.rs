@@ -9,7 +9,7 @@ use super::of_plans::{self, Speaker};
 use super::rows::{self, TableRow};
 use super::{
     ClassScore, MeasuredSource, MeasuredTarget, MixPartDetail, Run, StageRow, Store, StoredManifest, composition,
-    measured, of_plans, scores,
+    measured, scores,
 };
 use crate::Result;
 use crate::data::tells_of_left_out;
