@@ -38,6 +38,7 @@ const ROOMS: &[&str] = &[
     "search",
     "compare",
     "verify",
+    "housekeeping",
     "audit",
     "bench",
     "report",

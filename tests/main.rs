@@ -21,6 +21,7 @@ mod export;
 mod floors;
 mod guide;
 mod house;
+mod housekeeping;
 mod inspect;
 mod keeping;
 mod labels;

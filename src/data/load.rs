@@ -131,6 +131,12 @@ pub(super) fn cached(source: &dyn Source, fingerprint: &str, signal: &Signal, ca
     Ok(cache.join(format!("{}.bin", key_of(source, fingerprint, signal)?)))
 }
 
+/// The fingerprint of the source whose prepared records a file of the cache has; `None` where it has none that this version
+/// reads.
+pub fn fingerprint_of_cached(path: &Path) -> Option<String> {
+    cache::fingerprint_of(path)
+}
+
 /// A dataset from the cache, unless more of its records are left out than the source now allows.
 fn allowed(dataset: Dataset, source: &dyn Source) -> Result<Dataset> {
     let faulty: Vec<_> = dataset

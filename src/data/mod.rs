@@ -37,7 +37,7 @@ pub use elsewhere::{Taught, unseen};
 pub use fingerprint::{Print, fingerprint, print};
 pub use index::{index, look_up};
 pub use left_out::{LeftOut, tells_of_left_out};
-pub use load::{load, load_planned};
+pub use load::{fingerprint_of_cached, load, load_planned};
 pub use people::{Index, People};
 pub use recording::recordings;
 pub use simulated::write_simulated;
