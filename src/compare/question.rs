@@ -16,7 +16,7 @@ use super::{
 use crate::ecg::Measurement;
 use crate::manifest::{Labels, Subset, choices};
 use crate::metrics::{NamedMetric, ThresholdRule};
-use crate::store::{Found, Run, StageStatus, Store, TestPredictions};
+use crate::store::{Found, Run, StageStatus, Store, TestPredictions, TestSet};
 use crate::{Error, Result};
 
 /// Resamples of the patients, if nothing else is asked for.
@@ -61,7 +61,7 @@ impl Question {
     /// A user error where there is no experiment, metric, key or baseline that is asked for, or the test does not fit the
     /// metric.
     pub fn selection(&self, store: &Store) -> Result<(Vec<Run>, Selection)> {
-        let runs = store.runs()?;
+        let (runs, test_sets) = runs_and_test_sets(store)?;
         let experiments = select(&runs, &self.experiments)?;
         let only: Vec<Only> = self.only.iter().map(|text| text.parse()).collect::<Result<_>>()?;
         let baseline = Baseline::parse(&self.baseline)?;
@@ -90,7 +90,6 @@ impl Question {
         let medians = of_numbers.map(|metric| Ok((metric.clone(), store.metric_of_medians(metric)?)));
         let medians = medians.collect::<Result<_>>()?;
         let (by, shape) = (self.keys(&runs, &experiments), self.shape.clone());
-        let test_sets = store.test_sets()?;
         let of = |name: &String| Ok((name.clone(), elsewhere(store, &runs, name, &only)?));
         let elsewhere = experiments.iter().map(of).collect::<Result<_>>()?;
         let asked = experiments.iter().filter(|_| self.shape.regressions);
@@ -307,6 +306,17 @@ fn with_those_of_plans(metrics: &[NamedMetric], planned: &BTreeMap<String, Plann
         }
     }
     all
+}
+
+/// All runs, and what experiments were tested on, each read by a thread of its own.
+fn runs_and_test_sets(store: &Store) -> Result<(Vec<Run>, BTreeMap<String, TestSet>)> {
+    let beside = store.beside()?;
+    std::thread::scope(|scope| {
+        let sets = scope.spawn(move || beside.test_sets());
+        let runs = store.runs()?;
+        let sets = sets.join().map_err(|_| Error::internal("the reading of test sets stopped by a fault of ours"))?;
+        Ok((runs, sets?))
+    })
 }
 
 /// The stages of runs, each once.

@@ -112,6 +112,14 @@ impl Store {
         Ok(Store { connection, path, note: None, seen: Default::default() })
     }
 
+    /// The same store by a connection that only reads, for another thread.
+    ///
+    /// # Errors
+    /// As [`Store::open_read_only`].
+    pub fn beside(&self) -> Result<Store> {
+        Store::open_read_only(self.path.parent().unwrap_or(Path::new("")))
+    }
+
     /// Settings of the connection, and the schema.
     fn prepare(&mut self, wal: bool) -> std::result::Result<(), Problem> {
         self.connection.busy_timeout(Duration::from_millis(BUSY_TIMEOUT_MS))?;
