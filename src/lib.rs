@@ -39,6 +39,7 @@ pub mod results;
 pub mod run;
 pub mod search;
 pub mod seed;
+pub mod slurm;
 pub mod source;
 pub mod statistics;
 pub mod stop;

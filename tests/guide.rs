@@ -86,3 +86,51 @@ fn every_command_of_the_page_on_questions_works() {
     let text = String::from_utf8_lossy(&said.stdout).into_owned();
     assert!(said.status.success() && text.contains("learning_rate"), "{text}{}", String::from_utf8_lossy(&said.stderr));
 }
+
+const CLUSTER: &str = include_str!("../docs/cluster.md");
+
+#[cfg(unix)]
+#[test]
+fn every_command_of_the_page_on_clusters_works() {
+    let bench = crate::workbench::Workbench::new("clusters");
+    let study = crate::workbench::tiny("first", &crate::workbench::sample(), "");
+    bench.write("first.toml", &study);
+    let program = Path::new(env!("CARGO_BIN_EXE_ecgraft")).parent().unwrap();
+    let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap_or_default());
+    let sh = |command: &str| {
+        let found =
+            Command::new("sh").args(["-c", command]).current_dir(&bench.path).env("PATH", &path).output().unwrap();
+        crate::workbench::Said::of(&found).ok()
+    };
+    let has_parallel = Command::new("parallel").arg("--version").output().is_ok_and(|said| said.status.success());
+    if !has_parallel {
+        crate::workbench::skipped(
+            "every_command_of_the_page_on_clusters_works",
+            "there is no GNU parallel; xargs does it",
+        );
+    }
+    for block in CLUSTER.split("\n```sh\n").skip(1).map(|block| block.split("\n```").next().unwrap_or_default()) {
+        for line in block.lines() {
+            let line = match has_parallel {
+                true => line.to_owned(),
+                false => line.replace("parallel --will-cite -j 2", "xargs -P 2 -I{} sh -c '{}'"),
+            };
+            sh(&line);
+        }
+    }
+    assert_eq!(bench.number("SELECT count(*) FROM stages WHERE status = 'done'"), 8.0);
+    bench.run(&["verify"]).ok();
+    // A profile of the page is one.
+    let profile = CLUSTER.split("\n```toml\n").nth(1).unwrap().split("\n```").next().unwrap();
+    bench.write("cluster.toml", profile);
+    let dry = ["slurm", "submit", "first.toml", "--results", "new", "--profile", "cluster.toml", "--dry-run"];
+    assert!(bench.run(&dry).ok().contains("#SBATCH --gpus=a100:1"));
+    let python = crate::export::python("every_command_of_the_page_on_clusters_works", &["dask.distributed"]);
+    let Some(python) = python else { return };
+    std::fs::remove_dir_all(bench.results()).unwrap();
+    let script = CLUSTER.split("\n```python\n").nth(1).unwrap().split("\n```").next().unwrap();
+    bench.write("loop.py", script);
+    let said = Command::new(python).arg("loop.py").current_dir(&bench.path).env("PATH", &path).output().unwrap();
+    let out = crate::workbench::Said::of(&said).ok();
+    assert!(out.contains("8 stages trained") && out.contains("8 of 8 stages new"), "{out}");
+}

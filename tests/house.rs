@@ -36,6 +36,7 @@ const ROOMS: &[&str] = &[
     "merge",
     "run",
     "search",
+    "slurm",
     "compare",
     "verify",
     "housekeeping",

@@ -55,7 +55,7 @@ fn what_is_left_over_is_told_and_goes_when_it_is_asked_for() {
     let done = before.keys().next().unwrap();
     let gone = [
         aged(results.join("checkpoints/0123456789abcdef0123.safetensors"), 2),
-        aged(results.join("progress/0123456789abcdef0123"), 25),
+        aged(results.join("progress/0123456789abcdef0123"), 200),
         aged(results.join("progress").join(done), 0),
         aged(results.join("cache/0123.bin"), 0),
         aged(results.join("cache/.0123.bin@elsewhere.1-1.1@7.tmp"), 25),
@@ -63,7 +63,7 @@ fn what_is_left_over_is_told_and_goes_when_it_is_asked_for() {
     let stays = [
         // A worker elsewhere may be about to write its shard, and another may be at work.
         aged(results.join("checkpoints/aaaa456789abcdef0123.safetensors"), 0),
-        aged(results.join("progress/aaaa456789abcdef0123"), 2),
+        aged(results.join("progress/aaaa456789abcdef0123"), 100),
         aged(results.join("checkpoints/bbbb456789abcdef0123.safetensors"), 200),
         aged(results.join("shards/bbbb456789abcdef0123.sqlite"), 200),
         aged(results.join("checkpoints/notes.txt"), 200),

@@ -42,6 +42,7 @@ mod search;
 mod shards;
 mod signal;
 mod simulator;
+mod slurm;
 mod split;
 mod statistics;
 mod status;

@@ -31,6 +31,7 @@ mod schema;
 mod search;
 mod show;
 mod simulate;
+mod slurm;
 mod status;
 mod verify;
 
@@ -68,6 +69,7 @@ pub enum Command {
     Gc(gc::Options),
     Rm(rm::Options),
     Archive(archive::Options),
+    Slurm(slurm::Options),
     Audit(audit::Options),
     Verify(verify::Options),
     Query(query::Options),
@@ -186,6 +188,7 @@ impl Cli {
             Command::Gc(options) => gc::run(options),
             Command::Rm(options) => rm::run(options),
             Command::Archive(options) => archive::run(options),
+            Command::Slurm(options) => slurm::run(options),
             Command::Audit(options) => audit::run(options),
             Command::Verify(options) => verify::run(options),
             Command::Query(options) => query::run(options),

@@ -11,9 +11,10 @@ use crate::{Result, data, durable, process};
 
 /// Files of stages that the store does not know as done are a worker's elsewhere, if they are younger.
 const YOUNG: Duration = Duration::from_secs(3600);
-/// Unfinished files of unknown processes, and progress of stages that nobody is known to train, are left over when nobody has
-/// written to them for so long.
+/// Unfinished files of unknown processes are left over when nobody has written to them for so long.
 const STALE: Duration = Duration::from_secs(86_400);
+/// The same of progress of stages that the store does not know: a worker elsewhere may wait for its turn to go on.
+const WAITED: Duration = Duration::from_secs(7 * 86_400);
 
 /// What is to be looked for beside what is always left over.
 #[derive(Clone, Copy, Debug, Default)]
@@ -121,7 +122,7 @@ fn look(results: &ResultsFolder, store: &Store, asked: Asked) -> Result<Garbage>
     }
     for (id, path) in files(&results.progress("x"), "") {
         let status = stages.get(&id).map(|kept| kept.status);
-        if status == Some(StageStatus::Done) || status != Some(StageStatus::Running) && !is_young(&path, now, STALE) {
+        if status == Some(StageStatus::Done) || status.is_none() && !is_young(&path, now, WAITED) {
             add(PROGRESS, path);
         }
     }

@@ -24,6 +24,7 @@ pub mod runs;
 pub mod search;
 mod sheet;
 pub mod show;
+pub mod slurm;
 pub mod status;
 mod subgroups;
 

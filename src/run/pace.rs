@@ -46,11 +46,21 @@ impl Pace {
         if self.all.stages == 0 {
             return None;
         }
-        let Some(cost) = cost(stage, costs) else { return Some(self.all.seconds / self.all.stages as f64) };
-        if let Some(sum) = self.alike.get(&(stage.kind, cost.to_bits())) {
+        match cost(stage, costs) {
+            Some(cost) => self.expected_at(stage.kind, cost),
+            None => Some(self.all.seconds / self.all.stages as f64),
+        }
+    }
+
+    /// The same of a stage of this kind and cost.
+    pub fn expected_at(&self, kind: TaskKind, cost: f64) -> Option<f64> {
+        if self.all.stages == 0 {
+            return None;
+        }
+        if let Some(sum) = self.alike.get(&(kind, cost.to_bits())) {
             return Some(sum.seconds / sum.stages as f64);
         }
-        let sum = self.by_kind.get(&stage.kind).unwrap_or(&self.all);
+        let sum = self.by_kind.get(&kind).unwrap_or(&self.all);
         Some(sum.seconds / sum.cost * cost)
     }
 }

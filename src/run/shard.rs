@@ -108,7 +108,8 @@ pub(super) fn write(shared: &Shared<'_>, store: &mut Store, index: usize) -> Res
 pub fn write_donors(plan: &Plan, todo: &[usize], results: &ResultsFolder) -> Result<usize> {
     let store = Store::open_read_only(results.path())?;
     let done = store.checksums()?;
-    let donors: BTreeSet<usize> = todo.iter().flat_map(|&index| plan.stages[index].inputs().iter().copied()).collect();
+    let todo = todo.iter().filter(|&&index| !done.contains_key(&plan.stages[index].id));
+    let donors: BTreeSet<usize> = todo.flat_map(|&index| plan.stages[index].inputs().iter().copied()).collect();
     let mut written = 0;
     for index in donors {
         let id = &plan.stages[index].id;

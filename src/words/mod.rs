@@ -3,5 +3,6 @@
 pub mod csv;
 pub(crate) mod named;
 pub mod number;
+pub mod shell;
 pub mod text;
 pub mod time;

@@ -10,6 +10,7 @@ use crate::plan::Plan;
 use crate::results::ResultsFolder;
 use crate::run::{self, Device};
 use crate::store::{StageStatus, Store};
+use crate::words::shell::quoted;
 
 /// Where the stages of a plan stand.
 struct Standing<'a> {
@@ -101,14 +102,4 @@ pub fn commands(plan: &Plan, results: &ResultsFolder, manifests: &[PathBuf]) -> 
     let results = quoted(&results.path().to_string_lossy());
     let line = |&index: &usize| format!("ecgraft run-stage {}{manifests} --results {results}\n", plan.stages[index].id);
     Ok((ready.iter().map(line).collect(), written))
-}
-
-/// A word as a POSIX shell takes it.
-pub(crate) fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:@%,".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
 }
