@@ -17,7 +17,7 @@ impl Stage {
         let mut settings = json!({
             "numeric_version": NUMERIC_VERSION,
             "seed": self.seed,
-            "architecture": named(&self.architecture, manifest.architectures.get(self.architecture)),
+            "architecture": named(self.architecture, manifest.architectures.get(self.architecture)),
             "signal": manifest.signal,
             "compute": manifest.compute,
         });

@@ -226,7 +226,8 @@ impl TestSet {
 /// What all stages of each experiment's runs say of records that are left out of their sources, each once.
 fn left_out(connection: &Connection) -> rusqlite::Result<HashMap<String, BTreeSet<String>>> {
     // Notes are the same of many stages: each text is read once.
-    let (mut texts, mut of_stage): (HashMap<String, Rc<[String]>>, HashMap<String, Rc<[String]>>) = Default::default();
+    type Notes = HashMap<String, Rc<[String]>>;
+    let (mut texts, mut of_stage) = (Notes::new(), Notes::new());
     let mut select = connection.prepare(
         "SELECT stage_id, notes FROM stage NOT INDEXED WHERE status = 'done' AND notes IS NOT NULL AND notes <> '[]'",
     )?;
