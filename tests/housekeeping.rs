@@ -195,6 +195,8 @@ fn an_archive_opens_elsewhere_and_verifies() {
     assert!(fs::read_to_string(opened.join("README.txt")).unwrap().contains("ecgraft verify --results a"));
     let about: serde_json::Value = serde_json::from_slice(&fs::read(opened.join("archive.json")).unwrap()).unwrap();
     assert_eq!(about["weights_sha256"].as_object().unwrap().len(), 8);
+    let fingerprints = about["data_fingerprints"].as_array().unwrap();
+    assert_eq!(fingerprints.len(), 2, "those of the simulator and of the sample: {about}");
     let verified = bench.run(&["verify", "--results", "a"]).ok();
     assert!(verified.contains('8'), "{verified}");
     let compared = |results: &str| bench.run(&["compare", "a", "--results", results]).ok();
@@ -203,9 +205,12 @@ fn an_archive_opens_elsewhere_and_verifies() {
     assert_eq!(names, "experiment\na\n");
     // What is archived is as good as what was trained here.
     bench.run(&["merge", "a", "--results", "again"]).ok();
-    let ran = bench.run(&["run", "a.toml", "--device", "cpu", "--results", "again"]);
+    let manifest = bench.path.join("a.toml");
+    let ran = bench.run(&["run", &manifest.to_string_lossy(), "--device", "cpu", "--results", "again"]);
     assert!(ran.code == Some(0) && !ran.err.contains("done    "), "nothing is left to train: {}", ran.err);
     assert_eq!(compared("again"), compared("results"));
+    bench.run(&["archive", "a", "-o", "three.tar", "--results", "again"]).ok();
+    assert!(read("one.tar") == read("three.tar"), "whatever else is in the folder that it came from");
     write(&bench, "UPDATE stage SET status = 'pending' WHERE kind = 'transfer'");
     bench.run(&["archive", "a"]).users_fault(&["6 of 6 runs are not done"]);
 }

@@ -10,9 +10,12 @@ use super::{bytes, counted, size, tar};
 use crate::durable::{self, Scratch};
 use crate::plan::NUMERIC_VERSION;
 use crate::results::ResultsFolder;
-use crate::store::{Folded, Offered, Other, StageStatus, Store, StoredManifest};
+use crate::store::{Folded, Offered, Other, StageRow, StageStatus, Store, StoredManifest};
 use crate::train::checkpoint::Checkpoint;
 use crate::{Error, Result, compare, process, run};
+
+/// What the store is called before it is in the archive.
+const PACKED: &str = "packed.sqlite";
 
 /// What is in an archive.
 #[derive(Clone, Debug, Default)]
@@ -39,8 +42,8 @@ pub fn archive(results: &ResultsFolder, name: &str, to: &Path) -> Result<Archive
     if found != [name] {
         return Err(Error::user(format!("{name}: an archive is of one experiment, by its whole name")));
     }
-    let stages: BTreeSet<String> =
-        store.stored_stages(Some(&found))?.into_iter().map(|stage| stage.row.stage_id).collect();
+    let rows: Vec<StageRow> = store.stored_stages(Some(&found))?.into_iter().map(|stage| stage.row).collect();
+    let stages: BTreeSet<String> = rows.iter().map(|row| row.stage_id.clone()).collect();
     let runs: Vec<_> = store.runs()?.into_iter().filter(|run| run.experiment == name).collect();
     let not_done = runs.iter().filter(|run| run.status != StageStatus::Done).count();
     if not_done > 0 {
@@ -57,11 +60,16 @@ pub fn archive(results: &ResultsFolder, name: &str, to: &Path) -> Result<Archive
     let wrong = |error: io::Error| Error::user(format!("{} cannot be written: {error}", to.display()));
     let scratch = Scratch::new().map_err(wrong)?;
     let offered = copy(results, name, &stages, scratch.path())?;
-    let packed = std::fs::read(ResultsFolder::new(scratch.path()).store()).map_err(wrong)?;
+    let packed = std::fs::read(scratch.path().join(PACKED)).map_err(wrong)?;
     for stage in &offered {
         Checkpoint::read(&results.checkpoint(&stage.id))?.is_of(&stage.id, stage.weights_sha256.as_deref())?;
     }
-    durable::write_with(to, |file| write(file, (results, name), &manifests, &packed, &offered)).map_err(wrong)?;
+    let about = about((name, &rows), &manifests, &packed, &offered);
+    let written = durable::write_with(to, |file| {
+        tar::file(file, &format!("{name}/archive.json"), about.as_bytes())?;
+        write(file, (results, name), &manifests, &packed, &offered)
+    });
+    written.map_err(wrong)?;
     Ok(Archived { name: name.to_owned(), runs: runs.len(), stages: offered.len(), bytes: bytes(to) })
 }
 
@@ -91,7 +99,7 @@ fn copy(results: &ResultsFolder, name: &str, stages: &BTreeSet<String>, folder: 
     for other in store.all_experiments()?.iter().filter(|other| *other != name) {
         store.remove(other, process::is_gone)?;
     }
-    store.pack()?;
+    store.packed(&folder.join(PACKED))?;
     Ok(offered)
 }
 
@@ -108,7 +116,6 @@ fn write(
         let number = if number == 0 { String::new() } else { format!("-{}", number + 1) };
         tar::file(file, &place(&format!("{name}{number}.toml")), manifest.text.as_bytes())?;
     }
-    tar::file(file, &place("archive.json"), about(name, manifests, store, offered).as_bytes())?;
     tar::file(file, &place(ResultsFolder::STORE), store)?;
     for stage in offered {
         let content = std::fs::read(results.checkpoint(&stage.id))?;
@@ -118,7 +125,9 @@ fn write(
 }
 
 /// Versions and checksums, for who has no ecgraft.
-fn about(name: &str, manifests: &[StoredManifest], store: &[u8], offered: &[Offered]) -> String {
+fn about((name, rows): (&str, &[StageRow]), manifests: &[StoredManifest], store: &[u8], offered: &[Offered]) -> String {
+    let versions: BTreeSet<&String> = rows.iter().filter_map(|row| row.version.as_ref()).collect();
+    let data: BTreeSet<&str> = rows.iter().flat_map(|row| row.data_fingerprint.split('+')).collect();
     let sha256 = |bytes: &[u8]| crate::seed::sha256_hex(bytes);
     let weights: serde_json::Map<String, serde_json::Value> =
         offered.iter().map(|stage| (stage.id.clone(), json!(stage.weights_sha256))).collect();
@@ -129,7 +138,9 @@ fn about(name: &str, manifests: &[StoredManifest], store: &[u8], offered: &[Offe
     let about = json!({
         "experiment": name,
         "written_by": run::VERSION,
+        "trained_by": versions,
         "numeric_version": NUMERIC_VERSION,
+        "data_fingerprints": data,
         "manifests": manifests,
         "store_sha256": sha256(store),
         "weights_sha256": weights,

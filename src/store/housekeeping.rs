@@ -1,6 +1,7 @@
 //! What nobody asks for any more, and its removal.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::path::Path;
 
 use rusqlite::{Connection, params};
 
@@ -152,17 +153,13 @@ impl Store {
         })
     }
 
-    /// Makes the store one file, without a log and without room for more.
+    /// Writes the store to one file of its own, without a log and without room for more: equal content makes equal bytes.
     ///
     /// # Errors
-    /// Where it cannot be written.
-    pub fn pack(self) -> Result<()> {
-        let packed = self
-            .connection
-            .pragma_update(None, "journal_mode", "DELETE")
-            .and_then(|()| self.connection.execute_batch("VACUUM"));
-        packed.map_err(|error| failure(&self.path, &error))?;
-        self.connection.close().map_err(|(_, error)| failure(&self.path, &error))
+    /// Where it cannot be read, or the file cannot be written or is there.
+    pub fn packed(&self, to: &Path) -> Result<()> {
+        let packed = self.connection.execute("VACUUM INTO ?1", [to.to_string_lossy()]);
+        packed.map(|_| ()).map_err(|error| failure(&self.path, &error))
     }
 
     /// Gives the room of what was removed back to the disk.
