@@ -54,23 +54,28 @@ pub fn gc(results: &ResultsFolder, asked: Asked, remove: bool) -> Result<Garbage
         return Ok(found);
     }
     let mut store = Store::open(results.path())?;
-    if asked.abandoned && found.kept.is_empty() {
-        found.stages = store.remove_abandoned(process::is_gone)?.len();
+    let abandoned = if asked.abandoned { store.remove_abandoned(process::is_gone)? } else { Vec::new() };
+    found.stages = abandoned.len();
+    // As it stands now: what was found before may be in use since.
+    found.kinds = look(results, &store, Asked { abandoned: false, ..asked })?.kinds;
+    let of_abandoned = abandoned.iter().map(|id| results.checkpoint(id)).filter(|path| path.is_file());
+    let of_abandoned: Vec<_> = of_abandoned.map(|path| (path.clone(), bytes(&path))).collect();
+    if !of_abandoned.is_empty() {
+        found.kinds.insert(ABANDONED, of_abandoned);
     }
-    // As it stands now, and while no stage ends: what was found before may be in use since.
-    let now = look(results, &store, Asked { abandoned: false, ..asked })?;
-    for (kind, files) in now.kinds {
-        let all = found.kinds.entry(kind).or_default();
-        *all = files;
-    }
-    found.kinds.remove(ABANDONED);
-    let failed = store.alone(|| {
-        let all = found
-            .kinds
-            .values()
-            .flatten()
-            .filter_map(|(path, _)| std::fs::remove_file(path).err().map(|why| (path, why)));
-        all.map(|(path, why)| format!("{}: {why}", path.display())).collect()
+    let failed = store.alone(|stages| {
+        let is_named = |path: &Path| {
+            let id = path.file_stem().and_then(|id| id.to_str()).and_then(|id| stages.get(id));
+            id.is_some_and(|kept| matches!(kept.status, StageStatus::Done | StageStatus::Running))
+        };
+        for kind in [ABANDONED, UNNAMED] {
+            // One that was trained again meanwhile.
+            found.kinds.entry(kind).or_default().retain(|(path, _)| !is_named(path));
+        }
+        found.kinds.retain(|_, files| !files.is_empty());
+        let paths = found.kinds.values().flatten().map(|(path, _)| path);
+        let failed = paths.filter_map(|path| Some((path, std::fs::remove_file(path).err()?)));
+        failed.map(|(path, why)| format!("{}: {why}", path.display())).collect()
     })?;
     found.failed = failed;
     found.free = store.free_bytes()?;

@@ -134,12 +134,12 @@ impl Store {
         })
     }
 
-    /// Does `work` while nobody else writes the store: no stage ends meanwhile.
+    /// Does `work` on the stages as they stand while nobody else writes the store: none ends meanwhile.
     ///
     /// # Errors
     /// Where the store cannot be written.
-    pub fn alone<T>(&mut self, work: impl FnOnce() -> T) -> Result<T> {
-        self.write(|_| Ok(work()))
+    pub fn alone<T>(&mut self, work: impl FnOnce(&BTreeMap<String, Kept>) -> T) -> Result<T> {
+        self.write(|connection| Ok(work(&kept(connection)?)))
     }
 
     /// Names of all experiments, also of those without a current run.
