@@ -16,6 +16,7 @@ pub mod audit;
 pub mod bench;
 pub mod cli;
 pub mod compare;
+pub mod crew;
 pub mod data;
 mod declare;
 pub mod durable;

@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 /// | `shards/sets/SHA256.sqlite` | the recordings of a set that shards name |
 /// | `cache/` | preprocessed records, fingerprints, and who is in a source |
 /// | `cache/kernels/` | the compiled kernels of GPUs |
+/// | `logs/` | what the workers of `ecgraft run --workers` said |
+/// | `slurm/` | what was submitted to Slurm, and its logs |
 /// | `left-out/` | lists of records that were left out of a source |
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResultsFolder {
@@ -108,6 +110,11 @@ impl ResultsFolder {
     /// Where the recordings of a set are that shards in the folder `shards` name by this checksum.
     pub fn record_set(shards: &Path, sha256: &str) -> PathBuf {
         shards.join("sets").join(format!("{sha256}.sqlite"))
+    }
+
+    /// Where the logs of workers are.
+    pub fn logs(&self) -> PathBuf {
+        self.root.join("logs")
     }
 
     /// A file by its name below the folder, such as [`ResultsFolder::checkpoint_name`].

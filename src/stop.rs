@@ -49,6 +49,21 @@ pub fn listen() -> Result<()> {
     Ok(())
 }
 
+/// As if asked to end by SIGTERM once standard input is closed: by who started this process, or as that one is gone.
+///
+/// # Errors
+/// Where no thread can be started.
+pub fn when_input_closes() -> Result<()> {
+    const TERM: usize = 15;
+    let wait = || {
+        // What is written there is passed over.
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        let _ = ASKED.compare_exchange(0, TERM, Ordering::SeqCst, Ordering::SeqCst);
+    };
+    let started = std::thread::Builder::new().name("input".into()).spawn(wait);
+    started.map(drop).map_err(|error| Error::internal(format!("cannot start a thread: {error}")))
+}
+
 /// The signals that a process ignores, a bit each from signal 1 on, by `/proc/PROCESS/status`.
 fn ignored(status: &str) -> u64 {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

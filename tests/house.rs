@@ -43,6 +43,7 @@ const ROOMS: &[&str] = &[
     "audit",
     "bench",
     "report",
+    "crew",
     "cli",
 ];
 

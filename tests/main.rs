@@ -13,6 +13,7 @@ mod authors;
 mod bad_input;
 mod compare;
 mod coverage;
+mod crew;
 mod data;
 mod donors;
 mod elsewhere;

@@ -345,3 +345,32 @@ fn a_worker_that_is_stopped_goes_on_to_the_same_bits() {
     assert_eq!(sums("far"), sums("whole"));
     assert!(!bench.path.join("far/ecgraft.sqlite").exists());
 }
+
+#[test]
+fn prepared_records_go_from_node_to_node_by_the_results_folder() {
+    let bench = Workbench::new("shards-cache");
+    bench.write("s.toml", &study());
+    let planned = stages(&bench, "s.toml", "plan");
+    let ready: Vec<&str> = planned.iter().filter(|stage| stage["ready"] == true).map(id).collect();
+    let files = |folder: &str| {
+        let entries = fs::read_dir(bench.path.join(folder)).unwrap().map(|entry| entry.unwrap().path());
+        let named = entries.filter(|path| path.is_file());
+        let mut files: Vec<(String, Vec<u8>)> = named
+            .map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read(&path).unwrap()))
+            .collect();
+        files.sort();
+        files
+    };
+    let on = |node: &str, stage: &str| {
+        bench.run(&["run-stage", stage, "--manifest", "s.toml", "--results", "far", "--cache", node]).ok()
+    };
+    on("node-1", ready[0]);
+    let first = files("node-1");
+    assert!(first.iter().filter(|(name, _)| name.ends_with(".bin")).count() >= 2, "both sources are prepared");
+    assert_eq!(files("far/cache"), first, "what the first node prepared is given to all");
+    let marked = bench.path.join("far/cache").join(&first.iter().find(|(name, _)| name.ends_with(".bin")).unwrap().0);
+    let modified = fs::metadata(&marked).unwrap().modified().unwrap();
+    on("node-2", ready[1]);
+    assert_eq!(files("node-2"), first);
+    assert_eq!(fs::metadata(&marked).unwrap().modified().unwrap(), modified, "and not written again");
+}

@@ -36,7 +36,8 @@ pub struct Options {
     /// Stages trained at once, each with its share of the threads
     #[arg(long, value_name = "N", default_value_t = 1)]
     jobs: usize,
-    /// Folder of prepared records, such as one on this machine's own disk [default: `cache` in the results folder]
+    /// Folder of prepared records, such as one on this machine's own disk: those in the results folder are copied there, or
+    /// from there [default: `cache` in the results folder]
     #[arg(long, value_name = "DIR")]
     cache: Option<PathBuf>,
     /// Save the progress of each stage every so often, to go on from there after a stop or a crash; 0: before every step
@@ -59,6 +60,7 @@ pub fn run(options: Options) -> Result<()> {
     let mut results = ResultsFolder::new(&options.results.dir);
     if let Some(cache) = options.cache {
         results = results.with_cache(cache);
+        run::take_known(&results);
     }
     device.open(&results)?;
     let planned = run::plan_manifests(&options.manifests, &results, None, &mut super::tell).map_err(super::stopped)?;

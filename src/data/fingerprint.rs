@@ -18,6 +18,14 @@ use crate::{Error, Result, durable, stop};
 /// Where fingerprints are kept, in the cache folder.
 const KEPT: &str = "fingerprints.json";
 
+/// Whether a file of a cache tells of sources without their being read: their fingerprints, or who is in one.
+pub fn is_known(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name == KEPT) || path.extension().is_some_and(|ending| ending == PEOPLE)
+}
+
+/// How files end that say who is in a source.
+pub(super) const PEOPLE: &str = "people";
+
 /// Bytes read at a time.
 const BUFFER: usize = 1 << 18;
 

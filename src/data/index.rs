@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::cache::Unfit;
 use super::exclude::list;
-use super::fingerprint::{Print, key};
+use super::fingerprint::{PEOPLE, Print, key};
 use super::identity::identity;
 use super::load::request;
 use super::{Index, Record};
@@ -40,7 +40,7 @@ pub fn index(source: &dyn Source, signal: &Signal, print: &Print, cache: &Path) 
     let data_set = source.data_set();
     let settings = (&data_set, &signal.leads, signal.sampling_rate, signal.duration);
     let key = key(&print.fingerprint, &settings, VERSION)?;
-    let path = cache.join(format!("{key}.people"));
+    let path = cache.join(format!("{key}.{PEOPLE}"));
     let unfit = match read(&path, &key) {
         Ok(index) => return Ok((index, None)),
         Err(unfit) => unfit.told(&path, "the index of people is"),

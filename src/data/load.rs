@@ -137,6 +137,11 @@ pub fn fingerprint_of_cached(path: &Path) -> Option<String> {
     cache::fingerprint_of(path)
 }
 
+/// The file of a cache that the prepared records of a source are kept in, whether it is there or not.
+pub fn prepared_file(source: &dyn Source, fingerprint: &str, signal: &Signal, cache: &Path) -> Option<PathBuf> {
+    cached(source, fingerprint, signal, cache).ok()
+}
+
 /// A dataset from the cache, unless more of its records are left out than the source now allows.
 fn allowed(dataset: Dataset, source: &dyn Source) -> Result<Dataset> {
     let faulty: Vec<_> = dataset

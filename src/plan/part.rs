@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Plan, StageKind, Trial};
+use super::{Plan, StageKind, TaskKind, Trial};
 use crate::Result;
 use crate::error::Error;
 
@@ -30,6 +30,18 @@ impl Plan {
             Some(Trial { stage, ..trial.clone() })
         });
         Plan { trials: trials.collect(), stages, ..self.clone() }
+    }
+
+    /// The indices of all stages in the order in which they are begun: classifiers from scratch first, as every difference is
+    /// from one of them, and a table of what is done says something early.
+    pub fn order(&self) -> Vec<usize> {
+        let is_scratch = |index: &usize| {
+            let stage = &self.stages[*index];
+            stage.kind.task() == TaskKind::Transfer && stage.inputs().is_empty()
+        };
+        let (mut first, rest): (Vec<usize>, Vec<usize>) = (0..self.stages.len()).partition(is_scratch);
+        first.extend(rest);
+        first
     }
 
     /// The indices of the stages whose ids begin with these words, each once.

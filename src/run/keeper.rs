@@ -30,7 +30,7 @@ pub(super) fn lease() -> Duration {
 
 /// Renews what is held and looks for workers that are gone, until all is over.
 pub(super) fn keep_claims(shared: &Shared<'_>) -> Result<()> {
-    let mut store = Store::open(shared.options.results.store_folder())?;
+    let mut store = shared.options.store()?;
     let lease = lease();
     let mut is_told = false;
     while !shared.over.load(Ordering::SeqCst) {

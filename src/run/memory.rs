@@ -100,7 +100,7 @@ fn batch_size(manifest: &Manifest, stage: &Stage) -> usize {
 }
 
 /// The sources that a stage reads: also those that tell who may not take part.
-fn source_names(plan: &Plan, stage: &Stage) -> Vec<String> {
+pub(super) fn source_names(plan: &Plan, stage: &Stage) -> Vec<String> {
     let manifest = &plan.experiments[stage.experiment];
     let mix = stage.mix();
     let parts = mix.and_then(|mix| manifest.mixes.get(mix)).into_iter().flat_map(|mix| &mix.parts);

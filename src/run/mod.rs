@@ -31,6 +31,7 @@ mod memory;
 mod overlap;
 mod pace;
 mod planned;
+mod prepared;
 mod shard;
 mod sources;
 mod stage;
@@ -43,6 +44,7 @@ use memory::Room;
 pub use memory::size;
 pub use pace::Pace;
 pub use planned::{Planned, plan_manifests};
+pub use prepared::take_known;
 pub use shard::{run_stages, write_donors};
 use sources::Sources;
 pub use sources::{Fingerprinted, fingerprints};
@@ -77,6 +79,12 @@ pub struct Options {
 }
 
 impl Options {
+    /// The store, which is synced where others rely on it.
+    fn store(&self) -> Result<Store> {
+        let store = Store::open(self.results.store_folder())?;
+        if self.only.is_some() { store.unsynced() } else { Ok(store) }
+    }
+
     /// Whether the stage of this id is to be trained here.
     fn wants(&self, id: &str) -> bool {
         self.only.as_ref().is_none_or(|only| only.contains(id))
@@ -124,7 +132,7 @@ impl Summary {
 struct Shared<'a> {
     plan: &'a Plan,
     options: &'a Options,
-    /// Ids of the stages that are wanted, in the order of the plan, and the index of every stage.
+    /// Ids of the stages that are wanted, in the order in which they are begun, and the index of every stage.
     order: Vec<String>,
     indices: HashMap<&'a str, usize>,
     sources: Sources,
@@ -151,12 +159,13 @@ struct Shared<'a> {
 /// Where the store cannot be used, and [`Blame::Interrupted`] where the user asked to stop. A stage that
 /// fails does not end the others: it is in the store and in the summary.
 pub fn run(plan: &Plan, options: &Options, progress: &Progress) -> Result<Summary> {
-    let mut store = Store::open(options.results.store_folder())?;
+    let mut store = options.store()?;
     store.note().iter().for_each(|note| progress.message(note));
     store.register(plan)?;
     store.checkpoint();
     sweep(&options.results);
-    let order: Vec<String> = plan.stages.iter().map(|stage| stage.id.clone()).filter(|id| options.wants(id)).collect();
+    let order = plan.order().into_iter().map(|index| plan.stages[index].id.clone());
+    let order: Vec<String> = order.filter(|id| options.wants(id)).collect();
     store.retry_failed(&order)?;
     let mut shared = Shared {
         plan,
@@ -265,7 +274,7 @@ fn pool(threads: usize) -> Result<rayon::ThreadPool> {
 fn work(shared: &Shared<'_>, number: usize, threads: usize) -> Result<()> {
     let worker = worker::name(number);
     let mut told = false;
-    let mut store = Store::open(shared.options.results.store_folder())?;
+    let mut store = shared.options.store()?;
     store.want(&shared.order)?;
     let pool = pool(threads)?;
     while !stop::asked() {

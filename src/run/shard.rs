@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Options, Shared, Summary, elsewhere, run};
+use super::{Options, Shared, Summary, elsewhere, prepared, run};
 use crate::durable::Scratch;
 use crate::error::Error;
 use crate::plan::{Plan, Stage};
@@ -42,10 +42,13 @@ pub fn run_stages(plan: &Plan, chosen: &[usize], options: &Options) -> Result<Su
     let scratch = Scratch::new()
         .map_err(|error| Error::user(format!("the system's temporary folder cannot be used: {error}")))?;
     take_donors(&part, &only, results, &scratch)?;
+    prepared::take(&part, results);
     let progress = Progress::new(part.stages.len(), &super::costs(&part));
     told.iter().for_each(|line| progress.message(line));
     let own = results.clone().with_store(scratch.path());
-    let summary = run(&part, &Options { results: own, only: Some(only), ..options.clone() }, &progress)?;
+    let summary = run(&part, &Options { results: own, only: Some(only), ..options.clone() }, &progress);
+    prepared::give(&part, results);
+    let summary = summary?;
     Ok(Summary { found, ..summary })
 }
 
@@ -67,7 +70,7 @@ fn proved(results: &ResultsFolder, stage: &Stage) -> Result<Option<(Other, Conte
 
 /// Takes what is not trained here from its shards.
 fn take_donors(part: &Plan, only: &BTreeSet<String>, results: &ResultsFolder, scratch: &Scratch) -> Result<()> {
-    let mut store = Store::open(scratch.path())?;
+    let mut store = Store::open(scratch.path())?.unsynced()?;
     store.register(part)?;
     for stage in part.stages.iter().filter(|stage| !only.contains(&stage.id)) {
         let again = format!("train it with `ecgraft run-stage {}`", stage.id);

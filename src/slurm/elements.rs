@@ -54,8 +54,9 @@ pub fn waves(plan: &Plan, results: &ResultsFolder, profile: &Profile, most: usiz
             continue;
         }
         let below = stage.inputs().iter().filter_map(|&input| level[input]).max();
-        let own = below.map_or(0, |below| below + 1);
-        level[index] = Some(own);
+        level[index] = Some(below.map_or(0, |below| below + 1));
+    }
+    for (index, own) in plan.order().into_iter().filter_map(|index| Some((index, level[index]?))) {
         waves.resize_with(waves.len().max(own + 1), Vec::new);
         waves[own].push(index);
     }

@@ -87,6 +87,31 @@ impl Store {
         Ok(store)
     }
 
+    /// A store in memory, of pages of so many bytes, that will be copied to `path`.
+    ///
+    /// # Errors
+    /// Where SQLite does not obey.
+    pub(super) fn in_memory(path: &Path, page: usize) -> Result<Store> {
+        let wrong = |error: rusqlite::Error| failure(path, &error);
+        let connection = Connection::open_in_memory().map_err(wrong)?;
+        connection.pragma_update(None, "page_size", page as i64).map_err(wrong)?;
+        let mut store = Store { connection, path: path.to_owned(), note: None, seen: Default::default() };
+        store.migrate().map_err(|error| match error {
+            Problem::Sql(error) => failure(path, &error),
+            Problem::Said(error) => error,
+        })?;
+        Ok(store)
+    }
+
+    /// Writes without waiting for the disk from now on: a store that nobody needs after this process.
+    ///
+    /// # Errors
+    /// Where SQLite does not obey.
+    pub fn unsynced(self) -> Result<Store> {
+        self.read(|connection| connection.pragma_update(None, "synchronous", "OFF"))?;
+        Ok(self)
+    }
+
     /// Opens an existing store for reading only.
     ///
     /// # Errors

@@ -95,7 +95,7 @@ pub fn commands(plan: &Plan, results: &ResultsFolder, manifests: &[PathBuf]) -> 
         let inputs = plan.stages[index].inputs();
         !standing.is_done(index) && inputs.iter().all(|&input| standing.is_done(input))
     };
-    let ready: Vec<usize> = (0..plan.stages.len()).filter(is_ready).collect();
+    let ready: Vec<usize> = plan.order().into_iter().filter(is_ready).collect();
     let written = if standing.statuses.is_empty() { 0 } else { run::write_donors(plan, &ready, results)? };
     let manifests: String =
         manifests.iter().map(|path| format!(" --manifest {}", quoted(&path.to_string_lossy()))).collect();

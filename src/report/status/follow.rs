@@ -26,6 +26,19 @@ impl Watch {
     /// # Errors
     /// As [`Watch::look`], and where it cannot be written.
     pub fn follow(&mut self, out: &mut dyn Write, screen: &dyn Fn() -> Option<Size>) -> Result<()> {
+        self.follow_while(out, screen, &mut |status| !status.is_over())
+    }
+
+    /// The same as long as `goes_on` says so of what it saw last.
+    ///
+    /// # Errors
+    /// As [`Watch::follow`].
+    pub fn follow_while(
+        &mut self,
+        out: &mut dyn Write,
+        screen: &dyn Fn() -> Option<Size>,
+        goes_on: &mut dyn FnMut(&Status) -> bool,
+    ) -> Result<()> {
         let mut written = Written::default();
         loop {
             let status = self.look()?;
@@ -38,7 +51,7 @@ impl Watch {
                 Err(error) => return Err(Error::internal(format!("standard output cannot be written: {error}"))),
                 Ok(()) => {}
             }
-            if status.is_over() {
+            if !goes_on(&status) {
                 return Ok(());
             }
             std::thread::sleep(AGAIN);

@@ -12,7 +12,7 @@ use crate::results::ResultsFolder;
 use crate::store::failure::failure;
 use crate::store::{Store, members};
 
-/// Bytes of a page of a shard.
+/// Bytes of a page of a shard: most of its tables are short, and an empty page of each is room.
 const PAGE: usize = 1024;
 
 /// Writes the shard of stage `id`, which is done in `store`, among the shards of `results`, and the sets that it names and
@@ -43,20 +43,17 @@ fn write_set(other: &Other, set: &SetRef, path: &Path) -> Result<()> {
     written(path, |store| store.write(|connection| members::keep(connection, &recordings).map(drop)))
 }
 
-/// A store that `fill` fills, as one file in its place: it is made in the system's temporary folder, as the place may be
-/// on a file system where SQLite's locks do not work.
+/// A store that `fill` fills, as one file in its place: it is made in memory, as the place may be on a file system where
+/// SQLite's locks do not work, and written at once.
 fn written<T>(path: &Path, fill: impl FnOnce(&mut Store) -> Result<T>) -> Result<T> {
     let wrong = |error: std::io::Error| Error::user(format!("{} cannot be written: {error}", path.display()));
-    let scratch = Scratch::new().map_err(wrong)?;
-    let mut store = Store::open(scratch.path())?;
+    let mut store = Store::in_memory(path, PAGE)?;
     let value = fill(&mut store)?;
-    let (connection, file) = (store.connection, store.path);
-    // One file, which says that it has no log; most tables of a shard are short, and an empty page of each is room.
-    let packed = connection
-        .pragma_update(None, "journal_mode", "DELETE")
-        .and_then(|()| connection.execute_batch(&format!("PRAGMA page_size = {PAGE}; VACUUM")));
-    packed.map_err(|error| failure(&file, &error))?;
-    connection.close().map_err(|(_, error)| failure(&file, &error))?;
+    let scratch = Scratch::new().map_err(wrong)?;
+    let file = scratch.path().join("shard");
+    // The copy has no log, and is synced where it is put.
+    let copied = store.connection.execute("VACUUM INTO ?1", [file.to_string_lossy()]);
+    copied.map_err(|error| failure(path, &error))?;
     let bytes = std::fs::read(&file).map_err(wrong)?;
     durable::write(path, &bytes).map_err(wrong)?;
     Ok(value)
