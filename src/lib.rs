@@ -4,7 +4,7 @@
 //!
 //! Data flows one way through the modules, each knowing only those before it:
 //! [`words`], [`ecg`] -> [`tensor`] -> [`ops`] -> [`nn`] -> [`source`] -> [`manifest`] -> [`inspect`], [`plan`] -> [`data`] -> [`statistics`],
-//! [`metrics`] -> [`store`] -> [`train`] -> [`run`], [`compare`] -> [`verify`], [`audit`] -> [`report`] and [`mod@bench`] -> [`cli`].
+//! [`metrics`] -> [`store`] -> [`train`] -> [`run`], [`compare`] -> [`verify`], [`audit`] -> [`report`] and [`mod@bench`] -> [`serve`] -> [`cli`].
 //! Where things lie in a folder of results says [`results`].
 //!
 //! How the house is built, and its words: [`_house`], [`_glossary`], [`_adding`].
@@ -40,6 +40,7 @@ pub mod results;
 pub mod run;
 pub mod search;
 pub mod seed;
+pub mod serve;
 pub mod slurm;
 pub mod source;
 pub mod statistics;

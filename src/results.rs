@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 /// | `ecgraft.sqlite` | the store, and beside it SQLite's own files |
 /// | `checkpoints/STAGE.safetensors` | the weights of a stage that is done |
 /// | `progress/STAGE` | how far a stage is that is in work |
+/// | `epochs/STAGE.jsonl` | the learning curves so far of a stage that is in work, for who watches |
 /// | `shards/STAGE.sqlite` | what a worker that does not open the store found in a stage |
 /// | `shards/sets/SHA256.sqlite` | the recordings of a set that shards name |
 /// | `cache/` | preprocessed records, fingerprints, and who is in a source |
@@ -31,6 +32,7 @@ impl ResultsFolder {
     pub const LEFT_OUT: &'static str = "left-out";
     const CACHE: &'static str = "cache";
     const CHECKPOINTS: &'static str = "checkpoints";
+    const EPOCHS: &'static str = "epochs";
     const KERNELS: &'static str = "cache/kernels";
     const PROGRESS: &'static str = "progress";
     const SHARDS: &'static str = "shards";
@@ -97,6 +99,16 @@ impl ResultsFolder {
         self.root.join(Self::PROGRESS).join(stage_id)
     }
 
+    /// Where the learning curves so far of stages in work are.
+    pub fn epochs(&self) -> PathBuf {
+        self.root.join(Self::EPOCHS)
+    }
+
+    /// Those of one stage.
+    pub fn epochs_of(&self, stage_id: &str) -> PathBuf {
+        self.epochs().join(format!("{stage_id}.jsonl"))
+    }
+
     /// Where the shards are.
     pub fn shards(&self) -> PathBuf {
         self.root.join(Self::SHARDS)
@@ -123,9 +135,11 @@ impl ResultsFolder {
     }
 
     /// Every folder that runs write files to, where a run that was killed may have left unfinished ones.
-    pub fn written_by_runs(&self) -> [PathBuf; 7] {
-        let [root, checkpoints, progress] = ["", Self::CHECKPOINTS, Self::PROGRESS].map(|name| self.root.join(name));
-        [root, self.cache(), self.kernels(), checkpoints, progress, self.shards(), self.shards().join("sets")]
+    pub fn written_by_runs(&self) -> [PathBuf; 8] {
+        let names = ["", Self::CHECKPOINTS, Self::PROGRESS, Self::EPOCHS];
+        let [root, checkpoints, progress, epochs] = names.map(|name| self.root.join(name));
+        let [shards, sets] = [self.shards(), self.shards().join("sets")];
+        [root, self.cache(), self.kernels(), checkpoints, progress, epochs, shards, sets]
     }
 }
 

@@ -44,6 +44,7 @@ const ROOMS: &[&str] = &[
     "bench",
     "report",
     "crew",
+    "serve",
     "cli",
 ];
 

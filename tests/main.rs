@@ -40,6 +40,7 @@ mod progress;
 mod report;
 mod run;
 mod search;
+mod serve;
 mod shards;
 mod signal;
 mod simulator;

@@ -244,7 +244,7 @@ fn data_that_are_gone_are_told_and_the_rest_is_there() {
 }
 
 /// A Chromium: `CHROMIUM`, or one of the usual names on the path.
-fn chromium() -> Option<PathBuf> {
+pub fn chromium() -> Option<PathBuf> {
     let named = std::env::var_os("CHROMIUM").map(PathBuf::from);
     let folders: Vec<PathBuf> = std::env::split_paths(&std::env::var_os("PATH")?).collect();
     let usual = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];

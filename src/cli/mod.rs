@@ -29,6 +29,7 @@ mod run_stage;
 mod runs;
 mod schema;
 mod search;
+mod serve;
 mod show;
 mod simulate;
 mod slurm;
@@ -64,6 +65,7 @@ pub enum Command {
     Runs(runs::Options),
     Show(show::Options),
     Status(status::Options),
+    Serve(serve::Options),
     RunStage(run_stage::Options),
     Merge(merge::Options),
     Gc(gc::Options),
@@ -183,6 +185,7 @@ impl Cli {
             Command::Runs(options) => runs::run(options),
             Command::Show(options) => show::run(options),
             Command::Status(options) => status::run(options),
+            Command::Serve(options) => serve::run(options),
             Command::RunStage(options) => run_stage::run(options),
             Command::Merge(options) => merge::run(options),
             Command::Gc(options) => gc::run(options),

@@ -125,7 +125,7 @@ fn look(results: &ResultsFolder, store: &Store, asked: Asked) -> Result<Garbage>
             _ => add(UNNAMED, path),
         }
     }
-    for (id, path) in files(&results.progress("x"), "") {
+    for (id, path) in files(&results.progress("x"), "").into_iter().chain(files(&results.epochs_of("x"), ".jsonl")) {
         let status = stages.get(&id).map(|kept| kept.status);
         if status == Some(StageStatus::Done) || status.is_none() && !is_young(&path, now, WAITED) {
             add(PROGRESS, path);

@@ -73,7 +73,7 @@ fn refuse(name: &str, found: &Removal) -> Result<()> {
 
 /// The files of the stages that go.
 fn files(results: &ResultsFolder, found: &Removal) -> Vec<(PathBuf, u64)> {
-    let of = |id: &String| [results.checkpoint(id), results.progress(id), results.shard(id)];
+    let of = |id: &String| [results.checkpoint(id), results.progress(id), results.epochs_of(id), results.shard(id)];
     let all = found.stages.iter().flat_map(of).filter(|path| path.is_file());
     all.map(|path| (path.clone(), bytes(&path))).collect()
 }

@@ -16,7 +16,7 @@ mod floors;
 pub mod format;
 pub(crate) mod layout;
 mod legend;
-mod page;
+pub(crate) mod page;
 mod pairs;
 pub mod plan;
 mod regressions;

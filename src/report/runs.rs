@@ -129,7 +129,7 @@ fn built(runs: &[&Run], experiment: bool, times: bool) -> comfy_table::Table {
 }
 
 /// What a run is judged by: `0.912`, its macro AUC, or `12.3 ms`, its errors.
-pub(super) fn judged_by(run: &Run) -> Option<String> {
+pub(crate) fn judged_by(run: &Run) -> Option<String> {
     let error = |(target, mae): &(Measurement, f64)| {
         let name = if run.test_errors.len() > 1 { format!("{} ", target.name()) } else { String::new() };
         format!("{name}{} {}", decimals(*mae, 1), target.unit()).trim_end().to_owned()

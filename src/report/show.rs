@@ -188,7 +188,7 @@ fn spread(of: &MixTargetDetail) -> String {
 }
 
 /// The classes, in the order of the network's outputs.
-fn classes(detail: &RunDetail) -> Vec<String> {
+pub(super) fn classes(detail: &RunDetail) -> Vec<String> {
     let transfer = detail.stages.iter().find(|stage| stage.row.kind == TaskKind::Transfer);
     let settings = transfer.and_then(|stage| serde_json::from_str::<serde_json::Value>(&stage.row.settings).ok());
     let classes: Option<Vec<Class>> =

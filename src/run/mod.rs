@@ -26,6 +26,7 @@ mod cost;
 mod device;
 mod donors;
 mod elsewhere;
+pub(crate) mod epochs;
 mod keeper;
 mod memory;
 mod overlap;
@@ -354,7 +355,10 @@ fn train_one(shared: &Shared<'_>, store: &mut Store, index: usize, held: &Held) 
             shared.progress.stage_left(index, LOST);
             Ok(())
         }
-        Err(error) if error.blame == Blame::Interrupted => store.release(id, worker),
+        Err(error) if error.blame == Blame::Interrupted => {
+            epochs::forget(&shared.options.results, id);
+            store.release(id, worker)
+        }
         Err(error) => failed(shared, store, index, held, &error),
     }
 }
@@ -365,6 +369,7 @@ const LOST: &str = "another process took it over, as this one gave no sign of li
 
 /// Writes that the claimed stage failed.
 fn failed(shared: &Shared<'_>, store: &mut Store, index: usize, held: &Held, error: &Error) -> Result<()> {
+    epochs::forget(&shared.options.results, &held.stage);
     store.fail(&held.stage, &held.worker, &error.message)?;
     if error.blame == Blame::User {
         forget_progress(shared, &held.stage);
@@ -391,4 +396,5 @@ fn on_gpu(shared: &Shared<'_>, number: usize, index: usize, held: &Held) -> Resu
 fn forget_progress(shared: &Shared<'_>, id: &str) {
     // What stays behind is passed over: a stage that is done is not trained again.
     let _ = std::fs::remove_file(shared.options.results.progress(id));
+    epochs::forget(&shared.options.results, id);
 }

@@ -13,9 +13,10 @@ use crate::ops::Backend;
 use crate::plan::{Stage, StageKind};
 use crate::store::Weights;
 use crate::train::checkpoint::{self, Checkpoint};
-use crate::train::{self, Features, Graft, Outcome, Randomness, Saving, Trained, Training, Watch};
+use crate::train::{self, EpochValue, Features, Graft, Outcome, Randomness, Saving, Trained, Training, Watch};
 use crate::{Result, durable, stop};
 
+use super::epochs::Epochs;
 use super::{Device, Held, Shared, donors, lock, weights};
 
 /// Shows a stage's epochs, and stops it when the user asks to, or when another worker has taken it over.
@@ -23,6 +24,7 @@ struct Follow<'a> {
     shared: &'a Shared<'a>,
     index: usize,
     held: &'a Held,
+    epochs: Epochs,
 }
 
 /// A trained stage.
@@ -37,6 +39,10 @@ pub(super) struct Finished {
 impl Watch for Follow<'_> {
     fn epoch(&mut self, epoch: usize, of: usize, text: &str) {
         self.shared.progress.epoch_done(self.index, epoch, of, text);
+    }
+
+    fn curves(&mut self, curves: &[EpochValue], of: usize) {
+        self.epochs.tell(curves, of);
     }
 
     fn features(&self) -> Option<(&Features, &str)> {
@@ -96,7 +102,8 @@ fn train_once<D: Backend>(device: &D, shared: &Shared<'_>, index: usize, held: &
         StageKind::Transfer { .. } => Randomness::transfer(stage.seed),
     };
     let (datasets, split) = data(shared, manifest, stage)?;
-    let (signal, mut follow) = (&manifest.signal, Follow { shared, index, held });
+    let epochs = Epochs::of(&shared.options.results, stage);
+    let (signal, mut follow) = (&manifest.signal, Follow { shared, index, held, epochs });
     let training = Training { device, signal, architecture, randomness, split: &split, datasets: &datasets };
     let Trained { mut network, mut outcome, metadata } = match &stage.kind {
         StageKind::Regression { targets, .. } => {

@@ -13,6 +13,7 @@ mod failure;
 mod filesystem;
 mod findings;
 mod finish;
+mod finished;
 mod housekeeping;
 mod measured;
 mod members;

@@ -142,7 +142,41 @@ impl Store {
     /// # Errors
     /// As [`Store::open_read_only`].
     pub fn beside(&self) -> Result<Store> {
-        Store::open_read_only(self.path.parent().unwrap_or(Path::new("")))
+        match self.path.parent().filter(|results| ResultsFolder::new(*results).store() == self.path) {
+            Some(results) => Store::open_read_only(results),
+            None => Store::open_still(&self.path),
+        }
+    }
+
+    /// Opens the store of `results` to watch it: as [`Store::open_read_only`], and an older one is left as it is.
+    ///
+    /// # Errors
+    /// As there, and a user error where it is of an older schema.
+    pub fn open_to_watch(results: &Path) -> Result<Store> {
+        let path = ResultsFolder::new(results).store();
+        if !path.is_file() {
+            return Store::open_read_only(results);
+        }
+        let (connection, version) = opened_read_only(results, &path)?;
+        Store::unchanged(connection, version, path)
+    }
+
+    /// Opens the file of a store that nobody writes to any more, such as a shard, for reading only; nothing is made beside it.
+    ///
+    /// # Errors
+    /// Where it is no store, or one of another schema.
+    pub fn open_still(path: &Path) -> Result<Store> {
+        let (connection, version) = opened_as_it_stands(path)?;
+        Store::unchanged(connection, version, path.to_owned())
+    }
+
+    /// A store of the present schema.
+    fn unchanged(connection: Connection, version: i64, path: PathBuf) -> Result<Store> {
+        if !is_present(version) {
+            return Err(older(&path, version));
+        }
+        connection.busy_timeout(Duration::from_millis(BUSY_TIMEOUT_MS)).map_err(|error| failure(&path, &error))?;
+        Ok(Store { connection, path, note: None, seen: Default::default() })
     }
 
     /// Settings of the connection, and the schema.
@@ -323,6 +357,15 @@ fn uri(path: &Path) -> String {
     let absolute = if path.is_absolute() { "file://" } else { "file:" };
     let encoded = text.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
     format!("{absolute}{encoded}")
+}
+
+/// What is said of a store that would have to be brought up to date.
+fn older(path: &Path, version: i64) -> Error {
+    let how = match version {
+        0 => "it is just being made, or is no store of ecgraft",
+        _ => "made by an older ecgraft; `ecgraft status` brings it up to date",
+    };
+    Error::user(format!("{}: {how}", path.display()))
 }
 
 fn check_version(path: &Path, version: i64) -> Result<()> {

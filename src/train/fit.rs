@@ -78,6 +78,7 @@ impl<'a, D: Backend> Fit<'a, D> {
             validated: Duration::ZERO,
         };
         fit.take_up(watch)?;
+        watch.curves(&fit.state.curves, fit.setup.configuration.epochs);
         Ok(fit)
     }
 
@@ -122,6 +123,7 @@ impl<'a, D: Backend> Fit<'a, D> {
             let trained = self.training_curves()?;
             let (metrics, outputs) = self.validate(task, watch)?;
             self.note(&trained, &metrics.values);
+            watch.curves(&self.state.curves, self.setup.configuration.epochs);
             watch.epoch(self.state.epoch + 1, self.setup.configuration.epochs, &metrics.text);
             self.decide(metrics.score, outputs)?;
             if self.state.over {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::features::Features;
-use super::{Outcome, Randomness, Saving};
+use super::{EpochValue, Outcome, Randomness, Saving};
 use crate::data::{Datasets, Split};
 use crate::manifest::{Architecture, Signal};
 use crate::nn::Network;
@@ -13,6 +13,9 @@ use crate::ops::Backend;
 pub trait Watch {
     /// An epoch is done; `text` tells how it went in a few words.
     fn epoch(&mut self, epoch: usize, of: usize, text: &str);
+    /// The learning curves of the epochs so far, before [`Watch::epoch`] is told of the last, and once before the first
+    /// step: there are some where a training goes on from an earlier one.
+    fn curves(&mut self, _curves: &[EpochValue], _of: usize) {}
     /// Whether the user asked to stop.
     fn stopped(&self) -> bool;
     /// Where the stage's progress is saved, for a later training to go on from; nowhere by default.

@@ -41,7 +41,7 @@ impl Drawing {
     }
 
     /// As part of an HTML page that has the figures' style, its ids beginning with `id`.
-    pub(in crate::report) fn inline(&self, id: &str) -> String {
+    pub(crate) fn inline(&self, id: &str) -> String {
         let Drawing { width, height, body, .. } = self;
         let (title, description) = (escaped(&self.title), escaped(&self.description));
         format!(

@@ -20,10 +20,12 @@ mod kind;
 mod plot;
 mod render;
 
-pub(super) use chart::{style, svg};
+pub(crate) use chart::epochs::{Curve, CurvePanel, of_one_network, over_epochs_until};
+pub(crate) use chart::{style, svg};
 pub use drawing::Drawing;
+pub(super) use gather::examples;
+pub(crate) use gather::stage_name;
 pub use gather::{Example, ExperimentResults, Input, Measured, Shown, Trace};
-pub(super) use gather::{examples, stage_name};
 pub use kind::{Figure, Scope, Section, names_of};
 pub use plot::{Subject, plot};
 

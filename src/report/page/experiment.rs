@@ -96,7 +96,7 @@ fn pairs_along(html: &mut Html, id: &str, origin: &Origin<'_>, found: &Experimen
 }
 
 /// A table with its title above and its notes below.
-fn table_of_pairs(html: &mut Html, Titled { title, sheet, notes }: Titled) {
+pub(super) fn table_of_pairs(html: &mut Html, Titled { title, sheet, notes }: Titled) {
     html.paragraph(&format!("{title}:"));
     plain_table(html, &title, sheet);
     notes.iter().for_each(|note| html.paragraph(note));
@@ -121,7 +121,7 @@ fn arms(html: &mut Html, _: &str, origin: &Origin<'_>, found: &ExperimentResults
 }
 
 /// A cell in one line.
-fn cell(cell: Cell) -> String {
+pub(super) fn cell(cell: Cell) -> String {
     match cell {
         Cell::Text(text) => text,
         Cell::Mean(of) => {
@@ -136,7 +136,7 @@ fn cell(cell: Cell) -> String {
 }
 
 /// Whether others are compared with it.
-fn is_base(arm: &Arm) -> bool {
+pub(super) fn is_base(arm: &Arm) -> bool {
     arm.delta == Delta::Baseline
 }
 

@@ -22,7 +22,7 @@ fn code(escaped: &str) -> String {
 
 /// HTML text, piece by piece.
 #[derive(Default)]
-pub(super) struct Html(pub String);
+pub(crate) struct Html(pub String);
 
 impl Html {
     /// Adds a line as it is: nothing of the user's in it that was not escaped. Writing to a text does not fail.
@@ -51,6 +51,21 @@ impl Html {
         ));
     }
 
+    /// A figure whose page allows no style but that of its sheets.
+    pub fn figure_of_sheet(&mut self, id: &str, figure: &Drawing) {
+        let title = escaped(&figure.title);
+        self.push(format_args!(
+            "<figure id=\"{id}\"><figcaption class=\"faint\">{title}</figcaption>\n\
+             <div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"{title}\">\n{}</div></figure>",
+            figure.inline(id)
+        ));
+    }
+
+    /// The same of a small one, which is made narrower with the page.
+    pub fn small_figure(&mut self, id: &str, figure: &Drawing) {
+        self.push(format_args!("<figure id=\"{id}\">\n{}</figure>", figure.inline(id)));
+    }
+
     /// The beginning of what is folded away; `class` beside `more`.
     pub fn fold(&mut self, class: &str, words: &str) {
         self.push(format_args!("<details class=\"more {class}\"><summary>{}</summary>", escaped(words)));
@@ -64,6 +79,18 @@ impl Html {
     /// A table: heads, those at and after place `numbers` set to the right, and rows of cells with the class of the row.
     /// The first cell of a row is its head. Cells are escaped here; the words of a table without numbers may go on several lines.
     pub fn table(&mut self, caption: &str, heads: &[&str], numbers: usize, rows: &[(&str, Vec<String>)]) {
+        self.linked_table(caption, heads, numbers, rows, &|_| None);
+    }
+
+    /// The same with links on the heads of the rows that `link` knows by their number: where to, and what is there.
+    pub fn linked_table(
+        &mut self,
+        caption: &str,
+        heads: &[&str],
+        numbers: usize,
+        rows: &[(&str, Vec<String>)],
+        link: &dyn Fn(usize) -> Option<[String; 2]>,
+    ) {
         let class = |place: usize| if place >= numbers { " class=\"number\"" } else { "" };
         let label = escaped(caption);
         self.push(format_args!(
@@ -74,11 +101,17 @@ impl Html {
             self.push(format_args!("<th scope=\"col\"{}>{}</th>", class(place), escaped(head)));
         }
         self.0.push_str("</tr></thead><tbody>\n");
-        for (of, cells) in rows {
+        for (row, (of, cells)) in rows.iter().enumerate() {
             let _ = write!(self.0, "<tr class=\"{of}\">");
             for (place, cell) in cells.iter().enumerate() {
                 let (tag, scope) = if place == 0 { ("th", " scope=\"row\"") } else { ("td", "") };
-                let _ = write!(self.0, "<{tag}{scope}{}>{}</{tag}>", class(place), escaped(cell));
+                let words = match link(row).filter(|_| place == 0) {
+                    Some([to, what]) => {
+                        format!("<a href=\"{}\" aria-label=\"{}\">{}</a>", escaped(&to), escaped(&what), escaped(cell))
+                    }
+                    None => escaped(cell),
+                };
+                let _ = write!(self.0, "<{tag}{scope}{}>{words}</{tag}>", class(place));
             }
             self.0.push_str("</tr>\n");
         }

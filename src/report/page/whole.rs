@@ -90,17 +90,25 @@ fn manifests(html: &mut Html, store: &Store, found: &[ExperimentResults<'_>]) ->
 }
 
 fn head(html: &mut Html, names: &str) {
-    let (light, dark, figures) = (style::variables(false), style::variables(true), style::inline());
+    let style = style_sheet();
     html.push(format_args!(
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; script-src \
          'unsafe-inline'; img-src data:\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<link rel=\"icon\" href=\"data:,\">\n\
-         <title>ecgraft: {}</title>\n<style>\n:root {{ {light} {LIGHT} }}\n\
-         @media screen and (prefers-color-scheme: dark) {{ :root {{ {dark} {DARK} }} }}\n{CSS}{figures}</style></head>\n\
+         <title>ecgraft: {}</title>\n<style>\n{style}</style></head>\n\
          <body><a class=\"skip\" href=\"#main\">To the content</a><div class=\"layout\">",
         escaped(names)
     ));
+}
+
+/// What pages and the figures on them look like, light and dark.
+pub(crate) fn style_sheet() -> String {
+    let (light, dark, figures) = (style::variables(false), style::variables(true), style::inline());
+    format!(
+        ":root {{ {light} {LIGHT} }}\n\
+         @media screen and (prefers-color-scheme: dark) {{ :root {{ {dark} {DARK} }} }}\n{CSS}{figures}"
+    )
 }
 
 fn contents(html: &mut Html, all: &[ExperimentResults<'_>]) {

@@ -8,13 +8,15 @@ use chrono::Utc;
 
 use super::runs::judged_by;
 use crate::compare::ArmName;
+use crate::plan::TaskKind;
 use crate::run::{self, Pace};
 use crate::store::{PlannedStage, Run, StageRow, StageStatus, Store};
 use crate::{Error, Result, process};
 
 mod follow;
-
 mod text;
+
+pub(crate) use text::describe;
 
 /// Looks at a store again and again, and never writes to it.
 #[derive(Debug)]
@@ -34,7 +36,9 @@ pub struct Status {
     /// Stages in work, the longest first.
     pub working: Vec<Working>,
     /// Stages that failed, and why.
-    pub failed: Vec<(String, String)>,
+    pub failed: Vec<Failed>,
+    /// The stages by what they are trained for, in the order of work.
+    pub kinds: Vec<(TaskKind, Counts)>,
     /// Trials that were finished last, the latest first.
     pub finished: Vec<Finished>,
     /// Stages that a worker began that is gone.
@@ -56,9 +60,22 @@ pub struct Counts {
     pub failed: usize,
 }
 
+/// A stage that failed.
+#[derive(Clone, Debug)]
+pub struct Failed {
+    /// Its id.
+    pub stage_id: String,
+    /// What it is.
+    pub label: String,
+    /// Why.
+    pub error: String,
+}
+
 /// A stage in work.
 #[derive(Clone, Debug)]
 pub struct Working {
+    /// Its id.
+    pub stage_id: String,
     /// What it is.
     pub label: String,
     /// How long it has been in work.
@@ -70,6 +87,8 @@ pub struct Working {
 /// A trial that is done.
 #[derive(Clone, Debug)]
 pub struct Finished {
+    /// The id of its transfer.
+    pub stage_id: String,
     /// What it is.
     pub label: String,
     /// Its test macro AUC, or mean absolute errors, where these are defined.
@@ -101,19 +120,27 @@ impl Watch {
         if runs.is_empty() {
             return Err(Error::user("no experiment has runs yet; `ecgraft run` makes them"));
         }
-        for stage in &stages {
-            self.costs.entry(stage.row.stage_id.clone()).or_insert_with(|| {
-                let settings = serde_json::from_str(&stage.row.settings).ok()?;
-                run::cost_of_settings(&settings)
-            });
-        }
-        Ok(self.status(&runs, &stages))
+        learn_costs(&mut self.costs, &stages);
+        Ok(Status::of(&runs, &stages, &self.costs))
     }
+}
 
-    fn status(&self, runs: &[Run], stages: &[PlannedStage]) -> Status {
+/// Adds to `costs` what `stages` cost, by id.
+pub(crate) fn learn_costs(costs: &mut HashMap<String, Option<f64>>, stages: &[PlannedStage]) {
+    for stage in stages {
+        costs.entry(stage.row.stage_id.clone()).or_insert_with(|| {
+            let settings = serde_json::from_str(&stage.row.settings).ok()?;
+            run::cost_of_settings(&settings)
+        });
+    }
+}
+
+impl Status {
+    /// How far `runs` and the `stages` they are made of are now; `costs` says what these cost, by id.
+    pub(crate) fn of(runs: &[Run], stages: &[PlannedStage], costs: &HashMap<String, Option<f64>>) -> Status {
         let mut tally = Tally { status: Status::default(), alive: HashSet::new(), work: Work::default() };
         let now = Utc::now();
-        let pace = Pace::from_finished(stages, &self.costs);
+        let pace = Pace::from_finished(stages, costs);
         let names = Names::new(runs);
         let failed: HashSet<&str> = stages
             .iter()
@@ -122,7 +149,8 @@ impl Watch {
             .collect();
         for PlannedStage { row: stage, inputs } in stages {
             let starts_from_failed = inputs.iter().any(|input| failed.contains(input.as_str()));
-            let expected = pace.expected(stage, &self.costs);
+            let expected = pace.expected(stage, costs);
+            let before = tally.status.stages;
             match stage.status {
                 StageStatus::Done => tally.status.stages.done += 1,
                 StageStatus::Failed => tally.failed(stage, names.label(stage)),
@@ -133,25 +161,29 @@ impl Watch {
                 }
                 StageStatus::Running | StageStatus::Pending => tally.waiting(stage, expected),
             }
+            tally.status.count_kind(stage.kind, before);
         }
+        tally.status.kinds.sort_by_key(|(kind, _)| *kind);
         tally.status(runs)
     }
 }
 
 /// What stages are called: by the first run that has them, else by what they are.
-struct Names<'a>(HashMap<&'a str, &'a Run>);
+pub(crate) struct Names<'a>(HashMap<&'a str, &'a Run>);
 
 impl<'a> Names<'a> {
-    fn new(runs: &'a [Run]) -> Self {
+    /// By the first of `runs` that has them.
+    pub(crate) fn new(runs: &'a [Run]) -> Self {
         Self(runs.iter().rev().map(|run| (run.stage_id.as_str(), run)).collect())
     }
 
-    fn label(&self, stage: &StageRow) -> String {
+    /// What `stage` is called.
+    pub(crate) fn label(&self, stage: &StageRow) -> String {
         match self.0.get(stage.stage_id.as_str()) {
             Some(run) => format!("{}, seed {}", ArmName::from(*run).short(), run.seed),
             None => {
-                let mix = stage.mix.as_deref().unwrap_or_default();
-                format!("{} on {mix}, {}, seed {}", stage.task(), stage.architecture, stage.seed)
+                let mix = stage.mix.as_ref().map_or_else(String::new, |mix| format!(" on {mix}"));
+                format!("{}{mix}, {}, seed {}", stage.task(), stage.architecture, stage.seed)
             }
         }
     }
@@ -179,7 +211,7 @@ impl<'a> Tally<'a> {
     fn failed(&mut self, stage: &StageRow, label: String) {
         self.status.stages.failed += 1;
         let error = stage.error.clone().unwrap_or_else(|| "no reason is known".into());
-        self.status.failed.push((label, error));
+        self.status.failed.push(Failed { stage_id: stage.stage_id.clone(), label, error });
     }
 
     /// A stage in work for `since` seconds, of likely `expected`.
@@ -191,7 +223,8 @@ impl<'a> Tally<'a> {
         self.work.running += left.unwrap_or(0.0);
         self.work.longest = self.work.longest.max(left.unwrap_or(0.0));
         let seconds = |value: f64| Duration::try_from_secs_f64(value).unwrap_or_default();
-        self.status.working.push(Working { label, since: seconds(since), left: left.map(seconds) });
+        let stage_id = stage.stage_id.clone();
+        self.status.working.push(Working { stage_id, label, since: seconds(since), left: left.map(seconds) });
     }
 
     fn waiting(&mut self, stage: &StageRow, expected: Option<f64>) {
@@ -229,6 +262,20 @@ impl<'a> Tally<'a> {
 }
 
 impl Status {
+    /// Counts for `kind` what all stages have more than `before`.
+    fn count_kind(&mut self, kind: TaskKind, before: Counts) {
+        let more = Counts {
+            done: self.stages.done - before.done,
+            running: self.stages.running - before.running,
+            waiting: self.stages.waiting - before.waiting,
+            failed: self.stages.failed - before.failed,
+        };
+        match self.kinds.iter_mut().find(|(known, _)| *known == kind) {
+            Some((_, counts)) => *counts = counts.plus(more),
+            None => self.kinds.push((kind, more)),
+        }
+    }
+
     /// Whether nothing is left to wait for.
     pub fn is_over(&self) -> bool {
         self.stages.running + self.stages.waiting == 0
@@ -236,16 +283,20 @@ impl Status {
 
     /// All trials.
     pub fn trials(&self) -> Counts {
-        self.experiments.iter().fold(Counts::default(), |sum, (_, counts)| Counts {
-            done: sum.done + counts.done,
-            running: sum.running + counts.running,
-            waiting: sum.waiting + counts.waiting,
-            failed: sum.failed + counts.failed,
-        })
+        self.experiments.iter().fold(Counts::default(), |sum, (_, counts)| sum.plus(*counts))
     }
 }
 
 impl Counts {
+    fn plus(self, other: Counts) -> Counts {
+        Counts {
+            done: self.done + other.done,
+            running: self.running + other.running,
+            waiting: self.waiting + other.waiting,
+            failed: self.failed + other.failed,
+        }
+    }
+
     /// How many there are.
     pub fn all(&self) -> usize {
         self.done + self.running + self.waiting + self.failed
@@ -253,13 +304,14 @@ impl Counts {
 }
 
 /// Whether somebody is still at work on a stage that is said to run.
-fn is_alive(stage: &StageRow, now_s: f64) -> bool {
+pub(crate) fn is_alive(stage: &StageRow, now_s: f64) -> bool {
     let is_leased = stage.lease_until.is_none_or(|until| until >= now_s);
     is_leased && !stage.worker.as_deref().is_some_and(process::is_gone)
 }
 
 fn finished(run: &Run) -> Finished {
     Finished {
+        stage_id: run.stage_id.clone(),
         label: format!("{}, seed {}", ArmName::from(run).short(), run.seed),
         judged: judged_by(run).map(|value| {
             let what = if run.test_macro_auc.is_some() { "macro AUC" } else { "MAE" };

@@ -1,6 +1,6 @@
 //! The lines that say how far all is.
 
-use super::{Counts, Status};
+use super::{Counts, Failed, Status};
 use crate::terminal::Size;
 use crate::words::text::{cut, letters, plain};
 use crate::words::time::{about, duration, whole};
@@ -66,7 +66,7 @@ impl Status {
         }
         if !self.failed.is_empty() {
             lines.extend([String::new(), "failed".into()]);
-            for (label, error) in self.failed.iter().take(FAILED) {
+            for Failed { label, error, .. } in self.failed.iter().take(FAILED) {
                 lines.push(format!("  {}", plain(label)));
                 lines.extend(error.lines().map(|line| format!("    {}", plain(line))));
             }
@@ -87,7 +87,7 @@ impl Status {
 }
 
 /// `2 running, 46 waiting, 1 failed`, without what there is none of.
-fn describe(counts: &Counts) -> String {
+pub(crate) fn describe(counts: &Counts) -> String {
     let parts = [(counts.running, "running"), (counts.waiting, "waiting"), (counts.failed, "failed")];
     let parts = parts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}"));
     parts.collect::<Vec<_>>().join(", ")

@@ -2,7 +2,7 @@
 
 use super::axis::Axis;
 use super::legend::{Entry, legend};
-use super::panel::{Grid, LEFT, Panel};
+use super::panel::{ABOVE, Grid, LEFT, Panel};
 use super::style::{COLOURS, DASHES};
 use super::svg::Svg;
 use crate::report::figure::Drawing;
@@ -10,6 +10,9 @@ use crate::report::figure::Drawing;
 /// Size of one panel, px, and panels in a line.
 const SIZE: [f64; 2] = [268.0, 130.0];
 const COLUMNS: usize = 3;
+/// The same of a panel that is small, and the room above it.
+const SMALL: [f64; 2] = [208.0, 96.0];
+const SMALL_ABOVE: f64 = 28.0;
 
 /// One line of a panel: a network.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,10 +38,15 @@ pub(crate) struct CurvePanel {
 
 /// A panel for each of `panels`; `value` names what is on the left axis. `None` where nothing has a number.
 pub(crate) fn over_epochs(title: String, panels: &[CurvePanel], value: &str) -> Option<Drawing> {
+    over_epochs_until(title, panels, value, 0)
+}
+
+/// The same with room for epochs up to `last`, of networks that are in work.
+pub(crate) fn over_epochs_until(title: String, panels: &[CurvePanel], value: &str, last: usize) -> Option<Drawing> {
     let curves = || panels.iter().flat_map(|panel| &panel.curves);
     let points = || curves().flat_map(|curve| &curve.points);
     let y = Axis::linear(points().map(|point| point.1), SIZE[1])?;
-    let x = Axis::epochs(points().map(|point| point.0).max()?, SIZE[0]);
+    let x = Axis::epochs(points().map(|point| point.0).max()?.max(last), SIZE[0]);
     let mut seeds: Vec<u64> = curves().map(|curve| curve.seed).collect();
     seeds.sort_unstable();
     seeds.dedup();
@@ -59,8 +67,30 @@ pub(crate) fn over_epochs(title: String, panels: &[CurvePanel], value: &str) -> 
     let networks = curves().filter(|curve| !curve.training).count();
     let dashes =
         if curves().any(|curve| curve.training) { " Dotted: training records; drawn through: validation." } else { "" };
-    let note = format!("n = {networks} networks. Dots mark the epoch whose weights were kept.{dashes}");
+    let any_kept = curves().any(|curve| curve.best.is_some());
+    let dots = if any_kept { " Dots mark the epoch whose weights were kept." } else { "" };
+    let note = format!("n = {networks} networks.{dots}{dashes}");
     Some(Drawing::new(title, description(panels, value), [width.max(420.0), height], svg, &note))
+}
+
+/// A small panel of one network, with room for epochs up to `last`; what lines are is said beside it. `None` where nothing has a
+/// number.
+pub(crate) fn of_one_network(title: String, curves: &[Curve], value: &str, last: usize) -> Option<Drawing> {
+    let points = || curves.iter().flat_map(|curve| &curve.points);
+    let y = Axis::linear(points().map(|point| point.1), SMALL[1])?;
+    let x = Axis::epochs(points().map(|point| point.0).max()?.max(last), SMALL[0]);
+    let grid = Grid { columns: 1, size: SMALL, count: 1 };
+    let [left, top] = [LEFT, SMALL_ABOVE];
+    let mut svg = Svg::default();
+    svg.group("panel", left, top);
+    let panel = Panel { x: &x, y: &y, names: ["epoch", ""], first: true };
+    panel.frame(&mut svg, value, "");
+    curves.iter().for_each(|curve| draw(&mut svg, &panel, curve, "c0"));
+    svg.end();
+    let ends = curves.iter().filter(|curve| !curve.training).filter_map(last_value).collect::<Vec<_>>().join(", ");
+    let description = format!("A line over epochs; {value} at the kept epoch, or at the last: {ends}.");
+    let [width, height] = grid.extent();
+    Some(Drawing::new(title, description, [width, height - ABOVE + SMALL_ABOVE - 8.0], svg, ""))
 }
 
 /// The class of a seed's colour.
@@ -76,6 +106,10 @@ fn draw(svg: &mut Svg, panel: &Panel<'_>, curve: &Curve, colour: &str) {
     let best = finite().find(|point| Some(point.0) == curve.best && !curve.training);
     if let Some((x, y)) = best.map(|&(epoch, value)| panel.at(epoch as f64, value)) {
         svg.dot("dot", x, y, 3.0);
+    } else if let (1, Some(&(epoch, value))) = (finite().count(), finite().next()) {
+        // A line of one point is not seen.
+        let (x, y) = panel.at(epoch as f64, value);
+        svg.dot("dot", x, y, 2.0);
     }
     svg.end();
 }

@@ -12,5 +12,5 @@ pub use examples::{Example, Trace};
 pub use input::Input;
 pub use measured::Measured;
 pub use results::ExperimentResults;
-pub(in crate::report) use results::stage_name;
+pub(crate) use results::stage_name;
 pub use shown::Shown;

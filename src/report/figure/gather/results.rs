@@ -50,6 +50,25 @@ impl<'a> ExperimentResults<'a> {
         Ok(Self { experiment, comparison, runs, curves, stages, shown, asked, measured })
     }
 
+    /// The same of the arm of `run` alone, without learning curves.
+    ///
+    /// # Errors
+    /// As [`ExperimentResults::read`].
+    pub(crate) fn read_arm(
+        store: &Store,
+        comparison: &'a Comparison,
+        experiment: &'a Experiment,
+        all: &'a [Run],
+        run: &'a Run,
+    ) -> Result<Self> {
+        let runs: Vec<&Run> = all.iter().filter(|run| run.experiment == experiment.name).collect();
+        let stages = store.stages(&experiment.name)?;
+        let shown = Shown::read(store, experiment, &comparison.judge(), &runs, Some(&run.run_id))?;
+        let measured = measured::measured((store, &experiment.name), &stages, shown.as_ref())?;
+        let curves = LearningCurves::new();
+        Ok(Self { experiment, comparison, runs, curves, stages, shown, asked: Some(run), measured })
+    }
+
     /// What figures of all of it are drawn from.
     pub fn input(&self) -> Input<'_> {
         let arms = self.experiment.arms.iter().collect();
@@ -77,7 +96,7 @@ impl<'a> ExperimentResults<'a> {
 }
 
 /// `qrs on synthetic`
-pub(in crate::report) fn stage_name(stage: &StageRow) -> String {
+pub(crate) fn stage_name(stage: &StageRow) -> String {
     let what = stage.task();
     stage.mix.as_ref().map_or_else(|| what.to_owned(), |mix| format!("{what} on {mix}"))
 }
