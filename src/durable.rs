@@ -211,7 +211,12 @@ pub fn writer_of(path: &Path) -> Option<&str> {
 /// write, also on other machines, stays, unless its last change lies `stale` before `now`, the present time by the
 /// clock that gives files their times. A folder that is not there has none.
 pub fn sweep(folder: &Path, now: SystemTime, stale: Duration) -> usize {
-    let Ok(entries) = fs::read_dir(folder) else { return 0 };
+    unfinished_in(folder, now, stale).iter().filter(|path| fs::remove_file(path).is_ok()).count()
+}
+
+/// The files that [`sweep`] removes.
+pub fn unfinished_in(folder: &Path, now: SystemTime, stale: Duration) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let is_left = |path: &Path| {
         let Some(writer) = writer_of(path) else { return false };
         let changed = path.metadata().and_then(|metadata| metadata.modified());
@@ -219,7 +224,7 @@ pub fn sweep(folder: &Path, now: SystemTime, stale: Duration) -> usize {
         process::is_gone(writer) || is_stale
     };
     let paths = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
-    paths.filter(|path| is_left(path) && fs::remove_file(path).is_ok()).count()
+    paths.filter(|path| is_left(path)).collect()
 }
 
 fn folder(path: &Path) -> &Path {

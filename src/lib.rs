@@ -22,6 +22,7 @@ mod declare;
 pub mod durable;
 pub mod ecg;
 pub mod error;
+pub mod housekeeping;
 pub mod inspect;
 pub mod manifest;
 pub mod merge;

@@ -39,6 +39,7 @@ const ROOMS: &[&str] = &[
     "slurm",
     "compare",
     "verify",
+    "housekeeping",
     "audit",
     "bench",
     "report",

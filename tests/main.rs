@@ -22,6 +22,7 @@ mod export;
 mod floors;
 mod guide;
 mod house;
+mod housekeeping;
 mod inspect;
 mod keeping;
 mod labels;

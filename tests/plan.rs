@@ -375,7 +375,7 @@ fn two_names_of_one_freeze_are_one_trial() {
     twice.trials.seed = vec![0, 0];
     let plan = plan(&[twice]);
     assert_eq!(plan.trials.len(), 1);
-    assert_eq!(plan.trials[0].freeze.as_deref(), Some("none"));
+    assert_eq!(plan.trials[0].freeze, Some("none"));
 }
 
 #[test]

@@ -10,17 +10,20 @@ use crate::run::Device;
 use crate::{Result, stop, terminal};
 
 mod architectures;
+mod archive;
 mod audit;
 mod bench;
 mod check;
 mod compare;
 mod export;
+mod gc;
 mod inspect;
 mod merge;
 mod plan;
 mod plot;
 mod query;
 mod report;
+mod rm;
 mod run;
 mod run_stage;
 mod runs;
@@ -65,6 +68,9 @@ pub enum Command {
     Serve(serve::Options),
     RunStage(run_stage::Options),
     Merge(merge::Options),
+    Gc(gc::Options),
+    Rm(rm::Options),
+    Archive(archive::Options),
     Slurm(slurm::Options),
     Audit(audit::Options),
     Verify(verify::Options),
@@ -182,6 +188,9 @@ impl Cli {
             Command::Serve(options) => serve::run(options),
             Command::RunStage(options) => run_stage::run(options),
             Command::Merge(options) => merge::run(options),
+            Command::Gc(options) => gc::run(options),
+            Command::Rm(options) => rm::run(options),
+            Command::Archive(options) => archive::run(options),
             Command::Slurm(options) => slurm::run(options),
             Command::Audit(options) => audit::run(options),
             Command::Verify(options) => verify::run(options),

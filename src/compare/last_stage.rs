@@ -1,6 +1,6 @@
 //! What the last stages of experiments learn, and by what they are judged.
 
-use super::{Question, select, usual_metrics};
+use super::{Question, experiments, usual_metrics};
 use crate::ecg::Measurement;
 use crate::manifest::choices;
 use crate::metrics::{Metric, NamedMetric, regression_metrics};
@@ -14,7 +14,7 @@ impl Question {
     /// # Errors
     /// A user error where there is no experiment that is asked for.
     pub fn apart(&self, store: &Store) -> Result<Vec<Question>> {
-        let (experiments, known) = (select(&store.runs()?, &self.experiments)?, store.last_targets()?);
+        let (experiments, known) = (experiments(store, &self.experiments)?, store.last_targets()?);
         let mut kinds: Vec<(Option<&Vec<Measurement>>, Vec<String>)> = Vec::new();
         for name in experiments {
             let own = known.get(&name);

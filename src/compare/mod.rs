@@ -44,7 +44,7 @@ pub use question::{Question, RESAMPLES};
 pub use ranks::{Ranks, rank};
 pub use regressions::Regressions;
 pub use results::TestResults;
-pub use selection::{Pivot, Selection, Shape, select};
+pub use selection::{Pivot, Selection, Shape, experiments, select};
 pub use significance::SignificanceTest;
 pub use subgroups::{By, Grouping, Subgroup};
 pub use thresholds::Thresholds;

@@ -16,7 +16,7 @@ use super::{
 use crate::ecg::Measurement;
 use crate::manifest::{Labels, Subset, choices};
 use crate::metrics::{NamedMetric, ThresholdRule};
-use crate::store::{Found, Run, StageStatus, Store};
+use crate::store::{Found, Run, StageStatus, Store, TestPredictions, TestSet};
 use crate::{Error, Result};
 
 /// Resamples of the patients, if nothing else is asked for.
@@ -61,7 +61,7 @@ impl Question {
     /// A user error where there is no experiment, metric, key or baseline that is asked for, or the test does not fit the
     /// metric.
     pub fn selection(&self, store: &Store) -> Result<(Vec<Run>, Selection)> {
-        let runs = store.runs()?;
+        let (runs, test_sets) = runs_and_test_sets(store)?;
         let experiments = select(&runs, &self.experiments)?;
         let only: Vec<Only> = self.only.iter().map(|text| text.parse()).collect::<Result<_>>()?;
         let baseline = Baseline::parse(&self.baseline)?;
@@ -77,7 +77,8 @@ impl Question {
             is_done && (baseline.has(run) || only.iter().all(|only| only.admits(run)))
         };
         let needed: Vec<&Run> = runs.iter().filter(is_needed).collect();
-        let (known, stages) = (store.metrics()?, stages_of(&needed));
+        let asked: Vec<String> = all_metrics.iter().map(NamedMetric::to_string).collect();
+        let (known, stages) = (store.metrics_among(&asked)?, stages_of(&needed));
         let thresholds = Arc::new(Thresholds::choose(self.thresholds, store, &stages)?);
         self.check_thresholds(&metrics, &thresholds, stages.len())?;
         let (test, test_results) = self.test_results(store, &needed, (&metrics, &all_metrics), &thresholds)?;
@@ -89,7 +90,6 @@ impl Question {
         let medians = of_numbers.map(|metric| Ok((metric.clone(), store.metric_of_medians(metric)?)));
         let medians = medians.collect::<Result<_>>()?;
         let (by, shape) = (self.keys(&runs, &experiments), self.shape.clone());
-        let test_sets = store.test_sets()?;
         let of = |name: &String| Ok((name.clone(), elsewhere(store, &runs, name, &only)?));
         let elsewhere = experiments.iter().map(of).collect::<Result<_>>()?;
         let asked = experiments.iter().filter(|_| self.shape.regressions);
@@ -308,6 +308,17 @@ fn with_those_of_plans(metrics: &[NamedMetric], planned: &BTreeMap<String, Plann
     all
 }
 
+/// All runs, and what experiments were tested on, each read by a thread of its own.
+fn runs_and_test_sets(store: &Store) -> Result<(Vec<Run>, BTreeMap<String, TestSet>)> {
+    let beside = store.beside()?;
+    std::thread::scope(|scope| {
+        let sets = scope.spawn(move || beside.test_sets());
+        let runs = store.runs()?;
+        let sets = sets.join().map_err(|_| Error::internal("the reading of test sets stopped by a fault of ours"))?;
+        Ok((runs, sets?))
+    })
+}
+
 /// The stages of runs, each once.
 fn stages_of(runs: &[&Run]) -> Vec<String> {
     let mut stages: Vec<String> = runs.iter().map(|run| run.stage_id.clone()).collect();
@@ -318,10 +329,22 @@ fn stages_of(runs: &[&Run]) -> Vec<String> {
 
 /// Adds what these stages predicted to `results`, some at a time.
 fn read(store: &Store, stages: &[String], mut results: TestResults, metrics: &[NamedMetric]) -> Result<TestResults> {
-    for stages in stages.chunks(CHUNK) {
-        results.extend(store.predictions(stages)?, metrics);
-    }
-    Ok(results)
+    std::thread::scope(|scope| {
+        // While some are resampled the next are read.
+        let (sender, receiver) = std::sync::mpsc::sync_channel::<Vec<TestPredictions>>(1);
+        let resampling = scope.spawn(move || {
+            receiver.into_iter().for_each(|predictions| results.extend(predictions, metrics));
+            results
+        });
+        for stages in stages.chunks(CHUNK) {
+            // Who does not listen any more has panicked, which is told below.
+            if sender.send(store.predictions(stages)?).is_err() {
+                break;
+            }
+        }
+        drop(sender);
+        resampling.join().map_err(|_| Error::internal("the resampling of test predictions stopped by a fault of ours"))
+    })
 }
 
 /// Refuses McNemar's test of what is right in part where a record has several labels.

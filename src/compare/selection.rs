@@ -8,7 +8,7 @@ use super::{Baseline, Elsewhere, Key, Only, Planned, Regressions, SignificanceTe
 use crate::ecg::Measurement;
 use crate::manifest::{choices, glob_matches};
 use crate::metrics::NamedMetric;
-use crate::store::{Run, TestSet};
+use crate::store::{Run, Store, TestSet};
 use crate::{Error, Result};
 
 /// What to compare.
@@ -161,10 +161,24 @@ impl Pivot {
 pub fn select(runs: &[Run], globs: &[String]) -> Result<Vec<String>> {
     let mut names: Vec<&str> = Vec::new();
     for run in runs {
-        if !names.contains(&run.experiment.as_str()) {
+        // Runs come experiment by experiment.
+        if names.last() != Some(&&*run.experiment) && !names.contains(&run.experiment.as_str()) {
             names.push(&run.experiment);
         }
     }
+    select_names(names, globs)
+}
+
+/// As [`select`], of the current runs of a store.
+///
+/// # Errors
+/// As [`select`], and where the store cannot be read.
+pub fn experiments(store: &Store, globs: &[String]) -> Result<Vec<String>> {
+    let names = store.experiments()?;
+    select_names(names.iter().map(String::as_str).collect(), globs)
+}
+
+fn select_names(names: Vec<&str>, globs: &[String]) -> Result<Vec<String>> {
     if names.is_empty() {
         return Err(Error::user("no experiment has runs yet; `ecgraft run` makes them"));
     }

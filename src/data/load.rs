@@ -131,6 +131,12 @@ pub(super) fn cached(source: &dyn Source, fingerprint: &str, signal: &Signal, ca
     Ok(cache.join(format!("{}.bin", key_of(source, fingerprint, signal)?)))
 }
 
+/// The fingerprint of the source whose prepared records a file of the cache has; `None` where it has none that this version
+/// reads.
+pub fn fingerprint_of_cached(path: &Path) -> Option<String> {
+    cache::fingerprint_of(path)
+}
+
 /// The file of a cache that the prepared records of a source are kept in, whether it is there or not.
 pub fn prepared_file(source: &dyn Source, fingerprint: &str, signal: &Signal, cache: &Path) -> Option<PathBuf> {
     cached(source, fingerprint, signal, cache).ok()

@@ -37,7 +37,7 @@ pub use elsewhere::{Taught, unseen};
 pub use fingerprint::{Print, fingerprint, is_known, print};
 pub use index::{index, look_up};
 pub use left_out::{LeftOut, tells_of_left_out};
-pub use load::{load, load_planned, prepared_file};
+pub use load::{fingerprint_of_cached, load, load_planned, prepared_file};
 pub use people::{Index, People};
 pub use recording::recordings;
 pub use simulated::write_simulated;

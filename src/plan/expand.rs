@@ -1,12 +1,14 @@
 //! Every combination of a manifest's lists, and the stages they need, each once.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 use super::identity::{self, Common, Id};
 use super::{Fingerprints, Overlaps, Plan, Stage, StageKind, TaskKind, Trial, overlap};
 use serde_json::Value;
 
+use crate::ecg::intern;
 use crate::manifest::{Donor, Exclude, Freeze, Fusion, GraftedPart, Manifest, Transfer, Trials};
 use crate::{Error, Result};
 
@@ -23,6 +25,7 @@ pub(super) fn expand(manifests: Vec<Manifest>, fingerprints: &Fingerprints, over
                 manifest.name
             )));
         }
+        expansion.variant = manifest.variant.as_deref().map(intern);
         expansion.manifest(&Experiment::new(experiment, manifest, fingerprints, overlaps)?)?;
     }
     Ok(Plan {
@@ -39,21 +42,46 @@ struct Expansion {
     stages: Vec<Stage>,
     /// Ids of `stages`, index by index.
     ids: Vec<Id>,
-    by_id: HashMap<Id, usize>,
+    by_id: HashMap<Id, u32, BuildHasherDefault<OfId>>,
     trials: Vec<Trial>,
-    run_ids: HashSet<Id>,
+    /// Of the manifest in work.
+    variant: Option<&'static str>,
+    /// Room for the ids of a trial's inputs, and the inputs of a trial without any.
+    input_ids: Vec<Id>,
+    no_inputs: Arc<[usize]>,
+    /// Of each of `stages` the number, from 1, of the last manifest with a trial of it.
+    met: Vec<u32>,
 }
 
-/// What one trial is made of, borrowed from its manifest.
+/// An id is a hash already.
+#[derive(Default)]
+struct OfId(u64);
+
+impl Hasher for OfId {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some((first, _)) = bytes.split_first_chunk() {
+            self.0 = u64::from_le_bytes(*first);
+        }
+    }
+
+    /// The length of an id, which is always the same.
+    fn write_usize(&mut self, _: usize) {}
+}
+
+/// What one trial is made of.
 #[derive(Clone, Copy)]
 struct Arm<'a> {
     experiment: usize,
-    architecture: &'a str,
-    mix: Option<&'a str>,
-    graft: &'a [Donor],
+    architecture: &'static str,
+    mix: Option<&'static str>,
+    graft: &'a Arc<[Donor]>,
     backbones: usize,
     fusion: Fusion,
-    freeze: Option<&'a str>,
+    freeze: Option<&'static str>,
     label_fraction: f64,
     seed: u64,
 }
@@ -64,7 +92,7 @@ impl Arm<'_> {
     fn agrees(&self, exclude: &Exclude) -> bool {
         exclude.mix.as_deref().is_none_or(|mix| self.mix == Some(mix))
             && exclude.architecture.as_deref().is_none_or(|name| self.architecture == name)
-            && exclude.from.as_deref().is_none_or(|from| !self.graft.is_empty() && self.graft == from)
+            && exclude.from.as_deref().is_none_or(|from| !self.graft.is_empty() && **self.graft == *from)
             && exclude.fusion.is_none_or(|fusion| self.backbones > 1 && self.fusion == fusion)
             && exclude.freeze.as_deref().is_none_or(|freeze| self.freeze == Some(freeze))
             && exclude.label_fraction.is_none_or(|fraction| self.label_fraction == fraction)
@@ -83,11 +111,18 @@ struct Experiment<'a> {
     pretraining: Value,
     masked: Value,
     contrastive: Value,
-    /// Of each of the trials' freezes.
-    freezes: Vec<[u8; 32]>,
+    /// Of each of the trials' freezes, with its name.
+    freezes: Vec<(&'static str, [u8; 32])>,
+    /// Of each of the trials' architectures.
+    architectures: Vec<&'static str>,
+    /// Of the trials.
+    grafts: Vec<Arc<[Donor]>>,
     /// Of each of the trials' architectures: where something is grafted, and from scratch.
     classifiers: Vec<[Common; 2]>,
 }
+
+/// The mix that networks are trained on, with what their ids are made of; none of weights from elsewhere.
+type Mixed<'a> = Option<(&'static str, &'a Donors)>;
 
 /// What the ids of the stages before the transfer are made of, of a mix and an architecture.
 struct Donors {
@@ -113,8 +148,10 @@ impl<'a> Experiment<'a> {
         };
         let transfer = [true, false].map(transfer);
         let people = overlap::on_transfer(manifest, fingerprints, overlaps)?;
-        let freeze =
-            |name: &String| identity::freeze_digest(defined(manifest.freezes.get(name), "freeze", name, manifest)?);
+        let freeze = |name: &String| {
+            let freeze = defined(manifest.freezes.get(name), "freeze", name, manifest)?;
+            Ok((intern(name), identity::freeze_digest(freeze)?))
+        };
         let classifier = |name: &String| {
             let settings = defined(manifest.architectures.get(name), "architecture", name, manifest)?;
             let [grafted, scratch] = transfer.each_ref().map(|transfer| -> Result<Common> {
@@ -125,6 +162,8 @@ impl<'a> Experiment<'a> {
         };
         Ok(Self {
             freezes: trials.freeze.iter().map(freeze).collect::<Result<_>>()?,
+            architectures: trials.architecture.iter().map(|name| intern(name)).collect(),
+            grafts: trials.from.iter().map(|graft| graft.as_slice().into()).collect(),
             classifiers: trials.architecture.iter().map(classifier).collect::<Result<_>>()?,
             regression: identity::regression_settings(manifest)?,
             pretraining: identity::pretraining_settings(&manifest.classification)?,
@@ -194,7 +233,7 @@ impl Expansion {
         for mix in &trials.mix {
             let donors = experiment.donors(mix)?;
             for (number, donors) in donors.iter().enumerate() {
-                self.grafts(experiment, Some((mix, donors)), number)?;
+                self.grafts(experiment, Some((intern(mix), donors)), number)?;
             }
         }
         for number in 0..trials.architecture.len() {
@@ -208,21 +247,21 @@ impl Expansion {
 
     /// The trials of an architecture, by its number, that graft networks trained on a mix; or those that graft none but
     /// weights from elsewhere.
-    fn grafts(&mut self, experiment: &Experiment<'_>, of: Option<(&str, &Donors)>, number: usize) -> Result<()> {
-        let architecture = &experiment.manifest.trials.architecture[number];
+    fn grafts(&mut self, experiment: &Experiment<'_>, of: Mixed<'_>, number: usize) -> Result<()> {
+        let architecture = experiment.architectures[number];
         let trials = &experiment.manifest.trials;
         // Index of the stage of each donor and seed, once it is needed.
         let mut grafted: Vec<BTreeMap<&Donor, usize>> = vec![BTreeMap::new(); trials.seed.len()];
-        let several = &trials.fusion[..];
-        let is_own = |graft: &&Vec<Donor>| graft.iter().any(Donor::is_of_mix) == of.is_some();
-        for graft in trials.from.iter().filter(is_own).filter(|graft| experiment.fits(graft, architecture)) {
-            let fusions = if graft.len() > 1 { several } else { &[Fusion::Concat] };
-            let freezes = || trials.freeze.iter().zip(&experiment.freezes);
-            let schedules = fusions.iter().flat_map(|fusion| freezes().map(move |freeze| (*fusion, freeze)));
+        let is_own = |graft: &&Arc<[Donor]>| graft.iter().any(Donor::is_of_mix) == of.is_some();
+        for graft in experiment.grafts.iter().filter(is_own).filter(|graft| experiment.fits(graft, architecture)) {
+            // The stages of all donors, by seed, once they are needed: all trials of the graft share them.
+            let mut inputs: Vec<Option<Arc<[usize]>>> = vec![None; trials.seed.len()];
+            let fusions = if graft.len() > 1 { &trials.fusion[..] } else { &[Fusion::Concat] };
+            let schedules = fusions.iter().flat_map(|&fusion| experiment.freezes.iter().map(move |of| (fusion, *of)));
             let settings =
                 schedules.flat_map(|schedule| trials.label_fraction.iter().map(move |fraction| (schedule, *fraction)));
             for ((fusion, (freeze_name, freeze)), label_fraction) in settings {
-                for (&seed, grafted) in trials.seed.iter().zip(&mut grafted) {
+                for ((&seed, grafted), inputs) in trials.seed.iter().zip(&mut grafted).zip(&mut inputs) {
                     let arm = Arm {
                         experiment: experiment.number,
                         architecture,
@@ -237,35 +276,44 @@ impl Expansion {
                     if experiment.excludes(&arm) {
                         continue;
                     }
-                    let mut inputs = Vec::with_capacity(graft.len());
-                    for donor in graft {
-                        let known = grafted.get(donor).copied();
-                        let stage = known.map_or_else(|| self.donor(donor, experiment, of, &arm), Ok)?;
-                        grafted.insert(donor, stage);
-                        inputs.push(stage);
-                    }
-                    self.trial(experiment.manifest, arm, inputs, &experiment.classifiers[number][0], *freeze);
+                    let inputs = match inputs {
+                        Some(inputs) => inputs,
+                        None => inputs.insert(self.inputs(experiment, of, &arm, grafted)?),
+                    };
+                    self.trial(experiment.manifest, arm, inputs, &experiment.classifiers[number][0], freeze)?;
                 }
             }
         }
         Ok(())
     }
 
-    /// The stage that a graft comes out of.
-    fn donor(
+    /// The stages that the grafts of an arm come out of, of which those `grafted` are there.
+    fn inputs<'a>(
         &mut self,
-        donor: &Donor,
         experiment: &Experiment<'_>,
-        of: Option<(&str, &Donors)>,
-        arm: &Arm<'_>,
-    ) -> Result<usize> {
+        of: Mixed<'_>,
+        arm: &Arm<'a>,
+        grafted: &mut BTreeMap<&'a Donor, usize>,
+    ) -> Result<Arc<[usize]>> {
+        let mut inputs = Vec::with_capacity(arm.graft.len());
+        for donor in arm.graft.iter() {
+            let known = grafted.get(donor).copied();
+            let stage = known.map_or_else(|| self.donor(donor, experiment, of, arm), Ok)?;
+            grafted.insert(donor, stage);
+            inputs.push(stage);
+        }
+        Ok(inputs.into())
+    }
+
+    /// The stage that a graft comes out of.
+    fn donor(&mut self, donor: &Donor, experiment: &Experiment<'_>, of: Mixed<'_>, arm: &Arm<'_>) -> Result<usize> {
         if let Donor::Weights(name) = donor {
             let (id, kind) = experiment.weights(name)?;
-            return Ok(self.stage(id, &Arm { seed: 0, ..*arm }, || kind));
+            return self.stage(id, &Arm { seed: 0, ..*arm }, || kind);
         }
         let (mix, donors) = of.ok_or_else(|| Error::internal("a network of a mix was asked for without one"))?;
         let (mix, seed) = (mix.to_owned(), arm.seed);
-        Ok(match donor {
+        match donor {
             Donor::Regression(targets) => {
                 let kind = || StageKind::Regression { mix, targets: targets.clone() };
                 self.stage(donors.regressor.regression(targets, seed), arm, kind)
@@ -281,7 +329,7 @@ impl Expansion {
             Donor::Classification | Donor::Weights(_) => {
                 self.stage(donors.classifier.classification(seed), arm, || StageKind::Classification { mix })
             }
-        })
+        }
     }
 
     /// The trials of so many fresh backbones, which are trained, or hold still by the `freeze` of this name.
@@ -297,7 +345,8 @@ impl Expansion {
             None => Freeze::default(),
         };
         let digest = identity::freeze_digest(&fresh)?;
-        for (architecture, [_, classifier]) in trials.architecture.iter().zip(&experiment.classifiers) {
+        let (freeze, none): (_, Arc<[Donor]>) = (freeze.map(intern), Arc::new([]));
+        for (&architecture, [_, classifier]) in experiment.architectures.iter().zip(&experiment.classifiers) {
             if (backbones > 1 || freeze.is_some()) && !has_graft(trials, architecture, (backbones, fusion), freeze) {
                 continue;
             }
@@ -308,7 +357,7 @@ impl Expansion {
                     experiment: experiment.number,
                     architecture,
                     mix: None,
-                    graft: &[],
+                    graft: &none,
                     backbones,
                     fusion,
                     freeze,
@@ -316,7 +365,7 @@ impl Expansion {
                     seed,
                 };
                 if !experiment.excludes(&arm) {
-                    self.trial(experiment.manifest, arm, Vec::new(), classifier, digest);
+                    self.trial(experiment.manifest, arm, &self.no_inputs.clone(), classifier, digest)?;
                 }
             }
         }
@@ -324,53 +373,67 @@ impl Expansion {
     }
 
     /// Adds a trial and its transfer stage, each unless it is there already.
-    fn trial(&mut self, manifest: &Manifest, arm: Arm, inputs: Vec<usize>, classifier: &Common, freeze: [u8; 32]) {
-        let input_ids: Vec<Id> = inputs.iter().map(|&index| self.ids[index]).collect();
+    fn trial(
+        &mut self,
+        manifest: &Manifest,
+        arm: Arm<'_>,
+        inputs: &Arc<[usize]>,
+        classifier: &Common,
+        freeze: [u8; 32],
+    ) -> Result<()> {
+        self.input_ids.clear();
+        self.input_ids.extend(inputs.iter().map(|&index| self.ids[index]));
         let shape = (arm.backbones, arm.fusion);
-        let id = classifier.transfer(&input_ids, shape, freeze, arm.label_fraction, arm.seed);
-        let run_id = identity::run_id(&manifest.name, manifest.variant.as_deref(), manifest.fold, id);
-        if !self.run_ids.insert(run_id) {
-            return;
-        }
+        let id = classifier.transfer(&self.input_ids, shape, freeze, arm.label_fraction, arm.seed);
         let stage = self.stage(id, &arm, || StageKind::Transfer {
-            grafts: inputs,
+            grafts: inputs.clone(),
             backbones: arm.backbones,
             fusion: arm.fusion,
-            freeze: arm.freeze.map(str::to_owned),
+            freeze: arm.freeze,
             label_fraction: arm.label_fraction,
-        });
+        })?;
+        // No two manifests have one name, variant and fold: a second trial of a stage is of the same manifest.
+        let number = arm.experiment as u32 + 1;
+        if std::mem::replace(&mut self.met[stage], number) == number {
+            return Ok(());
+        }
+        let run_id = identity::run_id(&manifest.name, manifest.variant.as_deref(), manifest.fold, id);
         self.trials.push(Trial {
             run_id: identity::written(run_id),
             experiment: arm.experiment,
-            architecture: arm.architecture.to_owned(),
-            mix: arm.mix.map(str::to_owned),
-            graft: arm.graft.to_vec(),
+            architecture: arm.architecture,
+            mix: arm.mix,
+            graft: arm.graft.clone(),
             backbones: arm.backbones,
             fusion: arm.fusion,
-            freeze: arm.freeze.map(str::to_owned),
+            freeze: arm.freeze,
             label_fraction: arm.label_fraction,
-            variant: manifest.variant.clone(),
+            variant: self.variant,
             fold: manifest.fold,
             seed: arm.seed,
             stage,
             position: self.trials.len(),
         });
+        Ok(())
     }
 
     /// The index of the stage with this id, which is added where it is new.
-    fn stage(&mut self, id: Id, arm: &Arm, kind: impl FnOnce() -> StageKind) -> usize {
-        let (stages, ids) = (&mut self.stages, &mut self.ids);
-        *self.by_id.entry(id).or_insert_with(|| {
-            ids.push(id);
-            stages.push(Stage {
+    fn stage(&mut self, id: Id, arm: &Arm<'_>, kind: impl FnOnce() -> StageKind) -> Result<usize> {
+        let next = u32::try_from(self.stages.len())
+            .map_err(|_| Error::user("the manifests ask for more than 4 billion stages; ask for fewer at once"))?;
+        let index = *self.by_id.entry(id).or_insert(next);
+        if index == next {
+            self.ids.push(id);
+            self.met.push(0);
+            self.stages.push(Stage {
                 id: identity::written(id),
                 experiment: arm.experiment,
-                architecture: arm.architecture.to_owned(),
+                architecture: arm.architecture,
                 seed: arm.seed,
                 kind: kind(),
             });
-            stages.len() - 1
-        })
+        }
+        Ok(index as usize)
     }
 }
 

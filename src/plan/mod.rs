@@ -79,7 +79,7 @@ pub struct Stage {
     /// Index into [`Plan::experiments`] of the first manifest that asks for it.
     pub experiment: usize,
     /// Architecture name in that manifest.
-    pub architecture: String,
+    pub architecture: &'static str,
     /// The seed.
     pub seed: u64,
     /// What is trained.
@@ -121,19 +121,19 @@ pub enum StageKind {
     /// A classifier, grafted or from scratch.
     Transfer {
         /// Indices into [`Plan::stages`] of the grafted networks; empty from scratch.
-        grafts: Vec<usize>,
+        grafts: Arc<[usize]>,
         /// Backbones: as many as grafts, or the fresh ones of a baseline.
         backbones: usize,
         /// How the features of several are joined.
         fusion: Fusion,
         /// Freeze name; `None` from scratch. With a freeze and without grafts fresh weights hold still.
-        freeze: Option<String>,
+        freeze: Option<&'static str>,
         /// Share of the training records, in (0, 1].
         label_fraction: f64,
     },
 }
 
-/// One row of the study: an arm under one seed.
+/// One row of the study: an arm under one seed. There may be millions: names are shared by all that have them.
 #[derive(Clone, Debug)]
 pub struct Trial {
     /// Hash of experiment name, variant and fold, and transfer stage, 20 hexadecimal digits.
@@ -141,21 +141,21 @@ pub struct Trial {
     /// Index into [`Plan::experiments`].
     pub experiment: usize,
     /// Architecture name.
-    pub architecture: String,
+    pub architecture: &'static str,
     /// Mix name; `None` from scratch.
-    pub mix: Option<String>,
+    pub mix: Option<&'static str>,
     /// Grafted networks; empty from scratch.
-    pub graft: Vec<Donor>,
+    pub graft: Arc<[Donor]>,
     /// Backbones: as many as grafted networks, or the fresh ones of a baseline.
     pub backbones: usize,
     /// How the features of several backbones are joined.
     pub fusion: Fusion,
     /// Freeze name; `None` from scratch. With a freeze and without grafts fresh weights hold still.
-    pub freeze: Option<String>,
+    pub freeze: Option<&'static str>,
     /// Share of the training records, in (0, 1].
     pub label_fraction: f64,
     /// Variant of the manifest; `None` where it has none.
-    pub variant: Option<String>,
+    pub variant: Option<&'static str>,
     /// Fold that is tested; `None` where the trials do not rotate them.
     pub fold: Option<u8>,
     /// The seed.
@@ -169,7 +169,7 @@ pub struct Trial {
 impl Trial {
     /// The graft as tables show it, see [`graft_label`].
     pub fn graft_label(&self) -> String {
-        graft_label(&self.graft, self.backbones, self.fusion, self.freeze.as_deref())
+        graft_label(&self.graft, self.backbones, self.fusion, self.freeze)
     }
 }
 

@@ -17,7 +17,7 @@ impl Stage {
         let mut settings = json!({
             "numeric_version": NUMERIC_VERSION,
             "seed": self.seed,
-            "architecture": named(&self.architecture, manifest.architectures.get(&self.architecture)),
+            "architecture": named(self.architecture, manifest.architectures.get(self.architecture)),
             "signal": manifest.signal,
             "compute": manifest.compute,
         });
@@ -66,8 +66,8 @@ impl Stage {
             settings["fusion"] = json!(fusion);
         }
         settings["freeze"] = match freeze {
-            Some(name) if grafts.is_empty() => named(name, manifest.freezes.get(name).map(Freeze::of_fresh).as_ref()),
-            Some(name) => named(name, manifest.freezes.get(name)),
+            Some(name) if grafts.is_empty() => named(name, manifest.freezes.get(*name).map(Freeze::of_fresh).as_ref()),
+            Some(name) => named(name, manifest.freezes.get(*name)),
             None => Value::Null,
         };
         settings["label_fraction"] = json!(label_fraction);

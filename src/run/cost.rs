@@ -32,7 +32,7 @@ impl Work<'_> {
 /// What a stage of `plan` will cost.
 pub(super) fn of_stage(plan: &Plan, stage: &Stage) -> f64 {
     let manifest = &plan.experiments[stage.experiment];
-    let Some(architecture) = manifest.architectures.get(&stage.architecture) else { return 1.0 };
+    let Some(architecture) = manifest.architectures.get(stage.architecture) else { return 1.0 };
     let records = |mix: &str| {
         manifest.mixes.get(mix).and_then(|mix| mix.records).map_or(TYPICAL_RECORDS, |records| records as f64)
     };
@@ -44,7 +44,7 @@ pub(super) fn of_stage(plan: &Plan, stage: &Stage) -> f64 {
         StageKind::Contrastive { mix } => (2 * manifest.contrastive.training.epochs, records(mix), 1),
         StageKind::Weights { .. } => return 0.0,
         StageKind::Transfer { backbones, freeze, label_fraction, .. } => {
-            let freeze = freeze.as_ref().and_then(|name| manifest.freezes.get(name));
+            let freeze = freeze.and_then(|name| manifest.freezes.get(name));
             let epochs = if freeze.is_some_and(Freeze::freezes_all) { 1 } else { manifest.transfer.epochs };
             (epochs, label_fraction * TYPICAL_RECORDS, *backbones)
         }

@@ -66,7 +66,7 @@ impl Epochs {
         };
         let head = Head {
             kind: stage.kind.task().name().to_owned(),
-            architecture: stage.architecture.clone(),
+            architecture: stage.architecture.to_owned(),
             mix: stage.mix().map(str::to_owned),
             target,
             seed: stage.seed,

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::tensor::Cpu;
 
+use super::alike::PerStage;
 use super::{Device, Shared, lock};
 use crate::manifest::{Architecture, Freeze, Fusion, Manifest};
 use crate::nn::{Cost, Input, Network};
@@ -53,12 +54,11 @@ impl Needs {
 }
 
 /// What each stage of `plan` needs, by index.
-pub(super) fn reckon(plan: &Plan, results: &ResultsFolder, device: Device) -> Vec<Needs> {
+pub(super) fn reckon(plan: &Plan, results: &ResultsFolder, device: Device) -> PerStage<Needs> {
     let cache = results.cache();
     // Stages share architectures and sources.
     let (mut values, mut sources) = (HashMap::new(), HashMap::new());
-    let mut needs = Vec::with_capacity(plan.stages.len());
-    for stage in &plan.stages {
+    PerStage::of(plan, |stage| {
         let manifest = &plan.experiments[stage.experiment];
         let (mut own, mut records) = (Needs::default(), 0);
         for name in source_names(plan, stage) {
@@ -75,16 +75,15 @@ pub(super) fn reckon(plan: &Plan, results: &ResultsFolder, device: Device) -> Ve
                 records += size.records;
             }
         }
-        if let Some(architecture) = manifest.architectures.get(&stage.architecture) {
+        if let Some(architecture) = manifest.architectures.get(stage.architecture) {
             let signal = manifest.signal.shape();
             let key = serde_json::json!((architecture, signal)).to_string();
             let values = *values.entry(key.clone()).or_insert_with(|| values_of(architecture, signal));
             own.sizes = format!("{key} {}", batch_size(manifest, stage));
             own.network = network(plan, stage, architecture, (values, records), device);
         }
-        needs.push(own);
-    }
-    needs
+        own
+    })
 }
 
 /// Records of a step of a stage's training.
@@ -146,7 +145,7 @@ fn network(
         StageKind::Contrastive { mix } => (1, false, 2 * records.min(mix_records(mix))),
         StageKind::Weights { .. } => return COPIES * NUMBER * values,
         StageKind::Transfer { backbones, freeze, label_fraction, .. } => {
-            let freeze = freeze.as_ref().and_then(|name| manifest.freezes.get(name));
+            let freeze = freeze.and_then(|name| manifest.freezes.get(name));
             let records = (records as f64 * label_fraction) as usize;
             (*backbones, freeze.is_some_and(Freeze::freezes_all), records)
         }

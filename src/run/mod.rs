@@ -21,6 +21,7 @@ use crate::store::{Claim, Finish, Store};
 use crate::train::Features;
 use crate::{durable, stop};
 
+mod alike;
 mod cost;
 mod device;
 mod donors;
@@ -134,13 +135,13 @@ struct Shared<'a> {
     options: &'a Options,
     /// Ids of the stages that are wanted, in the order in which they are begun, and the index of every stage.
     order: Vec<String>,
-    indices: HashMap<String, usize>,
+    indices: HashMap<&'a str, usize>,
     sources: Sources,
     progress: &'a Progress,
     /// Claims held now.
     held: Mutex<Vec<Held>>,
     /// What stages need, by index, and what those in work take together.
-    memory: Vec<memory::Needs>,
+    memory: alike::PerStage<memory::Needs>,
     room: Room,
     /// Features of backbones that hold still.
     features: Features,
@@ -171,7 +172,7 @@ pub fn run(plan: &Plan, options: &Options, progress: &Progress) -> Result<Summar
         plan,
         options,
         order,
-        indices: plan.stages.iter().enumerate().map(|(index, stage)| (stage.id.clone(), index)).collect(),
+        indices: plan.stages.iter().enumerate().map(|(index, stage)| (stage.id.as_str(), index)).collect(),
         sources: Sources::new(&options.results, options.threads)?,
         progress,
         held: Mutex::default(),
@@ -240,7 +241,7 @@ fn sweep(results: &ResultsFolder) {
 
 /// What the stages of `plan` cost, in comparable units, by stage index.
 pub fn costs(plan: &Plan) -> Vec<f64> {
-    plan.stages.iter().map(|stage| cost::of_stage(plan, stage)).collect()
+    alike::PerStage::of(plan, |stage| cost::of_stage(plan, stage)).map(|cost| *cost)
 }
 
 /// What a stage costs by the settings that the store keeps of it, in the units of [`costs`]; `None` where they are not
@@ -251,7 +252,7 @@ pub fn cost_of_settings(settings: &serde_json::Value) -> Option<f64> {
 
 /// Bytes of memory that each stage of `plan` needs alone, and those that are available; reckoned, not measured.
 pub fn memory(plan: &Plan, results: &ResultsFolder, device: Device) -> (Vec<u64>, Option<u64>) {
-    (memory::reckon(plan, results, device).iter().map(memory::Needs::alone).collect(), memory::available())
+    (memory::reckon(plan, results, device).map(memory::Needs::alone), memory::available())
 }
 
 fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, Result<T>>) -> Result<T> {
@@ -290,7 +291,7 @@ fn work(shared: &Shared<'_>, number: usize, threads: usize) -> Result<()> {
             }
             Claim::Finished => break,
         };
-        let Some(&index) = shared.indices.get(&id) else {
+        let Some(&index) = shared.indices.get(id.as_str()) else {
             return Err(Error::internal(format!("claimed stage {id} is not in the plan")));
         };
         if !shared.room.enter(shared, index) {

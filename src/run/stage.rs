@@ -124,7 +124,7 @@ fn train_once<D: Backend>(device: &D, shared: &Shared<'_>, index: usize, held: &
                 trained(device, shared, donor, sha256.as_deref()).map(|(network, _)| network)
             };
             let donors = grafts.iter().map(donor).collect::<Result<Vec<_>>>()?;
-            let freeze = freeze.as_ref().and_then(|name| manifest.freezes.get(name));
+            let freeze = freeze.and_then(|name| manifest.freezes.get(name));
             let freeze = freeze.map(|freeze| if grafts.is_empty() { freeze.of_fresh() } else { freeze.clone() });
             let graft = Graft { donors: &donors, backbones: *backbones, fusion: *fusion, freeze: freeze.as_ref() };
             train::transfer(&training, &manifest.transfer, &graft, &mut follow)?
@@ -265,7 +265,7 @@ pub(super) fn trained<D: Backend>(
 
 /// The architecture of a stage that `manifest` asked for first.
 pub(super) fn architecture_of<'m>(manifest: &'m Manifest, stage: &Stage) -> Result<&'m Architecture> {
-    let found = manifest.architectures.get(&stage.architecture);
+    let found = manifest.architectures.get(stage.architecture);
     found.ok_or_else(|| Error::internal(format!("no architecture {}", stage.architecture)))
 }
 

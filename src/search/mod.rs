@@ -143,7 +143,7 @@ impl Rounds<'_> {
         let mut scored = Vec::new();
         for (candidate, manifest) in candidates.iter().zip(&self.planned[first..]) {
             let mut values = Vec::new();
-            for trial in plan.trials.iter().filter(|trial| trial.variant == manifest.variant) {
+            for trial in plan.trials.iter().filter(|trial| trial.variant == manifest.variant.as_deref()) {
                 values.extend(store.validation_score(&plan.stages[trial.stage].id, self.metric)?);
             }
             let settings = candidate.settings.iter().map(|(key, value)| (key.clone(), written(value))).collect();

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use chrono::{DateTime, Utc};
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::Store;
 use super::connection::{now, timestamp};
@@ -58,10 +58,12 @@ impl Store {
     pub fn want(&mut self, order: &[String]) -> Result<()> {
         self.write(|connection| {
             connection.execute_batch(
-                "CREATE TEMP TABLE IF NOT EXISTS wanted (position INTEGER PRIMARY KEY, stage_id TEXT NOT NULL);
-                 DELETE FROM temp.wanted",
+                "CREATE TEMP TABLE IF NOT EXISTS wanted (position INTEGER PRIMARY KEY, stage_id TEXT NOT NULL UNIQUE);
+                 CREATE TEMP TABLE IF NOT EXISTS reached (position INTEGER NOT NULL, waits TEXT);
+                 DELETE FROM temp.wanted; DELETE FROM temp.reached; INSERT INTO temp.reached VALUES (0, NULL)",
             )?;
-            let mut insert = connection.prepare("INSERT INTO temp.wanted (position, stage_id) VALUES (?1, ?2)")?;
+            let mut insert =
+                connection.prepare("INSERT OR IGNORE INTO temp.wanted (position, stage_id) VALUES (?1, ?2)")?;
             for (position, id) in order.iter().enumerate() {
                 insert.execute(params![position as i64, id])?;
             }
@@ -70,29 +72,25 @@ impl Store {
     }
 
     /// Takes the first of what is wanted (see [`Store::want`]) that is pending and whose inputs are done. Stages that
-    /// workers were lost with come last, so that nothing waits behind one that ends every worker.
+    /// workers were lost with come last, so that nothing waits behind one that ends every worker; before them those that
+    /// were over when they were passed, and are pending again.
+    ///
+    /// What it takes does not grow with the number of stages that are done.
     ///
     /// # Errors
     /// Where the store cannot be written.
     pub fn claim(&mut self, worker: &str, lease: Duration) -> Result<Claim> {
         self.write(|connection| {
-            let free: Option<String> = connection
-                .prepare_cached(
-                    "SELECT w.stage_id FROM temp.wanted w JOIN stage s USING (stage_id)
-                     WHERE s.status = 'pending'
-                       AND NOT EXISTS (SELECT 1 FROM stage_input i JOIN stage p ON p.stage_id = i.input_id
-                                       WHERE i.stage_id = s.stage_id AND p.status <> 'done')
-                     ORDER BY s.lost > 0, w.position LIMIT 1",
-                )?
-                .query_row([], |row| row.get(0))
-                .optional()?;
-            let Some(id) = free else {
+            if waits(connection)? {
+                return Ok(Claim::Wait);
+            }
+            let Some(id) = free(connection)? else {
                 let busy: bool = connection.query_row(
-                    "SELECT EXISTS (SELECT 1 FROM temp.wanted w JOIN stage s USING (stage_id) WHERE s.status = 'running')",
+                    "SELECT EXISTS (SELECT 1 FROM stage s JOIN temp.wanted w USING (stage_id) WHERE s.status = 'running')",
                     [],
                     |row| row.get(0),
                 )?;
-                return Ok(if busy { Claim::Wait } else { Claim::Finished });
+                return Ok(if busy { wait(connection)? } else { Claim::Finished });
             };
             connection.execute(
                 "UPDATE stage SET status = 'running', worker = ?2, lease_until = ?3, attempts = attempts + 1, error = NULL,
@@ -196,6 +194,66 @@ impl Store {
             Ok(Some(Lost { stage: id.to_owned(), times, failed }))
         })
     }
+}
+
+/// What changed the store so far: commits of other connections, and rows of this one.
+const CHANGES: &str = "(SELECT data_version FROM pragma_data_version) || ' ' || ";
+
+/// Whether there was nothing to claim last time and nobody has written since: who waits asks often, and may be told without
+/// a look at all that waits.
+fn waits(connection: &Connection) -> rusqlite::Result<bool> {
+    let sql = format!("SELECT coalesce(waits = {CHANGES} total_changes(), 0) FROM temp.reached");
+    connection.prepare_cached(&sql)?.query_row([], |row| row.get(0))
+}
+
+/// Notes that there is nothing to claim as the store stands now: with this note itself, which is one change more.
+fn wait(connection: &Connection) -> rusqlite::Result<Claim> {
+    connection
+        .prepare_cached(&format!("UPDATE temp.reached SET waits = {CHANGES} (total_changes() + 1)"))?
+        .execute([])?;
+    Ok(Claim::Wait)
+}
+
+/// The stage that is next, if there is any.
+fn free(connection: &Connection) -> rusqlite::Result<Option<String>> {
+    const READY: &str = "s.status = 'pending' AND NOT EXISTS
+        (SELECT 1 FROM stage_input i JOIN stage p ON p.stage_id = i.input_id
+         WHERE i.stage_id = s.stage_id AND p.status <> 'done')";
+    // Joined in this order: the first that is found is the first that is wanted.
+    let first = format!(
+        "SELECT w.stage_id FROM temp.wanted w CROSS JOIN stage s USING (stage_id)
+         WHERE w.position >= ?1 AND s.lost = 0 AND {READY} ORDER BY w.position LIMIT 1"
+    );
+    let found = connection.prepare_cached(&first)?.query_row([reached(connection)?], |row| row.get(0)).optional()?;
+    if found.is_some() {
+        return Ok(found);
+    }
+    let any = format!(
+        "SELECT w.stage_id FROM stage s CROSS JOIN temp.wanted w USING (stage_id)
+         WHERE {READY} ORDER BY s.lost > 0, w.position LIMIT 1"
+    );
+    connection.prepare_cached(&any)?.query_row([], |row| row.get(0)).optional()
+}
+
+/// The place of the first of what is wanted that was not over when it was looked at: done, or failed.
+fn reached(connection: &Connection) -> rusqlite::Result<i64> {
+    let before: i64 =
+        connection.prepare_cached("SELECT position FROM temp.reached")?.query_row([], |row| row.get(0))?;
+    let mut select = connection.prepare_cached(
+        "SELECT s.status IN ('done', 'failed') FROM temp.wanted w CROSS JOIN stage s USING (stage_id)
+         WHERE w.position >= ?1 ORDER BY w.position",
+    )?;
+    let (mut rows, mut reached) = (select.query([before])?, before);
+    while let Some(row) = rows.next()? {
+        if !row.get::<_, bool>(0)? {
+            break;
+        }
+        reached += 1;
+    }
+    if reached > before {
+        connection.prepare_cached("UPDATE temp.reached SET position = ?1")?.execute([reached])?;
+    }
+    Ok(reached)
 }
 
 /// What is known of a worker after one more look. A look vouches for no more than half a lease before it: an observer

@@ -109,6 +109,10 @@ impl Store {
     /// Where the store cannot be read.
     pub fn evaluations(&self, experiment: &str) -> Result<Vec<Evaluation>> {
         self.read(|connection| {
+            let asked = "SELECT EXISTS (SELECT 1 FROM elsewhere WHERE experiment = ?1)";
+            if !connection.prepare_cached(asked)?.query_row([experiment], |row| row.get::<_, bool>(0))? {
+                return Ok(Vec::new());
+            }
             let mut select = connection.prepare_cached(&format!(
                 "SELECT {} FROM evaluations v WHERE experiment = ?1 ORDER BY stage_id,
                     (SELECT min(position) FROM elsewhere w WHERE w.experiment = v.experiment AND w.kind = v.kind

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use rusqlite::Connection;
 use serde_json::Value;
 
+use super::of_plans::Speaker;
 use super::predictions::{TestPredictions, patients};
 use super::runs::{TestClass, TestSet};
 use super::{Run, Store, rows};
@@ -88,30 +89,25 @@ type MeasuredSet = (String, Option<String>, Option<u8>, TestSet);
 
 /// What transfers measured of the test records of each experiment, variant and fold; the records that know a target are what
 /// has it.
-pub(super) fn test_sets(connection: &Connection) -> rusqlite::Result<Vec<MeasuredSet>> {
+pub(super) fn test_sets(connection: &Connection, speakers: &[Speaker]) -> rusqlite::Result<Vec<MeasuredSet>> {
     let mut select = connection.prepare(
-        "WITH one AS (SELECT experiment, variant, fold, stage_id, settings, min(position) AS position
-                      FROM trial t JOIN stage s USING (stage_id)
-                      WHERE current = 1 AND s.status = 'done' GROUP BY experiment, variant, fold)
-         SELECT experiment, variant, fold, target, g.records AS known,
-                (SELECT count(DISTINCT record_id) FROM regression_prediction p WHERE p.stage_id = one.stage_id) AS records
-         FROM one JOIN json_each(one.settings, '$.transfer.targets') t
-         JOIN regression_score g ON g.stage_id = one.stage_id AND g.split = 'test' AND g.target = t.value
-         ORDER BY experiment, position, t.key",
+        "SELECT g.target AS target, g.records AS known,
+                (SELECT count(DISTINCT record_id) FROM regression_prediction p WHERE p.stage_id = s.stage_id) AS records
+         FROM stage s JOIN json_each(s.settings, '$.transfer.targets') t
+         JOIN regression_score g ON g.stage_id = s.stage_id AND g.split = 'test' AND g.target = t.value
+         WHERE s.stage_id = ?1 ORDER BY t.key",
     )?;
     let mut found: Vec<MeasuredSet> = Vec::new();
-    let mut rows = select.query([])?;
-    while let Some(row) = rows.next()? {
-        let (experiment, variant, fold) = (row.get("experiment")?, row.get("variant")?, row.get("fold")?);
-        let known = row.get::<_, i64>("known")? as usize;
-        let target = TestClass { name: row.get("target")?, positives: known, has_auc: false };
-        match found.last_mut().filter(|last| last.0 == experiment && last.1 == variant && last.2 == fold) {
-            Some((.., set)) => set.targets.push(target),
-            None => {
-                let records = row.get::<_, i64>("records")? as usize;
-                let set = TestSet { records, targets: vec![target], ..TestSet::default() };
-                found.push((experiment, variant, fold, set));
-            }
+    for Speaker { experiment, variant, fold, stage_id } in speakers {
+        let mut set = TestSet::default();
+        let mut rows = select.query([stage_id])?;
+        while let Some(row) = rows.next()? {
+            let known = row.get::<_, i64>("known")? as usize;
+            set.records = row.get::<_, i64>("records")? as usize;
+            set.targets.push(TestClass { name: row.get("target")?, positives: known, has_auc: false });
+        }
+        if !set.targets.is_empty() {
+            found.push((experiment.clone(), variant.clone(), *fold, set));
         }
     }
     Ok(found)

@@ -11,7 +11,7 @@ use crate::data::{Members, Pick, Recording, Subset};
 use crate::seed::hex;
 
 /// Recordings in a word of a set: as many bits as no sign is needed for.
-const WORD: i64 = 60;
+pub(super) const WORD: i64 = 60;
 
 /// The sets that trained, validated and tested a stage, in the order of [`Subset::ALL`]; `None` where that is not known.
 pub type StageSets = [Option<i64>; 3];

@@ -1,11 +1,19 @@
 //! Metrics by name.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{Store, rows};
 use crate::Result;
 use crate::data::Subset;
 use crate::metrics::{Metric, NamedMetric, regression_metrics};
+
+/// What a row of `score` is called, in SQL.
+const NAME_OF_SCORE: &str = "CASE split WHEN 'test' THEN '' ELSE split || ':' END || metric
+    || CASE WHEN class = '' THEN '' ELSE ':' || class END";
+/// Whether it is a metric of a classifier, in SQL, and no count.
+const IS_METRIC: &str = "metric NOT LIKE 'confusion:%' AND metric NOT LIKE '%counted'
+    AND metric NOT IN ('records', 'positives', 'tn', 'fp', 'fn', 'tp')
+    AND NOT EXISTS (SELECT 1 FROM stage s WHERE s.stage_id = score.stage_id AND s.kind IN ('masked', 'contrastive'))";
 
 /// Where a metric is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +74,26 @@ impl Store {
         })
     }
 
+    /// Where metrics are found, by what [`Store::metrics`] calls them: of those `asked` for that there are.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn metrics_among(&self, asked: &[String]) -> Result<BTreeMap<String, Found>> {
+        // The first stage that has scores mostly has them all: whoever asks for what there is, is told at once.
+        let known = self.read(|connection| {
+            let mut select = connection
+                .prepare(&format!("SELECT EXISTS (SELECT 1 FROM score WHERE {NAME_OF_SCORE} = ?1 AND {IS_METRIC})"))?;
+            let mut found = BTreeMap::new();
+            for name in asked {
+                if select.query_row([name], |row| row.get(0))? {
+                    found.insert(name.clone(), Found::Scores);
+                }
+            }
+            Ok(found)
+        })?;
+        if known.len() == asked.iter().collect::<BTreeSet<_>>().len() { Ok(known) } else { self.metrics() }
+    }
+
     /// Names of the metrics there are, as `ecgraft compare --metric` takes them, with where each is found.
     ///
     /// # Errors
@@ -73,13 +101,8 @@ impl Store {
     pub fn metrics(&self) -> Result<BTreeMap<String, Found>> {
         self.read(|connection| {
             let mut metrics = BTreeMap::new();
-            let mut select = connection.prepare(
-                "SELECT DISTINCT CASE split WHEN 'test' THEN '' ELSE split || ':' END || metric
-                        || CASE WHEN class = '' THEN '' ELSE ':' || class END AS name FROM score
-                 WHERE metric NOT LIKE 'confusion:%' AND metric NOT LIKE '%counted'
-                   AND metric NOT IN ('records', 'positives', 'tn', 'fp', 'fn', 'tp')
-                   AND stage_id NOT IN (SELECT stage_id FROM stage WHERE kind IN ('masked', 'contrastive'))",
-            )?;
+            let mut select =
+                connection.prepare(&format!("SELECT DISTINCT {NAME_OF_SCORE} AS name FROM score WHERE {IS_METRIC}"))?;
             for name in select.query_map([], |row| row.get::<_, String>("name"))? {
                 metrics.insert(name?, Found::Scores);
             }

@@ -30,6 +30,10 @@ const MIGRATIONS: [&str; 12] = [
     include_str!("schema_11.sql"),
     include_str!("schema_12.sql"),
 ];
+/// What is only for speed, and so of no version: older versions read a store that has it, and one that lacks it gets it.
+const INDICES: &str = include_str!("indices.sql");
+/// Memory for pages of a store that is only read, KiB: whole studies are, in another order than they lie there.
+const READING_KIB: i64 = 64 * 1024;
 /// Marks the file as ours: "ecgr" in ASCII.
 const APPLICATION_ID: i32 = 0x6563_6772;
 
@@ -126,8 +130,22 @@ impl Store {
             drop(connection);
             return Store::open(results);
         }
-        connection.busy_timeout(Duration::from_millis(BUSY_TIMEOUT_MS)).map_err(|error| failure(&path, &error))?;
+        let settings = connection
+            .busy_timeout(Duration::from_millis(BUSY_TIMEOUT_MS))
+            .and_then(|()| connection.pragma_update(None, "cache_size", -READING_KIB));
+        settings.map_err(|error| failure(&path, &error))?;
         Ok(Store { connection, path, note: None, seen: Default::default() })
+    }
+
+    /// The same store by a connection that only reads, for another thread.
+    ///
+    /// # Errors
+    /// As [`Store::open_read_only`].
+    pub fn beside(&self) -> Result<Store> {
+        match self.path.parent().filter(|results| ResultsFolder::new(*results).store() == self.path) {
+            Some(results) => Store::open_read_only(results),
+            None => Store::open_still(&self.path),
+        }
     }
 
     /// Opens the store of `results` to watch it: as [`Store::open_read_only`], and an older one is left as it is.
@@ -224,6 +242,7 @@ impl Store {
             transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
             transaction.pragma_update(None, "user_version", MIGRATIONS.len() as i64)?;
         }
+        transaction.execute_batch(INDICES)?;
         transaction.commit()?;
         self.connection.pragma_update(None, "foreign_keys", true)?;
         if version < MIGRATIONS.len() as i64 {

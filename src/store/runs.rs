@@ -1,9 +1,11 @@
 //! Runs, and all that made them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
 
 use rusqlite::Connection;
 
+use super::of_plans::{self, Speaker};
 use super::rows::{self, TableRow};
 use super::{
     ClassScore, MeasuredSource, MeasuredTarget, MixPartDetail, Run, StageRow, Store, StoredManifest, composition,
@@ -75,8 +77,19 @@ impl Store {
     /// # Errors
     /// Where the store cannot be read.
     pub fn runs(&self) -> Result<Vec<Run>> {
-        let sql = format!("SELECT {} FROM runs WHERE current = 1 ORDER BY experiment, position", Run::select());
-        self.read(|connection| measured::with_errors(connection, rows::all(&mut connection.prepare(&sql)?, [])?))
+        self.read(|connection| measured::with_errors(connection, of_plans::runs(connection)?))
+    }
+
+    /// Names of the experiments that have current runs, in alphabetical order.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn experiments(&self) -> Result<Vec<String>> {
+        self.read(|connection| {
+            let mut select =
+                connection.prepare("SELECT DISTINCT experiment FROM trial WHERE current = 1 ORDER BY experiment")?;
+            select.query_map([], |row| row.get("experiment"))?.collect()
+        })
     }
 
     /// A run with all that made it.
@@ -93,40 +106,36 @@ impl Store {
     /// Where the store cannot be read.
     pub fn test_sets(&self) -> Result<BTreeMap<String, TestSet>> {
         self.read(|connection| {
-            // One run of each experiment, variant and fold speaks for all: they share the transfer's settings.
+            let speakers = of_plans::speakers(connection)?;
             let mut select = connection.prepare(
-                "WITH one AS (SELECT experiment, variant, fold, stage_id, settings, min(position) AS position
-                              FROM trial t JOIN stage s USING (stage_id)
-                              WHERE current = 1 AND s.status = 'done' GROUP BY experiment, variant, fold),
-                      class AS (SELECT one.stage_id, key, iif(type = 'object', json_extract(value, '$.name'), value) AS name
-                                FROM one, json_each(one.settings, '$.transfer.classes'))
-                 SELECT DISTINCT one.experiment AS experiment, one.variant AS variant, one.fold AS fold, one.position,
-                        r.value AS records, c.name AS class, c.key, p.value AS positives, a.value IS NOT NULL AS has_auc
-                 FROM one JOIN class c ON c.stage_id = one.stage_id
-                 JOIN score r ON r.stage_id = one.stage_id AND r.split = 'test' AND r.metric = 'records' AND r.class = ''
-                 JOIN score p ON p.stage_id = one.stage_id AND p.split = 'test' AND p.metric = 'positives' AND p.class = c.name
-                 LEFT JOIN score a ON a.stage_id = one.stage_id AND a.split = 'test' AND a.metric = 'auc' AND a.class = c.name
-                 ORDER BY one.experiment, one.position, c.key",
+                "WITH class AS (SELECT stage_id, key, iif(type = 'object', json_extract(value, '$.name'), value) AS name
+                                FROM stage s, json_each(s.settings, '$.transfer.classes') WHERE stage_id = ?1)
+                 SELECT DISTINCT r.value AS records, c.name AS class, c.key, p.value AS positives,
+                        a.value IS NOT NULL AS has_auc
+                 FROM class c
+                 JOIN score r ON r.stage_id = c.stage_id AND r.split = 'test' AND r.metric = 'records' AND r.class = ''
+                 JOIN score p ON p.stage_id = c.stage_id AND p.split = 'test' AND p.metric = 'positives' AND p.class = c.name
+                 LEFT JOIN score a ON a.stage_id = c.stage_id AND a.split = 'test' AND a.metric = 'auc' AND a.class = c.name
+                 ORDER BY c.key",
             )?;
             let mut folds: Vec<(String, Option<String>, Option<u8>, TestSet)> = Vec::new();
-            let mut rows = select.query([])?;
-            while let Some(row) = rows.next()? {
-                let (experiment, variant, fold) = (row.get("experiment")?, row.get("variant")?, row.get("fold")?);
-                let records = row.get::<_, f64>("records")? as usize;
-                let positives = row.get::<_, f64>("positives")? as usize;
-                let class = TestClass { name: row.get("class")?, positives, has_auc: row.get("has_auc")? };
-                match folds.last_mut().filter(|last| last.0 == experiment && last.1 == variant && last.2 == fold) {
-                    Some((.., set)) => set.classes.push(class),
-                    None => {
-                        let set = TestSet { records, classes: vec![class], ..TestSet::default() };
-                        folds.push((experiment, variant, fold, set));
-                    }
+            for Speaker { experiment, variant, fold, stage_id } in &speakers {
+                let mut set = TestSet::default();
+                let mut rows = select.query([stage_id])?;
+                while let Some(row) = rows.next()? {
+                    set.records = row.get::<_, f64>("records")? as usize;
+                    let positives = row.get::<_, f64>("positives")? as usize;
+                    set.classes.push(TestClass { name: row.get("class")?, positives, has_auc: row.get("has_auc")? });
+                }
+                if !set.classes.is_empty() {
+                    folds.push((experiment.clone(), variant.clone(), *fold, set));
                 }
             }
-            folds.extend(measured::test_sets(connection)?);
+            folds.extend(measured::test_sets(connection, &speakers)?);
             let mut sets = by_experiment(folds);
+            let mut left_out = left_out(connection)?;
             for (experiment, set) in &mut sets {
-                set.left_out = left_out(connection, experiment)?;
+                set.left_out = left_out.remove(experiment).into_iter().flatten().collect();
             }
             Ok(sets)
         })
@@ -214,16 +223,47 @@ impl TestSet {
     }
 }
 
-/// What all stages of an experiment's runs say of records that are left out of their sources, each once.
-fn left_out(connection: &Connection, experiment: &str) -> rusqlite::Result<Vec<String>> {
+/// What all stages of each experiment's runs say of records that are left out of their sources, each once.
+fn left_out(connection: &Connection) -> rusqlite::Result<HashMap<String, BTreeSet<String>>> {
+    // Notes are the same of many stages: each text is read once.
+    type Notes = HashMap<String, Rc<[String]>>;
+    let (mut texts, mut of_stage) = (Notes::new(), Notes::new());
     let mut select = connection.prepare(
-        "SELECT DISTINCT value FROM stage s, json_each(s.notes)
-         WHERE s.status = 'done' AND s.stage_id IN (SELECT r.stage_id FROM run_stages r JOIN trial t USING (run_id)
-                                                    WHERE t.experiment = ?1 AND t.current = 1)
-         ORDER BY value",
+        "SELECT stage_id, notes FROM stage NOT INDEXED WHERE status = 'done' AND notes IS NOT NULL AND notes <> '[]'",
     )?;
-    let notes: Vec<String> = select.query_map([experiment], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
-    Ok(notes.into_iter().filter(|note| tells_of_left_out(note)).collect())
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        let (id, text): (String, String) = (row.get("stage_id")?, row.get("notes")?);
+        let read = |text: &String| {
+            let notes: Vec<String> = serde_json::from_str(text).unwrap_or_default();
+            notes.into_iter().filter(|note| tells_of_left_out(note)).collect::<Rc<[String]>>()
+        };
+        let notes = texts.entry(text).or_insert_with_key(read);
+        if !notes.is_empty() {
+            of_stage.insert(id, Rc::clone(notes));
+        }
+    }
+    let mut left_out: HashMap<String, BTreeSet<String>> = HashMap::new();
+    if of_stage.is_empty() {
+        return Ok(left_out);
+    }
+    let mut select = connection.prepare(
+        "SELECT experiment, stage_id FROM trial WHERE current = 1
+         UNION ALL SELECT DISTINCT t.experiment, i.input_id FROM trial t JOIN stage_input i USING (stage_id) WHERE t.current = 1",
+    )?;
+    // One text follows the same of the stage before.
+    let mut last: Option<(String, Rc<[String]>)> = None;
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        if let Some(notes) = of_stage.get(row.get_ref("stage_id")?.as_str()?) {
+            let experiment = row.get_ref("experiment")?.as_str()?;
+            if last.as_ref().is_none_or(|(of, said)| *of != *experiment || !Rc::ptr_eq(said, notes)) {
+                left_out.entry(experiment.to_owned()).or_default().extend(notes.iter().cloned());
+                last = Some((experiment.to_owned(), Rc::clone(notes)));
+            }
+        }
+    }
+    Ok(left_out)
 }
 
 fn manifest(connection: &Connection, sha256: &str) -> rusqlite::Result<StoredManifest> {

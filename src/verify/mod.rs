@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use serde_json::Value;
 
 use crate::Result;
-use crate::compare::select;
+use crate::compare::experiments;
 use crate::plan::{NUMERIC_VERSION, TaskKind, id_of_run, id_of_settings};
 use crate::results::ResultsFolder;
 use crate::store::{StageStatus, Store, StoredStage, StoredTrial};
@@ -87,7 +87,7 @@ pub fn verify(results: &Path, globs: &[String]) -> Result<Found> {
     let store = Store::open_read_only(results)?;
     let experiments = match globs {
         [] => None,
-        globs => Some(select(&store.runs()?, globs).map_err(|error| error.at(results.display()))?),
+        globs => Some(experiments(&store, globs).map_err(|error| error.at(results.display()))?),
     };
     // All is read as it stands at this moment.
     let _moment = store.views()?;

@@ -31,7 +31,7 @@ use crate::manifest::Storage;
 
 pub(super) use blocks::bytes_of_record;
 pub(super) use coding::round;
-pub(super) use read::{kept_records, read};
+pub(super) use read::{fingerprint_of, kept_records, read};
 pub(super) use signals::most_in_memory;
 pub use signals::{SignalFile, Signals};
 pub(super) use write::{Checked, Writer};

@@ -26,6 +26,11 @@ pub(in crate::data) fn read(path: &Path, fingerprint: &str, key: &str) -> Result
     dataset(header, signals).ok_or(Unfit::Damaged)
 }
 
+/// The fingerprint of the source whose prepared records are in the file at `path`; `None` where it is none of this version.
+pub(in crate::data) fn fingerprint_of(path: &Path) -> Option<String> {
+    open(path).map(|(header, _)| header.fingerprint)
+}
+
 /// About how many records the file at `path` has, of `size` bytes each.
 pub(in crate::data) fn kept_records(path: &Path, size: u64) -> Option<u64> {
     let mut prefix = [0; MAGIC.len() + 8];

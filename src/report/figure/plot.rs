@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{Drawing, ExperimentResults, Figure, Scope, Section, examples, names_of};
-use crate::compare::{Key, Question, compare, select};
+use crate::compare::{Key, Question, compare, experiments};
 use crate::store::Store;
 use crate::{Error, Result};
 
@@ -56,7 +56,7 @@ pub fn plot(results: &Path, figure: &dyn Figure, subject: &Subject<'_>) -> Resul
     subject.check(figure)?;
     let store = Store::open_read_only(results)?;
     let globs: Vec<String> = subject.experiment.into_iter().map(str::to_owned).collect();
-    let experiments = select(&store.runs()?, &globs).map_err(|error| error.at(results.display()))?;
+    let experiments = experiments(&store, &globs).map_err(|error| error.at(results.display()))?;
     if experiments.len() > 1 {
         let names = experiments.join(", ");
         return Err(Error::user(format!("a figure is of one experiment; there are {names}: name one")));

@@ -1,6 +1,6 @@
 //! What a plan comes to: its trials, the distinct stages that they share, what is done and what will run.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
 mod stages;
@@ -75,16 +75,19 @@ fn trials(plan: &Plan, done: &dyn Fn(usize) -> bool, columns: Option<usize>) -> 
     names.dedup();
     for name in names {
         let is_of = |trial: &&Trial| plan.experiments[trial.experiment].name == name;
-        let trials: Vec<_> = plan.trials.iter().filter(is_of).collect();
-        let arms: std::collections::HashSet<_> = trials
-            .iter()
-            .map(|trial| {
-                let labels = trial.label_fraction.to_bits();
-                (&trial.architecture, &trial.mix, trial.graft_label(), &trial.freeze, labels, &trial.variant)
-            })
-            .collect();
-        let finished = trials.iter().filter(|trial| done(trial.stage)).count();
-        let counts = [trials.len(), arms.len(), finished, trials.len() - finished].map(|count| count.to_string());
+        let (mut trials, mut finished, mut arms, mut last) = (0, 0, HashSet::new(), None);
+        for trial in plan.trials.iter().filter(is_of) {
+            trials += 1;
+            finished += usize::from(done(trial.stage));
+            let network = (trial.architecture, trial.mix, &trial.graft, (trial.backbones, trial.fusion));
+            let arm = (network, trial.freeze, trial.label_fraction.to_bits(), trial.variant);
+            // Seeds of one arm come one after the other.
+            if last.replace(arm) != Some(arm) {
+                let ((architecture, mix, ..), freeze, labels, variant) = arm;
+                arms.insert((architecture, mix, trial.graft_label(), freeze, labels, variant));
+            }
+        }
+        let counts = [trials, arms.len(), finished, trials - finished].map(|count| count.to_string());
         table.add_row(std::iter::once(name.to_owned()).chain(counts));
     }
     layout::shown(table, columns)
@@ -92,7 +95,9 @@ fn trials(plan: &Plan, done: &dyn Fn(usize) -> bool, columns: Option<usize>) -> 
 
 /// How many distinct stages there are, by what they are trained for.
 fn counts(plan: &Plan, to_run: usize) -> String {
-    let number = |task: TaskKind| plan.stages.iter().filter(|stage| stage.kind.task() == task).count();
+    let mut numbers: HashMap<TaskKind, usize> = HashMap::new();
+    plan.stages.iter().for_each(|stage| *numbers.entry(stage.kind.task()).or_default() += 1);
+    let number = |task: TaskKind| numbers.get(&task).copied().unwrap_or_default();
     let donors = TaskKind::ALL.iter().filter(|task| **task != TaskKind::Transfer).map(|task| (number(*task), *task));
     let donors: Vec<_> = donors.collect();
     let none = donors.iter().all(|(count, _)| *count == 0);
