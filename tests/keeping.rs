@@ -155,7 +155,9 @@ fn a_signal_is_heard_while_data_are_read() {
         assert_eq!(said.code, Some(143), "{name}: {}", said.err);
         assert!(said.err.contains("stopped by SIGTERM; what is finished is kept"), "{name}: {}", said.err);
         if planned {
-            assert_eq!(bench.number("SELECT count(*) FROM stages WHERE status <> 'pending'"), 0.0, "given back");
+            // Classifiers from scratch come first, do not need these records, and may be done.
+            let open = "SELECT count(*) FROM stages WHERE NOT (status = 'pending' OR status = 'done' AND mix IS NULL)";
+            assert_eq!(bench.number(open), 0.0, "given back");
         }
     }
 }

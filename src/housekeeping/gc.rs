@@ -92,6 +92,7 @@ const ABANDONED: &str = "checkpoints of abandoned stages";
 const UNNAMED: &str = "checkpoints of no stage";
 const PROGRESS: &str = "progress that nobody goes on from";
 const SHARDS: &str = "shards that are in the store";
+const SETS: &str = "sets that no shard names";
 const CACHES: &str = "prepared records";
 const UNFINISHED: &str = "unfinished files";
 
@@ -131,10 +132,17 @@ fn look(results: &ResultsFolder, store: &Store, asked: Asked) -> Result<Garbage>
             add(PROGRESS, path);
         }
     }
+    let mut all_are_in = true;
     for (id, path) in files(&results.shard("x"), ".sqlite") {
-        if stages.get(&id).is_some_and(|kept| is_in(kept, &id, &path)) {
-            add(SHARDS, path);
+        match stages.get(&id).is_some_and(|kept| is_in(kept, &id, &path)) {
+            true => add(SHARDS, path),
+            false => all_are_in = false,
         }
+    }
+    // A worker that runs may be about to name one that is there.
+    if asked.caches && all_are_in {
+        let sets = files(&ResultsFolder::record_set(&results.shards(), "x"), ".sqlite");
+        sets.into_iter().for_each(|(_, path)| add(SETS, path));
     }
     let in_work = stages.iter().find(|(_, kept)| kept.status == StageStatus::Running && held(kept));
     match in_work {

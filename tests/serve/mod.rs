@@ -159,7 +159,7 @@ fn a_study_that_has_not_begun_is_shown_when_it_has_and_its_curves_grow() {
     assert!(page.status == 200 && page.body.contains("The study has not begun"), "{}", page.body);
     assert!(!bench.results().exists(), "nothing is made");
 
-    let text = tiny("slow", &sample(), "").replace("epochs = 2", "epochs = 30");
+    let text = tiny("slow", &sample(), "").replace("epochs = 2", "epochs = 300");
     bench.write("study.toml", &text);
     let arguments = ["run", "study.toml", "--jobs", "1", "--threads", "1"];
     let mut run = bench.command(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -172,7 +172,7 @@ fn a_study_that_has_not_begun_is_shown_when_it_has_and_its_curves_grow() {
         let cards = page.split("<article class=\"card\">").skip(1);
         for card in cards.map(|rest| rest.split("</article>").next().unwrap()) {
             let stage = links(card, "/stage/").remove(0);
-            if let Some(epoch) = card.split("epoch ").nth(1).and_then(|rest| rest.split_once(" of at most 30")) {
+            if let Some(epoch) = card.split("epoch ").nth(1).and_then(|rest| rest.split_once(" of at most 300")) {
                 assert!(card.contains(&format!("<title id=\"s{}-loss-title\">", &stage["/stage/".len()..])), "{card}");
                 seen.entry(stage).or_default().push(epoch.0.parse().unwrap());
             }
@@ -181,7 +181,7 @@ fn a_study_that_has_not_begun_is_shown_when_it_has_and_its_curves_grow() {
     }
     assert!(run.wait().unwrap().success());
     assert!(seen.values().any(|epochs| epochs.last() > epochs.first()), "epochs come: {seen:?}");
-    assert!(seen.values().all(|epochs| epochs.is_sorted() && epochs.iter().all(|epoch| *epoch <= 30)), "{seen:?}");
+    assert!(seen.values().all(|epochs| epochs.is_sorted() && epochs.iter().all(|epoch| *epoch <= 300)), "{seen:?}");
     let page = until(&served, "/", |told| told.body.contains("6 of 6 runs"));
     assert!(page.body.contains("Nothing is left to be done"), "{}", page.body);
     assert_eq!(std::fs::read_dir(bench.results().join("epochs")).unwrap().count(), 0, "they go with the progress");
