@@ -113,7 +113,7 @@ fn every_command_of_the_page_on_clusters_works() {
         for line in block.lines() {
             let line = match has_parallel {
                 true => line.to_owned(),
-                false => line.replace("parallel --will-cite -j 2", "xargs -P 2 -I{} sh -c '{}'"),
+                false => line.replace("parallel --will-cite -j 2", "tr '\\n' '\\0' | xargs -0 -P 2 -n 1 sh -c"),
             };
             sh(&line);
         }

@@ -184,6 +184,15 @@ fn an_archive_opens_elsewhere_and_verifies() {
     assert!(told.starts_with("a: 6 runs and 8 stages with their weights"), "{told}");
     let read = |name: &str| fs::read(bench.path.join(name)).unwrap();
     assert!(read("one.tar") == read("two.tar"), "equal content makes equal bytes");
+    // What is no archive is not replaced.
+    for place in ["results/ecgraft.sqlite", "a.toml"] {
+        if bench.path.join(place).exists() {
+            let before = fs::read(bench.path.join(place)).unwrap();
+            bench.run(&["archive", "a", "-o", place]).users_fault(&["no archive of ecgraft, and is left as it is"]);
+            assert_eq!(fs::read(bench.path.join(place)).unwrap(), before);
+        }
+    }
+    bench.run(&["archive", "a", "-o", "two.tar"]).ok();
     bench.run(&["archive", "x"]).users_fault(&["no experiment is called `x`"]);
     let tar = std::process::Command::new("tar").args(["xf", "one.tar"]).current_dir(&bench.path).output();
     match tar {

@@ -32,7 +32,8 @@ pub struct Options {
 /// # Errors
 /// A user error where there is no such experiment, it is not finished, or the file cannot be written.
 pub fn run(options: Options) -> Result<()> {
-    let to = options.output.unwrap_or_else(|| PathBuf::from(format!("{}.tar", options.name)));
+    let to =
+        options.output.unwrap_or_else(|| PathBuf::from(format!("{}.tar", housekeeping::plain_name(&options.name))));
     let archived = housekeeping::archive(&ResultsFolder::new(&options.results.dir), &options.name, &to)?;
     super::print(&archived.summary(&to))
 }

@@ -20,7 +20,9 @@ pub struct Options {
 #[derive(Debug, Subcommand)]
 enum Command {
     Submit(Box<Submit>),
+    /// How far what was submitted is
     Status(Where),
+    /// End what was submitted; what is finished is kept
     Cancel(Where),
     Logs(Logs),
 }
@@ -81,7 +83,6 @@ struct Submit {
     dry_run: bool,
 }
 
-/// How far what was submitted is; with `cancel`, end it
 #[derive(Debug, Args)]
 struct Where {
     #[command(flatten)]

@@ -123,17 +123,23 @@ fn show(results: &ResultsFolder, hands: &mut [Hand]) -> Result<()> {
     watch.follow_while(&mut std::io::stderr(), &terminal::stderr_size, &mut |_| any_at_work(hands))
 }
 
-/// An error that names the workers that did not end well, if there are any.
+/// An error that names the workers that found a fault, if there are any. One that was killed is told of: its stages were
+/// taken up by another, or are by who started it.
 fn ended(hands: &[Hand]) -> Result<()> {
     let mut lines = Vec::new();
     let mut is_fault = false;
     for (number, hand) in (1..).zip(hands) {
-        let Some(code) = hand.ended.filter(|code| *code != Some(0)) else { continue };
-        is_fault |= code != Some(2);
-        let how = code.map_or_else(|| "was killed".to_owned(), |code| format!("ended with exit code {code}"));
-        let said = std::fs::read_to_string(&hand.log).unwrap_or_default();
-        let last = said.trim_end().lines().last().unwrap_or_default();
-        lines.push(format!("worker {number} {how} ({}): {last}", hand.log.display()));
+        let log = hand.log.display();
+        match hand.ended.flatten() {
+            Some(0) => {}
+            Some(code) if code < 128 => {
+                is_fault |= code != 2;
+                let said = std::fs::read_to_string(&hand.log).unwrap_or_default();
+                let last = said.lines().rev().find(|line| line.starts_with("error")).unwrap_or_default();
+                lines.push(format!("worker {number} ended with exit code {code} ({log}): {last}"));
+            }
+            _ => eprintln!("worker {number} was killed ({log}); what it had begun is taken up by others"),
+        }
     }
     match (lines.is_empty(), is_fault) {
         (true, _) => Ok(()),

@@ -1,7 +1,8 @@
 //! One experiment in one file, which opens anywhere.
 
 use std::collections::BTreeSet;
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, Read, Write};
 use std::path::Path;
 
 use serde_json::json;
@@ -37,6 +38,7 @@ pub struct Archived {
 /// or the file cannot be written.
 pub fn archive(results: &ResultsFolder, name: &str, to: &Path) -> Result<Archived> {
     let store = Store::open_read_only(results.path())?;
+    may_replace(to)?;
     // The names that there are, where it is none of them.
     let found = compare::experiments(&store, &[name.to_owned()])?;
     if found != [name] {
@@ -64,13 +66,41 @@ pub fn archive(results: &ResultsFolder, name: &str, to: &Path) -> Result<Archive
     for stage in &offered {
         Checkpoint::read(&results.checkpoint(&stage.id))?.is_of(&stage.id, stage.weights_sha256.as_deref())?;
     }
+    let folder = &plain_name(name);
     let about = about((name, &rows), &manifests, &packed, &offered);
     let written = durable::write_with(to, |file| {
-        tar::file(file, &format!("{name}/archive.json"), about.as_bytes())?;
-        write(file, (results, name), &manifests, &packed, &offered)
+        tar::file(file, &format!("{folder}/{ABOUT}"), about.as_bytes())?;
+        write(file, (results, folder), &manifests, &packed, &offered)
     });
     written.map_err(wrong)?;
     Ok(Archived { name: name.to_owned(), runs: runs.len(), stages: offered.len(), bytes: bytes(to) })
+}
+
+/// The first file in an archive, in its folder.
+const ABOUT: &str = "archive.json";
+
+/// The name of an experiment as that of a folder or file that stays where it is put, and is short enough for a tar file.
+pub fn plain_name(name: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' };
+    let name: String = name.chars().map(plain).take(40).collect();
+    let name = name.trim_start_matches('.');
+    if name.is_empty() { "archive".to_owned() } else { name.to_owned() }
+}
+
+/// That nothing is at `to` but an earlier archive, if anything is.
+fn may_replace(to: &Path) -> Result<()> {
+    let Ok(metadata) = std::fs::metadata(to) else { return Ok(()) };
+    let mut begin = [0; 100];
+    let is_archive = metadata.is_file()
+        && File::open(to).and_then(|mut file| file.read_exact(&mut begin)).is_ok()
+        && String::from_utf8_lossy(&begin).trim_end_matches('\0').ends_with(&format!("/{ABOUT}"));
+    if is_archive {
+        return Ok(());
+    }
+    Err(Error::user(format!(
+        "{}: what is there is no archive of ecgraft, and is left as it is; give another name, or move it away",
+        to.display()
+    )))
 }
 
 /// Copies the stages of the experiment to a store of their own, in `folder`.

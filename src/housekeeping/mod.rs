@@ -9,7 +9,7 @@ mod gc;
 mod rm;
 mod tar;
 
-pub use archive::{Archived, archive};
+pub use archive::{Archived, archive, plain_name};
 pub use gc::{Asked, Garbage, gc};
 pub use rm::{Removed, rm};
 

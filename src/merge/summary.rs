@@ -28,7 +28,8 @@ impl Found {
         }
         for name in &self.other_manifests {
             text.push_str(&format!(
-                "{name}: the manifest of that name that is here stays the one that is asked for; runs of the other are kept\n"
+                "{name}: runs of another manifest of that name are kept here and not shown: `ecgraft run` of the manifest that is \
+                 to count shows what it asks for, and `ecgraft gc --abandoned` would remove the rest\n"
             ));
         }
         text

@@ -120,11 +120,24 @@ impl Summary {
             ))),
             (0, 0) => Ok(()),
             (0, failed) => {
-                Err(Error::user(format!("{failed} of {stages} stages failed (see above); the others are done")))
+                Err(Error::user(format!("{failed} of {stages} stages failed (see above){}", self.rest(stages))))
             }
             (faults, _) => Err(Error::internal(format!(
-                "{faults} stages failed by a fault of ecgraft (see above); the others are done"
+                "{faults} stages failed by a fault of ecgraft (see above){}",
+                self.rest(stages)
             ))),
+        }
+    }
+}
+
+impl Summary {
+    /// What became of those of `stages` that did not fail.
+    fn rest(self, stages: usize) -> &'static str {
+        let others = stages.saturating_sub(self.failed + self.faults);
+        match self.trained + self.found {
+            _ if others == 0 => "",
+            done if done >= others => "; the others are done",
+            _ => "; what does not hang on them is done",
         }
     }
 }

@@ -113,6 +113,9 @@ impl Profile {
                 return Err(Error::user(format!("{value:?} has a line feed, and goes into one line of a script")));
             }
         }
+        if let Some(value) = words.into_iter().flatten().find(|value| value.contains(['"', '\\'])) {
+            return Err(Error::user(format!("{value:?}: Slurm's directives take no quotes and no backslashes")));
+        }
         if let Some(option) = self.sbatch.iter().find(|option| !option.starts_with('-')) {
             return Err(Error::user(format!("sbatch: {option:?} is no option; write it as --NAME=VALUE")));
         }

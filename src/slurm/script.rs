@@ -68,7 +68,7 @@ impl Script<'_> {
         let log = self.place.join("logs").join(format!("{log}.log"));
         format!(
             "#!/bin/bash\n#SBATCH --job-name={name}\n#SBATCH --output={}\n#SBATCH --open-mode=append\n",
-            log.to_string_lossy()
+            in_directive(&log.to_string_lossy())
         )
     }
 
@@ -85,8 +85,9 @@ impl Script<'_> {
             ("mem", &profile.memory),
             ("time", &profile.time),
         ];
-        let own =
-            options.into_iter().filter_map(|(name, value)| Some(format!("#SBATCH --{name}={}\n", value.as_ref()?)));
+        let own = options
+            .into_iter()
+            .filter_map(|(name, value)| Some(format!("#SBATCH --{name}={}\n", in_directive(value.as_ref()?))));
         own.chain(profile.sbatch.iter().map(|option| format!("#SBATCH {option}\n"))).collect()
     }
 
@@ -106,6 +107,11 @@ impl Script<'_> {
             None => "cache=\"${SLURM_TMPDIR:-${TMPDIR:-/tmp}}/ecgraft-cache-$(id -u)\"\n".to_owned(),
         }
     }
+}
+
+/// A value as Slurm reads it in a directive of a script: quoted where it has a blank.
+fn in_directive(value: &str) -> String {
+    if value.contains(char::is_whitespace) { format!("\"{value}\"") } else { value.to_owned() }
 }
 
 /// Where the stages of each element of a wave are listed, a line each.

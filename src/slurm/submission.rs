@@ -96,11 +96,12 @@ pub fn prepare(plan: &Plan, results: &ResultsFolder, manifests: &[PathBuf], prof
     let folder = std::env::current_dir().map_err(|error| Error::user(format!("the present folder: {error}")))?;
     let manifests = manifests.iter().map(|path| whole(path)).collect::<Result<Vec<_>>>()?;
     let name = plan.experiments.first().map_or("study", |manifest| manifest.name.as_str());
-    let name = format!("ecgraft-{name}");
+    let plain = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' };
+    let name: String = format!("ecgraft-{name}").chars().map(plain).take(64).collect();
     let (program, folder, manifests) = (&program, &folder, &manifests[..]);
     let script = Script { profile, name: &name, program, folder, results: &results, manifests, place: &place };
     for path in [script.program, script.folder, script.results, script.place] {
-        if path.to_string_lossy().contains(['\n', '\r', '%']) {
+        if path.to_string_lossy().contains(['\n', '\r', '%', '"', '\\']) {
             return Err(Error::user(format!("{}: Slurm cannot write to a folder of such a name", path.display())));
         }
     }
