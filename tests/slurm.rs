@@ -196,7 +196,8 @@ fn a_study_on_slurm_outlives_a_node_the_limit_and_two_requeues_and_ends_with_the
     while !logs().contains("stopped by SIGUSR1") {
         cluster.until("an element runs", is_running);
         for job in cluster.said("squeue", &["-h", "-t", "R", "-o", "%A"]).lines() {
-            quiet(&mut cluster.command("scancel", &["--batch", "--signal=USR1", job]));
+            // It tries for minutes on end where the job has only just begun.
+            quiet(&mut cluster.command("timeout", &["1", "scancel", "--batch", "--signal=USR1", job]));
         }
         std::thread::sleep(Duration::from_millis(500));
     }
