@@ -116,7 +116,7 @@ fn where_memory_ends_batches_are_worked_on_in_parts_or_the_trial_says_why_not() 
         "no memory left",
         "lower batch_size",
         "batch norms",
-        "the others are done",
+        "what does not hang on them is done",
     ]);
     let status = |architecture: &str| {
         let rows = bench.ask(&format!("SELECT status FROM runs WHERE architecture = '{architecture}'"));
